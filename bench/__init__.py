@@ -1,0 +1,1 @@
+"""Benchmarks: what is measured and written to docs/benchmarks. Nothing imports this package."""
