@@ -1,0 +1,25 @@
+"""Every limit and fixed period of the wire contract, as `split.proto` documents them.
+
+A server may be told to accept less; nothing on either side may send more.
+"""
+
+MAX_MESSAGE_BYTES = 64 * 1024 * 1024
+"""One gRPC message, in both directions. gRPC's own default of 4 MiB is too small for a first layer's output."""
+
+MAX_TENSORS = 64
+"""Tensors in one request; also the bound on `Tensor.index`."""
+
+MAX_DIMS = 8
+"""Dimensions of one tensor."""
+
+MAX_NAME_BYTES = 256
+"""A layer's, model's or output's name, in UTF-8."""
+
+MAX_PROBE_BYTES = 4 * 1024 * 1024
+"""Filler taken in one probe."""
+
+MAX_PROBE_S = 5.0
+"""Seconds that one probe may take."""
+
+HEARTBEAT_INTERVAL_S = 0.5
+"""Seconds between two heartbeats of `StreamTails`."""

@@ -1,0 +1,24 @@
+"""The reasons that errors carry in their `google.rpc.ErrorInfo`: the vocabulary of `split.proto`'s error table."""
+
+from enum import StrEnum
+
+ERROR_DOMAIN = "dads.v1"
+"""`ErrorInfo.domain` of every error of this contract."""
+
+
+class Reason(StrEnum):
+    """Why a request was refused; the value is `ErrorInfo.reason`."""
+
+    BAD_TENSOR = "BAD_TENSOR"
+    WRONG_TENSOR = "WRONG_TENSOR"
+    UNKNOWN_LAYER = "UNKNOWN_LAYER"
+    DUPLICATE_TENSOR = "DUPLICATE_TENSOR"
+    MISSING_TENSOR = "MISSING_TENSOR"
+    UNKNOWN_OUTPUT = "UNKNOWN_OUTPUT"
+    BAD_REQUEST = "BAD_REQUEST"
+    DIGEST_MISMATCH = "DIGEST_MISMATCH"
+    UNKNOWN_MODEL = "UNKNOWN_MODEL"
+    OVERLOADED = "OVERLOADED"
+    EXPIRED = "EXPIRED"
+    DRAINING = "DRAINING"
+    INTERNAL = "INTERNAL"
