@@ -1,0 +1,87 @@
+# `make help` lists the targets. Those that need the environment set it up first when it is missing or out of date.
+
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+# Extra arguments, for example: make test ARGS='tests/partitioner -k dsl', make demo ARGS='--frames 60'
+ARGS ?=
+
+PACKAGES := protos partitioner models cloud_service edge_service link_emulator dads bench
+# pip, with one line for each thing it does instead of its progress bars.
+PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --no-input --progress-bar off -c constraints.txt \
+	$${TORCH_INDEX_URL:+--extra-index-url "$$TORCH_INDEX_URL"}
+PIP_LINES := awk '/^(Collecting|  Downloading|Building|Installing|Successfully)/ { print "      " $$0; fflush() }'
+COMPOSE := docker compose
+
+.PHONY: help setup demo test lint typecheck imports protos protos-check bench up down clean
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(STAMP)  ## create .venv with everything in it, pinned by constraints.txt
+
+# torch comes first and exactly pinned: asked for so, pip takes a CPU build where its indexes have one; a looser
+# requirement may pull several GB of CUDA libraries. TORCH_INDEX_URL adds an index, for example
+# https://download.pytorch.org/whl/cpu
+$(STAMP): pyproject.toml constraints.txt
+	@missing=; \
+	for tool in git $(PYTHON); do command -v $$tool > /dev/null || missing="$$missing $$tool"; done; \
+	[ -z "$$missing" ] || { echo "error: not found:$$missing. Install it and run make setup again." >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] < (3, 11))' \
+	  || { echo "error: $(PYTHON) is $$($(PYTHON) --version); Python 3.11 is needed (make setup PYTHON=...)." >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2> /dev/null \
+	  || { echo "error: $(PYTHON) has no venv module; install it (on Debian: apt install python3.11-venv)." >&2; exit 1; }
+	@echo "[1/3] virtual environment in $(VENV)"; SECONDS=0; \
+	[ -x $(BIN)/python ] || $(PYTHON) -m venv $(VENV); echo "      done in $${SECONDS} s"
+	@echo "[2/3] torch and torchvision (the large ones: 0.2 GB for a CPU build, several GB for a CUDA build)"; SECONDS=0; \
+	$(PIP_INSTALL) torch torchvision | $(PIP_LINES); echo "      done in $${SECONDS} s"
+	@echo "[3/3] this project, editable, with what it needs to run, demonstrate and test"; SECONDS=0; \
+	$(PIP_INSTALL) -e '.[demo,dev]' | $(PIP_LINES); echo "      done in $${SECONDS} s"
+	@touch $@
+
+demo: $(STAMP)  ## run cloud, link and edge on this machine with a real clip
+	$(BIN)/dads demo $(ARGS)
+
+test: $(STAMP)  ## run the tests
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(STAMP)  ## check style: ruff, and buf for the wire contract
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/buf lint
+
+typecheck: $(STAMP)  ## check types: mypy, strict
+	$(BIN)/mypy
+
+imports: $(STAMP)  ## check who may import whom
+	$(BIN)/lint-imports
+
+# protoc finds its mypy plugins on the PATH.
+protos: $(STAMP)  ## generate the stubs of protos/split.proto again
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m grpc_tools.protoc -I . \
+	  --python_out=. --grpc_python_out=. --mypy_out=quiet:. --mypy_grpc_out=quiet:. protos/split.proto
+
+protos-check: protos  ## check that the committed stubs are those of protos/split.proto
+	@changed="$$(git status --porcelain protos)"; \
+	[ -z "$$changed" ] || { echo "error: the generated stubs differ from the committed ones; commit them:" >&2; \
+	  echo "$$changed" >&2; exit 1; }
+
+bench: $(STAMP)  ## run the benchmarks: ARGS names one, none lists them
+	@$(BIN)/python -m bench $(ARGS)
+
+up:  ## start the services with docker compose
+	@[ -f docker-compose.yml ] || { echo "error: there is no docker-compose.yml in this version; see make demo." >&2; exit 1; }
+	$(COMPOSE) up --detach --build $(ARGS)
+
+down:  ## stop what make up started
+	@[ -f docker-compose.yml ] || { echo "error: there is no docker-compose.yml in this version." >&2; exit 1; }
+	$(COMPOSE) down $(ARGS)
+
+clean:  ## remove caches and outputs; .venv stays (rm -r .venv removes it)
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage dist out
+	find $(PACKAGES) tests -name __pycache__ -type d -prune -exec rm -rf {} +
