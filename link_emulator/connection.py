@@ -1,0 +1,139 @@
+"""A relayed connection: two ends, each of which reads its socket only as fast as its link takes the bytes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import struct
+from collections.abc import Callable
+from functools import partial
+from typing import cast
+
+from link_emulator.link import Link
+
+# What a FIN or RST costs on the link: the headers of an empty segment. So they too wait on a link that stalls.
+_EMPTY_SEGMENT_BYTES = 40
+_READ_BYTES = 64 * 1024
+_WRITE_HIGH_WATER_BYTES = 64 * 1024
+_RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # SO_LINGER: on, 0 s
+
+
+class End(asyncio.BufferedProtocol):
+    """One end of a relayed connection: what its socket receives goes over `link` to `peer`.
+
+    Args:
+        link: The direction from this end to the peer.
+        count: Told how many bytes were written to this end's socket.
+
+    Attributes:
+        peer: The other end; set before either is connected.
+        writable: Whether the socket takes bytes; the peer stops reading when it does not.
+        closed: Done when the socket is closed.
+    """
+
+    peer: End
+
+    def __init__(self, link: Link, count: Callable[[int], None]) -> None:
+        self.writable = False
+        self.closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._link = link
+        self._count = count
+        self._buffer = memoryview(bytearray(_READ_BYTES))
+        self._transport: asyncio.Transport | None = None
+        self._receives = True
+        self._ended = False  # the peer's FIN was passed on to our socket
+        self._waits_for_room = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Start to relay, once the peer is connected too."""
+        self._transport = cast("asyncio.Transport", transport)
+        self._transport.set_write_buffer_limits(high=_WRITE_HIGH_WATER_BYTES)
+        self.writable = True
+        self.gate()
+        self.peer.gate()
+        if self.peer.closed.done():
+            self.reset()
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Room for one chunk: the rest stays in the kernel, where the sender feels it."""
+        del sizehint
+        return self._buffer[: self._link.chunk_bytes()]
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Send what was received over the link."""
+        self._link.send(nbytes, partial(self.peer.write, bytes(self._buffer[:nbytes])))
+        self.gate()
+
+    def eof_received(self) -> bool:
+        """Pass the FIN on behind the bytes; the other direction stays open."""
+        self._receives = False
+        self._link.send(_EMPTY_SEGMENT_BYTES, self.peer.end)
+        self._close_when_done()
+        return True
+
+    def pause_writing(self) -> None:
+        """The socket's reader is slow: let the peer stop."""
+        self.writable = False
+        self.peer.gate()
+
+    def resume_writing(self) -> None:
+        """The socket takes bytes again."""
+        self.writable = True
+        self.peer.gate()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Unless both directions had ended, pass the loss on as a reset."""
+        del exc
+        self.writable = False
+        done = not self._receives and self._ended
+        self._receives = False
+        self.closed.set_result(None)
+        if not done and not self.peer.closed.done():
+            self._link.send(_EMPTY_SEGMENT_BYTES, self.peer.reset)
+
+    def gate(self) -> None:
+        """Read from the socket exactly while the link has room and the peer takes bytes."""
+        if self._transport is None or not self._receives:
+            return
+        room = self._link.has_room()
+        if room and self.peer.writable:
+            self._transport.resume_reading()
+            return
+        self._transport.pause_reading()
+        if not room and not self._waits_for_room:
+            self._waits_for_room = True
+            self._link.call_when_room(self._room)
+
+    def write(self, data: bytes) -> None:
+        """Pass bytes that crossed the link on to the socket."""
+        if self._transport is not None and not self._transport.is_closing():
+            self._count(len(data))
+            self._transport.write(data)
+
+    def end(self) -> None:
+        """Pass on the peer's FIN."""
+        if self._transport is not None and not self._transport.is_closing():
+            self._ended = True
+            self._transport.write_eof()
+            self._close_when_done()
+
+    def reset(self) -> None:
+        """Close at once with a RST."""
+        if self._transport is not None and not self.closed.done():
+            reset_on_close(self._transport.get_extra_info("socket"))
+            self._transport.abort()
+
+    def _room(self) -> None:
+        self._waits_for_room = False
+        self.gate()
+
+    def _close_when_done(self) -> None:
+        if self._transport is not None and not self._receives and self._ended:
+            self._transport.close()
+
+
+def reset_on_close(sock: socket.socket) -> None:
+    """Let the socket's close send a RST instead of a FIN."""
+    with contextlib.suppress(OSError):  # the other side may have closed it already
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)

@@ -1,0 +1,151 @@
+"""One direction of the link: a bounded queue in front of a `Shaper`, and a `DelayLine` behind it, on the event loop.
+
+What is sent is a size and an action to run on arrival: nothing here knows of sockets. Times are absolute: an event loop
+that wakes up late runs what was due in the meantime at once, so lateness never adds up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from link_emulator.shaper import DelayLine, Shaper
+from link_emulator.trace import Trace
+
+# A chunk is what the link carries at a time: small enough that connections share the link evenly and a change of the
+# rate is seen at once, large enough that a fast link is not bound by Python. At least one full TCP segment of Ethernet.
+_CHUNK_S = 0.002
+_MIN_CHUNK_BYTES = 1448
+_MAX_CHUNK_BYTES = 64 * 1024
+# What waits in front of the link, as in a device's queue: enough to ride out an event loop that is late, and no more,
+# because a sender sees the link only through a full queue.
+_QUEUE_S = 0.010
+_MAX_QUEUE_BYTES = 4 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class _Parcel:
+    size_bytes: int
+    arrival_s: float  # at the link's near end
+    deliver: Callable[[], None]
+
+
+class Link:
+    """A shaped, delayed, bounded pipe for actions.
+
+    Args:
+        trace: The rate over time; its clock starts at 0 now.
+        delay_line: What is added behind the rate.
+        loop: The event loop whose clock and timers are used.
+    """
+
+    def __init__(self, trace: Trace, delay_line: DelayLine, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._shaper = Shaper(trace, loop.time())
+        self._delay_line = delay_line
+        self._cut = False
+        self._waiting: deque[_Parcel] = deque()
+        self._queued_bytes = 0  # waiting or in service
+        self._in_service: _Parcel | None = None
+        self._flying: deque[tuple[float, _Parcel]] = deque()  # left the link, arrives at the time given
+        self._room_wanted: list[Callable[[], None]] = []
+        self._timer: asyncio.TimerHandle | None = None
+
+    def chunk_bytes(self) -> int:
+        """How many bytes to send at a time, at the present rate."""
+        return int(min(max(self._rate_bps() * _CHUNK_S / 8, _MIN_CHUNK_BYTES), _MAX_CHUNK_BYTES))
+
+    def has_room(self) -> bool:
+        """Whether the queue takes more; a sender stops when it does not."""
+        return self._queued_bytes < self._limit_bytes()
+
+    def call_when_room(self, callback: Callable[[], None]) -> None:
+        """Call once when the queue has room again."""
+        self._room_wanted.append(callback)
+
+    def send(self, size_bytes: int, deliver: Callable[[], None]) -> None:
+        """Put a parcel into the queue; `deliver` is called when it has crossed the link. Never refuses."""
+        self._waiting.append(_Parcel(size_bytes, self._loop.time(), deliver))
+        self._queued_bytes += size_bytes
+        if self._in_service is None:
+            self._run()
+
+    def set_trace(self, trace: Trace) -> None:
+        """Go on with another trace, from its beginning."""
+        self._change(lambda now_s: self._shaper.set_trace(trace, now_s))
+
+    def restart(self) -> None:
+        """Start the trace's clock at 0 again."""
+        self._change(self._shaper.restart)
+
+    def cut(self) -> None:
+        """Let nothing leave or arrive until `restore`."""
+        if not self._cut:
+            self._change(self._shaper.cut)
+            self._cut = True
+            self._arm()
+
+    def restore(self) -> None:
+        """Undo `cut`."""
+        if self._cut:
+            self._cut = False
+            self._change(self._shaper.restore)
+
+    def close(self) -> None:
+        """Forget everything that is on the way."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._waiting.clear()
+        self._flying.clear()
+        self._room_wanted.clear()
+
+    def _rate_bps(self) -> float:
+        return self._shaper.rate_at(self._loop.time())
+
+    def _limit_bytes(self) -> int:
+        return int(min(max(self._rate_bps() * _QUEUE_S / 8, 2 * _MIN_CHUNK_BYTES), _MAX_QUEUE_BYTES))
+
+    def _change(self, apply: Callable[[float], None]) -> None:
+        self._run()  # what has left by now has left under the old conditions
+        apply(self._loop.time())
+        self._run()
+
+    def _run(self) -> None:
+        """Do everything that is due, then wait for what comes next."""
+        now_s = self._loop.time()
+        self._serve(now_s)
+        while not self._cut and self._flying and self._flying[0][0] <= now_s:
+            self._flying.popleft()[1].deliver()
+        if self._room_wanted and self._queued_bytes <= self._limit_bytes() / 2:
+            wanted, self._room_wanted = self._room_wanted, []
+            for callback in wanted:
+                callback()
+        self._arm()
+
+    def _serve(self, now_s: float) -> None:
+        while True:
+            if self._in_service is None:
+                if not self._waiting:
+                    return
+                self._in_service = self._waiting.popleft()
+                self._shaper.send(self._in_service.size_bytes, self._in_service.arrival_s)
+            departure_s = self._shaper.departure_s
+            if departure_s > now_s:
+                return
+            self._queued_bytes -= self._in_service.size_bytes
+            self._flying.append((self._delay_line.arrival_s(departure_s), self._in_service))
+            self._in_service = None
+
+    def _arm(self) -> None:
+        """Set the one timer to the next departure or arrival."""
+        next_s = self._shaper.departure_s if self._in_service is not None else math.inf
+        if self._flying:
+            next_s = min(next_s, self._flying[0][0])
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if next_s < math.inf and not self._cut:
+            self._timer = self._loop.call_at(next_s, self._run)
