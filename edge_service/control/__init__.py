@@ -1,1 +1,64 @@
-"""edge_service/control."""
+"""The decision logic of the edge agent, without I/O: told events and the time, asked for plans.
+
+    events ──► Controller.observe ──► estimators, breaker ──► Conditions ──► Planner ──► Plan
+
+One idea per file: `estimators` and `upload_clock` measure, `probing` and `breaker` say when to call, `pricing` and
+`hysteresis` choose, `planner` makes plans of that, and `controller` is the state machine around them.
+"""
+
+from edge_service.control.breaker import Breaker, BreakerConfig, BreakerState
+from edge_service.control.controller import Controller
+from edge_service.control.estimators import LoadEstimator, OverheadEstimator, RoundTripEstimator, UplinkEstimator
+from edge_service.control.events import (
+    AnswerMissed,
+    CloudAnswered,
+    CloudLoadReported,
+    CloudLost,
+    CloudProfiled,
+    EdgeProfiled,
+    Event,
+    HeadMeasured,
+    OverheadMeasured,
+    RateChanged,
+    RoundTripMeasured,
+    TailMeasured,
+    UplinkMeasured,
+    UploadStalled,
+)
+from edge_service.control.plan import ControllerConfig, ControllerState, Mode, Phase, Plan, Strategy
+from edge_service.control.probing import ProbeConfig, ProbeScheduler
+from edge_service.control.upload_clock import UploadClock
+
+__all__ = [
+    "AnswerMissed",
+    "Breaker",
+    "BreakerConfig",
+    "BreakerState",
+    "CloudAnswered",
+    "CloudLoadReported",
+    "CloudLost",
+    "CloudProfiled",
+    "Controller",
+    "ControllerConfig",
+    "ControllerState",
+    "EdgeProfiled",
+    "Event",
+    "HeadMeasured",
+    "LoadEstimator",
+    "Mode",
+    "OverheadEstimator",
+    "OverheadMeasured",
+    "Phase",
+    "Plan",
+    "ProbeConfig",
+    "ProbeScheduler",
+    "RateChanged",
+    "RoundTripEstimator",
+    "RoundTripMeasured",
+    "Strategy",
+    "TailMeasured",
+    "UplinkEstimator",
+    "UplinkMeasured",
+    "UploadClock",
+    "UploadStalled",
+]

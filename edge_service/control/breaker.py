@@ -1,0 +1,116 @@
+"""A circuit breaker with exponential backoff, as a state machine that is told the time.
+
+    CLOSED ──(failures in a row, or a loss)──► OPEN ──(retry_at_s, one trial)──► HALF_OPEN
+       ▲                                        ▲                                  │   │
+       │                                        └────(trial failed: wait doubles)──┘   │
+       └──────────────────────(an answer: wait starts over)────────────────────────────┘
+
+Source of the pattern: M. Nygard, Release It!, 2007, chapter 5.
+"""
+
+import math
+from dataclasses import dataclass
+from enum import Enum
+
+
+class BreakerState(Enum):
+    """Whether calls are made: always, never, or one to find out."""
+
+    CLOSED = "closed"
+    OPEN = "open"
+    HALF_OPEN = "half_open"
+
+
+@dataclass(frozen=True, slots=True)
+class BreakerConfig:
+    """Limits of a `Breaker`.
+
+    Attributes:
+        failures_to_open: Failures in a row that open a closed breaker.
+        first_wait_s: Wait before the first trial.
+        factor: Each failed trial multiplies the wait by this.
+        longest_wait_s: The wait never exceeds this.
+    """
+
+    failures_to_open: int = 3
+    first_wait_s: float = 0.5
+    factor: float = 2.0
+    longest_wait_s: float = 5.0
+
+    def __post_init__(self) -> None:
+        if self.failures_to_open < 1:
+            raise ValueError(f"failures_to_open must be at least 1, not {self.failures_to_open}")
+        if not 0.0 < self.first_wait_s <= self.longest_wait_s < math.inf:
+            raise ValueError(
+                f"waits must satisfy 0 < first_wait_s <= longest_wait_s, not {self.first_wait_s}, {self.longest_wait_s}"
+            )
+        if self.factor < 1.0:
+            raise ValueError(f"factor must be at least 1, not {self.factor}")
+
+
+class Breaker:
+    """See the module docstring."""
+
+    def __init__(self, config: BreakerConfig | None = None) -> None:
+        self._config = config or BreakerConfig()
+        self._state = BreakerState.CLOSED
+        self._failures = 0
+        self._wait_s = self._config.first_wait_s
+        self._retry_at_s = -math.inf
+
+    @property
+    def state(self) -> BreakerState:
+        """The state after the last thing that happened."""
+        return self._state
+
+    @property
+    def retry_at_s(self) -> float | None:
+        """When the next trial is allowed; None while closed."""
+        return None if self._state is BreakerState.CLOSED else self._retry_at_s
+
+    def allows(self, now_s: float) -> bool:
+        """Whether a call may be made now. While not closed, a True answer hands out the one trial.
+
+        A trial whose outcome is never reported is followed by another after the same wait.
+        """
+        if self._state is BreakerState.CLOSED:
+            return True
+        if now_s < self._retry_at_s:
+            return False
+        self._state = BreakerState.HALF_OPEN
+        self._retry_at_s = now_s + self._wait_s
+        return True
+
+    def failed(self, now_s: float) -> None:
+        """A call failed. While open this changes nothing: calls in flight fail together and are one outage."""
+        if self._state is BreakerState.CLOSED:
+            self._failures += 1
+            if self._failures >= self._config.failures_to_open:
+                self.trip(now_s)
+        elif self._state is BreakerState.HALF_OPEN:
+            self._wait_s = min(self._wait_s * self._config.factor, self._config.longest_wait_s)
+            self._open(now_s)
+
+    def trip(self, now_s: float) -> None:
+        """The other side is known to be gone: opens at once. While half open it is a failed trial."""
+        if self._state is BreakerState.CLOSED:
+            self._wait_s = self._config.first_wait_s
+            self._open(now_s)
+        else:
+            self.failed(now_s)
+
+    def expect(self, now_s: float) -> None:
+        """Opens with a trial due at once: the other side has not been seen yet."""
+        self._state = BreakerState.OPEN
+        self._wait_s = self._config.first_wait_s
+        self._retry_at_s = now_s
+
+    def succeeded(self, now_s: float) -> None:  # noqa: ARG002 - same signature as its siblings
+        """An answer came: closes, and the next outage starts with the first wait again."""
+        self._state = BreakerState.CLOSED
+        self._failures = 0
+
+    def _open(self, now_s: float) -> None:
+        self._state = BreakerState.OPEN
+        self._failures = 0
+        self._retry_at_s = now_s + self._wait_s

@@ -1,0 +1,54 @@
+"""What a decision depends on, and whether it moved enough to decide again."""
+
+import math
+from dataclasses import dataclass
+
+from edge_service.control.plan import Phase
+from partitioner import Link
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """The numbers a plan is made from.
+
+    Attributes:
+        phase: The controller's phase.
+        uplink_bps: Estimated goodput; None while unknown.
+        fixed_s: Round trip and overhead of a call.
+        edge_load: Times slower than the profile.
+        cloud_load: Likewise.
+        rate_hz: Rate of frames.
+    """
+
+    phase: Phase
+    uplink_bps: float | None
+    fixed_s: float
+    edge_load: float
+    cloud_load: float
+    rate_hz: float
+
+    @property
+    def link(self) -> Link:
+        """The link to price with; an unknown rate is priced as infinite and only used where nothing depends on it."""
+        return Link(uplink_bps=math.inf if self.uplink_bps is None else self.uplink_bps, fixed_s=self.fixed_s)
+
+    def jumped(self, earlier: "Conditions") -> bool:
+        """Whether something changed that is not an estimate."""
+        return (
+            self.phase is not earlier.phase
+            or self.rate_hz != earlier.rate_hz
+            or (self.uplink_bps is None) != (earlier.uplink_bps is None)
+        )
+
+    def moved(self, earlier: "Conditions", tolerance: float) -> bool:
+        """Whether any estimate differs by more than `tolerance`, relatively."""
+        return (
+            _differ(self.uplink_bps or 0.0, earlier.uplink_bps or 0.0, tolerance)
+            or _differ(self.fixed_s, earlier.fixed_s, tolerance)
+            or _differ(self.edge_load, earlier.edge_load, tolerance)
+            or _differ(self.cloud_load, earlier.cloud_load, tolerance)
+        )
+
+
+def _differ(one: float, other: float, tolerance: float) -> bool:
+    return abs(one - other) > tolerance * max(one, other)

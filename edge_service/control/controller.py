@@ -1,0 +1,231 @@
+"""The control loop as a pure state machine: told events, asked for plans, probes, pings and reconnects.
+
+              CloudProfiled                  UplinkMeasured
+    ALONE ───────────────────────► MEASURING ───────────────► OFFLOADING
+      ▲ ▲   breaker closed, no         │     a rate is known       │
+      │ │   rate known: edge-only,     │                           │  every split is open,
+      │ │   probe                      │                           │  edge-only included
+      │ └──────────────────────────────┘                           │
+      └────────────────────────────────────────────────────────────┘
+        CloudLost, or failures in a row: the breaker opens, the rate is forgotten; edge-only, reconnect with backoff.
+        CloudAnswered closes it again.
+
+`Strategy.EDGE_ONLY` stays in ALONE and never asks for a call. `Strategy.CLOUD_ONLY` needs no rate, so it goes from
+ALONE to OFFLOADING, and there the cut is always at the inputs.
+
+Laws:
+
+- time is an argument of every call and never goes back;
+- `plan` is asked for every frame and decides only when something moved;
+- the split in a plan is closed and holds the model's inputs, whatever was observed;
+- the answers of `probe_due`, `ping_due` and `reconnect_due` count as acted upon when they are positive.
+"""
+
+import math
+
+from edge_service.control.breaker import Breaker, BreakerState
+from edge_service.control.conditions import Conditions
+from edge_service.control.estimators import LoadEstimator, OverheadEstimator, RoundTripEstimator, UplinkEstimator
+from edge_service.control.events import (
+    AnswerMissed,
+    CloudAnswered,
+    CloudLoadReported,
+    CloudLost,
+    CloudProfiled,
+    EdgeProfiled,
+    Event,
+    HeadMeasured,
+    OverheadMeasured,
+    RateChanged,
+    RoundTripMeasured,
+    TailMeasured,
+    UplinkMeasured,
+    UploadStalled,
+)
+from edge_service.control.plan import ControllerConfig, ControllerState, Phase, Plan, Strategy
+from edge_service.control.planner import Planner
+from edge_service.control.probing import ProbeScheduler
+from partitioner import LayerGraph
+
+_TAILS_FRESH_S = 5.0
+
+
+class Controller:
+    """See the module docstring.
+
+    Args:
+        graph: The model.
+        edge_s: Seconds of each layer on the edge, in graph order.
+        config: Settings.
+        rate_hz: Rate of frames until `RateChanged` says otherwise.
+
+    Raises:
+        PartitionError: If the times do not fit the graph.
+        ValueError: If the rate is not positive and finite.
+    """
+
+    def __init__(
+        self, graph: LayerGraph, edge_s: tuple[float, ...], config: ControllerConfig | None = None, rate_hz: float = 1.0
+    ) -> None:
+        self._config = config or ControllerConfig()
+        self._rate_hz = _checked_rate(rate_hz)
+        self._planner = Planner(graph, edge_s, self._config)
+        self._uplink = UplinkEstimator()
+        self._round_trip = RoundTripEstimator()
+        self._overhead = OverheadEstimator()
+        self._edge_load = LoadEstimator()
+        self._cloud_load = LoadEstimator()
+        self._probes = ProbeScheduler(self._config.probe)
+        self._breaker = Breaker(self._config.breaker)
+        self._breaker.expect(-math.inf)
+        self._lost_reason = ""
+        self._tail_at_s = -math.inf
+        self._uploaded_at_s = -math.inf
+
+    def observe(self, event: Event, now_s: float) -> None:
+        """Takes one observation, made at `now_s`.
+
+        Raises:
+            PartitionError: For a profile that does not fit the graph.
+            ValueError: For a rate that is not positive and finite.
+        """
+        match event:
+            case UplinkMeasured():
+                self._uploaded_at_s = now_s
+                self._uplink.add(event.bytes, event.seconds, now_s, after_idle=event.after_idle)
+            case UploadStalled():
+                self._uplink.at_most(event.bytes, event.seconds, now_s)
+                self._missed(now_s)
+            case RoundTripMeasured(seconds):
+                self._round_trip.add(seconds, now_s)
+            case OverheadMeasured(seconds):
+                self._overhead.add(seconds)
+            case HeadMeasured(predicted_s, measured_s):
+                self._edge_load.add(predicted_s, measured_s, now_s)
+            case TailMeasured() | CloudLoadReported():
+                self._cloud_worked(event, now_s)
+            case EdgeProfiled(edge_s):
+                self._planner.edge_profiled(edge_s)
+            case RateChanged(rate_hz):
+                self._rate_hz = _checked_rate(rate_hz)
+            case _:
+                self._cloud_seen(event, now_s)
+
+    def plan(self, now_s: float) -> Plan:
+        """How to run a frame that starts now. Microseconds unless something moved since the last call."""
+        return self._planner.plan(self._conditions(now_s), now_s)
+
+    def probe_due(self, now_s: float) -> int | None:
+        """Bytes of a probe to send now, or None. Asking again returns None until the next one is due."""
+        if self._config.strategy is not Strategy.ADAPTIVE or self._phase() is Phase.ALONE:
+            return None
+        return self._probes.probe_due(
+            now_s,
+            uplink_bps=self._uplink.bps,
+            age_s=self._uplink.age_s(now_s),
+            unconfirmed=self._uplink.unconfirmed,
+        )
+
+    def ping_due(self, now_s: float) -> bool:
+        """Whether to measure the round trip now, with a call of about 1 kB on the connection that carries frames.
+
+        While frames are offloaded rarely over a long fat link, pings come often enough to keep the connection out of
+        slow start, which would make the next upload 2 to 3 times slower than its prediction.
+        """
+        if self._phase() is Phase.ALONE:
+            return False
+        interval_s = self._config.warm_interval_s if self._keeps_warm(now_s) else None
+        return self._probes.ping_due(now_s, age_s=self._round_trip.age_s(now_s), interval_s=interval_s)
+
+    def reconnect_due(self, now_s: float) -> bool:
+        """Whether to try to reach the cloud now: its health and its profile. Report the outcome.
+
+        Success is `CloudProfiled` or `CloudAnswered`, failure is `CloudLost` or `AnswerMissed`.
+        """
+        if self._config.strategy is Strategy.EDGE_ONLY or self._breaker.state is BreakerState.CLOSED:
+            return False
+        return self._breaker.allows(now_s)
+
+    def state(self, now_s: float) -> ControllerState:
+        """A snapshot for metrics and displays."""
+        return ControllerState(
+            phase=self._phase(),
+            breaker=self._breaker.state,
+            retry_at_s=self._breaker.retry_at_s,
+            lost_reason=self._lost_reason,
+            uplink_bps=self._uplink.bps,
+            uplink_age_s=self._uplink.age_s(now_s),
+            rtt_s=self._round_trip.minimum_s,
+            overhead_s=self._overhead.seconds,
+            edge_load=self._edge_load.factor(now_s),
+            cloud_load=self._cloud_load.factor(now_s),
+            rate_hz=self._rate_hz,
+            mode=self._planner.mode,
+            decisions=self._planner.decisions,
+            switches=self._planner.switches,
+        )
+
+    def _phase(self) -> Phase:
+        strategy = self._config.strategy
+        cloud_usable = self._planner.cloud_known and self._breaker.state is BreakerState.CLOSED
+        if strategy is Strategy.EDGE_ONLY or not cloud_usable:
+            return Phase.ALONE
+        if strategy is Strategy.ADAPTIVE and self._uplink.bps is None:
+            return Phase.MEASURING
+        return Phase.OFFLOADING
+
+    def _conditions(self, now_s: float) -> Conditions:
+        return Conditions(
+            phase=self._phase(),
+            uplink_bps=self._uplink.bps,
+            fixed_s=(self._round_trip.minimum_s or 0.0) + self._overhead.seconds,
+            edge_load=self._edge_load.factor(now_s),
+            cloud_load=self._cloud_load.factor(now_s),
+            rate_hz=self._rate_hz,
+        )
+
+    def _cloud_seen(self, event: Event, now_s: float) -> None:
+        match event:
+            case CloudProfiled(cloud_s):
+                self._planner.cloud_profiled(cloud_s)
+                self._answered(now_s)
+            case CloudAnswered():
+                self._answered(now_s)
+            case AnswerMissed():
+                self._missed(now_s)
+            case CloudLost(reason):
+                self._lost_reason = reason
+                self._breaker.trip(now_s)
+                self._uplink.forget()
+
+    def _cloud_worked(self, event: TailMeasured | CloudLoadReported, now_s: float) -> None:
+        if isinstance(event, TailMeasured):
+            self._tail_at_s = now_s
+            self._cloud_load.add(event.predicted_s, event.measured_s, now_s)
+        elif now_s - self._tail_at_s > _TAILS_FRESH_S:
+            # Our own tails say more than the server's average over everybody's.
+            self._cloud_load.reported(event.factor, now_s)
+
+    def _answered(self, now_s: float) -> None:
+        if self._breaker.state is not BreakerState.CLOSED:
+            self._probes.restart()
+        self._breaker.succeeded(now_s)
+
+    def _missed(self, now_s: float) -> None:
+        self._breaker.failed(now_s)
+        if self._breaker.state is not BreakerState.CLOSED:
+            self._lost_reason = self._lost_reason or "no answers"
+            self._uplink.forget()
+
+    def _keeps_warm(self, now_s: float) -> bool:
+        bps, rtt_s = self._uplink.bps, self._round_trip.minimum_s
+        if bps is None or rtt_s is None or not self._planner.offloads:
+            return False
+        idle = now_s - self._uploaded_at_s >= self._config.warm_interval_s
+        return idle and bps * rtt_s / 8.0 > self._config.warm_window_bytes
+
+
+def _checked_rate(rate_hz: float) -> float:
+    if not (math.isfinite(rate_hz) and rate_hz > 0.0):
+        raise ValueError(f"rate_hz must be positive and finite, not {rate_hz}")
+    return rate_hz

@@ -1,0 +1,122 @@
+"""What the shell tells the controller: frozen values, one per thing that can be observed.
+
+Seconds, bytes, bits per second and hertz. Nothing here carries a clock reading; `Controller.observe` takes the time.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class UplinkMeasured:
+    """An upload arrived: a frame's tensors (timed passively, see `UploadClock`) or a probe (the receiver's clock).
+
+    Attributes:
+        bytes: Bytes that arrived.
+        seconds: How long they took, without round trip and server time.
+        after_idle: The link was idle for more than 0.3 s before. False for the second half of a probe, which is
+            right even out of slow start.
+    """
+
+    bytes: int
+    seconds: float
+    after_idle: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class UploadStalled:
+    """An upload was given up: `bytes` have not arrived within `seconds`. Counts as a failure for the breaker."""
+
+    bytes: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class RoundTripMeasured:
+    """A small call and its answer took this long."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class OverheadMeasured:
+    """What one call cost besides upload, round trip and the server's own time: encoding, decoding, scheduling."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class HeadMeasured:
+    """A head ran on the edge. `predicted_s` is the profile's sum for its layers, at load 1."""
+
+    predicted_s: float
+    measured_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class TailMeasured:
+    """A tail ran in the cloud. `predicted_s` is at load 1, `measured_s` the server's own time, queue included."""
+
+    predicted_s: float
+    measured_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class CloudLoadReported:
+    """The cloud said how many times slower it is now than when it was profiled (a heartbeat, an answer)."""
+
+    factor: float
+
+
+@dataclass(frozen=True, slots=True)
+class CloudProfiled:
+    """The cloud is there and sent its seconds per layer, in graph order, at load 1."""
+
+    cloud_s: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CloudAnswered:
+    """The cloud answered a call: a reconnect, a frame, anything."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerMissed:
+    """A frame was not answered within its deadline, or a reconnect failed: one failure for the breaker."""
+
+
+@dataclass(frozen=True, slots=True)
+class CloudLost:
+    """The cloud is gone: connection broken, silence on the stream, draining. Offloading stops at once."""
+
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class EdgeProfiled:
+    """The edge was profiled again: seconds per layer, in graph order."""
+
+    edge_s: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RateChanged:
+    """Frames now come at this rate."""
+
+    rate_hz: float
+
+
+Event = (
+    UplinkMeasured
+    | UploadStalled
+    | RoundTripMeasured
+    | OverheadMeasured
+    | HeadMeasured
+    | TailMeasured
+    | CloudLoadReported
+    | CloudProfiled
+    | CloudAnswered
+    | AnswerMissed
+    | CloudLost
+    | EdgeProfiled
+    | RateChanged
+)

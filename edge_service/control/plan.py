@@ -1,0 +1,149 @@
+"""What the controller answers: the plan for a frame, and a snapshot of what it knows."""
+
+import math
+from dataclasses import dataclass, field
+from enum import Enum
+
+from edge_service.control.breaker import BreakerConfig, BreakerState
+from edge_service.control.probing import ProbeConfig
+from partitioner import Partition
+
+
+class Strategy(Enum):
+    """Who decides: the controller, or one of the two baselines."""
+
+    ADAPTIVE = "adaptive"
+    EDGE_ONLY = "edge_only"
+    CLOUD_ONLY = "cloud_only"
+
+
+class Mode(Enum):
+    """What is minimised: one frame's latency, or latency among the splits that keep up."""
+
+    LIGHT = "light"
+    HEAVY = "heavy"
+
+
+class Phase(Enum):
+    """Where the controller is; the chart is in `controller.py`."""
+
+    ALONE = "alone"
+    MEASURING = "measuring"
+    OFFLOADING = "offloading"
+
+
+@dataclass(frozen=True, slots=True)
+class ControllerConfig:
+    """Settings of a `Controller`.
+
+    Attributes:
+        strategy: Adaptive, or a baseline.
+        headroom: A stage busy all the time never drains a queue; decide for `rate / headroom`.
+        hysteresis: Smallest relative gain that is worth a switch.
+        mode_dwell_s: The other mode must have been decided for this long before the mode follows without a switch.
+        tolerance: Conditions that moved by less than this since the last decision are not decided again.
+        search_interval_s: Where the model has too many splits to list, decide at most this often.
+        deadline_factor: A frame is given up after this many times its predicted upload and tail.
+        deadline_margin_s: And this much more, for jitter.
+        longest_deadline_s: No frame is waited for longer.
+        most_in_flight: Limit of `Plan.in_flight`.
+        warm_window_bytes: Keep an idle connection out of slow start when the link holds more than this in flight.
+        warm_interval_s: By a small call this often.
+        breaker: Settings of the breaker.
+        probe: Settings of probes and pings.
+    """
+
+    strategy: Strategy = Strategy.ADAPTIVE
+    headroom: float = 0.9
+    hysteresis: float = 0.10
+    mode_dwell_s: float = 1.0
+    tolerance: float = 0.005
+    search_interval_s: float = 2.0
+    deadline_factor: float = 3.0
+    deadline_margin_s: float = 0.25
+    longest_deadline_s: float = 30.0
+    most_in_flight: int = 16
+    warm_window_bytes: int = 14_600
+    warm_interval_s: float = 0.1
+    breaker: BreakerConfig = field(default_factory=BreakerConfig)
+    probe: ProbeConfig = field(default_factory=ProbeConfig)
+
+    def __post_init__(self) -> None:
+        if not 0.0 < self.headroom <= 1.0:
+            raise ValueError(f"headroom must be in (0, 1], not {self.headroom}")
+        if not 0.0 <= self.hysteresis < 1.0:
+            raise ValueError(f"hysteresis must be in [0, 1), not {self.hysteresis}")
+        if not (self.deadline_factor >= 1.0 and 0.0 < self.deadline_margin_s < self.longest_deadline_s < math.inf):
+            raise ValueError(
+                "deadlines need deadline_factor >= 1 and 0 < deadline_margin_s < longest_deadline_s, "
+                f"not {self.deadline_factor}, {self.deadline_margin_s}, {self.longest_deadline_s}"
+            )
+        if self.most_in_flight < 1:
+            raise ValueError(f"most_in_flight must be at least 1, not {self.most_in_flight}")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How to run a frame.
+
+    Attributes:
+        partition: The split, with its predicted times at the conditions of the decision.
+        mode: Light or heavy.
+        keeps_up: Whether the split's bottleneck is below the period of the frames.
+        max_rate_hz: The highest rate that could be sustained, with headroom, by the best split for that.
+        serial: Goes up by one with each switch; frames with the same serial have the same split.
+        changed: Whether this split differs from the plan before; True once per switch.
+        phase: The controller's phase.
+        uplink_bps: The estimate that was used; None while unknown.
+        deadline_s: Seconds from handing a frame's tensors to the transport until it is finished locally instead.
+            Infinite when nothing is sent.
+        in_flight: How many frames should be under way between head and answer so that the slowest stage never waits.
+    """
+
+    partition: Partition
+    mode: Mode
+    keeps_up: bool
+    max_rate_hz: float
+    serial: int
+    changed: bool
+    phase: Phase
+    uplink_bps: float | None
+    deadline_s: float
+    in_flight: int
+
+
+@dataclass(frozen=True, slots=True)
+class ControllerState:
+    """A snapshot for metrics and displays.
+
+    Attributes:
+        phase: Alone, measuring or offloading.
+        breaker: State of the breaker.
+        retry_at_s: When the next reconnect may be tried; None while the breaker is closed.
+        lost_reason: Why the cloud was lost the last time; empty if never.
+        uplink_bps: Estimated goodput; None while unknown.
+        uplink_age_s: Seconds since the last sample; infinite without one.
+        rtt_s: Round trip of the path, the recent minimum; None while unknown.
+        overhead_s: Cost of a call besides round trip and work.
+        edge_load: Times slower than the profile says.
+        cloud_load: Likewise.
+        rate_hz: Rate of frames.
+        mode: Mode of the last plan.
+        decisions: How often a best split was computed.
+        switches: How often the split in use changed.
+    """
+
+    phase: Phase
+    breaker: BreakerState
+    retry_at_s: float | None
+    lost_reason: str
+    uplink_bps: float | None
+    uplink_age_s: float
+    rtt_s: float | None
+    overhead_s: float
+    edge_load: float
+    cloud_load: float
+    rate_hz: float
+    mode: Mode
+    decisions: int
+    switches: int

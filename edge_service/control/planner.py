@@ -1,0 +1,193 @@
+"""Makes plans from conditions: prices, decides, holds on to the split in use, and keeps the last plan.
+
+The planner knows nothing of samples, probes or breakers; the controller knows nothing of splits.
+"""
+
+import dataclasses
+import math
+
+from edge_service.control.conditions import Conditions
+from edge_service.control.hysteresis import worth_switching
+from edge_service.control.plan import ControllerConfig, Mode, Phase, Plan, Strategy
+from edge_service.control.pricing import splits_of
+from partitioner import CostProfile, LayerGraph, Link, Partition
+
+
+class Planner:
+    """One model's plans.
+
+    Args:
+        graph: The model.
+        edge_s: Seconds of each layer on the edge, in graph order.
+        config: Settings.
+
+    Raises:
+        PartitionError: If the times do not fit the graph.
+    """
+
+    def __init__(self, graph: LayerGraph, edge_s: tuple[float, ...], config: ControllerConfig) -> None:
+        self._graph = graph
+        self._config = config
+        self._everything = frozenset(layer.name for layer in graph.layers)
+        self._inputs = frozenset(layer.name for layer in graph.layers if not layer.inputs)
+        self._edge_s = edge_s
+        self._cloud_s: tuple[float, ...] | None = None
+        self._splits, self._cheap = splits_of(graph, self._costs(edge_s, None))
+        self._plan: Plan | None = None
+        self._conditions: Conditions | None = None
+        self._decided_at_s = -math.inf
+        self._contrary_since_s: float | None = None
+        self.mode = Mode.LIGHT
+        self.decisions = 0
+        self.switches = 0
+
+    @property
+    def cloud_known(self) -> bool:
+        """Whether the cloud's times are known."""
+        return self._cloud_s is not None
+
+    @property
+    def offloads(self) -> bool:
+        """Whether the last plan runs something in the cloud."""
+        return self._plan is not None and self._plan.partition.edge != self._everything
+
+    def edge_profiled(self, edge_s: tuple[float, ...]) -> None:
+        """Replaces the edge's times."""
+        self._reprice(edge_s, self._cloud_s)
+
+    def cloud_profiled(self, cloud_s: tuple[float, ...]) -> None:
+        """Replaces the cloud's times."""
+        self._reprice(self._edge_s, cloud_s)
+
+    def plan(self, conditions: Conditions, now_s: float) -> Plan:
+        """The plan under these conditions; the last one while they have not moved."""
+        last = self._plan
+        if last is not None and not self._due(conditions, now_s):
+            if last.changed:
+                self._plan = last = dataclasses.replace(last, changed=False)
+            return last
+        plan = self._decide(conditions, now_s)
+        self._plan, self._conditions, self._decided_at_s = plan, conditions, now_s
+        self.mode = plan.mode
+        return plan
+
+    def _due(self, conditions: Conditions, now_s: float) -> bool:
+        earlier = self._conditions
+        if earlier is None or conditions.jumped(earlier):
+            return True
+        if not self._cheap and now_s - self._decided_at_s < self._config.search_interval_s:
+            return False
+        if self._contrary_since_s is not None and now_s - self._contrary_since_s >= self._config.mode_dwell_s:
+            return True
+        return conditions.moved(earlier, self._config.tolerance)
+
+    def _decide(self, conditions: Conditions, now_s: float) -> Plan:
+        if conditions.phase is not Phase.OFFLOADING:
+            return self._fixed(self._everything, conditions)
+        if self._config.strategy is Strategy.CLOUD_ONLY:
+            return self._fixed(self._inputs, conditions)
+        return self._best(conditions, now_s)
+
+    def _fixed(self, edge: frozenset[str], conditions: Conditions) -> Plan:
+        """A plan without a choice."""
+        partition = self._price(edge, conditions)
+        busy = partition.bottleneck_s * conditions.rate_hz
+        mode = Mode.LIGHT if busy < self._config.headroom else Mode.HEAVY
+        self._contrary_since_s = None
+        max_rate_hz = 1.0 / partition.bottleneck_s if partition.bottleneck_s > 0.0 else math.inf
+        return self._plan_for(partition, mode, max_rate_hz, conditions)
+
+    def _best(self, conditions: Conditions, now_s: float) -> Plan:
+        headroom = self._config.headroom
+        self.decisions += 1
+        decision = self._splits.decide(
+            conditions.link,
+            conditions.rate_hz / headroom,
+            edge_load=conditions.edge_load,
+            cloud_load=conditions.cloud_load,
+        )
+        partition, decided = decision.partition, Mode(decision.mode)
+        if self._plan is not None and self._plan.phase is Phase.OFFLOADING:
+            used = self._price(self._plan.partition.edge, conditions)
+            if not worth_switching(
+                used, partition, conditions.rate_hz, headroom=headroom, gain=self._config.hysteresis
+            ):
+                mode = self._held_mode(decided, conditions, now_s)
+                return self._plan_for(used, mode, decision.max_rate_hz, conditions)
+        self._contrary_since_s = None
+        return self._plan_for(partition, decided, decision.max_rate_hz, conditions)
+
+    def _held_mode(self, decided: Mode, conditions: Conditions, now_s: float) -> Mode:
+        """The mode while the split stays: it follows only what lasts, or a new rate."""
+        if decided is self.mode:
+            self._contrary_since_s = None
+            return decided
+        if self._contrary_since_s is None:
+            self._contrary_since_s = now_s
+        new_rate = self._conditions is not None and self._conditions.rate_hz != conditions.rate_hz
+        if new_rate or now_s - self._contrary_since_s >= self._config.mode_dwell_s:
+            self._contrary_since_s = None
+            return decided
+        return self.mode
+
+    def _plan_for(self, partition: Partition, mode: Mode, max_rate_hz: float, conditions: Conditions) -> Plan:
+        last = self._plan
+        changed = last is not None and last.partition.edge != partition.edge
+        self.switches += changed
+        in_flight = self._in_flight(partition, conditions.rate_hz)
+        return Plan(
+            partition=partition,
+            mode=mode,
+            keeps_up=partition.bottleneck_s * conditions.rate_hz < 1.0,
+            max_rate_hz=max_rate_hz * self._config.headroom,
+            serial=self.switches,
+            changed=changed,
+            phase=conditions.phase,
+            uplink_bps=conditions.uplink_bps,
+            deadline_s=self._deadline_s(partition, mode, in_flight, conditions),
+            in_flight=in_flight,
+        )
+
+    def _in_flight(self, partition: Partition, rate_hz: float) -> int:
+        if partition.edge == self._everything:
+            return 1
+        remote_s = partition.transfer_s + partition.fixed_s + partition.cloud_s
+        period_s = max(partition.bottleneck_s, 1.0 / rate_hz)
+        return min(math.ceil(remote_s / period_s) + 1, self._config.most_in_flight)
+
+    def _deadline_s(self, partition: Partition, mode: Mode, in_flight: int, conditions: Conditions) -> float:
+        """How long to wait for an answer.
+
+        A multiple of the prediction; but not longer past the expected answer than finishing locally would take, since
+        from then on waiting can only lose (the ski-rental argument: at most twice the better of the two).
+        """
+        config = self._config
+        if partition.edge == self._everything:
+            return math.inf
+        if conditions.uplink_bps is None:
+            return config.longest_deadline_s
+        busy_s = partition.transfer_s + partition.cloud_s
+        if mode is Mode.HEAVY:
+            # Frames under way wait for each other at the slower of the two stages.
+            busy_s = max(busy_s, in_flight * max(partition.transfer_s, partition.cloud_s))
+        patient_s = config.deadline_factor * busy_s
+        if config.strategy is Strategy.ADAPTIVE:
+            local_s = self._price(self._everything, conditions).edge_s - partition.edge_s
+            patient_s = min(patient_s, busy_s + local_s)
+        patient_s = max(patient_s, busy_s) + config.deadline_margin_s
+        return min(partition.fixed_s + patient_s, config.longest_deadline_s)
+
+    def _price(self, edge: frozenset[str], conditions: Conditions) -> Partition:
+        link = Link(math.inf) if edge == self._everything else conditions.link
+        return self._splits.evaluate(edge, link, edge_load=conditions.edge_load, cloud_load=conditions.cloud_load)
+
+    def _costs(self, edge_s: tuple[float, ...], cloud_s: tuple[float, ...] | None) -> CostProfile:
+        """Costs for a table; while the cloud's times are unknown nothing is priced with them."""
+        return CostProfile(edge_s=edge_s, cloud_s=cloud_s or (0.0,) * len(self._graph.layers))
+
+    def _reprice(self, edge_s: tuple[float, ...], cloud_s: tuple[float, ...] | None) -> None:
+        if (edge_s, cloud_s) == (self._edge_s, self._cloud_s):
+            return
+        self._splits = self._splits.with_costs(self._costs(edge_s, cloud_s))
+        self._edge_s, self._cloud_s = edge_s, cloud_s
+        self._conditions = None

@@ -1,0 +1,111 @@
+"""When to spend bytes on measuring: probes of the uplink, and small calls for the round trip.
+
+Frames that are offloaded measure the link for nothing. Edge-only frames do not, so without probes an edge that once
+stopped offloading would never start again. A probe is about `worth_s` of the last estimate: long enough to be right
+(64 kB up to 20 Mbit/s, 256 kB up to 100, 1 MB up to 1 Gbit/s), short enough not to be felt.
+"""
+
+import math
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeConfig:
+    """When and how much to probe.
+
+    Attributes:
+        interval_s: An estimate older than this is stale.
+        longest_interval_s: Even a very slow link is probed this often; there the share below gives way.
+        confirm_s: Wait between probes while something is to be settled: no estimate, one sample far off, or a probe
+            that turned out to be too small for the link.
+        worth_s: Size of a probe in seconds of the estimated link.
+        min_bytes: Smallest probe.
+        max_bytes: Largest probe.
+        first_bytes: Size of a probe when nothing is known.
+        share: Of the link's capacity, at most this goes to probes.
+        ping_interval_s: A round trip older than this is measured again.
+    """
+
+    interval_s: float = 2.0
+    longest_interval_s: float = 10.0
+    confirm_s: float = 0.25
+    worth_s: float = 0.05
+    min_bytes: int = 16_000
+    max_bytes: int = 1_000_000
+    first_bytes: int = 64_000
+    share: float = 0.05
+    ping_interval_s: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.min_bytes <= self.first_bytes <= self.max_bytes:
+            raise ValueError(
+                "probe sizes must satisfy 0 < min_bytes <= first_bytes <= max_bytes, "
+                f"not {self.min_bytes}, {self.first_bytes}, {self.max_bytes}"
+            )
+        if not 0.0 < self.confirm_s <= self.interval_s <= self.longest_interval_s < math.inf:
+            raise ValueError(
+                "probe intervals must satisfy 0 < confirm_s <= interval_s <= longest_interval_s, "
+                f"not {self.confirm_s}, {self.interval_s}, {self.longest_interval_s}"
+            )
+        if not 0.0 < self.share <= 1.0:
+            raise ValueError(f"share must be in (0, 1], not {self.share}")
+
+
+class ProbeScheduler:
+    """Says when a probe or a ping is due. A positive answer counts as sent."""
+
+    def __init__(self, config: ProbeConfig | None = None) -> None:
+        self._config = config or ProbeConfig()
+        self._probed_at_s = -math.inf
+        self._probed_bytes = 0
+        self._pinged_at_s = -math.inf
+
+    def probe_due(self, now_s: float, *, uplink_bps: float | None, age_s: float, unconfirmed: bool) -> int | None:
+        """Bytes of the probe to send now, or None.
+
+        Args:
+            now_s: The time.
+            uplink_bps: The estimate; None when there is none.
+            age_s: Age of the estimate.
+            unconfirmed: Whether the last sample was far off the estimate.
+        """
+        size = self.size(uplink_bps)
+        if now_s - self._probed_at_s < self._wait_s(size, uplink_bps, age_s, unconfirmed=unconfirmed):
+            return None
+        self._probed_at_s = now_s
+        self._probed_bytes = size
+        return size
+
+    def size(self, uplink_bps: float | None) -> int:
+        """Bytes of a probe for a link of this rate."""
+        config = self._config
+        if uplink_bps is None:
+            return config.first_bytes
+        return int(min(max(uplink_bps * config.worth_s / 8.0, config.min_bytes), config.max_bytes))
+
+    def ping_due(self, now_s: float, *, age_s: float, interval_s: float | None = None) -> bool:
+        """Whether to measure the round trip now; at most one ping per interval, answered or not."""
+        interval_s = self._config.ping_interval_s if interval_s is None else interval_s
+        if age_s < interval_s or now_s - self._pinged_at_s < interval_s:
+            return False
+        self._pinged_at_s = now_s
+        return True
+
+    def restart(self) -> None:
+        """The cloud is back: probe and ping at once."""
+        self._probed_at_s = -math.inf
+        self._probed_bytes = 0
+        self._pinged_at_s = -math.inf
+
+    def _wait_s(self, size: int, uplink_bps: float | None, age_s: float, *, unconfirmed: bool) -> float:
+        """Seconds that must lie between the last probe and the next one; infinite while none is wanted."""
+        config = self._config
+        if uplink_bps is None:
+            # An unanswered first probe may still be on its way over a slow link.
+            return config.interval_s
+        spaced_s = min(8.0 * size / (uplink_bps * config.share), config.longest_interval_s)
+        if unconfirmed or 0 < self._probed_bytes < size / 2:
+            return max(config.confirm_s, min(spaced_s, config.interval_s))
+        if age_s < config.interval_s:
+            return math.inf
+        return max(config.interval_s, spaced_s)

@@ -1,0 +1,134 @@
+"""Passive measurement of the uplink: when each upload really began and ended, from frames that are sent anyway.
+
+The sender's writes measure the socket buffer, and two machines' clocks do not agree. What can be known on one clock is
+when an answer came and how long the server itself took (it says so): the last byte left the edge's side of the link at
+
+    end = answered - server time - round trip
+
+With several frames in flight an upload begins when the one before it ends, not when it was handed to the transport.
+Uploads on one stream end in the order they were sent, answers may not come in that order, so answers wait here until
+every earlier frame is answered or lost.
+"""
+
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from edge_service.control.events import UplinkMeasured, UploadStalled
+
+IDLE_S = 0.3  # Linux restarts TCP slow start after one retransmission timeout of silence, at least 0.2 s
+
+
+@dataclass(slots=True)
+class _Upload:
+    sent_at_s: float
+    bytes: int
+    end_s: float | None = None
+    lost: bool = False
+
+
+class UploadClock:
+    """Turns send and answer times of frames on one stream into uplink samples.
+
+    Args:
+        idle_s: A gap between uploads above this marks the next sample `after_idle`; so is the first on a connection.
+    """
+
+    def __init__(self, *, idle_s: float = IDLE_S) -> None:
+        self._idle_s = idle_s
+        self._uploads: OrderedDict[int, _Upload] = OrderedDict()
+        self._busy_until_s: float | None = None
+        self._gap = False
+
+    @property
+    def in_flight(self) -> int:
+        """Uploads whose end is not known yet."""
+        return sum(upload.end_s is None for upload in self._uploads.values())
+
+    def sent(self, frame_id: int, sent_bytes: int, now_s: float) -> None:
+        """A frame's tensors were handed to the transport."""
+        self._uploads[frame_id] = _Upload(now_s, sent_bytes)
+
+    def answered(self, frame_id: int, now_s: float, *, server_s: float, rtt_s: float) -> tuple[UplinkMeasured, ...]:
+        """A frame was answered.
+
+        Args:
+            frame_id: As given to `sent`; an unknown one changes nothing.
+            now_s: When the answer came.
+            server_s: The server's own time for it, from its clock.
+            rtt_s: The round trip of the path without our own queue: `RoundTripEstimator.minimum_s`.
+
+        Returns:
+            The samples that can now be told, in the order of sending; often one, sometimes none or several.
+        """
+        upload = self._uploads.get(frame_id)
+        if upload is None:
+            return ()
+        upload.end_s = now_s - max(server_s, 0.0) - max(rtt_s, 0.0)
+        return self._settle()
+
+    def lost(
+        self, frame_id: int, now_s: float, *, server_s: float = 0.0, rtt_s: float = 0.0
+    ) -> tuple[UploadStalled | None, tuple[UplinkMeasured, ...]]:
+        """A frame was given up.
+
+        Args:
+            frame_id: As given to `sent`.
+            now_s: When it was given up.
+            server_s: How long the server may have needed for it; the more, the weaker the statement.
+            rtt_s: The round trip.
+
+        Returns:
+            What is known about the link from this (everything sent up to this frame has not arrived in the time since
+            the first of it began), and samples of later frames that waited for this one.
+        """
+        upload = self._uploads.get(frame_id)
+        if upload is None:
+            return None, ()
+        stalled = self._bound(frame_id, now_s - server_s - rtt_s)
+        upload.lost = True
+        return stalled, self._settle()
+
+    def restart(self) -> None:
+        """A new stream: nothing is in flight and the connection is cold."""
+        self._uploads.clear()
+        self._busy_until_s = None
+        self._gap = False
+
+    def _bound(self, frame_id: int, until_s: float) -> UploadStalled | None:
+        waiting_bytes, began_s = 0, None
+        for other_id, upload in self._uploads.items():
+            if began_s is None:
+                began_s = max(upload.sent_at_s, self._busy_until_s or upload.sent_at_s)
+            waiting_bytes += upload.bytes
+            if other_id == frame_id:
+                break
+        if began_s is None or until_s <= began_s or self._gap:
+            return None
+        return UploadStalled(waiting_bytes, until_s - began_s)
+
+    def _settle(self) -> tuple[UplinkMeasured, ...]:
+        samples: list[UplinkMeasured] = []
+        while self._uploads:
+            upload = next(iter(self._uploads.values()))
+            if upload.end_s is None and not upload.lost:
+                break
+            self._uploads.popitem(last=False)
+            if upload.end_s is None:
+                self._gap = True  # when the lost upload ended is unknown, so the next one's beginning is too
+                continue
+            sample = self._sample(upload, upload.end_s)
+            if sample is not None:
+                samples.append(sample)
+        return tuple(samples)
+
+    def _sample(self, upload: _Upload, end_s: float) -> UplinkMeasured | None:
+        before_s = self._busy_until_s
+        self._busy_until_s = end_s if before_s is None else max(before_s, end_s)
+        if self._gap:
+            self._gap = False
+            return None
+        began_s = upload.sent_at_s if before_s is None else max(upload.sent_at_s, before_s)
+        if end_s <= began_s:
+            return None
+        after_idle = before_s is None or upload.sent_at_s - before_s > self._idle_s
+        return UplinkMeasured(upload.bytes, end_s - began_s, after_idle)
