@@ -15,7 +15,7 @@ PACKAGES := protos partitioner models cloud_service edge_service link_emulator d
 # pip, with one line for each thing it does instead of its progress bars.
 PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --no-input --progress-bar off -c constraints.txt \
 	$${TORCH_INDEX_URL:+--extra-index-url "$$TORCH_INDEX_URL"}
-PIP_LINES := awk '/^(Collecting|  Downloading|Building|Installing|Successfully)/ { print "      " $$0; fflush() }'
+PIP_LINES := awk '/^(Collecting|  Downloading|Building|Installing)/ { print "      " $$0; fflush() }'
 COMPOSE := docker compose
 
 .PHONY: help setup demo test lint typecheck imports protos protos-check bench up down clean
@@ -24,6 +24,7 @@ help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(STAMP)  ## create .venv with everything in it, pinned by constraints.txt
+	@echo "$(VENV) is ready"
 
 # torch comes first and exactly pinned: asked for so, pip takes a CPU build where its indexes have one; a looser
 # requirement may pull several GB of CUDA libraries. TORCH_INDEX_URL adds an index, for example
