@@ -25,6 +25,7 @@ Errors carry a google.rpc.ErrorInfo with domain "dads.v1" and one of these reaso
   NOT_FOUND            UNKNOWN_MODEL     no model of this name is served
   RESOURCE_EXHAUSTED   OVERLOADED        the queue is full; carries google.rpc.RetryInfo
   DEADLINE_EXCEEDED    EXPIRED           the deadline passed while the frame was queued
+  UNAVAILABLE          STARTING          the models are being warmed up; carries google.rpc.RetryInfo
   UNAVAILABLE          DRAINING          the server is shutting down; carries google.rpc.RetryInfo
   INTERNAL             INTERNAL          a failure in the server; details are in its log only
 RESOURCE_EXHAUSTED without details is gRPC's own answer to an oversize message and is not worth a retry.

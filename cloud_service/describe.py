@@ -1,0 +1,46 @@
+"""Served models as messages."""
+
+from collections.abc import Iterable
+
+import models
+from cloud_service.registry import ServedModel
+from protos import DTYPES, split_pb2
+
+
+def model_info(served: ServedModel) -> split_pb2.ModelInfo:
+    """Return what ListModels says of one model."""
+    model = served.model
+    return split_pb2.ModelInfo(
+        name=model.name,
+        digest=model.digest,
+        layers=[layer.name for layer in model.graph.layers],
+        inputs=_specs(model.inputs),
+        outputs=_specs(model.outputs),
+        torch_version=model.torch_version,
+    )
+
+
+def profile_response(served: ServedModel, load_factor: float) -> split_pb2.GetProfileResponse:
+    """Return what GetProfile says of one model."""
+    model = served.model
+    return split_pb2.GetProfileResponse(
+        model=model.name,
+        digest=model.digest,
+        layers=[layer.name for layer in model.graph.layers],
+        layer_s=served.profile.layer_s,
+        whole_s=served.profile.whole_s,
+        load_factor=load_factor,
+        device=str(model.device),
+    )
+
+
+def _specs(values: Iterable[models.ValueSpec]) -> list[split_pb2.TensorSpec]:
+    return [
+        split_pb2.TensorSpec(
+            path=value.path,
+            layer=value.layer or "",
+            dtype=DTYPES.get(value.dtype, split_pb2.DATA_TYPE_UNSPECIFIED),
+            shape=value.shape,
+        )
+        for value in values
+    ]

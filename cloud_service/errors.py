@@ -1,0 +1,117 @@
+"""Everything that goes wrong in the cloud service, and what the caller is told about it.
+
+    Exception
+    └── CloudError
+        ├── ConfigurationError        (also ValueError) settings that cannot be used
+        ├── BindError                 the address cannot be listened on
+        └── RequestError              a request that gets an error status instead of an answer
+            ├── InvalidRequestError   INVALID_ARGUMENT     BAD_TENSOR, WRONG_TENSOR, UNKNOWN_LAYER, DUPLICATE_TENSOR,
+            │                                              MISSING_TENSOR, UNKNOWN_OUTPUT, BAD_REQUEST
+            ├── DigestMismatchError   FAILED_PRECONDITION  DIGEST_MISMATCH
+            ├── UnknownModelError     NOT_FOUND            UNKNOWN_MODEL
+            ├── OverloadedError       RESOURCE_EXHAUSTED   OVERLOADED, with a time to retry after
+            ├── ExpiredError          DEADLINE_EXCEEDED    EXPIRED
+            ├── StartingError         UNAVAILABLE          STARTING, with a time to retry after
+            ├── DrainingError         UNAVAILABLE          DRAINING, with a time to retry after
+            └── InternalError         INTERNAL             INTERNAL
+
+The text of a `RequestError` goes over the wire; it says what was expected and nothing about the server's insides.
+"""
+
+import grpc
+
+from protos.reasons import Reason
+
+
+class CloudError(Exception):
+    """The root of this package's errors."""
+
+
+class ConfigurationError(CloudError, ValueError):
+    """Settings that cannot be used; the message says which values can."""
+
+
+class BindError(CloudError):
+    """The address cannot be listened on."""
+
+
+class RequestError(CloudError):
+    """A request that is answered with an error status.
+
+    Attributes:
+        code: The gRPC status code.
+        reason: What `google.rpc.ErrorInfo` will say.
+        retry_after_s: Seconds after which a retry may succeed; None where a retry is pointless.
+    """
+
+    code: grpc.StatusCode
+    reason: Reason
+    retry_after_s: float | None = None
+
+
+class InvalidRequestError(RequestError):
+    """The request itself is wrong; `reason` says in which way."""
+
+    code = grpc.StatusCode.INVALID_ARGUMENT
+
+    def __init__(self, reason: Reason, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class DigestMismatchError(RequestError):
+    """The caller's model is not the one served under its name."""
+
+    code = grpc.StatusCode.FAILED_PRECONDITION
+    reason = Reason.DIGEST_MISMATCH
+
+
+class UnknownModelError(RequestError):
+    """No model of the name is served."""
+
+    code = grpc.StatusCode.NOT_FOUND
+    reason = Reason.UNKNOWN_MODEL
+
+
+class OverloadedError(RequestError):
+    """The queue is full."""
+
+    code = grpc.StatusCode.RESOURCE_EXHAUSTED
+    reason = Reason.OVERLOADED
+    retry_after_s = 0.25
+
+
+class ExpiredError(RequestError):
+    """The deadline passed before the work began."""
+
+    code = grpc.StatusCode.DEADLINE_EXCEEDED
+    reason = Reason.EXPIRED
+
+
+class StartingError(RequestError):
+    """The models are not warm yet."""
+
+    code = grpc.StatusCode.UNAVAILABLE
+    reason = Reason.STARTING
+    retry_after_s = 1.0
+
+
+class DrainingError(RequestError):
+    """The server is shutting down."""
+
+    code = grpc.StatusCode.UNAVAILABLE
+    reason = Reason.DRAINING
+    retry_after_s = 1.0
+
+    def __init__(self) -> None:
+        super().__init__("the server is shutting down; expected callers to go to another one, or to come back later")
+
+
+class InternalError(RequestError):
+    """A failure of the server; what failed is in its log only."""
+
+    code = grpc.StatusCode.INTERNAL
+    reason = Reason.INTERNAL
+
+    def __init__(self) -> None:
+        super().__init__("the server failed to answer; its log has the details")

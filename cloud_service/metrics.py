@@ -1,0 +1,97 @@
+"""What the server tells Prometheus. Base units; every label takes values of a fixed, small set.
+
+A registry of its own: two servers in one process do not mix, and nothing is registered on import.
+"""
+
+from collections.abc import Callable
+from threading import Thread
+from wsgiref.simple_server import WSGIServer
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
+
+from cloud_service.errors import BindError
+from protos import Reason
+
+SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+STAGES = ("queue", "decode", "tail", "encode")
+
+
+class CloudMetrics:
+    """The server's metrics.
+
+    Args:
+        tails_in_flight: Read at every scrape: tails that wait or are computed.
+        load_factor: Read at every scrape.
+    """
+
+    def __init__(self, *, tails_in_flight: Callable[[], float], load_factor: Callable[[], float]) -> None:
+        self.registry = CollectorRegistry()
+        self._rpc = Histogram(
+            "dads_rpc_seconds",
+            "Time of a call until its answer; for StreamTails, of each frame.",
+            ("method", "code"),
+            registry=self.registry,
+            buckets=SECONDS,
+        )
+        self._stage = Histogram(
+            "dads_stage_seconds", "Time of a frame's stages.", ("stage",), registry=self.registry, buckets=SECONDS
+        )
+        self._rejected = Counter(
+            "dads_rejected", "Requests refused, by ErrorInfo reason.", ("reason",), registry=self.registry
+        )
+        in_flight = Gauge("dads_tails_in_flight", "Tails that wait or are computed.", registry=self.registry)
+        in_flight.set_function(tails_in_flight)
+        load = Gauge("dads_load_factor", "Measured over profiled time.", ("side",), registry=self.registry)
+        load.labels(side="cloud").set_function(load_factor)
+        # Every series exists from the start: a rate over a series that appears late misses its first events.
+        for stage in STAGES:
+            self._stage.labels(stage=stage)
+        for reason in Reason:
+            self._rejected.labels(reason=reason.value)
+
+    def called(self, method: str, code: str, seconds: float) -> None:
+        """Count one call, or one frame of a stream, with the name of its gRPC status code."""
+        self._rpc.labels(method=method, code=code).observe(seconds)
+
+    def staged(self, *, queue_s: float, decode_s: float, tail_s: float, encode_s: float) -> None:
+        """Take in the stages of one answered frame."""
+        for stage, seconds in zip(STAGES, (queue_s, decode_s, tail_s, encode_s), strict=True):
+            self._stage.labels(stage=stage).observe(seconds)
+
+    def rejected(self, reason: Reason) -> None:
+        """Count one refused request."""
+        self._rejected.labels(reason=reason.value).inc()
+
+
+class MetricsServer:
+    """`/metrics` over HTTP, in a thread of its own until `close`.
+
+    Args:
+        registry: What is served.
+        host: Address to listen on.
+        port: 0 picks a free one.
+
+    Raises:
+        BindError: the address cannot be listened on.
+    """
+
+    def __init__(self, registry: CollectorRegistry, host: str, port: int) -> None:
+        self._server: WSGIServer
+        self._thread: Thread
+        try:
+            self._server, self._thread = start_http_server(port, addr=host, registry=registry)
+        except OSError as error:
+            raise BindError(
+                f"cannot serve metrics on {host}:{port}: {error.strerror}; expected a free port, or 0 to pick one"
+            ) from error
+
+    @property
+    def port(self) -> int:
+        """The port in use."""
+        return self._server.server_port
+
+    def close(self) -> None:
+        """Stop serving and join the thread."""
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()

@@ -1,0 +1,114 @@
+"""The models that are served: by name, checked by digest, warmed and profiled before the first request.
+
+Laws:
+    * A model is found by its exact name, and only by callers whose digest is its own.
+    * Before the registry is ready it answers `StartingError`, never "not found".
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
+
+import models
+from cloud_service.errors import ConfigurationError, DigestMismatchError, StartingError, UnknownModelError
+
+
+class ServedModel:
+    """A model with its measured times.
+
+    Args:
+        model: The model.
+        profile: Seconds of each layer, in the order of `model.graph.layers`.
+    """
+
+    def __init__(self, model: models.Model, profile: models.Profile) -> None:
+        self.model = model
+        self.profile = profile
+        self._layers = {
+            layer.name: (layer.inputs, s) for layer, s in zip(model.graph.layers, profile.layer_s, strict=True)
+        }
+        self._output_layers = {spec.path: spec.layer for spec in model.outputs}
+        # Bounded, because callers choose the cuts.
+        self._predicted_s = lru_cache(maxsize=256)(self._walk_back)
+
+    def predicted_s(self, feeds: Iterable[str], outputs: Iterable[str] = ()) -> float:
+        """Return the profiled seconds of the tail from these layers to these outputs (paths; none: all)."""
+        return self._predicted_s(frozenset(feeds), frozenset(outputs))
+
+    def _walk_back(self, feeds: frozenset[str], outputs: frozenset[str]) -> float:
+        wanted = [layer for path, layer in self._output_layers.items() if not outputs or path in outputs]
+        stack = [layer for layer in wanted if layer is not None]
+        seen = set(feeds)
+        total_s = 0.0
+        while stack:
+            name = stack.pop()
+            if name not in seen:
+                seen.add(name)
+                inputs, layer_s = self._layers[name]
+                total_s += layer_s
+                stack.extend(inputs)
+        return total_s
+
+
+class Registry:
+    """The served models.
+
+    Args:
+        candidates: Models with distinct names.
+
+    Raises:
+        ConfigurationError: no model, or two of one name.
+    """
+
+    def __init__(self, candidates: Sequence[models.Model]) -> None:
+        if not candidates:
+            raise ConfigurationError("no model to serve; expected at least one")
+        names = [model.name for model in candidates]
+        for name in names:
+            if names.count(name) > 1:
+                raise ConfigurationError(f"two models are named {name!r}; expected distinct names")
+        self._candidates = tuple(candidates)
+        self._served: dict[str, ServedModel] = {}
+        self.ready = False
+
+    def warm_up(self, measure: Callable[[models.Model], models.Profile]) -> None:
+        """Run and measure every model; blocks for as long as that takes. From then on the models can be found."""
+        for model in self._candidates:
+            self._served[model.name] = ServedModel(model, measure(model))
+        self.ready = True
+
+    def all(self) -> tuple[ServedModel, ...]:
+        """Return every model, in the order they were given.
+
+        Raises:
+            StartingError: the models are not warm yet.
+        """
+        self._check_ready()
+        return tuple(self._served.values())
+
+    def find(self, name: str, digest: str) -> ServedModel:
+        """Return the model of this name and digest.
+
+        Args:
+            name: The exact name it is served under.
+            digest: SHA-256 in lower-case hexadecimal; empty accepts any.
+
+        Raises:
+            StartingError: the models are not warm yet.
+            UnknownModelError: no model of the name is served.
+            DigestMismatchError: the model of that name is another one.
+        """
+        self._check_ready()
+        served = self._served.get(name)
+        if served is None:
+            known = ", ".join(sorted(self._served))
+            raise UnknownModelError(f"model {name[:256]!r} is not served; expected one of: {known}")
+        if digest and digest != served.model.digest:
+            raise DigestMismatchError(
+                f"model {name!r} is served with digest {served.model.digest}, not {digest[:64]!r}; "
+                "expected the same graph, weights and preprocessing on both sides"
+            )
+        return served
+
+    def _check_ready(self) -> None:
+        if not self.ready:
+            raise StartingError("the models are being warmed up; expected callers to wait until health is SERVING")

@@ -1,0 +1,161 @@
+"""The running server: puts the other modules together, listens, warms up, and shuts down in order."""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import grpc
+import grpc.aio
+import structlog
+import torch
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from cloud_service.admission import Admission
+from cloud_service.config import CloudConfig
+from cloud_service.errors import BindError
+from cloud_service.load import LoadEstimator
+from cloud_service.metrics import CloudMetrics, MetricsServer
+from cloud_service.registry import Registry
+from cloud_service.service import SplitInference
+from models import Model, Profile, profile
+from protos import split_pb2, split_pb2_grpc
+
+SERVICE = split_pb2.DESCRIPTOR.services_by_name["SplitInference"].full_name
+"""`dads.v1.SplitInference`, the name that health checks may ask for; the empty name means the whole server."""
+
+FLUSH_S = 1.0
+"""What answers already made may take to leave, after everything is computed."""
+
+
+class CloudServer:
+    """One server on one port; constructed inside a running event loop, which it then belongs to.
+
+    Args:
+        config: Settings.
+        models: What to serve; distinct names.
+        credentials: For an encrypted port; None: plain text.
+        measure: Makes a model's profile; called with `repeats`.
+
+    Raises:
+        ConfigurationError: no models, or two of one name.
+    """
+
+    def __init__(
+        self,
+        config: CloudConfig,
+        models: Sequence[Model],
+        *,
+        credentials: grpc.ServerCredentials | None = None,
+        measure: Callable[..., Profile] = profile,
+    ) -> None:
+        self._config = config
+        self._credentials = credentials
+        self._measure = partial(measure, repeats=config.profile_repeats)
+        self._log = structlog.get_logger("cloud_service")
+        self._registry = Registry(models)
+        self._admission = Admission(
+            max_concurrency=config.max_concurrency,
+            max_queue=config.max_queue,
+            max_bytes=config.max_queued_bytes,
+            initializer=self._prepare_thread,
+        )
+        self._load = LoadEstimator()
+        self._metrics = CloudMetrics(
+            tails_in_flight=lambda: self._admission.admitted,
+            load_factor=lambda: self._load.factor(time.monotonic()),
+        )
+        self._service = SplitInference(config, self._registry, self._admission, self._load, self._metrics)
+        self._health = health.aio.HealthServicer()  # type: ignore[attr-defined] # grpc-stubs leaves `aio` out
+        self._metrics_server: MetricsServer | None = None
+        self._server: grpc.aio.Server | None = None
+        self._port = 0
+
+    @property
+    def port(self) -> int:
+        """The port in use; 0 before `start`."""
+        return self._port
+
+    @property
+    def metrics_port(self) -> int | None:
+        """The port of `/metrics`; None where it is off, and before `start`."""
+        return self._metrics_server.port if self._metrics_server else None
+
+    async def start(self) -> None:
+        """Listen, then warm up and profile the models; returns when health is SERVING.
+
+        Raises:
+            BindError: an address cannot be listened on.
+        """
+        await self._set_health(health_pb2.HealthCheckResponse.NOT_SERVING)
+        self._server = self._build()
+        await self._server.start()
+        if self._config.metrics_port is not None:
+            self._metrics_server = MetricsServer(self._metrics.registry, self._config.host, self._config.metrics_port)
+        self._log.info("listening", port=self._port, metrics_port=self.metrics_port)
+        await self._admission.run(partial(self._registry.warm_up, self._measure))
+        await self._set_health(health_pb2.HealthCheckResponse.SERVING)
+        for served in self._registry.all():
+            self._log.info("serving", model=served.model.name, whole_s=served.profile.whole_s)
+
+    async def serve_until(self, stop: asyncio.Event) -> None:
+        """Serve until the event is set, then drain for at most the configured grace."""
+        await stop.wait()
+        await self.stop(self._config.grace_s)
+
+    async def stop(self, grace_s: float) -> None:
+        """Shut down in order: no new work, finish what is in flight, end the streams, close the ports.
+
+        Args:
+            grace_s: Seconds after which what is still in flight is abandoned.
+        """
+        loop = asyncio.get_running_loop()
+        ends_s = loop.time() + grace_s
+        self._admission.drain()
+        await self._health.enter_graceful_shutdown()
+        try:
+            async with asyncio.timeout_at(ends_s):
+                await self._admission.idle()
+        except TimeoutError:
+            self._log.warning("abandoned", tails=self._admission.admitted, grace_s=grace_s)
+        self._service.end_streams()
+        if self._server:
+            await self._server.stop(min(FLUSH_S, max(0.0, ends_s - loop.time())))
+        self._admission.close()
+        if self._metrics_server:
+            await asyncio.to_thread(self._metrics_server.close)
+        self._log.info("stopped")
+
+    def _build(self) -> grpc.aio.Server:
+        limit = self._config.max_message_bytes
+        server = grpc.aio.server(
+            options=[
+                ("grpc.max_receive_message_length", limit),
+                ("grpc.max_send_message_length", limit),
+                # Two servers on one port would share its connections; the second shall fail instead.
+                ("grpc.so_reuseport", 0),
+            ]
+        )
+        split_pb2_grpc.add_SplitInferenceServicer_to_server(self._service, server)
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
+        reflection.enable_server_reflection((SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
+        self._port = self._bind(server)
+        return server
+
+    def _bind(self, server: grpc.aio.Server) -> int:
+        listen = self._config.listen
+        try:
+            if self._credentials:
+                return server.add_secure_port(listen, self._credentials)
+            return server.add_insecure_port(listen)
+        except RuntimeError as error:
+            raise BindError(f"cannot listen on {listen}; expected a free port of this machine, or 0") from error
+
+    def _prepare_thread(self) -> None:
+        if self._config.threads is not None:
+            torch.set_num_threads(self._config.threads)
+
+    async def _set_health(self, status: "health_pb2.HealthCheckResponse.ServingStatus") -> None:
+        for name in ("", SERVICE):
+            await self._health.set(name, status)

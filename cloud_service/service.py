@@ -1,0 +1,229 @@
+"""The gRPC methods: from messages to calls on the other modules, and from their errors to statuses."""
+
+import asyncio
+import math
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from functools import partial
+
+import grpc
+import structlog
+
+from cloud_service import describe
+from cloud_service.admission import Admission
+from cloud_service.config import CloudConfig
+from cloud_service.errors import DrainingError, InternalError, InvalidRequestError, OverloadedError, RequestError
+from cloud_service.load import LoadEstimator
+from cloud_service.metrics import CloudMetrics
+from cloud_service.probe import ProbeTimer
+from cloud_service.registry import Registry
+from cloud_service.statuses import Context, abort, status_of
+from cloud_service.streams import FrameStream
+from cloud_service.tails import answer
+from protos import Reason, split_pb2, split_pb2_grpc
+from protos.limits import HEARTBEAT_INTERVAL_S, MAX_PROBE_S
+
+
+class SplitInference(split_pb2_grpc.SplitInferenceServicer):
+    """The service of `split.proto`.
+
+    Args:
+        config: Limits.
+        registry: The models.
+        admission: Who computes, waits, or is refused.
+        load: Told of every computed tail.
+        metrics: Told of every call.
+    """
+
+    def __init__(
+        self,
+        config: CloudConfig,
+        registry: Registry,
+        admission: Admission,
+        load: LoadEstimator,
+        metrics: CloudMetrics,
+    ) -> None:
+        self._config = config
+        self._registry = registry
+        self._admission = admission
+        self._load = load
+        self._metrics = metrics
+        self._log = structlog.get_logger("cloud_service")
+        self._streams: set[asyncio.Task[None]] = set()
+        self._ended = False
+
+    async def ListModels(  # noqa: N802 # gRPC's name
+        self,
+        request: split_pb2.ListModelsRequest,  # noqa: ARG002 # has no fields yet
+        context: Context,
+    ) -> split_pb2.ListModelsResponse:
+        """Answer with every served model."""
+        try:
+            with self._counted("ListModels"):
+                return split_pb2.ListModelsResponse(models=map(describe.model_info, self._registry.all()))
+        except RequestError as error:
+            await abort(context, error)
+
+    async def GetProfile(  # noqa: N802 # gRPC's name
+        self, request: split_pb2.GetProfileRequest, context: Context
+    ) -> split_pb2.GetProfileResponse:
+        """Answer with a model's measured times."""
+        try:
+            with self._counted("GetProfile"):
+                served = self._registry.find(request.model, request.digest)
+                return describe.profile_response(served, self._load.factor(time.monotonic()))
+        except RequestError as error:
+            await abort(context, error)
+
+    async def Probe(  # noqa: N802 # gRPC's name
+        self, request_iterator: AsyncIterator[split_pb2.ProbeRequest], context: Context
+    ) -> split_pb2.ProbeResponse:
+        """Time the arrival of filler, until the caller ends, or enough bytes or seconds have passed."""
+        try:
+            with self._counted("Probe"):
+                self._check_not_draining()
+                timer = ProbeTimer()
+                try:
+                    async with asyncio.timeout(MAX_PROBE_S):
+                        async for chunk in request_iterator:
+                            timer.arrived(time.perf_counter(), len(chunk.filler))
+                            if timer.full:
+                                break
+                except TimeoutError:
+                    pass  # what arrived in the time allowed is the answer
+                whole, second = timer.whole(), timer.second_half()
+                return split_pb2.ProbeResponse(
+                    received_bytes=whole.received_bytes,
+                    received_s=whole.received_s,
+                    second_half_bytes=second.received_bytes,
+                    second_half_s=second.received_s,
+                )
+        except RequestError as error:
+            await abort(context, error)
+
+    async def RunTail(  # noqa: N802 # gRPC's name
+        self, request: split_pb2.RunTailRequest, context: Context
+    ) -> split_pb2.RunTailResponse:
+        """Run the rest of a model for one frame."""
+        arrived_s = time.monotonic()
+        try:
+            with self._counted("RunTail"):
+                return await self._run(request, arrived_s, context.time_remaining())
+        except RequestError as error:
+            await abort(context, error)
+
+    async def StreamTails(  # type: ignore[override] # noqa: N802 # gRPC's name; it writes instead of yielding
+        self, request_iterator: AsyncIterator[split_pb2.StreamTailsRequest], context: Context
+    ) -> None:
+        """Run the rest of a model for every frame of a stream."""
+        try:
+            with self._counted("StreamTails", only_failures=True):
+                await self._serve_stream(request_iterator, context)
+        except RequestError as error:
+            await abort(context, error)
+
+    def end_streams(self) -> None:
+        """End every open stream with DRAINING; for when their frames are answered."""
+        self._ended = True
+        for serving in self._streams:
+            serving.cancel()
+
+    async def _serve_stream(self, requests: AsyncIterator[split_pb2.StreamTailsRequest], context: Context) -> None:
+        self._check_not_draining()
+        if len(self._streams) >= self._config.max_streams:
+            raise OverloadedError(f"{len(self._streams)} streams are open; expected at most {self._config.max_streams}")
+        stream = FrameStream(
+            answer=self._answer_frame,
+            heartbeat=self._heartbeat,
+            write=context.write,
+            max_frames=self._config.max_frames_per_stream,
+            interval_s=HEARTBEAT_INTERVAL_S,
+        )
+        serving = asyncio.get_running_loop().create_task(stream.serve(requests))
+        self._streams.add(serving)
+        try:
+            await serving
+        except asyncio.CancelledError:
+            if self._ended:
+                raise DrainingError from None
+            raise
+        finally:
+            self._streams.discard(serving)
+
+    async def _answer_frame(self, request: split_pb2.StreamTailsRequest) -> split_pb2.StreamTailsResponse:
+        arrived_s = time.monotonic()
+        try:
+            with self._counted("StreamTails"):
+                timeout_s = request.timeout_s
+                if not 0 <= timeout_s < math.inf:
+                    raise InvalidRequestError(
+                        Reason.BAD_REQUEST, f"timeout_s is {timeout_s}; expected seconds, or 0 for no limit"
+                    )
+                result = await self._run(request.request, arrived_s, timeout_s or None)
+                return split_pb2.StreamTailsResponse(result=result)
+        except RequestError as error:
+            status = status_of(error).SerializeToString()
+            return split_pb2.StreamTailsResponse(
+                error=split_pb2.FrameError(frame_id=request.request.frame_id, status=status)
+            )
+
+    def _heartbeat(self) -> split_pb2.StreamTailsResponse:
+        return split_pb2.StreamTailsResponse(
+            heartbeat=split_pb2.Heartbeat(load_factor=self._load.factor(time.monotonic()))
+        )
+
+    async def _run(
+        self, request: split_pb2.RunTailRequest, arrived_s: float, timeout_s: float | None
+    ) -> split_pb2.RunTailResponse:
+        """Queue one request, compute it, and say where the time went."""
+        if not request.digest:
+            raise InvalidRequestError(
+                Reason.BAD_REQUEST, "no digest; expected the digest of the caller's model, as ListModels returns it"
+            )
+        served = self._registry.find(request.model, request.digest)
+        answered = await self._admission.run(
+            partial(answer, served, request), size_bytes=request.ByteSize(), timeout_s=timeout_s
+        )
+        response, timing = answered.response, answered.response.timing
+        timing.queue_s = answered.started_s - arrived_s
+        self._load.observe(
+            time.monotonic(),
+            predicted_s=answered.predicted_s,
+            queue_s=timing.queue_s,
+            compute_s=timing.compute_s,
+        )
+        self._metrics.staged(
+            queue_s=timing.queue_s, decode_s=timing.decode_s, tail_s=timing.compute_s, encode_s=timing.encode_s
+        )
+        response.load_factor = self._load.factor(time.monotonic())
+        timing.total_s = time.monotonic() - arrived_s
+        return response
+
+    def _check_not_draining(self) -> None:
+        if self._admission.draining:
+            raise DrainingError
+
+    @contextmanager
+    def _counted(self, method: str, *, only_failures: bool = False) -> Iterator[None]:
+        """Measure a call, and turn what nobody foresaw into INTERNAL, with its story in the log only."""
+        started_s = time.monotonic()
+        code = grpc.StatusCode.OK
+        try:
+            yield
+        except RequestError as error:
+            code = error.code
+            self._metrics.rejected(error.reason)
+            raise
+        except asyncio.CancelledError:
+            code = grpc.StatusCode.CANCELLED
+            raise
+        except Exception as error:
+            failure = InternalError()
+            code = failure.code
+            self._metrics.rejected(failure.reason)
+            self._log.exception("call failed", method=method)
+            raise failure from error
+        finally:
+            if code is not grpc.StatusCode.OK or not only_failures:
+                self._metrics.called(method, code.name, time.monotonic() - started_s)

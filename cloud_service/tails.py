@@ -1,0 +1,159 @@
+"""One request to one answer: decode the feeds, check them against the model, run the tail, encode the outputs.
+
+Blocking, and free of gRPC: it runs in a worker thread and is told messages and a model.
+"""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+import models
+from cloud_service.errors import InvalidRequestError
+from cloud_service.registry import ServedModel
+from protos import CodecError, Reason, decode_tensor, dtype_name, encode_tensor, split_pb2
+from protos.limits import MAX_TENSORS
+
+Array = npt.NDArray[np.generic]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A computed tail.
+
+    Attributes:
+        response: Ready but for what only the service knows: `timing.total_s`, `timing.queue_s` and `load_factor`.
+        started_s: When a thread took the request up, on `time.monotonic`.
+        predicted_s: Seconds of the tail by the profile.
+    """
+
+    response: split_pb2.RunTailResponse
+    started_s: float
+    predicted_s: float
+
+
+def answer(served: ServedModel, request: split_pb2.RunTailRequest) -> Answer:
+    """Run the rest of the model.
+
+    Args:
+        served: The model that the request names.
+        request: Its feeds and fetches; model and digest have been looked at.
+
+    Raises:
+        InvalidRequestError: the request does not fit the model; the message says what was expected.
+    """
+    started_s = time.monotonic()
+    model = served.model
+    arrays = read_feeds(model, request.tensors)
+    tail = find_tail(model, arrays, request.outputs)
+    feeds = {layer: models.value_of(values, model.layer_specs[layer], model.device) for layer, values in arrays.items()}
+    decoded_s = time.monotonic()
+    with torch.inference_mode():
+        computed = tail.run(feeds)
+        if model.device.type == "cuda":
+            torch.cuda.synchronize(model.device)  # kernels are launched, not finished, when run returns
+    computed_s = time.monotonic()
+    response = split_pb2.RunTailResponse(frame_id=request.frame_id, outputs=write_outputs(model, computed))
+    response.timing.decode_s = decoded_s - started_s
+    response.timing.compute_s = computed_s - decoded_s
+    response.timing.encode_s = time.monotonic() - computed_s
+    return Answer(response, started_s, served.predicted_s(feeds, request.outputs))
+
+
+def read_feeds(model: models.Model, tensors: Sequence[split_pb2.Tensor]) -> dict[str, tuple[Array, ...]]:
+    """Take the layers' values out of the messages: by layer, one array per tensor of its value.
+
+    Raises:
+        InvalidRequestError: BAD_REQUEST, UNKNOWN_LAYER, BAD_TENSOR, WRONG_TENSOR, DUPLICATE_TENSOR, or
+            MISSING_TENSOR where a layer's tuple is incomplete.
+    """
+    if len(tensors) > MAX_TENSORS:
+        raise InvalidRequestError(
+            Reason.BAD_REQUEST, f"{len(tensors)} tensors in one request; expected at most {MAX_TENSORS}"
+        )
+    found: dict[str, dict[int, Array]] = {}
+    for tensor in tensors:
+        array = _read_tensor(model, tensor)
+        parts = found.setdefault(tensor.name, {})
+        if tensor.index in parts:
+            raise InvalidRequestError(
+                Reason.DUPLICATE_TENSOR,
+                f"tensor {tensor.name!r}, index {tensor.index}, was sent twice; expected each tensor once",
+            )
+        parts[tensor.index] = array
+    return {layer: _in_order(layer, parts, len(model.layer_specs[layer])) for layer, parts in found.items()}
+
+
+def find_tail(model: models.Model, feeds: Mapping[str, object], outputs: Sequence[str]) -> models.Tail:
+    """Return the schedule from these layers to these outputs (paths; none: all).
+
+    Raises:
+        InvalidRequestError: UNKNOWN_OUTPUT, MISSING_TENSOR, or BAD_REQUEST for an output wanted twice.
+    """
+    paths = tuple(spec.path for spec in model.outputs)
+    for path in outputs:
+        if path not in paths:
+            raise InvalidRequestError(
+                Reason.UNKNOWN_OUTPUT, f"{path[:256]!r} is not an output; expected some of: {_listed(paths)}"
+            )
+    if len(set(outputs)) < len(outputs):
+        raise InvalidRequestError(Reason.BAD_REQUEST, "an output is wanted twice; expected each path once")
+    try:
+        return model.tail(tuple(feeds), tuple(outputs))
+    except models.MissingTensorError as error:
+        raise InvalidRequestError(
+            Reason.MISSING_TENSOR,
+            f"the wanted outputs need layer {error.layer!r}; expected its tensor, or those of layers after it",
+        ) from error
+
+
+def write_outputs(model: models.Model, computed: Mapping[str, torch.Tensor]) -> Iterator[split_pb2.Tensor]:
+    """Put computed outputs, by path, into messages, one at a time."""
+    dtypes = {spec.path: spec.dtype for spec in model.outputs}
+    for path, tensor in computed.items():
+        (array,) = models.arrays_of(tensor)  # an output is one tensor
+        yield encode_tensor(path, array, dtype=dtypes[path])
+
+
+def _read_tensor(model: models.Model, tensor: split_pb2.Tensor) -> Array:
+    layer = tensor.name
+    specs = model.layer_specs.get(layer)
+    if specs is None:
+        raise InvalidRequestError(
+            Reason.UNKNOWN_LAYER,
+            f"the model has no layer {layer[:256]!r}; expected names that ListModels returns",
+        )
+    try:
+        array = decode_tensor(tensor)
+    except CodecError as error:
+        raise InvalidRequestError(Reason.BAD_TENSOR, str(error)) from error
+    if tensor.index >= len(specs):
+        raise InvalidRequestError(
+            Reason.WRONG_TENSOR, f"layer {layer!r} has {len(specs)} tensors; index {tensor.index} is not one of them"
+        )
+    spec = specs[tensor.index]
+    dtype = dtype_name(tensor)
+    if dtype != spec.dtype or array.shape != tuple(spec.shape):
+        raise InvalidRequestError(
+            Reason.WRONG_TENSOR,
+            f"layer {layer!r}, index {tensor.index}: expected {spec.dtype} of shape {list(spec.shape)}, "
+            f"got {dtype} of shape {list(array.shape)}",
+        )
+    return array
+
+
+def _in_order(layer: str, parts: Mapping[int, Array], count: int) -> tuple[Array, ...]:
+    for index in range(count):
+        if index not in parts:
+            raise InvalidRequestError(
+                Reason.MISSING_TENSOR,
+                f"layer {layer!r} is a tuple of {count} tensors; index {index} was not sent, expected all of them",
+            )
+    return tuple(parts[index] for index in range(count))
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:16]) + (", …" if len(names) > 16 else "")

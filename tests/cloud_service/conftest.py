@@ -1,0 +1,127 @@
+"""A model small enough to be understood at a glance, and a server that serves it on a free port."""
+
+import contextlib
+import threading
+
+import grpc.aio
+import pytest
+import torch
+
+import models
+from cloud_service import CloudConfig, CloudServer
+from partitioner import Layer, LayerGraph
+from protos import encode_tensor, split_pb2, split_pb2_grpc
+
+
+class FakeTail:
+    def __init__(self, model, feeds, outputs):
+        self.model, self.feeds, self.outputs = model, feeds, outputs
+
+    def run(self, feeds):
+        self.model.started.release()
+        if not self.model.gate.wait(timeout=60):
+            raise TimeoutError("the test never opened the gate")
+        if self.model.failure:
+            raise self.model.failure
+        self.model.ran.append(feeds)
+        values = dict(feeds)
+        return {path: self.model.value(self.model.output_layers[path], values) for path in self.outputs}
+
+
+class FakeModel:
+    """x -> pair (x + 1, x + 2) -> total (their sum) ; x -> half (bfloat16). Outputs: out = total, parts.0 = half."""
+
+    device = torch.device("cpu")
+    torch_version = torch.__version__
+    labels = None
+    example_inputs = (torch.arange(6, dtype=torch.uint8).reshape(1, 6),)
+
+    def __init__(self, name="fake", digest="ab" * 32):
+        self.name, self.digest = name, digest
+        self.graph = LayerGraph(
+            (Layer("x", (), 6), Layer("pair", ("x",), 48), Layer("total", ("pair",), 24), Layer("half", ("x",), 12)),
+            ("total", "half"),
+        )
+        self.inputs = (models.ValueSpec("x", "x", "uint8", (1, 6)),)
+        self.outputs = (
+            models.ValueSpec("out", "total", "float32", (1, 6)),
+            models.ValueSpec("parts.0", "half", "bfloat16", (1, 6)),
+        )
+        self.output_layers = {spec.path: spec.layer for spec in self.outputs}
+        one = models.TensorSpec("float32", (1, 6))
+        self.layer_specs = {
+            "x": (models.TensorSpec("uint8", (1, 6)),),
+            "pair": (one, one),
+            "total": (one,),
+            "half": (models.TensorSpec("bfloat16", (1, 6)),),
+        }
+        self.gate = threading.Event()  # tails wait for it
+        self.gate.set()
+        self.started = threading.Semaphore(0)  # one count for each tail that began
+        self.failure = None
+        self.ran = []
+
+    def value(self, layer, values):
+        if layer not in values:
+            if layer == "x":
+                raise models.MissingTensorError("x")
+            if layer == "pair":
+                x = self.value("x", values).float()
+                values["pair"] = (x + 1, x + 2)
+            elif layer == "total":
+                first, second = self.value("pair", values)
+                values["total"] = first + second
+            else:
+                values["half"] = (self.value("x", values).float() / 2).bfloat16()
+        return values[layer]
+
+    def tail(self, feeds, outputs=()):
+        outputs = tuple(outputs) or tuple(self.output_layers)
+        needs = {"out": ({"total"}, {"pair"}, {"x"}), "parts.0": ({"half"}, {"x"})}
+        for path in outputs:
+            if not any(way <= set(feeds) for way in needs[path]):
+                raise models.MissingTensorError("x")
+        return FakeTail(self, feeds, outputs)
+
+    def __call__(self, x):
+        values = {"x": x}
+        return self.value("total", values), [self.value("half", values)]
+
+
+def fake_profile(model, *, repeats):
+    return models.Profile((0.0, 0.001, 0.002, 0.004), 0.007)
+
+
+@pytest.fixture
+def model():
+    return FakeModel()
+
+
+@pytest.fixture
+def serve():
+    """`async with serve(model, max_queue=0) as (server, stub):` a running server and a client of it."""
+
+    @contextlib.asynccontextmanager
+    async def running(*served, measure=fake_profile, **settings):
+        config = CloudConfig(**{"listen": "127.0.0.1:0", "grace_s": 5, **settings})
+        server = CloudServer(config, served, measure=measure)
+        await server.start()
+        options = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
+        try:
+            async with grpc.aio.insecure_channel(f"127.0.0.1:{server.port}", options=options) as channel:
+                yield server, split_pb2_grpc.SplitInferenceStub(channel)
+        finally:
+            await server.stop(5)
+
+    return running
+
+
+@pytest.fixture
+def ask(model):
+    """Make a RunTailRequest for the fake model from its input, with fields to override."""
+
+    def make(**fields):
+        x = encode_tensor("x", model.example_inputs[0].numpy())
+        return split_pb2.RunTailRequest(**{"model": model.name, "digest": model.digest, "tensors": [x], **fields})
+
+    return make
