@@ -39,6 +39,7 @@ class LinkEmulator:
         AddressError: `target` or `listen` is not `host:port`.
         ValueError: `delay_s` or `jitter_s` is negative or infinite.
         OSError: On entering: the address cannot be listened on.
+        RuntimeError: A switch is used before the context is entered.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class LinkEmulator:
         self._listen = _parse_address(listen)
         self._traces = (uplink, downlink)
         self._delay_lines = (DelayLine(delay_s, jitter_s, 2 * seed), DelayLine(delay_s, jitter_s, 2 * seed + 1))
+        self._links: tuple[Link, Link] | None = None
         self._bytes_up = 0
         self._bytes_down = 0
         self._listener: socket.socket | None = None
@@ -65,9 +67,9 @@ class LinkEmulator:
     async def __aenter__(self) -> Self:
         self._loop = asyncio.get_running_loop()
         self._start_listening()
-        self._uplink, self._downlink = (
-            Link(trace, delay_line, self._loop)
-            for trace, delay_line in zip(self._traces, self._delay_lines, strict=True)
+        self._links = (
+            Link(self._traces[0], self._delay_lines[0], self._loop),
+            Link(self._traces[1], self._delay_lines[1], self._loop),
         )
         return self
 
@@ -137,7 +139,21 @@ class LinkEmulator:
         if refuse:
             self._stop_listening()
         elif self._listener is None:
+            self._open_links()
             self._start_listening()
+
+    @property
+    def _uplink(self) -> Link:
+        return self._open_links()[0]
+
+    @property
+    def _downlink(self) -> Link:
+        return self._open_links()[1]
+
+    def _open_links(self) -> tuple[Link, Link]:
+        if self._links is None:
+            raise RuntimeError("the link emulator is not open; use it as `async with LinkEmulator(...) as link:`")
+        return self._links
 
     def _start_listening(self) -> None:
         host, port = self._listen

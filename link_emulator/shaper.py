@@ -88,7 +88,7 @@ class Shaper:
             self._start_s = now_s
 
     def _plan(self) -> float:
-        if self._cut:
+        if self._cut and self._remaining_bytes:
             self._departure_s = math.inf
         else:
             trace_s = self._trace.time_after(self._start_s - self._origin_s, self._remaining_bytes)
