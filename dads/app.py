@@ -1,0 +1,37 @@
+"""All commands, put together."""
+
+from typing import Annotated
+
+import typer
+
+from dads import __version__, cloud, health, models, plan, profile, request
+from dads.command_line import CommandLine
+from dads.errors import EXIT_CODES_HELP
+
+app = typer.Typer(
+    name="dads",
+    cls=CommandLine,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    epilog=EXIT_CODES_HELP,
+)
+
+
+@app.callback(invoke_without_command=True)
+def dads(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+) -> None:
+    """Split a PyTorch model between an edge and a cloud, and keep choosing the best split."""
+    if version:
+        typer.echo(f"dads {__version__}")
+    elif context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+app.command("plan")(plan.plan)
+app.command("profile")(profile.profile)
+app.command("cloud")(cloud.cloud)
+app.command("request")(request.request)
+app.command("health")(health.health)
+app.command("models")(models.list_models)

@@ -1,0 +1,107 @@
+"""`dads cloud`: serve models to edge agents."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dads import logs
+from dads.loading import load_model
+from dads.options import MODEL_HELP, Device, DeviceOption, ThreadsOption, WeightsOption
+
+if TYPE_CHECKING:  # torch takes seconds to import
+    import models
+    from cloud_service import CloudConfig
+
+
+def cloud(
+    model: Annotated[list[str], typer.Option(metavar="MODEL", help=f"May be repeated. {MODEL_HELP}")],
+    listen: Annotated[
+        str | None, typer.Option(metavar="HOST:PORT", help="Default 127.0.0.1:50051; port 0 picks a free one.")
+    ] = None,
+    device: DeviceOption = Device.CPU,
+    weights: WeightsOption = None,
+    threads: ThreadsOption = None,
+    metrics_port: Annotated[int | None, typer.Option(help="Serve /metrics there; 0 picks a port, default off.")] = None,
+    max_concurrency: Annotated[int | None, typer.Option(help="Tails computed at the same time; default 1.")] = None,
+    max_queue: Annotated[int | None, typer.Option(help="Tails that may wait; one more is refused; default 16.")] = None,
+    insecure: Annotated[
+        bool | None, typer.Option("--insecure", help="Allow plain text on addresses other than loopback.")
+    ] = None,
+    log_format: Annotated[logs.LogFormat, typer.Option(help="How the log on stderr is written.")] = (
+        logs.LogFormat.CONSOLE
+    ),
+) -> None:
+    """Serve models. SIGTERM or SIGINT finishes what is in flight and exits; a second one exits at once.
+
+    What is not given is read from DADS_CLOUD_LISTEN, DADS_CLOUD_MAX_QUEUE and so on, then from the defaults.
+    """
+    logs.configure(log_format)
+    config = _config(
+        listen=listen,
+        threads=threads,
+        metrics_port=metrics_port,
+        max_concurrency=max_concurrency,
+        max_queue=max_queue,
+        insecure=insecure,
+    )
+    loaded = [load_model(spec, weights=weights, device=device, threads=threads) for spec in model]
+    asyncio.run(serve(config, loaded))
+
+
+def _config(**options: str | int | bool | None) -> CloudConfig:
+    """Check the settings before any model is loaded; what was not typed is left to the environment."""
+    from cloud_service import CloudConfig  # noqa: PLC0415 # torch takes seconds to import
+
+    return CloudConfig(**{name: value for name, value in options.items() if value is not None})
+
+
+async def serve(config: CloudConfig, loaded: Sequence[models.Model]) -> None:
+    """Serve until a signal comes, then drain.
+
+    Raises:
+        cloud_service.CloudError: the settings do not fit, or the address cannot be listened on.
+    """
+    from cloud_service import CloudServer  # noqa: PLC0415 # torch takes seconds to import
+
+    stop = asyncio.Event()
+    _stop_on_signals(stop)
+    server = CloudServer(config, loaded)
+    starting = asyncio.create_task(server.start())
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    if starting.done():
+        await starting
+        _announce(config, server.port, server.metrics_port, loaded)
+    await server.serve_until(stop)
+    starting.cancel()
+    stopping.cancel()
+    await asyncio.gather(starting, stopping, return_exceptions=True)
+
+
+def _announce(config: CloudConfig, port: int, metrics_port: int | None, loaded: Sequence[models.Model]) -> None:
+    """Say where what is served, on stdout: the ports may have been picked a moment ago."""
+    host = config.listen.rpartition(":")[0]
+    for model in loaded:
+        typer.echo(f"serving {model.name} ({len(model.graph.layers)} layers, {model.device}) on {host}:{port}")
+    if metrics_port is not None:
+        typer.echo(f"metrics on http://{host}:{metrics_port}/metrics")
+
+
+def _stop_on_signals(stop: asyncio.Event) -> None:
+    """Let the first SIGTERM or SIGINT set the event, and the next one end the process."""
+    loop = asyncio.get_running_loop()
+
+    def on_signal() -> None:
+        stop.set()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+            # Python's own SIGINT handler raises and then waits for threads that may be computing.
+            signal.signal(number, signal.SIG_DFL)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, on_signal)

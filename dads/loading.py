@@ -1,0 +1,34 @@
+"""Loading a model for a command, with its progress on stderr."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dads.progress import shown
+
+if TYPE_CHECKING:  # torch takes seconds to import; a command pays for it only when it loads a model
+    import models
+
+
+def load_model(
+    spec: str, *, weights: str | None = None, device: str = "cpu", threads: int | None = None
+) -> models.Model:
+    """Load a model by its specification.
+
+    Args:
+        spec: `torchvision:NAME`, `zoo:NAME`, `file:PATH.pt2` or `package.module:factory`.
+        weights: See `models.load`.
+        device: `cpu` or `cuda`.
+        threads: torch's threads; None leaves torch's choice.
+
+    Raises:
+        models.ModelError: the model is unknown or cannot be loaded.
+    """
+    with shown(f"loading {spec}"):
+        import torch  # noqa: PLC0415 # see above
+
+        import models  # noqa: PLC0415 # see above
+
+        if threads is not None:
+            torch.set_num_threads(threads)
+        return models.load(spec, weights=weights, device=device)

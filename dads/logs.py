@@ -1,0 +1,56 @@
+"""Logging of the services, set up in one place: to stderr, for people or as JSON lines.
+
+Only the command line calls this; the packages below it just log through structlog, or through `logging` as their
+libraries do.
+"""
+
+import logging
+import sys
+from enum import StrEnum
+
+import structlog
+from structlog.typing import Processor
+
+
+class LogFormat(StrEnum):
+    """How a line of the log is written."""
+
+    CONSOLE = "console"
+    JSON = "json"
+
+
+def configure(log_format: LogFormat = LogFormat.CONSOLE, level: int = logging.INFO) -> None:
+    """Send structlog's and the standard library's records to stderr in one format.
+
+    Args:
+        log_format: `console` for people, `json` for one JSON object a line.
+        level: The lowest level that is written, as `logging` numbers them.
+    """
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    render = _renderers(log_format)
+    structlog.configure(
+        processors=[*shared, *render],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *render],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    # Libraries chatter at INFO; what they warn of matters to whoever runs the service.
+    root.setLevel(max(level, logging.WARNING))
+
+
+def _renderers(log_format: LogFormat) -> list[Processor]:
+    if log_format is LogFormat.JSON:
+        return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+    return [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]

@@ -1,0 +1,44 @@
+"""Arguments that several commands share, with their checks."""
+
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from dads import units
+
+
+class Device(StrEnum):
+    """Where torch computes."""
+
+    CPU = "cpu"
+    CUDA = "cuda"
+
+
+def in_units(parse: Callable[[str], float]) -> Callable[[str], float]:
+    """Turn a parser of quantities into one for an option, whose errors name the option."""
+
+    def parse_option(text: str) -> float:
+        try:
+            return parse(text)
+        except units.UnitError as error:
+            raise typer.BadParameter(str(error)) from error
+
+    return parse_option
+
+
+MODEL_HELP = "torchvision:NAME, zoo:NAME, file:PATH.pt2 or package.module:factory; dads models lists them."
+
+ModelArgument = Annotated[str, typer.Argument(metavar="MODEL", help=MODEL_HELP, show_default=False)]
+WeightsOption = Annotated[
+    str | None,
+    typer.Option(
+        help="DEFAULT or a safetensors file; without it they are drawn from a fixed seed.", show_default=False
+    ),
+]
+DeviceOption = Annotated[Device, typer.Option(help="Where torch computes.")]
+ThreadsOption = Annotated[
+    int | None, typer.Option(min=1, help="torch's threads; torch's own choice when left out.", show_default=False)
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
