@@ -1,1 +1,34 @@
-"""partitioner."""
+"""Where to split a model between edge and cloud: pure functions on numbers.
+
+The model is a `LayerGraph`, its times a `CostProfile`, the network a `Link`. `dsl`, `dsh` and `decide` answer callers
+who ask once; a live loop builds a `SplitTable` once and asks that.
+
+The problem and the names DSL and DSH are those of C. Hu, W. Bao, D. Wang, F. Liu, "Dynamic Adaptive DNN Surgery for
+Inference Acceleration on the Edge", IEEE INFOCOM 2019, doi:10.1109/INFOCOM.2019.8737614.
+"""
+
+from partitioner.costs import CostProfile, Link
+from partitioner.decide import decide
+from partitioner.dsh import dsh
+from partitioner.dsl import dsl
+from partitioner.errors import PartitionError, TooManySplitsError
+from partitioner.evaluate import evaluate
+from partitioner.graph import Layer, LayerGraph
+from partitioner.partition import Decision, Partition
+from partitioner.split_table import SplitTable
+
+__all__ = [
+    "CostProfile",
+    "Decision",
+    "Layer",
+    "LayerGraph",
+    "Link",
+    "Partition",
+    "PartitionError",
+    "SplitTable",
+    "TooManySplitsError",
+    "decide",
+    "dsh",
+    "dsl",
+    "evaluate",
+]

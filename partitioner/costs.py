@@ -1,0 +1,72 @@
+"""The numbers that a decision needs besides the graph: seconds per layer, and the link."""
+
+import math
+from dataclasses import dataclass
+
+from partitioner.errors import PartitionError
+from partitioner.graph import LayerGraph, check_number
+
+
+@dataclass(frozen=True, slots=True)
+class CostProfile:
+    """Seconds of every layer on either side, in graph order.
+
+    The numbers are checked where they meet a graph, because only then can an error name the layer.
+
+    Attributes:
+        edge_s: Seconds of each layer on the edge; finite, at least 0.
+        cloud_s: Seconds of each layer in the cloud; finite, at least 0.
+    """
+
+    edge_s: tuple[float, ...]
+    cloud_s: tuple[float, ...]
+
+    def check(self, graph: LayerGraph) -> None:
+        """Raises `PartitionError`, naming the layer, unless this is a valid profile of `graph`."""
+        for side, times in (("edge_s", self.edge_s), ("cloud_s", self.cloud_s)):
+            if len(times) != len(graph):
+                missing = f"; the first without one is {graph.layers[len(times)].name!r}" * (len(times) < len(graph))
+                raise PartitionError(f"{side} has {len(times)} times for {len(graph)} layers{missing}")
+            for layer, seconds in zip(graph.layers, times, strict=True):
+                check_number(seconds, f"layer {layer.name!r}: {side}")
+            if math.isinf(sum(times)):
+                raise PartitionError(f"{side}: the times of all layers add up to infinity")
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """The network between edge and cloud, as a call sees it.
+
+    A measured bandwidth of 0 is not a link: it means edge-only.
+
+    Attributes:
+        uplink_bps: Bits per second from edge to cloud, in (0, inf].
+        downlink_bps: Bits per second from cloud to edge, in (0, inf].
+        fixed_s: Round trip and overhead of one call, in seconds; delays a frame but occupies no stage.
+
+    Raises:
+        PartitionError: A rate is not in (0, inf], or `fixed_s` is not a finite number of at least 0.
+    """
+
+    uplink_bps: float
+    downlink_bps: float = math.inf
+    fixed_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_rate(self.uplink_bps, "uplink_bps", "; without bandwidth, everything stays on the edge")
+        check_rate(self.downlink_bps, "downlink_bps")
+        check_number(self.fixed_s, "fixed_s")
+
+    def transfer_s(self, bytes_up: float, bytes_down: float) -> float:
+        """Seconds that the link is busy with one frame."""
+        return 8.0 * bytes_up / self.uplink_bps + 8.0 * bytes_down / self.downlink_bps
+
+
+def check_rate(rate: float, what: str, hint: str = "") -> None:
+    """Raises `PartitionError` unless `rate` is in (0, inf]; `what` begins the message and `hint` ends it."""
+    try:
+        valid = rate > 0
+    except TypeError as error:
+        raise PartitionError(f"{what} is {rate!r}: expected a number above 0{hint}") from error
+    if not valid:
+        raise PartitionError(f"{what} is {rate!r}: expected a number above 0{hint}")

@@ -1,0 +1,53 @@
+"""Light or heavy: which question to ask at a given frame rate (DADS, section V, Algorithm 3).
+
+Reference: C. Hu, W. Bao, D. Wang, F. Liu, "Dynamic Adaptive DNN Surgery for Inference Acceleration on the Edge",
+IEEE INFOCOM 2019, doi:10.1109/INFOCOM.2019.8737614.
+"""
+
+import math
+
+from partitioner.costs import CostProfile, Link, check_rate
+from partitioner.errors import TooManySplitsError
+from partitioner.graph import LayerGraph
+from partitioner.partition import Decision
+from partitioner.split_table import SplitTable
+from partitioner.weighted_cuts import search
+
+
+def decide(graph: LayerGraph, costs: CostProfile, link: Link, rate_hz: float) -> Decision:
+    """Chooses the split for frames that arrive at `rate_hz`.
+
+    The load is light when the bottleneck of DSL's split is below 1 / rate, and that split is kept; a bottleneck of
+    exactly 1 / rate is heavy. Under heavy load it is the split of `partitioner.dsh` with the rate.
+
+    Args:
+        graph: The model.
+        costs: Seconds of each layer.
+        link: The network.
+        rate_hz: Frames per second, above 0.
+
+    Raises:
+        PartitionError: The costs do not fit the graph, or the rate is not above 0.
+
+    Example:
+        >>> from partitioner import Layer
+        >>> graph = LayerGraph((Layer("image", (), 1000), Layer("conv", ("image",), 10)), outputs=("conv",))
+        >>> costs = CostProfile(edge_s=(0.0, 0.5), cloud_s=(0.0, 0.1))
+        >>> decide(graph, costs, Link(uplink_bps=2e4, fixed_s=0.1), rate_hz=2.0).mode
+        'heavy'
+    """
+    check_rate(rate_hz, "rate_hz")
+    try:
+        return SplitTable(graph, costs).decide(link, rate_hz)
+    except TooManySplitsError:
+        pass
+    candidates = search(graph, costs, link)
+    light = candidates.lowest_latency.bottleneck_s < 1.0 / rate_hz
+    partition = candidates.lowest_latency if light else candidates.heavy(rate_hz)
+    smallest_s = min(split.bottleneck_s for split in candidates.splits)
+    return Decision(
+        partition=partition,
+        mode="light" if light else "heavy",
+        keeps_up=partition.bottleneck_s < 1.0 / rate_hz,
+        max_rate_hz=1.0 / smallest_s if smallest_s > 0 else math.inf,
+    )

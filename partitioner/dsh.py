@@ -1,0 +1,49 @@
+"""DSH, "DNN surgery heavy": the split for frames that arrive faster than one by one (DADS, section IV-C).
+
+Reference: C. Hu, W. Bao, D. Wang, F. Liu, "Dynamic Adaptive DNN Surgery for Inference Acceleration on the Edge",
+IEEE INFOCOM 2019, doi:10.1109/INFOCOM.2019.8737614.
+"""
+
+from partitioner.costs import CostProfile, Link
+from partitioner.errors import TooManySplitsError
+from partitioner.graph import LayerGraph
+from partitioner.partition import Partition
+from partitioner.split_table import SplitTable
+from partitioner.weighted_cuts import search
+
+
+def dsh(graph: LayerGraph, costs: CostProfile, link: Link, rate_hz: float | None = None) -> Partition:
+    """Returns the split for heavy load.
+
+    Frames are pipelined over edge, link and cloud, so one is done every max(Te, Tt, Tc). Without a rate, the split
+    that makes this smallest; with a rate, the one of the lowest latency among those that stay below 1 / rate, and the
+    smallest maximum when none does. The min-max is NP-hard; it is exact here wherever the closed sets can be listed
+    (every model we know), and beyond that the best of weighted minimum cuts, with a proven bound.
+
+    Args:
+        graph: The model.
+        costs: Seconds of each layer.
+        link: The network.
+        rate_hz: Frames per second, above 0.
+
+    Returns:
+        The split; `lower_bound_s` bounds the latency when a rate is given and kept up with, else the bottleneck. Ties:
+        lower latency, then fewer bytes, then graph order; under a rate, lower bottleneck first.
+
+    Raises:
+        PartitionError: The costs do not fit the graph, or the rate is not above 0.
+
+    Example:
+        >>> from partitioner import Layer
+        >>> graph = LayerGraph((Layer("image", (), 1000), Layer("conv", ("image",), 10)), outputs=("conv",))
+        >>> costs = CostProfile(edge_s=(0.0, 0.5), cloud_s=(0.0, 0.1))
+        >>> dsh(graph, costs, Link(uplink_bps=2e4, fixed_s=0.1)).bottleneck_s
+        0.4
+        >>> dsh(graph, costs, Link(uplink_bps=2e4, fixed_s=0.1), rate_hz=1.0).latency_s
+        0.5
+    """
+    try:
+        table = SplitTable(graph, costs)
+    except TooManySplitsError:
+        return search(graph, costs, link).heavy(rate_hz)
+    return table.dsh(link, rate_hz)

@@ -1,0 +1,96 @@
+"""DSL, "DNN surgery light": the split of the lowest latency (DADS, section IV-B).
+
+Reference: C. Hu, W. Bao, D. Wang, F. Liu, "Dynamic Adaptive DNN Surgery for Inference Acceleration on the Edge",
+IEEE INFOCOM 2019, doi:10.1109/INFOCOM.2019.8737614.
+"""
+
+import dataclasses
+
+import numpy as np
+
+from partitioner.costs import CostProfile, Link
+from partitioner.errors import TooManySplitsError
+from partitioner.evaluate import price
+from partitioner.graph import LayerGraph
+from partitioner.min_cut import CutNetwork, Weights
+from partitioner.partition import Partition
+from partitioner.split_table import SplitTable
+
+# Below this many closed sets, listing them is faster than a minimum cut.
+_LISTED = 50_000
+
+
+def dsl(graph: LayerGraph, costs: CostProfile, link: Link) -> Partition:
+    """Returns the split of the lowest latency; exact for every graph.
+
+    Args:
+        graph: The model.
+        costs: Seconds of each layer.
+        link: The network.
+
+    Returns:
+        The split, with ``lower_bound_s == latency_s``. Ties: lower bottleneck, then fewer bytes, then graph order;
+        where a minimum cut decides, ties are broken as the cut falls.
+
+    Raises:
+        PartitionError: The costs do not fit the graph.
+
+    Complexity: a scan of the closed sets where they are few, else maximum flows on O(layers) vertices.
+
+    Example:
+        >>> from partitioner import Layer
+        >>> graph = LayerGraph((Layer("image", (), 1000), Layer("conv", ("image",), 10)), outputs=("conv",))
+        >>> costs = CostProfile(edge_s=(0.0, 0.5), cloud_s=(0.0, 0.1))
+        >>> dsl(graph, costs, Link(uplink_bps=8e4)).cut
+        ('image',)
+        >>> dsl(graph, costs, Link(uplink_bps=8e4, fixed_s=0.4)).cut
+        ()
+    """
+    try:
+        table = SplitTable(graph, costs, max_sets=_LISTED)
+    except TooManySplitsError:
+        return dsl_by_min_cut(graph, costs, link)
+    return table.dsl(link)
+
+
+def dsl_by_min_cut(graph: LayerGraph, costs: CostProfile, link: Link) -> Partition:
+    """Returns the split of the lowest latency by a minimum cut (see `partitioner.min_cut`).
+
+    The fixed time of a call is no arc: the best split that offloads anything is compared with edge-only.
+
+    Args:
+        graph: The model.
+        costs: Seconds of each layer.
+        link: The network.
+
+    Raises:
+        PartitionError: The costs do not fit the graph.
+    """
+    costs.check(graph)
+    cut = CutNetwork(graph).minimum(stage_weights(graph, costs, link))
+    found = price(graph, costs, link, frozenset(np.flatnonzero(cut.inside).tolist()))
+    edge_only = price(graph, costs, link, frozenset(range(len(graph))))
+    best = min(edge_only, found, key=lambda split: (split.latency_s, split.bottleneck_s))
+    proven_s = best.latency_s if cut.is_minimum else min(edge_only.latency_s, cut.lower_bound + link.fixed_s)
+    return dataclasses.replace(best, lower_bound_s=min(best.latency_s, proven_s))
+
+
+def stage_weights(
+    graph: LayerGraph,
+    costs: CostProfile,
+    link: Link,
+    *,
+    edge: float = 1.0,
+    transfer: float = 1.0,
+    cloud: float = 1.0,
+) -> Weights:
+    """Returns what each layer adds to ``edge * Te + transfer * Tt + cloud * Tc``."""
+    size = np.array([layer.output_bytes for layer in graph.layers], dtype=np.float64)
+    outputs = np.array(graph.structure.outputs, dtype=np.intp)
+    in_cloud = cloud * np.array(costs.cloud_s, dtype=np.float64)
+    in_cloud[outputs] += transfer * (8.0 * size[outputs] / link.downlink_bps)
+    return Weights(
+        edge=edge * np.array(costs.edge_s, dtype=np.float64),
+        cloud=in_cloud,
+        send=transfer * (8.0 * size / link.uplink_bps),
+    )

@@ -1,0 +1,27 @@
+"""Everything the partitioner can raise.
+
+::
+
+    ValueError
+    └── PartitionError             the graph, the numbers or the split are not valid; the message says where and why
+        └── TooManySplitsError     the graph is fine, but has more closed sets than may be listed
+"""
+
+
+class PartitionError(ValueError):
+    """A graph, a number or a split that has no meaning; the message names the layer and says what was expected."""
+
+
+class TooManySplitsError(PartitionError):
+    """A graph has more closed sets than the limit, so they are not listed.
+
+    Attributes:
+        max_sets: The limit that was passed.
+    """
+
+    def __init__(self, max_sets: int, layer: str) -> None:
+        self.max_sets = max_sets
+        super().__init__(
+            f"more than {max_sets} closed sets (the limit was passed at layer {layer!r}): "
+            "raise max_sets, or use dsl, dsh and decide, which go on by minimum cuts"
+        )

@@ -1,0 +1,101 @@
+"""What one split costs: the definition, which every solver's answer is measured against.
+
+With S the layers on the edge (DADS, section III; the fixed time and the downlink are ours)::
+
+    Te(S) = sum of edge seconds in S          Tc(S) = sum of cloud seconds outside S
+    Tt(S) = 8 bytes_up(S) / uplink + 8 bytes_down(S) / downlink
+    bytes_up(S)   = bytes of every layer in S with a successor outside S, each once
+    bytes_down(S) = bytes of every output outside S
+
+S is feasible when it holds every model input and is closed: with a layer, it holds all the layer's predecessors.
+
+Reference: C. Hu, W. Bao, D. Wang, F. Liu, "Dynamic Adaptive DNN Surgery for Inference Acceleration on the Edge",
+IEEE INFOCOM 2019, doi:10.1109/INFOCOM.2019.8737614.
+"""
+
+import math
+from collections.abc import Collection
+from collections.abc import Set as AbstractSet
+
+from partitioner.costs import CostProfile, Link
+from partitioner.errors import PartitionError
+from partitioner.graph import LayerGraph
+from partitioner.partition import Partition
+
+
+def evaluate(graph: LayerGraph, costs: CostProfile, link: Link, edge: Collection[str]) -> Partition:
+    """Prices one split.
+
+    Args:
+        graph: The model.
+        costs: Seconds of each layer.
+        link: The network.
+        edge: Names of the layers on the edge: every model input, and with a layer all its predecessors.
+
+    Returns:
+        The split with its times, each sum correctly rounded. Nothing is minimised, so `lower_bound_s` is 0.
+
+    Raises:
+        PartitionError: `edge` names an unknown layer, lacks a model input or is not closed; or the costs do not fit.
+
+    Example:
+        >>> from partitioner import Layer
+        >>> graph = LayerGraph((Layer("image", (), 1000), Layer("conv", ("image",), 10)), outputs=("conv",))
+        >>> costs = CostProfile(edge_s=(0.0, 0.5), cloud_s=(0.0, 0.1))
+        >>> evaluate(graph, costs, Link(uplink_bps=8e4), {"image"}).latency_s
+        0.2
+    """
+    costs.check(graph)
+    return price(graph, costs, link, feasible_positions(graph, edge))
+
+
+def feasible_positions(graph: LayerGraph, edge: Collection[str]) -> frozenset[int]:
+    """Returns the positions of the layers in `edge`, or raises `PartitionError` when it is not a feasible split."""
+    structure = graph.structure
+    for name in edge:
+        if name not in structure.position:
+            raise PartitionError(f"the split names {name!r}, which is not a layer of the graph")
+    inside = frozenset(structure.position[name] for name in edge)
+    for i in structure.inputs:
+        if i not in inside:
+            raise PartitionError(f"the split lacks {graph.layers[i].name!r}: model inputs are always on the edge")
+    for i in sorted(inside):
+        for source in structure.predecessors[i]:
+            if source not in inside:
+                raise PartitionError(
+                    f"the split is not closed: {graph.layers[i].name!r} is on the edge and reads "
+                    f"{graph.layers[source].name!r}, which is in the cloud"
+                )
+    return inside
+
+
+def price(
+    graph: LayerGraph,
+    costs: CostProfile,
+    link: Link,
+    inside: AbstractSet[int],
+    *,
+    edge_load: float = 1.0,
+    cloud_load: float = 1.0,
+) -> Partition:
+    """Prices the split that has the layers at the positions `inside` on the edge; they must be feasible."""
+    structure, layers = graph.structure, graph.layers
+    cut = crossing(graph, inside)
+    offloads = len(inside) < len(layers)
+    bytes_up = math.fsum(layers[i].output_bytes for i in cut)
+    bytes_down = math.fsum(layers[i].output_bytes for i in structure.outputs if i not in inside)
+    return Partition(
+        edge=frozenset(layers[i].name for i in inside),
+        cut=tuple(layers[i].name for i in cut),
+        edge_s=math.fsum(costs.edge_s[i] for i in inside) * edge_load,
+        transfer_s=link.transfer_s(bytes_up, bytes_down),
+        cloud_s=math.fsum(costs.cloud_s[i] for i in range(len(layers)) if i not in inside) * cloud_load,
+        fixed_s=link.fixed_s if offloads else 0.0,
+        lower_bound_s=0.0,
+    )
+
+
+def crossing(graph: LayerGraph, inside: AbstractSet[int]) -> tuple[int, ...]:
+    """Returns the positions of the layers whose tensors are sent, ascending: inside, with a successor outside."""
+    successors = graph.structure.successors
+    return tuple(i for i in sorted(inside) if any(reader not in inside for reader in successors[i]))

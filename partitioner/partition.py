@@ -1,0 +1,56 @@
+"""The answers: a priced split, and the decision that led to it."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Partition:
+    """A split of the model, and what one frame costs with it.
+
+    Attributes:
+        edge: Names of the layers that run on the edge; the rest run in the cloud.
+        cut: Names of the layers whose tensors are sent, in graph order; empty when nothing is in the cloud.
+        edge_s: Seconds of compute on the edge, Te.
+        transfer_s: Bytes over rates in seconds, up and down, Tt; 0 when nothing is in the cloud.
+        cloud_s: Seconds of compute in the cloud, Tc.
+        fixed_s: Round trip and overhead of the call in seconds; 0 when nothing is in the cloud.
+        lower_bound_s: Proven bound on what was minimised: the latency for DSL and for DSH with a rate that the split
+            keeps up with, else the bottleneck. Equal to it when the split is optimal; 0 when nothing was minimised.
+    """
+
+    edge: frozenset[str]
+    cut: tuple[str, ...]
+    edge_s: float
+    transfer_s: float
+    cloud_s: float
+    fixed_s: float
+    lower_bound_s: float
+
+    @property
+    def latency_s(self) -> float:
+        """Seconds from frame to result with nothing else under way: Te + Tt + Tc + F."""
+        return self.edge_s + self.transfer_s + self.cloud_s + self.fixed_s
+
+    @property
+    def bottleneck_s(self) -> float:
+        """Seconds between results when frames are pipelined: max(Te, Tt, Tc)."""
+        return max(self.edge_s, self.transfer_s, self.cloud_s)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Which split to run at a given frame rate, and whether it suffices.
+
+    Attributes:
+        partition: The chosen split.
+        mode: "light" when the lowest-latency split keeps up with the rate, else "heavy".
+        keeps_up: Whether the chosen split's bottleneck is below 1 / rate.
+        max_rate_hz: Frames per second that the best split can just not sustain: 1 over the smallest bottleneck, inf
+            when that is 0. Beyond the closed-set table, the smallest bottleneck that was found.
+    """
+
+    partition: Partition
+    mode: Literal["light", "heavy"]
+    keeps_up: bool
+    max_rate_hz: float

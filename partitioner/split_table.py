@@ -1,0 +1,241 @@
+"""The closed-set table: one model's every split in four arrays, scanned for each decision.
+
+A split matters only through Te, bytes up, bytes down and Tc, and these do not depend on the network, the load or the
+rate. So they are computed once, and any decision is an exact minimum over arrays: microseconds, no approximation.
+
+The definitions are those of DADS (C. Hu, W. Bao, D. Wang, F. Liu, INFOCOM 2019, doi:10.1109/INFOCOM.2019.8737614),
+section IV; the table is ours. Ties: DSL takes the lower bottleneck, DSH the lower latency, then both the fewer bytes,
+then what is listed first, which grows in graph order from the model inputs.
+"""
+
+import copy
+import math
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from partitioner.closed_sets import ClosedSets, FloatArray
+from partitioner.costs import CostProfile, Link, check_rate
+from partitioner.evaluate import crossing, feasible_positions, price
+from partitioner.graph import LayerGraph, check_number
+from partitioner.listing import list_closed_sets
+from partitioner.partition import Decision, Partition
+from partitioner.set_sums import inside_and_outside
+
+# Sums are correctly rounded, so equal costs differ by the rounding of a few operations at most.
+_TIE = 1.0 + 8.0 * float(np.finfo(np.float64).eps)
+_NAMES_KEPT = 128
+
+Bound = Literal["latency", "bottleneck"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Stages:
+    """What every split costs on one link: float64 [sets] each."""
+
+    edge_s: FloatArray
+    transfer_s: FloatArray
+    cloud_s: FloatArray
+    latency_s: FloatArray
+
+    def bottleneck_s(self) -> FloatArray:
+        return np.maximum(np.maximum(self.edge_s, self.transfer_s), self.cloud_s)
+
+
+class SplitTable:
+    """Every split of one model, listed once and priced for one profile.
+
+    Memory: 52 bytes per set, 100 MB at the default limit; about twice that while it is built.
+
+    Args:
+        graph: The model.
+        costs: Seconds of each layer.
+        max_sets: How many closed sets may be listed.
+
+    Raises:
+        TooManySplitsError: The graph has more closed sets.
+        PartitionError: The costs do not fit the graph.
+
+    Example:
+        >>> from partitioner import Layer
+        >>> graph = LayerGraph((Layer("image", (), 1000), Layer("conv", ("image",), 10)), outputs=("conv",))
+        >>> table = SplitTable(graph, CostProfile(edge_s=(0.0, 0.5), cloud_s=(0.0, 0.1)))
+        >>> len(table)
+        2
+        >>> table.dsl(Link(uplink_bps=8e4)).cut, table.dsl(Link(uplink_bps=8e3)).cut
+        (('image',), ())
+    """
+
+    __slots__ = ("_bits_down", "_bits_up", "_cloud_s", "_costs", "_edge_s", "_graph", "_names", "_sets")
+
+    _graph: LayerGraph
+    _costs: CostProfile
+    _sets: ClosedSets
+    _edge_s: FloatArray
+    _cloud_s: FloatArray
+    _bits_up: FloatArray
+    _bits_down: FloatArray
+    _names: dict[int, tuple[frozenset[str], tuple[str, ...]]]
+
+    def __init__(self, graph: LayerGraph, costs: CostProfile, max_sets: int = 2_000_000) -> None:
+        costs.check(graph)
+        self._graph = graph
+        self._sets = list_closed_sets(graph, max_sets)
+        self._bits_up = 8.0 * self._sets.bytes_up
+        self._bits_down = 8.0 * self._sets.bytes_down
+        self._names = {}
+        self._price(costs)
+
+    def __len__(self) -> int:
+        return len(self._sets)
+
+    def with_costs(self, costs: CostProfile) -> "SplitTable":
+        """Returns the same sets, newly priced; nothing is listed again and the listing is shared.
+
+        Raises:
+            PartitionError: The costs do not fit the graph.
+        """
+        costs.check(self._graph)
+        table = copy.copy(self)
+        table._price(costs)  # noqa: SLF001  # a copy of this very class
+        return table
+
+    def dsl(self, link: Link, *, edge_load: float = 1.0, cloud_load: float = 1.0) -> Partition:
+        """Returns the split of the lowest latency (DADS section IV-B, "light workload").
+
+        Args:
+            link: The network.
+            edge_load: Multiplies the edge's times; finite, at least 0.
+            cloud_load: Multiplies the cloud's times; finite, at least 0.
+        """
+        stages = self._stages(link, edge_load, cloud_load)
+        return self._partition(self._lowest_latency(stages), stages, link, bound="latency")
+
+    def dsh(
+        self, link: Link, rate_hz: float | None = None, *, edge_load: float = 1.0, cloud_load: float = 1.0
+    ) -> Partition:
+        """Returns the split for heavy load (DADS section IV-C solves the min-max within a factor of 3; this is exact).
+
+        Args:
+            link: The network.
+            rate_hz: Frames per second. With it, the lowest latency among the splits whose bottleneck is below
+                1 / rate; without it, or when there is none, the smallest bottleneck.
+            edge_load: Multiplies the edge's times; finite, at least 0.
+            cloud_load: Multiplies the cloud's times; finite, at least 0.
+        """
+        stages = self._stages(link, edge_load, cloud_load)
+        return self._heavy(stages, link, stages.bottleneck_s(), rate_hz)
+
+    def decide(self, link: Link, rate_hz: float, *, edge_load: float = 1.0, cloud_load: float = 1.0) -> Decision:
+        """Tells light load from heavy and returns the split for it; see `partitioner.decide`."""
+        check_rate(rate_hz, "rate_hz")
+        stages = self._stages(link, edge_load, cloud_load)
+        bottleneck_s = stages.bottleneck_s()
+        period_s = 1.0 / rate_hz
+        lowest = self._lowest_latency(stages)
+        light = bool(bottleneck_s[lowest] < period_s)
+        if light:
+            partition = self._partition(lowest, stages, link, bound="latency")
+        else:
+            partition = self._heavy(stages, link, bottleneck_s, rate_hz)
+        smallest_s = float(bottleneck_s.min())
+        return Decision(
+            partition=partition,
+            mode="light" if light else "heavy",
+            keeps_up=partition.bottleneck_s < period_s,
+            max_rate_hz=1.0 / smallest_s if smallest_s > 0 else math.inf,
+        )
+
+    def evaluate(
+        self, edge: Collection[str], link: Link, *, edge_load: float = 1.0, cloud_load: float = 1.0
+    ) -> Partition:
+        """Prices one split, by names; see `partitioner.evaluate`."""
+        _check_loads(edge_load, cloud_load)
+        inside = feasible_positions(self._graph, edge)
+        return price(self._graph, self._costs, link, inside, edge_load=edge_load, cloud_load=cloud_load)
+
+    def _price(self, costs: CostProfile) -> None:
+        self._costs = costs
+        self._edge_s, _ = inside_and_outside(self._sets, costs.edge_s)
+        _, self._cloud_s = inside_and_outside(self._sets, costs.cloud_s)
+
+    def _stages(self, link: Link, edge_load: float, cloud_load: float) -> _Stages:
+        """Applies the formulas of `partitioner.evaluate`, operation by operation, to all sets."""
+        _check_loads(edge_load, cloud_load)
+        with np.errstate(over="ignore"):  # a link that never delivers takes for ever, which is a fine price
+            transfer_s = self._bits_up / link.uplink_bps
+            if not math.isinf(link.downlink_bps):
+                transfer_s += self._bits_down / link.downlink_bps
+            edge_s = self._edge_s if edge_load == 1.0 else self._edge_s * edge_load
+            cloud_s = self._cloud_s if cloud_load == 1.0 else self._cloud_s * cloud_load
+            latency_s = edge_s + transfer_s
+            latency_s += cloud_s
+            if link.fixed_s > 0:
+                edge_only_s = latency_s[-1]
+                latency_s += link.fixed_s
+                latency_s[-1] = edge_only_s
+        return _Stages(edge_s, transfer_s, cloud_s, latency_s)
+
+    def _lowest_latency(self, stages: _Stages) -> int:
+        ties = _smallest(stages.latency_s)
+        if len(ties) > 1:
+            edge_s, transfer_s, cloud_s = stages.edge_s[ties], stages.transfer_s[ties], stages.cloud_s[ties]
+            ties = ties[_smallest(np.maximum(np.maximum(edge_s, transfer_s), cloud_s))]
+        return self._fewest_bytes(ties)
+
+    def _heavy(self, stages: _Stages, link: Link, bottleneck_s: FloatArray, rate_hz: float | None) -> Partition:
+        if rate_hz is not None:
+            check_rate(rate_hz, "rate_hz")
+            keeping_up = np.flatnonzero(bottleneck_s < 1.0 / rate_hz)
+            if len(keeping_up) > 0:
+                ties = keeping_up[_smallest(stages.latency_s[keeping_up])]
+                ties = ties[_smallest(bottleneck_s[ties])]
+                return self._partition(self._fewest_bytes(ties), stages, link, bound="latency")
+        ties = _smallest(bottleneck_s)
+        ties = ties[_smallest(stages.latency_s[ties])]
+        return self._partition(self._fewest_bytes(ties), stages, link, bound="bottleneck")
+
+    def _fewest_bytes(self, ties: npt.NDArray[np.intp]) -> int:
+        if len(ties) > 1:
+            ties = ties[_smallest(self._bits_up[ties] + self._bits_down[ties])]
+        return int(ties[0])
+
+    def _partition(self, index: int, stages: _Stages, link: Link, bound: Bound) -> Partition:
+        edge, cut = self._edge_and_cut(index)
+        edge_s, transfer_s = float(stages.edge_s[index]), float(stages.transfer_s[index])
+        cloud_s, latency_s = float(stages.cloud_s[index]), float(stages.latency_s[index])
+        return Partition(
+            edge=edge,
+            cut=cut,
+            edge_s=edge_s,
+            transfer_s=transfer_s,
+            cloud_s=cloud_s,
+            fixed_s=link.fixed_s if index < len(self) - 1 else 0.0,
+            lower_bound_s=latency_s if bound == "latency" else max(edge_s, transfer_s, cloud_s),
+        )
+
+    def _edge_and_cut(self, index: int) -> tuple[frozenset[str], tuple[str, ...]]:
+        """Names a set's layers. A live loop comes back to the same few sets, so their names are kept."""
+        names = self._names.get(index)
+        if names is None:
+            inside = self._sets.members(index)
+            layers = self._graph.layers
+            cut = tuple(layers[i].name for i in crossing(self._graph, inside))
+            names = frozenset(layers[i].name for i in inside), cut
+            if len(self._names) >= _NAMES_KEPT:
+                self._names.clear()
+            self._names[index] = names
+        return names
+
+
+def _smallest(values: FloatArray) -> npt.NDArray[np.intp]:
+    """Returns the indices, ascending, of the smallest value and of those equal to it but for rounding."""
+    return np.flatnonzero(values <= values.min() * _TIE)
+
+
+def _check_loads(edge_load: float, cloud_load: float) -> None:
+    check_number(edge_load, "edge_load")
+    check_number(cloud_load, "cloud_load")
