@@ -98,6 +98,8 @@ class Plan:
         deadline_s: Seconds from handing a frame's tensors to the transport until it is finished locally instead.
             Infinite when nothing is sent.
         in_flight: How many frames should be under way between head and answer so that the slowest stage never waits.
+        edge_load: Load factor of the edge that the partition's times include.
+        cloud_load: Likewise of the cloud.
     """
 
     partition: Partition
@@ -110,6 +112,18 @@ class Plan:
     uplink_bps: float | None
     deadline_s: float
     in_flight: int
+    edge_load: float
+    cloud_load: float
+
+    @property
+    def base_edge_s(self) -> float:
+        """The head's time by the profile alone: what `HeadMeasured` wants as its prediction."""
+        return self.partition.edge_s / self.edge_load
+
+    @property
+    def base_cloud_s(self) -> float:
+        """The tail's time by the profile alone."""
+        return self.partition.cloud_s / self.cloud_load
 
 
 @dataclass(frozen=True, slots=True)

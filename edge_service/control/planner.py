@@ -146,6 +146,8 @@ class Planner:
             uplink_bps=conditions.uplink_bps,
             deadline_s=self._deadline_s(partition, mode, in_flight, conditions),
             in_flight=in_flight,
+            edge_load=conditions.edge_load,
+            cloud_load=conditions.cloud_load,
         )
 
     def _in_flight(self, partition: Partition, rate_hz: float) -> int:

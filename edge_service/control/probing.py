@@ -70,7 +70,8 @@ class ProbeScheduler:
             unconfirmed: Whether the last sample was far off the estimate.
         """
         size = self.size(uplink_bps)
-        if now_s - self._probed_at_s < self._wait_s(size, uplink_bps, age_s, unconfirmed=unconfirmed):
+        wait_s = self._wait_s(size, uplink_bps, age_s, unconfirmed=unconfirmed)
+        if wait_s is None or now_s - self._probed_at_s < wait_s:
             return None
         self._probed_at_s = now_s
         self._probed_bytes = size
@@ -97,8 +98,8 @@ class ProbeScheduler:
         self._probed_bytes = 0
         self._pinged_at_s = -math.inf
 
-    def _wait_s(self, size: int, uplink_bps: float | None, age_s: float, *, unconfirmed: bool) -> float:
-        """Seconds that must lie between the last probe and the next one; infinite while none is wanted."""
+    def _wait_s(self, size: int, uplink_bps: float | None, age_s: float, *, unconfirmed: bool) -> float | None:
+        """Seconds that must lie between the last probe and the next one; None while none is wanted."""
         config = self._config
         if uplink_bps is None:
             # An unanswered first probe may still be on its way over a slow link.
@@ -107,5 +108,5 @@ class ProbeScheduler:
         if unconfirmed or 0 < self._probed_bytes < size / 2:
             return max(config.confirm_s, min(spaced_s, config.interval_s))
         if age_s < config.interval_s:
-            return math.inf
+            return None
         return max(config.interval_s, spaced_s)

@@ -78,8 +78,8 @@ class UploadClock:
             rtt_s: The round trip.
 
         Returns:
-            What is known about the link from this (everything sent up to this frame has not arrived in the time since
-            the first of it began), and samples of later frames that waited for this one.
+            What is known about the link from this, None if nothing (then only `AnswerMissed` is true); and samples of
+            later frames that waited for this one.
         """
         upload = self._uploads.get(frame_id)
         if upload is None:
@@ -95,16 +95,23 @@ class UploadClock:
         self._gap = False
 
     def _bound(self, frame_id: int, until_s: float) -> UploadStalled | None:
-        waiting_bytes, began_s = 0, None
-        for other_id, upload in self._uploads.items():
-            if began_s is None:
-                began_s = max(upload.sent_at_s, self._busy_until_s or upload.sent_at_s)
-            waiting_bytes += upload.bytes
-            if other_id == frame_id:
-                break
-        if began_s is None or until_s <= began_s or self._gap:
+        """The weakest of the statements that may be true: the busy time that ends here began with some upload before.
+
+        Which one is unknown without their answers; each would mean that everything since has not arrived.
+        """
+        if self._gap:
             return None
-        return UploadStalled(waiting_bytes, until_s - began_s)
+        ids = list(self._uploads)
+        waiting_bytes, fastest = 0, None
+        for other_id in reversed(ids[: ids.index(frame_id) + 1]):
+            upload = self._uploads[other_id]
+            waiting_bytes += upload.bytes
+            seconds = until_s - max(upload.sent_at_s, self._busy_until_s or upload.sent_at_s)
+            if seconds <= 0.0:
+                return None
+            if fastest is None or waiting_bytes * fastest.seconds > fastest.bytes * seconds:
+                fastest = UploadStalled(waiting_bytes, seconds)
+        return fastest
 
     def _settle(self) -> tuple[UplinkMeasured, ...]:
         samples: list[UplinkMeasured] = []

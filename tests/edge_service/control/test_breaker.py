@@ -1,0 +1,106 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge_service.control import Breaker, BreakerConfig, BreakerState
+
+
+def test_opens_after_failures_in_a_row_only():
+    breaker = Breaker()
+    for now_s in (0.0, 1.0):
+        breaker.failed(now_s)
+    breaker.succeeded(1.5)
+    for now_s in (2.0, 3.0):
+        breaker.failed(now_s)
+    assert breaker.state is BreakerState.CLOSED
+    breaker.failed(4.0)
+    assert breaker.state is BreakerState.OPEN
+    assert breaker.retry_at_s == 4.5
+
+
+def test_a_loss_opens_at_once():
+    breaker = Breaker()
+    breaker.trip(7.0)
+    assert breaker.state is BreakerState.OPEN
+    assert not breaker.allows(7.4)
+
+
+def test_failures_of_calls_in_flight_are_one_outage():
+    breaker = Breaker()
+    breaker.trip(7.0)
+    for _ in range(10):
+        breaker.failed(7.1)
+        breaker.trip(7.1)
+    assert breaker.retry_at_s == 7.5
+
+
+def test_hands_out_one_trial_and_doubles_the_wait_up_to_a_limit():
+    breaker, now_s, waits = Breaker(), 0.0, []
+    breaker.trip(now_s)
+    for _ in range(6):
+        waits.append(breaker.retry_at_s - now_s)
+        now_s = breaker.retry_at_s
+        assert breaker.allows(now_s)
+        assert breaker.state is BreakerState.HALF_OPEN
+        assert not breaker.allows(now_s)
+        breaker.failed(now_s)
+    assert waits == [0.5, 1.0, 2.0, 4.0, 5.0, 5.0]
+
+
+def test_a_trial_without_outcome_is_followed_by_another():
+    breaker = Breaker()
+    breaker.trip(0.0)
+    assert breaker.allows(0.5)
+    assert not breaker.allows(0.9)
+    assert breaker.allows(1.0)
+
+
+def test_success_closes_and_starts_the_wait_over():
+    breaker = Breaker()
+    breaker.trip(0.0)
+    breaker.allows(0.5)
+    breaker.failed(0.5)
+    breaker.allows(1.5)
+    breaker.succeeded(1.6)
+    assert breaker.state is BreakerState.CLOSED
+    assert breaker.retry_at_s is None
+    breaker.trip(10.0)
+    assert breaker.retry_at_s == 10.5
+
+
+def test_expecting_a_first_contact_allows_a_trial_at_once():
+    breaker = Breaker()
+    breaker.expect(0.0)
+    assert breaker.state is BreakerState.OPEN
+    assert breaker.allows(0.0)
+
+
+@given(st.lists(st.tuples(st.sampled_from(["allows", "failed", "trip", "succeeded"]), st.floats(0, 3)), max_size=80))
+def test_trials_are_never_closer_than_the_first_wait(steps):
+    breaker, now_s, last_trial_s = Breaker(), 0.0, -100.0
+    for step, pause_s in steps:
+        now_s += pause_s
+        was_closed = breaker.state is BreakerState.CLOSED
+        answer = getattr(breaker, step)(now_s)
+        if step == "succeeded":
+            last_trial_s = -100.0
+        if step == "allows" and answer and not was_closed:
+            assert now_s - last_trial_s >= 0.5
+            last_trial_s = now_s
+        assert (breaker.retry_at_s is None) == (breaker.state is BreakerState.CLOSED)
+        assert breaker.retry_at_s is None or breaker.retry_at_s <= now_s + 5.0
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"failures_to_open": 0},
+        {"first_wait_s": 0.0},
+        {"first_wait_s": 9.0},
+        {"factor": 0.5},
+        {"longest_wait_s": float("inf")},
+    ],
+)
+def test_wrong_settings_are_refused(wrong):
+    with pytest.raises(ValueError, match=r"must"):
+        BreakerConfig(**wrong)
