@@ -1,0 +1,96 @@
+"""torchvision's classifiers and segmentation models, by name."""
+
+import inspect
+from collections.abc import Callable
+from enum import Enum
+from pathlib import Path
+
+from torch import nn
+
+from models import weights as weights_of
+from models.errors import UnknownModelError, WeightsError
+from models.preprocessing import IMAGENET, Normalisation, Normalised, example_image
+from models.source import Source
+from models.torchvision_import import torchvision_models
+
+__all__ = ["build", "imagenet_labels", "names"]
+
+SEGMENTATION = ("deeplabv3_resnet50", "fcn_resnet50", "lraspp_mobilenet_v3_large")
+
+_TRAINING_ONLY = ("aux1.", "aux2.", "AuxLogits.", "aux_classifier.")
+
+
+def names() -> tuple[str, ...]:
+    """Names that `build` knows, sorted."""
+    tv = torchvision_models()
+    return (*sorted(tv.list_models(module=tv)), *SEGMENTATION)
+
+
+def build(name: str, weights: str | Path | None) -> Source:
+    """Builds a model that takes uint8 [1, 3, H, W] of its own size.
+
+    Args:
+        name: torchvision's.
+        weights: `None` for seeded ones, `DEFAULT` for torchvision's (downloaded once), or a safetensors file in the
+            layout of the `DEFAULT` ones.
+
+    Raises:
+        UnknownModelError: No such model.
+        WeightsError: The weights cannot be had, or do not fit.
+    """
+    known = names()
+    if name not in known:
+        raise UnknownModelError(f"torchvision has no model {name!r}; known are {', '.join(known)}")
+    tv = torchvision_models()
+    preset = tv.get_model_weights(name).DEFAULT
+    options = _options(tv.get_model_builder(name), trained=weights is not None)
+    if weights == "DEFAULT":
+        module = _download(name, preset)
+    else:
+        with weights_of.NoRandomInit():
+            module = tv.get_model(name, weights=None, **options)
+        if weights is None:
+            weights_of.seed(module)
+        else:
+            weights_of.load_file(module, Path(weights), ignored=_TRAINING_ONLY)
+    transforms = preset.transforms()
+    mean, std = (tuple(255 * part for part in parts) for parts in (transforms.mean, transforms.std))
+    normalisation = Normalisation(mean, std) if weights is not None else IMAGENET
+    size = _size(module, transforms)
+    labels = None if name in SEGMENTATION else imagenet_labels()
+    return Source(Normalised(module, normalisation).eval(), (example_image(size, size),), labels)
+
+
+def imagenet_labels() -> tuple[str, ...]:
+    """The 1000 ImageNet categories."""
+    torchvision_models()
+    from torchvision.models import _meta  # noqa: PLC0415  # importable only after the line above
+
+    return tuple(_meta._IMAGENET_CATEGORIES)  # noqa: SLF001  # the public way is through each model's weights
+
+
+def _options(builder: Callable[..., nn.Module], *, trained: bool) -> dict[str, bool | None]:
+    """Builder arguments: no parts that only training uses, no slow initialisation, no download of a backbone."""
+    wanted = {"weights_backbone": None, "init_weights": False, "transform_input": trained}
+    signature = inspect.signature(builder).parameters
+    options: dict[str, bool | None] = {key: value for key, value in wanted.items() if key in signature}
+    if builder.__name__ in {"googlenet", "inception_v3"}:
+        options = {"aux_logits": False, "init_weights": False, "transform_input": trained}
+    return options
+
+
+def _download(name: str, preset: Enum) -> nn.Module:
+    try:
+        module: nn.Module = torchvision_models().get_model(name, weights=preset)
+    except (OSError, RuntimeError) as error:  # no network; a broken download
+        raise WeightsError(f"the weights of {name} cannot be downloaded ({preset}): {error}") from error
+    return module
+
+
+def _size(module: nn.Module, transforms: nn.Module) -> int:
+    """Height and width that the model was made for."""
+    fixed = getattr(module, "image_size", None)  # of vision transformers
+    if isinstance(fixed, int):
+        return fixed
+    sizes: list[int] = getattr(transforms, "crop_size", None) or getattr(transforms, "resize_size")  # noqa: B009  # untyped
+    return sizes[0]
