@@ -1,8 +1,8 @@
 """Quantities as people type and read them: `20Mbit/s`, `10ms`, `64kB`.
 
 Inside, everything is in bits per second, seconds and bytes. A number without a unit is an error, because nobody can
-tell 20 Mbit/s from 20 MB/s; the same goes for units that are used both ways (`Mb`, `mbps`). Units are written exactly as
-listed: `MB` is 10^6 bytes and `MiB` 2^20; `bit` and `B` differ by a factor of 8.
+tell 20 Mbit/s from 20 MB/s; the same goes for units that are used both ways (`Mb`, `mbps`). Units are written exactly
+as listed: `MB` is 10^6 bytes and `MiB` 2^20; `bit` and `B` differ by a factor of 8.
 """
 
 from __future__ import annotations
