@@ -1,13 +1,106 @@
-"""What can go wrong in the command line's own code.
+"""The command line's exit codes, its own errors, and the one place where every known error becomes a line and a code.
 
-DadsError
-└── UnitError   (ValueError)  a rate, duration or size without a unit, or with one that does not exist
+    Exception
+    └── CommandError              1  the command could not do what was asked
+        ├── InvalidUsageError     2  what was typed cannot be used
+        │   ├── UnitError         2  (also ValueError) a quantity without a unit, or with one that does not exist
+        │   └── ProfileError      2  a profile file that is broken or of another model
+        └── UnreachableError      3  the cloud did not answer
+
+An error of another package keeps its own message; `explain` adds only the exit code. What is not known here is a
+defect of ours and keeps its traceback.
 """
 
+import errno
+import sys
+from dataclasses import dataclass
+from enum import IntEnum
 
-class DadsError(Exception):
-    """Any error of this package; its message is for the person who typed the command."""
+
+class ExitCode(IntEnum):
+    """What the process tells its caller."""
+
+    DONE = 0
+    FAILED = 1
+    USAGE = 2
+    UNREACHABLE = 3
 
 
-class UnitError(DadsError, ValueError):
+EXIT_CODES_HELP = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 cloud unreachable."
+
+
+class CommandError(Exception):
+    """The command could not do what was asked; the message says why and what to do."""
+
+    exit_code = ExitCode.FAILED
+
+
+class InvalidUsageError(CommandError):
+    """What was typed cannot be used; the message says what was expected."""
+
+    exit_code = ExitCode.USAGE
+
+
+class UnitError(InvalidUsageError, ValueError):
     """A quantity that cannot be read; the message says which units exist."""
+
+
+class ProfileError(InvalidUsageError):
+    """A profile file is broken, or belongs to another model."""
+
+
+class UnreachableError(CommandError):
+    """The cloud did not answer."""
+
+    exit_code = ExitCode.UNREACHABLE
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What the user is told about an error: one line, and the exit code."""
+
+    line: str
+    exit_code: ExitCode
+
+
+# Package, class, code; the first that fits counts, so the special ones stand before the general ones.
+KNOWN_ERRORS: tuple[tuple[str, str, ExitCode], ...] = (
+    ("models.errors", "UnknownModelError", ExitCode.USAGE),
+    ("models.errors", "BadSpecError", ExitCode.USAGE),
+    ("models.errors", "WeightsError", ExitCode.USAGE),
+    ("models.errors", "ModelError", ExitCode.FAILED),
+    ("partitioner.errors", "PartitionError", ExitCode.FAILED),
+    ("protos.errors", "CodecError", ExitCode.FAILED),
+    ("cloud_service.errors", "ConfigurationError", ExitCode.USAGE),
+    ("cloud_service.errors", "CloudError", ExitCode.FAILED),
+    ("edge_service.errors", "CloudUnreachableError", ExitCode.UNREACHABLE),
+    ("edge_service.errors", "EdgeError", ExitCode.FAILED),
+    ("link_emulator.errors", "LinkEmulatorError", ExitCode.USAGE),
+)
+
+
+def explain(error: BaseException) -> Explanation | None:
+    """Translate an error for the user, or return None for one that only a defect can raise."""
+    if isinstance(error, CommandError):
+        return Explanation(_one_line(str(error)), error.exit_code)
+    for module, name, exit_code in KNOWN_ERRORS:
+        # A module that was not imported cannot have raised anything; importing it here would load torch.
+        known = getattr(sys.modules.get(module), name, None)
+        if known is not None and isinstance(error, known):
+            return Explanation(_one_line(str(error)), exit_code)
+    if isinstance(error, OSError):
+        return _explain_os_error(error)
+    return None
+
+
+def _explain_os_error(error: OSError) -> Explanation:
+    """A file that is not there or cannot be read was mistyped; a full disk was not."""
+    reason = error.strerror or str(error)
+    line = f"{error.filename}: {reason}" if error.filename is not None else reason
+    mistyped = error.errno in {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EACCES, errno.EPERM}
+    return Explanation(_one_line(line), ExitCode.USAGE if mistyped else ExitCode.FAILED)
+
+
+def _one_line(text: str) -> str:
+    """Many libraries' messages span lines; a program that reads stderr wants one."""
+    return " ".join(text.split()) or "no reason was given"

@@ -20,5 +20,5 @@ def list_models(json: JsonOption = False) -> None:
         return
     table = Table("model", "what it is", box=None, pad_edge=False)
     for entry in entries:
-        table.add_row(entry.spec, entry.summary)
+        table.add_row(entry.spec, entry.description)
     Console(highlight=False).print(table)

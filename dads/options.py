@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from dads import units
+from dads.errors import UnitError
 
 
 class Device(StrEnum):
@@ -22,7 +22,7 @@ def in_units(parse: Callable[[str], float]) -> Callable[[str], float]:
     def parse_option(text: str) -> float:
         try:
             return parse(text)
-        except units.UnitError as error:
+        except UnitError as error:
             raise typer.BadParameter(str(error)) from error
 
     return parse_option

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 PACKAGES = ("protos", "partitioner", "models", "cloud_service", "edge_service", "link_emulator", "dads")
-WITHOUT_TORCH = ("protos", "partitioner", "link_emulator", "dads", "dads.app", "edge_service.control")
+WITHOUT_TORCH = ("protos", "partitioner", "link_emulator", "dads", "dads.app")
 
 
 def isort_key(name):
