@@ -20,7 +20,7 @@ class CloudConfig(BaseSettings):
         ConfigurationError: a value is out of its range, or a plain-text server would be reachable from outside.
     """
 
-    model_config = SettingsConfigDict(env_prefix="DADS_CLOUD_", frozen=True, extra="forbid")
+    model_config = SettingsConfigDict(env_prefix="DADS_CLOUD_", env_ignore_empty=True, frozen=True, extra="forbid")
 
     listen: str = Field("127.0.0.1:50051", description="HOST:PORT; port 0 picks a free one.")
     insecure: bool = Field(default=False, description="Allow plain text on addresses other than loopback.")

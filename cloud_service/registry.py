@@ -10,6 +10,7 @@ from functools import lru_cache
 
 import models
 from cloud_service.errors import ConfigurationError, DigestMismatchError, StartingError, UnknownModelError
+from protos import DTYPES
 
 
 class ServedModel:
@@ -56,7 +57,7 @@ class Registry:
         candidates: Models with distinct names.
 
     Raises:
-        ConfigurationError: no model, or two of one name.
+        ConfigurationError: no model, two of one name, or outputs that cannot be sent.
     """
 
     def __init__(self, candidates: Sequence[models.Model]) -> None:
@@ -66,6 +67,13 @@ class Registry:
         for name in names:
             if names.count(name) > 1:
                 raise ConfigurationError(f"two models are named {name!r}; expected distinct names")
+        for model in candidates:
+            for spec in model.outputs:
+                if spec.dtype not in DTYPES:
+                    raise ConfigurationError(
+                        f"model {model.name!r}: output {spec.path!r} is {spec.dtype}, which cannot be sent; "
+                        f"expected one of {', '.join(DTYPES)}"
+                    )
         self._candidates = tuple(candidates)
         self._served: dict[str, ServedModel] = {}
         self.ready = False

@@ -30,7 +30,7 @@ FLUSH_S = 1.0
 
 
 class CloudServer:
-    """One server on one port; constructed inside a running event loop, which it then belongs to.
+    """One server on one port. It belongs to the event loop that starts it, and is started once.
 
     Args:
         config: Settings.
@@ -79,7 +79,7 @@ class CloudServer:
 
     @property
     def metrics_port(self) -> int | None:
-        """The port of `/metrics`; None where it is off, and before `start`."""
+        """The port of `/metrics`; None where it is off, before `start` and after `stop`."""
         return self._metrics_server.port if self._metrics_server else None
 
     async def start(self) -> None:
@@ -88,16 +88,11 @@ class CloudServer:
         Raises:
             BindError: an address cannot be listened on.
         """
-        await self._set_health(health_pb2.HealthCheckResponse.NOT_SERVING)
-        self._server = self._build()
-        await self._server.start()
-        if self._config.metrics_port is not None:
-            self._metrics_server = MetricsServer(self._metrics.registry, self._config.host, self._config.metrics_port)
-        self._log.info("listening", port=self._port, metrics_port=self.metrics_port)
-        await self._admission.run(partial(self._registry.warm_up, self._measure))
-        await self._set_health(health_pb2.HealthCheckResponse.SERVING)
-        for served in self._registry.all():
-            self._log.info("serving", model=served.model.name, whole_s=served.profile.whole_s)
+        try:
+            await self._start()
+        except BaseException:
+            await self.stop(0)
+            raise
 
     async def serve_until(self, stop: asyncio.Event) -> None:
         """Serve until the event is set, then drain for at most the configured grace."""
@@ -125,7 +120,20 @@ class CloudServer:
         self._admission.close()
         if self._metrics_server:
             await asyncio.to_thread(self._metrics_server.close)
+            self._metrics_server = None
         self._log.info("stopped")
+
+    async def _start(self) -> None:
+        await self._set_health(health_pb2.HealthCheckResponse.NOT_SERVING)
+        self._server = self._build()
+        await self._server.start()
+        if self._config.metrics_port is not None:
+            self._metrics_server = MetricsServer(self._metrics.registry, self._config.host, self._config.metrics_port)
+        self._log.info("listening", port=self._port, metrics_port=self.metrics_port)
+        await self._admission.run(partial(self._registry.warm_up, self._measure))
+        await self._set_health(health_pb2.HealthCheckResponse.SERVING)
+        for served in self._registry.all():
+            self._log.info("serving", model=served.model.name, whole_s=served.profile.whole_s)
 
     def _build(self) -> grpc.aio.Server:
         limit = self._config.max_message_bytes

@@ -50,7 +50,7 @@ class SplitInference(split_pb2_grpc.SplitInferenceServicer):
         self._load = load
         self._metrics = metrics
         self._log = structlog.get_logger("cloud_service")
-        self._streams: set[asyncio.Task[None]] = set()
+        self._streams: set[FrameStream[split_pb2.StreamTailsRequest, split_pb2.StreamTailsResponse]] = set()
         self._ended = False
 
     async def ListModels(  # noqa: N802 # gRPC's name
@@ -118,16 +118,16 @@ class SplitInference(split_pb2_grpc.SplitInferenceServicer):
     ) -> None:
         """Run the rest of a model for every frame of a stream."""
         try:
-            with self._counted("StreamTails", only_failures=True):
+            with self._guarded("StreamTails"):
                 await self._serve_stream(request_iterator, context)
         except RequestError as error:
             await abort(context, error)
 
     def end_streams(self) -> None:
-        """End every open stream with DRAINING; for when their frames are answered."""
+        """Read no more frames, and end every stream with DRAINING when those that were read are answered."""
         self._ended = True
-        for serving in self._streams:
-            serving.cancel()
+        for stream in self._streams:
+            stream.finish()
 
     async def _serve_stream(self, requests: AsyncIterator[split_pb2.StreamTailsRequest], context: Context) -> None:
         self._check_not_draining()
@@ -140,16 +140,13 @@ class SplitInference(split_pb2_grpc.SplitInferenceServicer):
             max_frames=self._config.max_frames_per_stream,
             interval_s=HEARTBEAT_INTERVAL_S,
         )
-        serving = asyncio.get_running_loop().create_task(stream.serve(requests))
-        self._streams.add(serving)
+        self._streams.add(stream)
         try:
-            await serving
-        except asyncio.CancelledError:
-            if self._ended:
-                raise DrainingError from None
-            raise
+            await stream.serve(requests)
         finally:
-            self._streams.discard(serving)
+            self._streams.discard(stream)
+        if self._ended:
+            raise DrainingError
 
     async def _answer_frame(self, request: split_pb2.StreamTailsRequest) -> split_pb2.StreamTailsResponse:
         arrived_s = time.monotonic()
@@ -205,25 +202,32 @@ class SplitInference(split_pb2_grpc.SplitInferenceServicer):
             raise DrainingError
 
     @contextmanager
-    def _counted(self, method: str, *, only_failures: bool = False) -> Iterator[None]:
-        """Measure a call, and turn what nobody foresaw into INTERNAL, with its story in the log only."""
+    def _counted(self, method: str) -> Iterator[None]:
+        """Measure a call, by its outcome."""
         started_s = time.monotonic()
         code = grpc.StatusCode.OK
         try:
-            yield
+            with self._guarded(method):
+                yield
         except RequestError as error:
             code = error.code
-            self._metrics.rejected(error.reason)
             raise
         except asyncio.CancelledError:
             code = grpc.StatusCode.CANCELLED
             raise
+        finally:
+            self._metrics.called(method, code.name, time.monotonic() - started_s)
+
+    @contextmanager
+    def _guarded(self, method: str) -> Iterator[None]:
+        """Count refusals, and turn what nobody foresaw into INTERNAL, with its story in the log only."""
+        try:
+            yield
+        except RequestError as error:
+            self._metrics.rejected(error.reason)
+            raise
         except Exception as error:
             failure = InternalError()
-            code = failure.code
             self._metrics.rejected(failure.reason)
             self._log.exception("call failed", method=method)
             raise failure from error
-        finally:
-            if code is not grpc.StatusCode.OK or not only_failures:
-                self._metrics.called(method, code.name, time.monotonic() - started_s)

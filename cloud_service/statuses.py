@@ -19,10 +19,14 @@ Context = grpc.aio.ServicerContext[Any, Any]
 """What gRPC hands to a method, of whatever messages."""
 
 
+MAX_MESSAGE_CHARS = 1000
+"""Statuses travel as HTTP/2 trailers, which clients limit to 8 KiB; the message is there twice."""
+
+
 def status_of(error: RequestError) -> Status:
     """Return the error as `google.rpc.Status`, with ErrorInfo and, where a retry may help, RetryInfo."""
     number: int = error.code.value[0]  # grpc's enum holds (number, name); google.rpc.Code has the same numbers
-    status = Status(code=number, message=str(error))
+    status = Status(code=number, message=str(error)[:MAX_MESSAGE_CHARS])
     status.details.add().Pack(ErrorInfo(reason=error.reason.value, domain=ERROR_DOMAIN))
     if error.retry_after_s is not None:
         delay = Duration()

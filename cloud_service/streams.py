@@ -6,8 +6,8 @@ Laws:
     * At most `max_frames` are unanswered at a time. Reading pauses there, so that the sender feels it through HTTP/2's
       flow control, and a reader too slow for its answers slows its own requests down.
     * A heartbeat is sent at once and then at every interval, whatever else is sent.
-    * When the caller has sent its last request, the stream ends after the last answer. When the call is cancelled,
-      so is the work of its frames.
+    * When the caller has sent its last request, or the server wants to finish, the stream ends after the last answer to
+      what was read. When the call is cancelled, so is the work of its frames.
 """
 
 import asyncio
@@ -44,18 +44,27 @@ class FrameStream(Generic[Request, Response]):
         self._writing = asyncio.Lock()
         self._slots = asyncio.Semaphore(max_frames)
         self._interval_s = interval_s
+        self._reading: asyncio.Task[None] | None = None
 
     async def serve(self, requests: AsyncIterator[Request]) -> None:
-        """Answer every request, until there are no more and all are answered."""
+        """Answer every request, until there are no more or `finish` is called, and all that were read are answered."""
         async with asyncio.TaskGroup() as tasks:
             beating = tasks.create_task(self._beat())
             async with asyncio.TaskGroup() as frames:
-                # A slot before the read: a full stream leaves the next request in the transport.
-                await self._slots.acquire()
-                async for request in requests:
-                    frames.create_task(self._serve_one(request))
-                    await self._slots.acquire()
+                self._reading = frames.create_task(self._read(requests, frames))
             beating.cancel()
+
+    def finish(self) -> None:
+        """Read no more; `serve` returns when what was read is answered."""
+        if self._reading:
+            self._reading.cancel()
+
+    async def _read(self, requests: AsyncIterator[Request], frames: asyncio.TaskGroup) -> None:
+        # A slot before the read: a full stream leaves the next request in the transport.
+        await self._slots.acquire()
+        async for request in requests:
+            frames.create_task(self._serve_one(request))
+            await self._slots.acquire()
 
     async def _serve_one(self, request: Request) -> None:
         try:

@@ -1,11 +1,14 @@
 """A model small enough to be understood at a glance, and a server that serves it on a free port."""
 
+import asyncio
 import contextlib
 import threading
 
 import grpc.aio
 import pytest
 import torch
+from google.rpc.error_details_pb2 import ErrorInfo, RetryInfo
+from grpc_status import rpc_status
 
 import models
 from cloud_service import CloudConfig, CloudServer
@@ -92,6 +95,57 @@ def fake_profile(model, *, repeats):
     return models.Profile((0.0, 0.001, 0.002, 0.004), 0.007)
 
 
+def details(status):
+    """The ErrorInfo and RetryInfo of a google.rpc.Status; None for what is not there."""
+    found = {}
+    for detail in status.details:
+        for kind in (ErrorInfo, RetryInfo):
+            if detail.Is(kind.DESCRIPTOR):
+                found[kind] = kind()
+                detail.Unpack(found[kind])
+    return found.get(ErrorInfo), found.get(RetryInfo)
+
+
+async def wait_for(condition, seconds=20):
+    """Wait until a condition holds; fail after a deadline."""
+    async with asyncio.timeout(seconds):
+        while not condition():  # noqa: ASYNC110 # the conditions are plain numbers inside the server
+            await asyncio.sleep(0.002)
+
+
+@pytest.fixture(name="details")
+def details_fixture():
+    return details
+
+
+@pytest.fixture(name="wait_for")
+def wait_for_fixture():
+    return wait_for
+
+
+@pytest.fixture
+def refusal():
+    """Await a call that must fail: its code's name, its reason, its message, and seconds until a retry or None."""
+
+    async def refused(call):
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await call
+        status = await rpc_status.aio.from_call(call)
+        assert status is not None, caught.value
+        info, retry = details(status)
+        assert info.domain == "dads.v1"
+        delay_s = retry.retry_delay.ToTimedelta().total_seconds() if retry else None
+        return caught.value.code().name, info.reason, status.message, delay_s
+
+    return refused
+
+
+@pytest.fixture
+def measure():
+    """A measurement of the fake model that takes no time."""
+    return fake_profile
+
+
 @pytest.fixture
 def model():
     return FakeModel()
@@ -111,6 +165,8 @@ def serve():
             async with grpc.aio.insecure_channel(f"127.0.0.1:{server.port}", options=options) as channel:
                 yield server, split_pb2_grpc.SplitInferenceStub(channel)
         finally:
+            for each in served:
+                each.gate.set()
             await server.stop(5)
 
     return running
@@ -125,3 +181,29 @@ def ask(model):
         return split_pb2.RunTailRequest(**{"model": model.name, "digest": model.digest, "tensors": [x], **fields})
 
     return make
+
+
+@pytest.fixture
+def frame(ask):
+    """Make a StreamTailsRequest for the fake model."""
+
+    def make(frame_id, *, timeout_s=0.0, **fields):
+        return split_pb2.StreamTailsRequest(request=ask(frame_id=frame_id, **fields), timeout_s=timeout_s)
+
+    return make
+
+
+@pytest.fixture
+def answers():
+    """Read a stream's answers, leaving out heartbeats, until it ends or `count` have come."""
+
+    async def collected(call, count=None):
+        found = []
+        async for response in call:
+            if response.WhichOneof("event") != "heartbeat":
+                found.append(response)
+            if len(found) == count:
+                break
+        return found
+
+    return collected
