@@ -3,7 +3,7 @@
     CLOSED ──(failures in a row, or a loss)──► OPEN ──(retry_at_s, one trial)──► HALF_OPEN
        ▲                                        ▲                                  │   │
        │                                        └────(trial failed: wait doubles)──┘   │
-       └──────────────────────(an answer: wait starts over)────────────────────────────┘
+       └─────────(an answer: the wait starts over; a sign of life: it does not)────────┘
 
 Source of the pattern: M. Nygard, Release It!, 2007, chapter 5.
 """
@@ -88,13 +88,12 @@ class Breaker:
             if self._failures >= self._config.failures_to_open:
                 self.trip(now_s)
         elif self._state is BreakerState.HALF_OPEN:
-            self._wait_s = min(self._wait_s * self._config.factor, self._config.longest_wait_s)
+            self._lengthen()
             self._open(now_s)
 
     def trip(self, now_s: float) -> None:
         """The other side is known to be gone: opens at once. While half open it is a failed trial."""
         if self._state is BreakerState.CLOSED:
-            self._wait_s = self._config.first_wait_s
             self._open(now_s)
         else:
             self.failed(now_s)
@@ -109,6 +108,23 @@ class Breaker:
         """An answer came: closes, and the next outage starts with the first wait again."""
         self._state = BreakerState.CLOSED
         self._failures = 0
+        self._wait_s = self._config.first_wait_s
+
+    def resume(self, now_s: float) -> bool:
+        """A sign of life came that proves less than an answer: closes if a trial was due; the next wait is longer.
+
+        Returns:
+            Whether it closed.
+        """
+        if self._state is BreakerState.CLOSED or not self.allows(now_s):
+            return False
+        self._state = BreakerState.CLOSED
+        self._failures = 0
+        self._lengthen()
+        return True
+
+    def _lengthen(self) -> None:
+        self._wait_s = min(self._wait_s * self._config.factor, self._config.longest_wait_s)
 
     def _open(self, now_s: float) -> None:
         self._state = BreakerState.OPEN

@@ -8,7 +8,7 @@
       │ └──────────────────────────────┘                           │
       └────────────────────────────────────────────────────────────┘
         CloudLost, or failures in a row: the breaker opens, the rate is forgotten; edge-only, reconnect with backoff.
-        CloudAnswered closes it again.
+        CloudAnswered closes it again; so does a heartbeat, once the wait is over.
 
 `Strategy.EDGE_ONLY` stays in ALONE and never asks for a call. `Strategy.CLOUD_ONLY` needs no rate, so it goes from
 ALONE to OFFLOADING, and there the cut is always at the inputs.
@@ -202,9 +202,13 @@ class Controller:
         if isinstance(event, TailMeasured):
             self._tail_at_s = now_s
             self._cloud_load.add(event.predicted_s, event.measured_s, now_s)
-        elif now_s - self._tail_at_s > _TAILS_FRESH_S:
+            return
+        if now_s - self._tail_at_s > _TAILS_FRESH_S:
             # Our own tails say more than the server's average over everybody's.
             self._cloud_load.reported(event.factor, now_s)
+        if self._breaker.resume(now_s):
+            # Frames went unanswered, yet heartbeats still come: there is no connection to make again, just go on.
+            self._probes.restart()
 
     def _answered(self, now_s: float) -> None:
         if self._breaker.state is not BreakerState.CLOSED:

@@ -46,7 +46,7 @@ class OverheadMeasured:
 
 @dataclass(frozen=True, slots=True)
 class HeadMeasured:
-    """A head ran on the edge. `predicted_s` is the profile's sum for its layers, at load 1."""
+    """A head ran on the edge. `predicted_s` is the profile's sum for its layers, at load 1 (`Plan.base_edge_s`)."""
 
     predicted_s: float
     measured_s: float
@@ -54,7 +54,7 @@ class HeadMeasured:
 
 @dataclass(frozen=True, slots=True)
 class TailMeasured:
-    """A tail ran in the cloud. `predicted_s` is at load 1, `measured_s` the server's own time, queue included."""
+    """A tail ran in the cloud. `predicted_s` is at load 1 (`Plan.base_cloud_s`), `measured_s` what it took there."""
 
     predicted_s: float
     measured_s: float
@@ -62,7 +62,10 @@ class TailMeasured:
 
 @dataclass(frozen=True, slots=True)
 class CloudLoadReported:
-    """The cloud said how many times slower it is now than when it was profiled (a heartbeat, an answer)."""
+    """The cloud said how many times slower it is now than when it was profiled (a heartbeat, an answer).
+
+    Also a sign of life: after unanswered frames, and after the breaker's wait, it starts offloading again.
+    """
 
     factor: float
 

@@ -45,7 +45,7 @@ class ControllerConfig:
         search_interval_s: Where the model has too many splits to list, decide at most this often.
         deadline_factor: A frame is given up after this many times its predicted upload and tail.
         deadline_margin_s: And this much more, for jitter.
-        longest_deadline_s: No frame is waited for longer.
+        longest_deadline_s: No frame is waited for longer, except where the prediction itself is longer.
         most_in_flight: Limit of `Plan.in_flight`.
         warm_window_bytes: Keep an idle connection out of slow start when the link holds more than this in flight.
         warm_interval_s: By a small call this often.

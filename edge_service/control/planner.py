@@ -166,18 +166,18 @@ class Planner:
         config = self._config
         if partition.edge == self._everything:
             return math.inf
-        if conditions.uplink_bps is None:
-            return config.longest_deadline_s
         busy_s = partition.transfer_s + partition.cloud_s
         if mode is Mode.HEAVY:
             # Frames under way wait for each other at the slower of the two stages.
             busy_s = max(busy_s, in_flight * max(partition.transfer_s, partition.cloud_s))
-        patient_s = config.deadline_factor * busy_s
+        expected_s = partition.fixed_s + busy_s + config.deadline_margin_s
+        if conditions.uplink_bps is None:
+            return max(expected_s, config.longest_deadline_s)
+        patience_s = (config.deadline_factor - 1.0) * busy_s
         if config.strategy is Strategy.ADAPTIVE:
-            local_s = self._price(self._everything, conditions).edge_s - partition.edge_s
-            patient_s = min(patient_s, busy_s + local_s)
-        patient_s = max(patient_s, busy_s) + config.deadline_margin_s
-        return min(partition.fixed_s + patient_s, config.longest_deadline_s)
+            patience_s = min(patience_s, self._price(self._everything, conditions).edge_s - partition.edge_s)
+        # A link so slow that the prediction itself is longer than the limit was chosen with open eyes.
+        return max(expected_s, min(expected_s + patience_s, config.longest_deadline_s))
 
     def _price(self, edge: frozenset[str], conditions: Conditions) -> Partition:
         link = Link(math.inf) if edge == self._everything else conditions.link

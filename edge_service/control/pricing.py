@@ -1,9 +1,11 @@
 """One way to ask for the best split, whether the model's splits can be listed or not."""
 
+import math
 from typing import Protocol
 
 from partitioner import CostProfile, Decision, LayerGraph, Link, Partition, SplitTable, TooManySplitsError
 from partitioner import decide as search
+from partitioner import dsl as shortest
 from partitioner import evaluate as price
 
 
@@ -33,8 +35,17 @@ class SearchedSplits:
         self._costs = costs
 
     def decide(self, link: Link, rate_hz: float, *, edge_load: float = 1.0, cloud_load: float = 1.0) -> Decision:
-        """As `SplitTable.decide`."""
-        return search(self._graph, self._scaled(edge_load, cloud_load), link, rate_hz)
+        """As `SplitTable.decide`; while the load is light, `max_rate_hz` is only what is known to be possible.
+
+        One minimum cut settles light load; the search for throughput takes some twenty times longer.
+        """
+        costs = self._scaled(edge_load, cloud_load)
+        fastest = shortest(self._graph, costs, link)
+        if fastest.bottleneck_s * rate_hz >= 1.0:
+            return search(self._graph, costs, link, rate_hz)
+        bottleneck_s = min(fastest.bottleneck_s, math.fsum(costs.edge_s))
+        max_rate_hz = 1.0 / bottleneck_s if bottleneck_s > 0.0 else math.inf
+        return Decision(partition=fastest, mode="light", keeps_up=True, max_rate_hz=max_rate_hz)
 
     def evaluate(
         self, edge: frozenset[str], link: Link, *, edge_load: float = 1.0, cloud_load: float = 1.0

@@ -68,6 +68,24 @@ def test_success_closes_and_starts_the_wait_over():
     assert breaker.retry_at_s == 10.5
 
 
+def test_a_sign_of_life_closes_after_the_wait_but_the_next_wait_is_longer():
+    breaker = Breaker()
+    assert not breaker.resume(0.0)
+    waits = []
+    now_s = 0.0
+    for _ in range(5):
+        breaker.trip(now_s)
+        waits.append(breaker.retry_at_s - now_s)
+        assert not breaker.resume(now_s + waits[-1] * 0.9)
+        now_s += waits[-1]
+        assert breaker.resume(now_s)
+        assert breaker.state is BreakerState.CLOSED
+    assert waits == [0.5, 1.0, 2.0, 4.0, 5.0]
+    breaker.succeeded(now_s)
+    breaker.trip(now_s)
+    assert breaker.retry_at_s == now_s + 0.5
+
+
 def test_expecting_a_first_contact_allows_a_trial_at_once():
     breaker = Breaker()
     breaker.expect(0.0)
@@ -75,7 +93,11 @@ def test_expecting_a_first_contact_allows_a_trial_at_once():
     assert breaker.allows(0.0)
 
 
-@given(st.lists(st.tuples(st.sampled_from(["allows", "failed", "trip", "succeeded"]), st.floats(0, 3)), max_size=80))
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["allows", "failed", "trip", "succeeded", "resume"]), st.floats(0, 3)), max_size=80
+    )
+)
 def test_trials_are_never_closer_than_the_first_wait(steps):
     breaker, now_s, last_trial_s = Breaker(), 0.0, -100.0
     for step, pause_s in steps:
@@ -84,7 +106,7 @@ def test_trials_are_never_closer_than_the_first_wait(steps):
         answer = getattr(breaker, step)(now_s)
         if step == "succeeded":
             last_trial_s = -100.0
-        if step == "allows" and answer and not was_closed:
+        if step in ("allows", "resume") and answer and not was_closed:
             assert now_s - last_trial_s >= 0.5
             last_trial_s = now_s
         assert (breaker.retry_at_s is None) == (breaker.state is BreakerState.CLOSED)

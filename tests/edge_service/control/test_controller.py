@@ -1,0 +1,324 @@
+"""What holds whatever is observed, and the controller's interface step by step."""
+
+import itertools
+import math
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edge_service.control import (
+    AnswerMissed,
+    BreakerState,
+    CloudAnswered,
+    CloudLoadReported,
+    CloudLost,
+    CloudProfiled,
+    Controller,
+    ControllerConfig,
+    EdgeProfiled,
+    HeadMeasured,
+    Mode,
+    OverheadMeasured,
+    Phase,
+    RateChanged,
+    RoundTripMeasured,
+    Strategy,
+    TailMeasured,
+    UplinkMeasured,
+    UploadStalled,
+)
+from edge_service.control.pricing import SearchedSplits
+from partitioner import CostProfile, Layer, LayerGraph, Link, PartitionError, SplitTable, TooManySplitsError
+
+GRAPH = LayerGraph(
+    (
+        Layer("image", (), 150_000),
+        Layer("stem", ("image",), 60_000),
+        Layer("left", ("stem",), 30_000),
+        Layer("right", ("stem",), 30_000),
+        Layer("head", ("left", "right"), 4_000),
+    ),
+    ("head",),
+)
+EDGE_S = (0.0, 0.1, 0.1, 0.1, 0.05)
+CLOUD_S = (0.0, 0.01, 0.01, 0.01, 0.005)
+ALL = frozenset(layer.name for layer in GRAPH.layers)
+
+ANY_NUMBER = st.floats(allow_nan=True, allow_infinity=True)
+TIMES = st.lists(st.floats(0.0, 10.0), min_size=5, max_size=5).map(tuple)
+EVENTS = st.one_of(
+    st.builds(UplinkMeasured, st.integers(-5, 10**9), ANY_NUMBER, st.booleans()),
+    st.builds(UploadStalled, st.integers(-5, 10**9), ANY_NUMBER),
+    st.builds(RoundTripMeasured, ANY_NUMBER),
+    st.builds(OverheadMeasured, ANY_NUMBER),
+    st.builds(HeadMeasured, ANY_NUMBER, ANY_NUMBER),
+    st.builds(TailMeasured, ANY_NUMBER, ANY_NUMBER),
+    st.builds(CloudLoadReported, ANY_NUMBER),
+    st.builds(CloudProfiled, TIMES),
+    st.builds(EdgeProfiled, TIMES),
+    st.builds(CloudLost, st.just("gone")),
+    st.just(CloudAnswered()),
+    st.just(AnswerMissed()),
+    st.builds(RateChanged, st.floats(1e-3, 1e3)),
+)
+
+
+def offloading(config: ControllerConfig | None = None, bps: float = 20e6, rate_hz: float = 1.0) -> Controller:
+    controller = Controller(GRAPH, EDGE_S, config, rate_hz)
+    for event in (CloudProfiled(CLOUD_S), RoundTripMeasured(0.02), UplinkMeasured(250_000, 2e6 / bps)):
+        controller.observe(event, 0.0)
+    return controller
+
+
+@settings(deadline=None)
+@given(st.sampled_from(Strategy), st.lists(st.tuples(EVENTS, st.floats(0.0, 3.0)), max_size=40), st.floats(1e-3, 1e3))
+def test_whatever_is_observed_plans_are_feasible_and_numbers_make_sense(strategy, steps, rate_hz):
+    controller = Controller(GRAPH, EDGE_S, ControllerConfig(strategy=strategy), rate_hz)
+    now_s, switches, before = 0.0, 0, None
+    for event, pause_s in steps:
+        now_s += pause_s
+        controller.observe(event, now_s)
+        plan, state = controller.plan(now_s), controller.state(now_s)
+        edge = plan.partition.edge
+        assert "image" in edge
+        assert all(set(layer.inputs) <= edge for layer in GRAPH.layers if layer.name in edge)
+        assert (plan.deadline_s == math.inf) == (edge == ALL)
+        assert (
+            plan.deadline_s > plan.partition.transfer_s + plan.partition.cloud_s + plan.partition.fixed_s or edge == ALL
+        )
+        assert 1 <= plan.in_flight <= 16
+        assert plan.max_rate_hz > 0.0
+        assert state.uplink_bps is None or 0.0 < state.uplink_bps < math.inf
+        assert state.rtt_s is None or 0.0 < state.rtt_s < math.inf
+        assert 0.0 < state.edge_load < math.inf
+        assert 0.0 < state.cloud_load < math.inf
+        assert plan.phase is state.phase
+        assert plan.phase is Phase.OFFLOADING or edge == ALL
+        switches += before is not None and before != edge
+        before = edge
+        assert plan.serial == state.switches == switches
+        size = controller.probe_due(now_s)
+        assert size is None or 16_000 <= size <= 1_000_000
+        ping, reconnect = controller.ping_due(now_s), controller.reconnect_due(now_s)
+        if strategy is Strategy.EDGE_ONLY:
+            assert (size, ping, reconnect, edge) == (None, False, False, ALL)
+        if strategy is Strategy.CLOUD_ONLY and plan.phase is Phase.OFFLOADING:
+            assert edge == {"image"}
+
+
+class TestPlan:
+    def test_nothing_is_decided_again_while_nothing_moves(self):
+        controller = offloading()
+        first = controller.plan(1.0)
+        again = [controller.plan(1.0 + i / 100) for i in range(100)]
+        assert controller.state(2.0).decisions == 1
+        assert all(plan is again[0] for plan in again)
+        assert (first.partition, first.serial) == (again[0].partition, again[0].serial)
+
+    def test_a_small_drift_adds_up_to_a_decision(self):
+        controller = offloading()
+        controller.plan(0.0)
+        for i in range(200):
+            controller.observe(UplinkMeasured(250_000, 0.1 * 1.002**i), i / 10)
+            controller.plan(i / 10)
+        decisions = controller.state(20.0).decisions
+        assert 20 < decisions < 150
+        assert controller.plan(20.0).uplink_bps == pytest.approx(controller.state(20.0).uplink_bps, rel=0.006)
+
+    def test_round_trip_and_overhead_are_the_fixed_time(self):
+        controller = offloading()
+        controller.observe(OverheadMeasured(0.003), 0.0)
+        assert controller.plan(0.0).partition.fixed_s == pytest.approx(0.023)
+
+    def test_enough_frames_are_in_flight_to_hide_the_delay(self):
+        controller = offloading(rate_hz=10.0, bps=100e6)
+        for _ in range(50):
+            controller.observe(RoundTripMeasured(0.5), 11.0)
+        plan = controller.plan(11.0)
+        assert plan.partition.cut
+        rest_s = plan.partition.latency_s - plan.partition.edge_s
+        assert plan.in_flight >= rest_s * 10.0 + 1
+
+    def test_loads_are_told_apart_from_the_profile(self):
+        controller = offloading(bps=1e6)
+        for i in range(20):
+            controller.observe(HeadMeasured(0.1, 0.3), i / 10)
+        plan = controller.plan(2.0)
+        assert plan.edge_load == pytest.approx(3.0)
+        assert plan.base_edge_s == pytest.approx(plan.partition.edge_s / 3.0)
+
+    def test_a_new_rate_changes_the_mode_at_once(self):
+        controller = offloading(rate_hz=3.0, bps=20e6)
+        assert controller.plan(0.0).mode is Mode.LIGHT
+        controller.observe(RateChanged(200.0), 1.0)
+        assert controller.plan(1.0).mode is Mode.HEAVY
+        controller.observe(RateChanged(3.0), 2.0)
+        assert controller.plan(2.0).mode is Mode.LIGHT
+
+    def test_the_mode_follows_a_lasting_change_even_without_a_switch(self):
+        # At 8.35 Mbit/s the upload of the image, the fastest split, takes 92 % of a period of 6.4 Hz: heavy, since that
+        # leaves too little headroom, but not a reason to leave the split in use.
+        controller = offloading(rate_hz=6.4, bps=10e6)
+        light = controller.plan(0.0)
+        assert (light.mode, light.partition.cut) == (Mode.LIGHT, ("image",))
+        for i in range(40):
+            controller.observe(UplinkMeasured(250_000, 2e6 / 8.35e6), 1.0 + i / 100)
+        plans = [controller.plan(1.5 + i / 10) for i in range(20)]
+        assert {plan.serial for plan in plans} == {light.serial}
+        modes = [plan.mode for plan in plans]
+        assert modes == sorted(modes, key=lambda mode: mode is Mode.HEAVY), "it changes once"
+        assert (modes[5], modes[-1]) == (Mode.LIGHT, Mode.HEAVY)
+
+
+class TestBreaker:
+    def test_answers_missed_in_a_row_open_it_and_answers_in_between_do_not(self):
+        controller = offloading()
+        for i in range(6):
+            controller.observe(CloudAnswered() if i % 3 == 2 else AnswerMissed(), float(i))
+        assert controller.state(6.0).breaker is BreakerState.CLOSED
+        for i in range(3):
+            controller.observe(AnswerMissed(), 7.0 + i)
+        assert controller.state(10.0).breaker is BreakerState.OPEN
+        assert controller.state(10.0).lost_reason
+        assert controller.plan(10.0).partition.edge == ALL
+
+    def test_heartbeats_bring_offloading_back_after_the_wait_without_a_reconnect(self):
+        controller = offloading()
+        for _ in range(3):
+            controller.observe(AnswerMissed(), 1.0)
+        controller.observe(CloudLoadReported(1.0), 1.2)
+        assert controller.plan(1.2).phase is Phase.ALONE
+        controller.observe(CloudLoadReported(1.0), 1.7)
+        assert controller.plan(1.7).phase is Phase.MEASURING
+        assert controller.probe_due(1.7) == 64_000
+        controller.observe(UplinkMeasured(64_000, 0.0256), 1.8)
+        assert controller.plan(1.8).partition.edge != ALL
+
+    def test_a_late_answer_of_a_tail_does_not_close_it(self):
+        controller = offloading()
+        controller.observe(CloudLost("reset"), 1.0)
+        controller.observe(TailMeasured(0.01, 0.01), 1.1)
+        controller.observe(UplinkMeasured(250_000, 0.1), 1.1)
+        assert controller.plan(1.1).phase is Phase.ALONE
+
+    def test_after_an_outage_the_old_rate_is_not_trusted(self):
+        controller = offloading()
+        controller.observe(CloudLost("reset"), 1.0)
+        assert controller.reconnect_due(1.5)
+        controller.observe(CloudAnswered(), 1.6)
+        assert controller.plan(1.6).phase is Phase.MEASURING
+        assert controller.plan(1.6).partition.edge == ALL
+        assert controller.probe_due(1.6) == 64_000
+
+
+class TestPings:
+    def test_keep_an_idle_long_fat_link_out_of_slow_start(self):
+        controller = offloading(bps=100e6)
+        for event in (RoundTripMeasured(0.05), UplinkMeasured(250_000, 0.02)):
+            controller.observe(event, 11.0)
+        controller.plan(11.0)
+        pings = []
+        for i in range(100):
+            now_s = 11.0 + i / 50
+            if controller.ping_due(now_s):
+                pings.append(now_s)
+                controller.observe(RoundTripMeasured(0.05), now_s)
+        assert max(after - before for before, after in itertools.pairwise(pings)) < 0.2
+
+    def test_are_rare_where_slow_start_costs_nothing(self):
+        controller = offloading(bps=2e6)
+        controller.plan(0.0)
+        pings = [i for i in range(100) if controller.ping_due(i / 50)]
+        assert len(pings) <= 2
+
+
+class TestTooManySplits:
+    """Forty branches have 2^40 closed sets: nothing is listed, and the plans are still feasible."""
+
+    BRANCHES = 40
+    WIDE = LayerGraph(
+        (
+            Layer("image", (), 150_000),
+            *(Layer(f"b{i}", ("image",), 1_000) for i in range(BRANCHES)),
+            Layer("join", tuple(f"b{i}" for i in range(BRANCHES)), 400),
+        ),
+        ("join",),
+    )
+    EDGE_S = (0.0, *(0.02 for _ in range(BRANCHES)), 0.01)
+    CLOUD_S = tuple(seconds / 10 for seconds in EDGE_S)
+
+    def controller(self, rate_hz: float = 0.5) -> Controller:
+        controller = Controller(self.WIDE, self.EDGE_S, None, rate_hz)
+        for event in (CloudProfiled(self.CLOUD_S), RoundTripMeasured(0.02), UplinkMeasured(250_000, 0.1)):
+            controller.observe(event, 0.0)
+        return controller
+
+    def test_offloads_and_decides_less_often(self):
+        with pytest.raises(TooManySplitsError):
+            SplitTable(self.WIDE, CostProfile(self.EDGE_S, self.CLOUD_S))
+        controller = self.controller()
+        assert controller.plan(0.0).partition.cut == ("image",)
+        for i in range(1, 40):
+            controller.observe(UplinkMeasured(250_000, 0.1 * 1.01**i), i / 10)
+            controller.plan(i / 10)
+        assert controller.state(4.0).decisions == 2
+
+    def test_an_outage_is_not_waited_out(self):
+        controller = self.controller()
+        controller.plan(0.0)
+        controller.observe(CloudLost("reset"), 0.1)
+        assert controller.plan(0.1).partition.edge == frozenset(layer.name for layer in self.WIDE.layers)
+
+    def test_heavy_load_finds_a_split_that_keeps_up(self):
+        plan = self.controller(rate_hz=5.0).plan(0.0)
+        assert plan.keeps_up
+
+    def test_the_search_agrees_with_the_table_where_both_work(self):
+        costs = CostProfile(EDGE_S, CLOUD_S)
+        table, search = SplitTable(GRAPH, costs), SearchedSplits(GRAPH, costs)
+        for bps in (1e5, 1e6, 4e6, 20e6, 1e8):
+            for rate_hz in (0.5, 5.0, 50.0):
+                link = Link(bps, fixed_s=0.02)
+                one = table.decide(link, rate_hz, edge_load=2.0, cloud_load=3.0)
+                other = search.decide(link, rate_hz, edge_load=2.0, cloud_load=3.0)
+                assert other.partition.latency_s == pytest.approx(one.partition.latency_s)
+                assert (other.mode, other.keeps_up) == (one.mode, one.keeps_up)
+                assert other.max_rate_hz <= one.max_rate_hz * (1 + 1e-9)
+                edge = one.partition.edge
+                assert search.evaluate(edge, link, edge_load=2.0).latency_s == pytest.approx(
+                    table.evaluate(edge, link, edge_load=2.0).latency_s
+                )
+
+
+class TestWrongInput:
+    @pytest.mark.parametrize("rate_hz", [0.0, -1.0, math.nan, math.inf])
+    def test_rates_must_make_sense(self, rate_hz):
+        with pytest.raises(ValueError, match="rate_hz must be positive"):
+            Controller(GRAPH, EDGE_S, None, rate_hz)
+        with pytest.raises(ValueError, match="rate_hz must be positive"):
+            offloading().observe(RateChanged(rate_hz), 1.0)
+
+    def test_profiles_must_fit_the_graph(self):
+        with pytest.raises(PartitionError):
+            Controller(GRAPH, (0.1,), None, 1.0)
+        controller = offloading()
+        before = controller.plan(0.0)
+        with pytest.raises(PartitionError):
+            controller.observe(CloudProfiled((0.1,)), 1.0)
+        assert controller.plan(1.0).partition == before.partition
+
+    @pytest.mark.parametrize(
+        "wrong",
+        [
+            {"headroom": 0.0},
+            {"headroom": 1.1},
+            {"hysteresis": 1.0},
+            {"deadline_factor": 0.5},
+            {"deadline_margin_s": 0.0},
+            {"most_in_flight": 0},
+        ],
+    )
+    def test_settings_must_make_sense(self, wrong):
+        with pytest.raises(ValueError, match=r"must|need"):
+            ControllerConfig(**wrong)
