@@ -53,11 +53,11 @@ def plan(
     from dads.planning import Planner  # noqa: PLC0415 # see above
     from partitioner import Link  # noqa: PLC0415 # see above
 
-    _check_positive(rate, "--rate", "frames per second")
-    _check_positive(edge_slowdown, "--edge-slowdown", "times")
-    _check_positive(uplink, "--uplink", "bits per second; without a link everything stays on the edge")
-    if downlink is not None:
-        _check_positive(downlink, "--downlink", "bits per second")
+    _check_positive(rate, "--rate")
+    _check_positive(edge_slowdown, "--edge-slowdown")
+    for rate_bps, option in ((uplink, "--uplink"), (downlink, "--downlink")):
+        if rate_bps == 0:
+            raise typer.BadParameter(f"{option} must be more than 0; without a link everything stays on the edge")
     for path in (edge_profile, cloud_profile):
         if path is not None:
             read_profile(path)  # a broken file is told before minutes of loading and measuring
@@ -73,9 +73,9 @@ def plan(
         print_plan(loaded, link, rate, answer, found)
 
 
-def _check_positive(value: float, option: str, unit: str) -> None:
+def _check_positive(value: float, option: str) -> None:
     if not 0 < value < math.inf:
-        raise typer.BadParameter(f"{option} must be more than 0 and finite ({unit}), not {value:g}")
+        raise typer.BadParameter(f"{option} must be more than 0 and finite, not {value:g}")
 
 
 def _costs(model: models.Model, edge: Path | None, cloud: Path | None, edge_slowdown: float) -> CostProfile:

@@ -87,7 +87,7 @@ def plan_json(
         "model": model.name,
         "digest": model.digest,
         "layers": len(model.graph.layers),
-        "uplink_bps": link.uplink_bps,
+        "uplink_bps": _finite(link.uplink_bps),
         "downlink_bps": _finite(link.downlink_bps),
         "rtt_s": link.fixed_s,
         "rate_hz": rate_hz,

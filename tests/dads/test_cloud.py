@@ -1,0 +1,69 @@
+import logging
+import signal
+import socket
+import subprocess
+import sys
+import textwrap
+
+import pytest
+import structlog
+
+
+@pytest.fixture(autouse=True)
+def logging_as_before():
+    """`dads cloud` sets logging up for its whole process, which here is the tests'."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        ((), "--model"),
+        (("--model", "zoo:easy_net", "--listen", "nowhere"), "HOST:PORT"),
+        (("--model", "zoo:easy_net", "--listen", "0.0.0.0:0"), "loopback"),
+        (("--model", "zoo:easy_net", "--max-concurrency", "0"), "max_concurrency"),
+        (("--model", "zoo:easy_net", "--metrics-port", "99999"), "metrics_port"),
+        (("--model", "zoo:nothing", "--listen", "127.0.0.1:0"), "nothing"),
+    ],
+)
+def test_wrong_settings_are_2(dads, args, said):
+    result = dads("cloud", *args)
+    assert result.exit_code == 2
+    assert result.stderr.splitlines()[-1].startswith("error: ")
+    assert said in result.stderr
+
+
+def test_a_port_in_use_is_a_failure(dads):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        result = dads("cloud", "--model", "zoo:easy_net", "--listen", f"127.0.0.1:{port}")
+    assert result.exit_code == 1
+    assert f"127.0.0.1:{port}" in result.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_the_first_signal_asks_and_the_second_ends_at_once(number):
+    code = f"""
+        import asyncio, os
+        from dads.cloud import _stop_on_signals
+
+        async def main():
+            stop = asyncio.Event()
+            _stop_on_signals(stop)
+            os.kill(os.getpid(), {int(number)})
+            await stop.wait()
+            print("draining", flush=True)
+            os.kill(os.getpid(), {int(number)})
+            await asyncio.sleep(60)
+
+        asyncio.run(main())
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, timeout=50, check=False
+    )
+    assert (done.stdout, done.returncode) == ("draining\n", -number)

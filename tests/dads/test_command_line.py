@@ -1,0 +1,87 @@
+import errno
+import subprocess
+import sys
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from dads import __version__
+from dads.command_line import CommandLine
+from dads.errors import UnreachableError
+
+
+def run(*args):
+    return subprocess.run(
+        [sys.executable, "-m", "dads", *args], capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+def app_that(raises):
+    app = typer.Typer(cls=CommandLine, pretty_exceptions_enable=False)
+    app.callback()(lambda: None)
+
+    @app.command()
+    def fail():
+        raise raises
+
+    return CliRunner().invoke(app, ["fail"])
+
+
+def test_the_process_ends_with_the_documented_codes():
+    assert run("--version").stdout.strip() == f"dads {__version__}"
+    assert run("nonsense").returncode == 2
+    assert run("health", "127.0.0.1:1", "--timeout", "5s").returncode == 3
+
+
+def test_help_documents_the_exit_codes_and_lists_every_command():
+    shown = run("--help").stdout
+    for text in ("0 done", "1 failed", "2 wrong usage", "3 cloud unreachable", "plan", "profile", "cloud", "request"):
+        assert text in shown
+
+
+def test_without_arguments_it_shows_the_help():
+    assert run().stdout == run("--help").stdout
+
+
+def test_neither_help_nor_health_imports_torch_or_scipy():
+    code = (
+        "import sys; from typer.testing import CliRunner; from dads.app import app;"
+        "CliRunner().invoke(app, ['plan', '--help']); CliRunner().invoke(app, ['health', '127.0.0.1:1']);"
+        "print({'torch', 'scipy', 'numpy'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.stdout, done.stderr) == ("set()\n", "")
+
+
+@pytest.mark.parametrize("args", [("nonsense",), ("--nonsense",), ("plan",), ("plan", "x", "--nonsense")])
+def test_wrong_usage_is_one_line_that_names_the_help(args):
+    done = run(*args)
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("error: ")
+    assert "--help" in line
+
+
+def test_a_known_error_is_one_line():
+    result = app_that(UnreachableError("nobody at x:1"))
+    assert (result.exit_code, result.stderr) == (3, "error: nobody at x:1\n")
+
+
+def test_a_full_disk_is_one_line():
+    result = app_that(OSError(errno.ENOSPC, "No space left on device", "out.json"))
+    assert (result.exit_code, result.stderr) == (1, "error: out.json: No space left on device\n")
+
+
+def test_a_defect_keeps_its_traceback():
+    result = app_that(KeyError("a defect"))
+    assert isinstance(result.exception, KeyError)
+
+
+def test_an_exit_code_of_a_command_is_kept():
+    assert app_that(typer.Exit(1)).exit_code == 1
+
+
+def test_interruption_is_told():
+    result = app_that(typer.Abort())
+    assert (result.exit_code, result.stderr) == (1, "error: interrupted\n")

@@ -1,0 +1,13 @@
+import json
+
+
+def test_every_kind_is_listed_for_people(dads):
+    result = dads("models")
+    assert result.exit_code == 0
+    assert "zoo:easy_net" in result.stdout
+    assert "torchvision:googlenet" in result.stdout
+
+
+def test_the_same_as_json(dads):
+    entries = json.loads(dads("models", "--json").stdout)
+    assert {"zoo:easy_net", "torchvision:alexnet"} <= {entry["spec"] for entry in entries}
