@@ -152,7 +152,7 @@ def model():
 
 
 @pytest.fixture
-def serve():
+def serve(model):
     """`async with serve(model, max_queue=0) as (server, stub):` a running server and a client of it."""
 
     @contextlib.asynccontextmanager
@@ -165,8 +165,7 @@ def serve():
             async with grpc.aio.insecure_channel(f"127.0.0.1:{server.port}", options=options) as channel:
                 yield server, split_pb2_grpc.SplitInferenceStub(channel)
         finally:
-            for each in served:
-                each.gate.set()
+            model.gate.set()
             await server.stop(5)
 
     return running

@@ -1,0 +1,64 @@
+"""Settings: which source wins, and what is refused with which words."""
+
+import pytest
+
+from cloud_service import CloudConfig, ConfigurationError
+from protos.limits import MAX_MESSAGE_BYTES
+
+
+def test_defaults_serve_this_machine_only(monkeypatch):
+    config = CloudConfig()
+    assert (config.listen, config.insecure, config.metrics_port) == ("127.0.0.1:50051", False, None)
+    assert (config.max_concurrency, config.max_message_bytes) == (1, MAX_MESSAGE_BYTES)
+
+
+def test_arguments_then_environment_then_default(monkeypatch):
+    monkeypatch.setenv("DADS_CLOUD_MAX_QUEUE", "3")
+    monkeypatch.setenv("DADS_CLOUD_GRACE_S", "2.5")
+    monkeypatch.setenv("DADS_CLOUD_THREADS", "")  # as a compose file leaves it
+    config = CloudConfig(max_queue=4)
+    assert (config.max_queue, config.grace_s, config.threads) == (4, 2.5, None)
+
+
+@pytest.mark.parametrize(
+    ("listen", "host"),
+    [("127.0.0.1:0", "127.0.0.1"), ("127.8.9.1:80", "127.8.9.1"), ("[::1]:80", "::1"), ("localhost:1", "localhost")],
+)
+def test_loopback_needs_no_word(listen, host):
+    assert CloudConfig(listen=listen).host == host
+
+
+@pytest.mark.parametrize("listen", ["0.0.0.0:50051", "[::]:50051", "192.168.1.5:1", "cloud.example:1"])
+def test_plain_text_leaves_the_machine_only_on_demand(listen):
+    with pytest.raises(ConfigurationError, match=r"expected a loopback address such as 127\.0\.0\.1, or insecure=True"):
+        CloudConfig(listen=listen)
+    assert CloudConfig(listen=listen, insecure=True).listen == listen
+
+
+@pytest.mark.parametrize("listen", ["", "50051", "127.0.0.1", "127.0.0.1:", "127.0.0.1:x", "127.0.0.1:65536", "::1:80"])
+def test_an_address_is_host_and_port(listen):
+    with pytest.raises(ConfigurationError, match=r"listen: .* is not HOST:PORT, such as 127.0.0.1:50051"):
+        CloudConfig(listen=listen)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("max_concurrency", 0),
+        ("max_queue", -1),
+        ("threads", 0),
+        ("metrics_port", 70000),
+        ("max_message_bytes", MAX_MESSAGE_BYTES + 1),
+        ("grace_s", -1),
+        ("grace_s", float("inf")),
+        ("max_streams", "many"),
+    ],
+)
+def test_a_value_out_of_range_is_named(name, value):
+    with pytest.raises(ConfigurationError, match=f"{name}: Input should be"):
+        CloudConfig(**{name: value})
+
+
+def test_a_setting_that_does_not_exist_is_named():
+    with pytest.raises(ConfigurationError, match="max_workers: Extra inputs are not permitted"):
+        CloudConfig(max_workers=3)

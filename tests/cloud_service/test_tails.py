@@ -1,0 +1,140 @@
+"""From request to answer with real models: what the cloud computes is what the whole model returns."""
+
+import itertools
+
+import pytest
+import torch
+from torch import nn
+
+import models
+from cloud_service.registry import ServedModel
+from cloud_service.tails import answer
+from protos import decode_tensor, dtype_name, encode_tensor, split_pb2
+
+
+class Branching(nn.Module):
+    """A residual, a tuple of tensors, bfloat16, nested outputs, a constant one, and one that is an input."""
+
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Linear(6, 6)
+        self.second = nn.Linear(6, 6)
+        self.register_buffer("constant", torch.arange(3))
+
+    def forward(self, x, mask):
+        a = torch.relu(self.first(x))
+        top, where = torch.topk(self.second(a) + a, 3)
+        low = a.to(torch.bfloat16) * 2
+        return {
+            "parts": [top, where.t()],
+            "low": low,
+            "constant": self.constant,
+            "given": mask,
+            "any": (a > 0.3) & mask,
+        }
+
+
+@pytest.fixture(scope="module")
+def branching():
+    torch.manual_seed(0)
+    example = (torch.randn(2, 6), torch.tensor([[True], [False]]))
+    return models.Model(Branching().eval(), example, name="branching")
+
+
+def served(model):
+    return ServedModel(model, models.Profile(tuple(1.0 for _ in model.graph.layers), float(len(model.graph))))
+
+
+def request_of(model, values, outputs=()):
+    """What an edge sends: every tensor of every value."""
+    tensors = [
+        encode_tensor(layer, array, index=index, dtype=spec.dtype)
+        for layer, value in values.items()
+        for index, (array, spec) in enumerate(zip(models.arrays_of(value), model.layer_specs[layer], strict=True))
+    ]
+    request = split_pb2.RunTailRequest(model=model.name, digest=model.digest, tensors=tensors, outputs=outputs)
+    return split_pb2.RunTailRequest.FromString(request.SerializeToString())
+
+
+def outputs_of(response):
+    """What an edge makes of the answer: outputs by path."""
+    specs = {t.name: models.TensorSpec(dtype_name(t), tuple(t.shape)) for t in response.outputs}
+    return {t.name: models.value_of((decode_tensor(t),), (specs[t.name],)) for t in response.outputs}
+
+
+def closed_sets(graph):
+    """Every set of layers that holds the inputs and with each layer its predecessors."""
+    free = [layer for layer in graph.layers if layer.inputs]
+    fixed = {layer.name for layer in graph.layers if not layer.inputs}
+    for bits in itertools.product([False, True], repeat=len(free)):
+        edge = set(fixed)
+        if all(
+            not on or (edge.issuperset(layer.inputs) and not edge.add(layer.name))
+            for on, layer in zip(bits, free, strict=True)
+        ):
+            yield frozenset(edge)
+
+
+def assert_same(model, found, expected):
+    found, expected = model.flatten(found), model.flatten(expected)
+    assert found.keys() == expected.keys()
+    for path, value in expected.items():
+        torch.testing.assert_close(found[path], value, msg=lambda text, path=path: f"{path}: {text}")
+
+
+def test_every_cut_gives_what_the_whole_model_gives(branching):
+    expected = branching(*branching.example_inputs)
+    sets = list(closed_sets(branching.graph))
+    assert len(sets) > 10
+    for edge in sets:
+        values = branching.split(edge)[0](*branching.example_inputs)
+        remote = branching.remote_outputs(edge)
+        if not remote:
+            continue  # none means all on the wire; an edge that needs nothing does not call
+        answered = answer(served(branching), request_of(branching, values, remote))
+        found = outputs_of(answered.response)
+        assert tuple(found) == remote
+        assert_same(branching, branching.assemble(values, found), expected)
+
+
+def test_all_outputs_when_none_are_named(branching):
+    inputs = dict(zip(("x", "mask"), branching.example_inputs, strict=True))
+    values = {spec.layer: inputs[spec.path] for spec in branching.inputs}
+    response = answer(served(branching), request_of(branching, values)).response
+    expected = branching.flatten(branching(*branching.example_inputs))
+    found = outputs_of(response)
+    assert list(found) == [spec.path for spec in branching.outputs]
+    for path, value in expected.items():
+        torch.testing.assert_close(found[path], value)
+
+
+def test_the_prediction_is_of_the_layers_that_run(branching):
+    model = served(branching)  # a second for each layer
+    for edge in closed_sets(branching.graph):
+        remote = branching.remote_outputs(edge)
+        if remote:
+            values = branching.split(edge)[0](*branching.example_inputs)
+            answered = answer(model, request_of(branching, values, remote))
+            assert answered.predicted_s <= len(branching.graph) - len(edge)
+    inputs_only = frozenset(layer.name for layer in branching.graph.layers if not layer.inputs)
+    assert model.predicted_s(inputs_only) == len(branching.graph) - len(inputs_only)
+
+
+@pytest.fixture(scope="module")
+def easy_net():
+    return models.load("zoo:easy_net")
+
+
+async def test_an_image_model_is_served_at_every_cut(easy_net, serve):
+    """The real thing: profiled by the server, run over a connection."""
+    graph = easy_net.graph
+    expected = easy_net(*easy_net.example_inputs)
+    async with serve(easy_net, measure=models.profile, profile_repeats=1, threads=1) as (_, stub):
+        profile = await stub.GetProfile(split_pb2.GetProfileRequest(model=easy_net.name, digest=easy_net.digest))
+        assert list(profile.layers) == [layer.name for layer in graph.layers]
+        assert sum(profile.layer_s) == pytest.approx(profile.whole_s)
+        for count in range(1, len(graph)):  # every prefix in graph order is closed
+            edge = frozenset(layer.name for layer in graph.layers[:count])
+            values = easy_net.split(edge)[0](*easy_net.example_inputs)
+            response = await stub.RunTail(request_of(easy_net, values, easy_net.remote_outputs(edge)))
+            assert_same(easy_net, easy_net.assemble(values, outputs_of(response)), expected)
