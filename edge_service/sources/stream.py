@@ -1,0 +1,151 @@
+"""From a source's pictures to frames on the event loop, each at its time.
+
+Decoding and scaling block, so they run in a thread of their own, one or two frames ahead. The thread is a daemon: a
+camera that has fallen silent must not keep the program from ending.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import AsyncGenerator, Iterator
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_service.sources.errors import SourceFormatError
+from edge_service.sources.pacing import Timed, repeated, sampled, thinned
+from edge_service.sources.resize import to_image
+
+T = TypeVar("T")
+
+_FRAMES_AHEAD = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A frame for the model.
+
+    Attributes:
+        frame_id: Counts from 0.
+        source_s: The picture's time in the clip, or since a live source's first picture, in seconds.
+        image: RGB, uint8 [1, 3, H, W].
+    """
+
+    frame_id: int
+    source_s: float
+    image: NDArray[np.uint8]
+
+
+class Pictures(Protocol):
+    """A kind of source: pictures with times, from the beginning each time `play` is called."""
+
+    @property
+    def live(self) -> bool:
+        """Whether it goes on without us, so that what is not taken is lost."""
+
+    @property
+    def interval_s(self) -> float:
+        """How long the last picture is shown, in seconds."""
+
+    def play(self) -> Iterator[Timed[av.VideoFrame]]:
+        """The pictures; times start at 0. Blocks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How frames are made of pictures.
+
+    Attributes:
+        height: Rows of a frame.
+        width: Columns of a frame.
+        rate_hz: Frames per second, or None for every picture.
+        frames: Stop after so many, repeating a clip that is shorter; None for one pass.
+        loop: Repeat a clip for ever, up to `frames`.
+        paced: Whether frame k waits until k / rate_hz after the first; live sources pace themselves.
+    """
+
+    height: int
+    width: int
+    rate_hz: float | None
+    frames: int | None = None
+    loop: bool = False
+    paced: bool = True
+
+
+async def stream(pictures: Pictures, sampling: Sampling) -> AsyncGenerator[Frame, None]:
+    """The frames of a source; the event loop is never blocked.
+
+    Raises:
+        SourceError: The source cannot be opened, decoded, or is empty.
+    """
+    loop = asyncio.get_running_loop()
+    start_s: float | None = None
+    count = 0
+    async with contextlib.aclosing(_read_ahead(_images(pictures, sampling), lossy=pictures.live)) as images:
+        async for image in images:
+            if sampling.rate_hz is not None and sampling.paced and not pictures.live:
+                start_s = loop.time() if start_s is None else start_s
+                await asyncio.sleep(max(0.0, start_s + count / sampling.rate_hz - loop.time()))
+            yield Frame(count, image.at_s, image.item)
+            count += 1
+            if count == sampling.frames:
+                return
+
+
+def _images(pictures: Pictures, sampling: Sampling) -> Iterator[Timed[NDArray[np.uint8]]]:
+    """The images of the frames with the times of their pictures, as fast as they can be made. Blocks."""
+    empty = True
+    for shot in _chosen(pictures, sampling):
+        empty = False
+        yield Timed(shot.at_s, to_image(shot.item, sampling.height, sampling.width))
+    if empty:
+        raise SourceFormatError("the source holds no pictures; expected at least one")
+
+
+def _chosen(pictures: Pictures, sampling: Sampling) -> Iterator[Timed[av.VideoFrame]]:
+    def play() -> Iterator[Timed[Timed[av.VideoFrame]]]:
+        return (Timed(shot.at_s, shot) for shot in pictures.play())
+
+    if pictures.live:
+        return (shot.item for shot in play()) if sampling.rate_hz is None else thinned(play(), sampling.rate_hz)
+    interval_s = pictures.interval_s
+    shots = repeated(play, interval_s) if sampling.loop or sampling.frames is not None else play()
+    return (shot.item for shot in shots) if sampling.rate_hz is None else sampled(shots, sampling.rate_hz, interval_s)
+
+
+async def _read_ahead(items: Iterator[T], *, lossy: bool) -> AsyncGenerator[T, None]:
+    """Run an iterator in a thread, at most `_FRAMES_AHEAD` ahead; a lossy one is never held up and drops instead."""
+    loop = asyncio.get_running_loop()
+    queue: asyncio.Queue[tuple[T] | Exception | None] = asyncio.Queue()
+    room = threading.Semaphore(_FRAMES_AHEAD)
+    closed = threading.Event()
+
+    def read() -> None:
+        last: Exception | None = None
+        try:
+            for item in items:
+                has_room = room.acquire(blocking=not lossy)
+                if closed.is_set():
+                    return
+                if has_room:
+                    loop.call_soon_threadsafe(queue.put_nowait, (item,))
+        except Exception as error:  # noqa: BLE001 - raised again, by the one who asks for the next item
+            last = error
+        with contextlib.suppress(RuntimeError):  # the loop has ended, and nobody waits
+            loop.call_soon_threadsafe(queue.put_nowait, last)
+
+    threading.Thread(target=read, name="frame-source", daemon=True).start()
+    try:
+        while (got := await queue.get()) is not None:
+            if isinstance(got, Exception):
+                raise got
+            room.release()
+            yield got[0]
+    finally:
+        closed.set()
+        room.release()

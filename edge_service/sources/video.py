@@ -1,0 +1,113 @@
+"""Pictures decoded by FFmpeg: video files, camera devices and RTSP streams."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import av
+
+from edge_service.sources.errors import SourceFormatError, SourceNotFoundError
+from edge_service.sources.pacing import Timed
+
+_EXPECTED = "expected a video file, a folder of images, /dev/videoN, rtsp://... or sample"
+_DEFAULT_INTERVAL_S = 1 / 25  # of files that do not say
+# How long an unreachable or silent stream may keep us waiting: to open it, and for each read.
+_STREAM_TIMEOUT_S = (10.0, 10.0)
+
+
+@dataclass(frozen=True, slots=True)
+class VideoFile:
+    """The pictures of a video file, at the times the file gives them.
+
+    Raises:
+        SourceNotFoundError: There is no such file.
+    """
+
+    path: Path
+    live: bool = field(default=False, init=False)
+
+    def __post_init__(self) -> None:
+        if not self.path.is_file():
+            raise SourceNotFoundError(f"{self.path}: no such file; {_EXPECTED}")
+
+    @property
+    def interval_s(self) -> float:
+        """How long the last picture is shown: one period of the average rate."""
+        with _opened(f"file:{self.path}", str(self.path)) as container:
+            rate_hz = _video_stream(container, str(self.path)).average_rate
+        return 1 / float(rate_hz) if rate_hz else _DEFAULT_INTERVAL_S
+
+    def play(self) -> Iterator[Timed[av.VideoFrame]]:
+        """Decode from the beginning.
+
+        Raises:
+            SourceFormatError: It is not a video, or it is damaged.
+        """
+        # The explicit protocol keeps FFmpeg from reading a colon in the file's name as one.
+        with _opened(f"file:{self.path}", str(self.path)) as container:
+            stream = _video_stream(container, str(self.path))
+            first_s: float | None = None
+            interval_s = 1 / float(stream.average_rate) if stream.average_rate else _DEFAULT_INTERVAL_S
+            for count, picture in enumerate(_decoded(container, stream, str(self.path))):
+                shown_s = picture.time if picture.time is not None else count * interval_s
+                first_s = shown_s if first_s is None else first_s
+                yield Timed(shown_s - first_s, picture)
+
+
+@dataclass(frozen=True, slots=True)
+class LiveVideo:
+    """The pictures of a camera device (`/dev/videoN`) or an RTSP stream, at the times they arrive here."""
+
+    address: str
+    live: bool = field(default=True, init=False)
+    interval_s: float = field(default=_DEFAULT_INTERVAL_S, init=False)
+
+    def play(self) -> Iterator[Timed[av.VideoFrame]]:
+        """Open and decode until the source ends.
+
+        Raises:
+            SourceNotFoundError: The camera or the server does not answer.
+            SourceFormatError: What it sends is not a video.
+        """
+        with _opened(self.address, self.address, live=True) as container:
+            stream = _video_stream(container, self.address)
+            start_s: float | None = None
+            for picture in _decoded(container, stream, self.address):
+                now_s = time.monotonic()
+                start_s = now_s if start_s is None else start_s
+                yield Timed(now_s - start_s, picture)
+
+
+def _opened(address: str, name: str, *, live: bool = False) -> av.container.InputContainer:
+    try:
+        if address.startswith("rtsp"):
+            # Over TCP, because pictures with holes in them would be classified like any other.
+            return av.open(address, options={"rtsp_transport": "tcp"}, timeout=_STREAM_TIMEOUT_S)
+        return av.open(address, format="v4l2" if live else None)
+    except OSError as error:
+        raise SourceNotFoundError(f"{name}: {error.strerror or error}; {_EXPECTED}") from error
+    except (av.FFmpegError, ValueError) as error:
+        raise SourceFormatError(f"{name} is not a video that can be read: {error}; {_EXPECTED}") from error
+
+
+def _video_stream(container: av.container.InputContainer, name: str) -> av.VideoStream:
+    if not container.streams.video:
+        raise SourceFormatError(f"{name} holds no pictures; expected a video")
+    return container.streams.video[0]
+
+
+def _decoded(container: av.container.InputContainer, stream: av.VideoStream, name: str) -> Iterator[av.VideoFrame]:
+    pictures = container.decode(stream)
+    count = 0
+    while True:
+        try:
+            picture = next(pictures)
+        except StopIteration:
+            return
+        except (av.FFmpegError, OSError) as error:
+            raise SourceFormatError(f"{name} cannot be read any further after {count} pictures: {error}") from error
+        yield picture
+        count += 1
