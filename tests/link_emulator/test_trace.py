@@ -1,4 +1,5 @@
 import math
+from importlib import resources
 from pathlib import Path
 
 import pytest
@@ -142,5 +143,12 @@ def test_the_bundled_trace() -> None:
     assert trace.period_s == pytest.approx(140.1)
     assert trace.rate_at(0.15) == 11_280_000
     assert min(trace.rates_bps) == 0
-    with pytest.raises(TraceError, match="there are: lte_uplink_verizon"):
+    with pytest.raises(TraceError, match=r"there are: .*lte_uplink_verizon"):
         bundled("5g")
+
+
+def test_every_bundled_trace_can_be_read() -> None:
+    names = [entry.name for entry in resources.files("link_emulator").joinpath("traces").iterdir()]
+    assert names
+    for name in names:
+        assert bundled(name.removesuffix(".csv")).period_s > 0
