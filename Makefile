@@ -72,8 +72,10 @@ protos-check: protos  ## check that the committed stubs are those of protos/spli
 	[ -z "$$changed" ] || { echo "error: the generated stubs differ from the committed ones; commit them:" >&2; \
 	  echo "$$changed" >&2; exit 1; }
 
-bench: $(STAMP)  ## run the benchmarks: ARGS names one, none lists them
-	@$(BIN)/python -m bench $(ARGS)
+bench: $(STAMP)  ## run a benchmark: make bench ARGS=decide; without ARGS, list them
+	@if [ -n '$(ARGS)' ]; then $(BIN)/python -m bench.$(ARGS); else \
+	  echo 'make bench ARGS=NAME, where NAME is one of:'; \
+	  for file in $(filter-out bench/__init__.py,$(wildcard bench/*.py)); do echo "  $$(basename $$file .py)"; done; fi
 
 up:  ## start the services with docker compose
 	@[ -f docker-compose.yml ] || { echo "error: there is no docker-compose.yml in this version; see make demo." >&2; exit 1; }

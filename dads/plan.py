@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json as json_module
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,11 +13,10 @@ import typer
 from dads import units
 from dads.loading import load_model
 from dads.options import Device, DeviceOption, JsonOption, ModelArgument, ThreadsOption, WeightsOption, in_units
-from dads.profiles import check_profile_of, measure_profile, read_profile
+from dads.profiles import StoredProfile, check_profile_of, measure_profile, read_profile
 
-if TYPE_CHECKING:  # torch takes seconds to import, and scipy a part of one
+if TYPE_CHECKING:  # torch takes seconds to import
     import models
-    from partitioner import CostProfile
 
 _parse_bandwidth = in_units(units.parse_rate)
 _parse_duration = in_units(units.parse_duration)
@@ -51,18 +51,18 @@ def plan(
     """Show the split that would be chosen, beside everything on the edge and everything in the cloud."""
     from dads.plan_output import plan_json, print_plan  # noqa: PLC0415 # `dads --help` must answer at once
     from dads.planning import Planner  # noqa: PLC0415 # see above
-    from partitioner import Link  # noqa: PLC0415 # see above
+    from partitioner import CostProfile, Link  # noqa: PLC0415 # see above
 
     _check_positive(rate, "--rate")
     _check_positive(edge_slowdown, "--edge-slowdown")
     for rate_bps, option in ((uplink, "--uplink"), (downlink, "--downlink")):
         if rate_bps == 0:
             raise typer.BadParameter(f"{option} must be more than 0; without a link everything stays on the edge")
-    for path in (edge_profile, cloud_profile):
-        if path is not None:
-            read_profile(path)  # a broken file is told before minutes of loading and measuring
+    # Read before the model is loaded, so that a broken file is told at once.
+    stored = [None if path is None else (path, read_profile(path)) for path in (edge_profile, cloud_profile)]
     loaded = load_model(model, weights=weights, device=device, threads=threads)
-    costs = _costs(loaded, edge_profile, cloud_profile, edge_slowdown)
+    edge_s, cloud_s = _layer_times(loaded, stored)
+    costs = CostProfile(tuple(seconds * edge_slowdown for seconds in edge_s), cloud_s)
     link = Link(uplink, math.inf if downlink is None else downlink, rtt)
     planner = Planner(loaded.graph, costs)
     answer = planner.plan(link, rate)
@@ -78,19 +78,18 @@ def _check_positive(value: float, option: str) -> None:
         raise typer.BadParameter(f"{option} must be more than 0 and finite, not {value:g}")
 
 
-def _costs(model: models.Model, edge: Path | None, cloud: Path | None, edge_slowdown: float) -> CostProfile:
-    """Take the sides' times from files where given, and measure once for those not given."""
-    from partitioner import CostProfile  # noqa: PLC0415 # `dads --help` must answer at once
-
-    measured: tuple[float, ...] | None = None
-    sides: list[tuple[float, ...]] = []
-    for path in (edge, cloud):
-        if path is not None:
-            stored = read_profile(path)
+def _layer_times(
+    model: models.Model, sides: Sequence[tuple[Path, StoredProfile] | None]
+) -> tuple[tuple[float, ...], ...]:
+    """Return each side's seconds per layer: from its file, or measured here, once for all sides without one."""
+    measured: tuple[float, ...] = ()
+    times: list[tuple[float, ...]] = []
+    for side in sides:
+        if side is not None:
+            path, stored = side
             check_profile_of(stored, model, path)
-            sides.append(stored.layer_s)
+            times.append(stored.layer_s)
         else:
             measured = measured or measure_profile(model).layer_s
-            sides.append(measured)
-    edge_s, cloud_s = sides
-    return CostProfile(tuple(seconds * edge_slowdown for seconds in edge_s), cloud_s)
+            times.append(measured)
+    return tuple(times)

@@ -7,13 +7,13 @@ import typer
 
 from dads import units
 from dads.loading import load_model
-from dads.options import Device, DeviceOption, ModelArgument, ThreadsOption, WeightsOption
+from dads.options import Device, DeviceOption, ModelArgument, OutputOption, ThreadsOption, WeightsOption
 from dads.profiles import measure_profile, profile_json
 
 
 def profile(
     model: ModelArgument,
-    output: Annotated[Path, typer.Option(metavar="FILE.json", help="Where to write it; - is stdout.")] = Path("-"),
+    output: OutputOption = Path("-"),
     weights: WeightsOption = None,
     device: DeviceOption = Device.CPU,
     threads: ThreadsOption = None,

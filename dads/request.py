@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dads.loading import load_model
-from dads.options import ModelArgument, WeightsOption
+from dads.options import ModelArgument, OutputOption, WeightsOption
 
 if TYPE_CHECKING:  # torch and protobuf are loaded when the command runs
     import models
@@ -17,7 +17,7 @@ if TYPE_CHECKING:  # torch and protobuf are loaded when the command runs
 
 def request(
     model: ModelArgument,
-    output: Annotated[Path, typer.Option(metavar="FILE", help="Where to write it; - is stdout.")] = Path("-"),
+    output: OutputOption = Path("-"),
     weights: WeightsOption = None,
     frame_id: Annotated[int, typer.Option(min=0, help="Comes back with the answer.")] = 1,
 ) -> None:

@@ -33,7 +33,8 @@ def test_an_unknown_model_is_wrong_usage(dads, spec):
     assert result.stderr.splitlines()[-1].startswith("error: ")
 
 
-def test_a_folder_that_is_not_there_is_wrong_usage(dads):
+def test_a_folder_that_is_not_there_is_told_before_the_model_is_loaded(dads):
     result = dads("request", "zoo:easy_net", "--output", "/nowhere/request.json")
     assert result.exit_code == 2
     assert "/nowhere/request.json" in result.stderr
+    assert "loading" not in result.stderr
