@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from dads import __version__, cloud, health, models, plan, profile, request
+from dads import __version__, cloud, demo, edge, health, models, plan, profile, request
 from dads.command_line import CommandLine
 from dads.errors import EXIT_CODES_HELP
 
@@ -29,9 +29,11 @@ def dads(
         typer.echo(context.get_help())
 
 
+app.command("demo")(demo.demo)
 app.command("plan")(plan.plan)
 app.command("profile")(profile.profile)
 app.command("cloud")(cloud.cloud)
+app.command("edge")(edge.edge)
 app.command("request")(request.request)
 app.command("health")(health.health)
 app.command("models")(models.list_models)

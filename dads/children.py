@@ -1,0 +1,85 @@
+"""This program's own commands as child processes, read line by line."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Self
+
+__all__ = ["Child"]
+
+_LINE_LIMIT = 4 * 1024 * 1024
+_GRACE_S = 15.0
+
+
+class Child:
+    """`dads ARGUMENTS` in a process of its own; an async context manager that ends it on leaving.
+
+    Args:
+        name: what people call it.
+        arguments: of `dads`.
+        on_message: told each line that it prints on stderr, as it comes.
+    """
+
+    def __init__(self, name: str, arguments: Sequence[str], on_message: Callable[[str], None]) -> None:
+        self.name = name
+        self._arguments = arguments
+        self._on_message = on_message
+        self._messages: asyncio.Task[None] | None = None
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def __aenter__(self) -> Self:
+        """Starts it."""
+        self._process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "dads",
+            *self._arguments,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            limit=_LINE_LIMIT,
+        )
+        self._messages = asyncio.create_task(self._read_messages(), name=f"{self.name}-messages")
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Asks it to end, and kills it when it does not."""
+        process = self._started()
+        if process.returncode is None:
+            process.terminate()
+        rest = asyncio.create_task(self._read_rest())  # unread, a full pipe would keep it from ending
+        try:
+            await asyncio.wait_for(process.wait(), _GRACE_S)
+        except TimeoutError:
+            process.kill()
+        await asyncio.gather(rest, self.wait())
+
+    def lines(self) -> AsyncIterator[str]:
+        """What it prints on stdout."""
+        return self._read(self._started().stdout)
+
+    async def wait(self) -> int:
+        """Its exit code, once it has ended and its last message was told."""
+        if self._messages is not None:
+            await self._messages
+        return await self._started().wait()
+
+    def _started(self) -> asyncio.subprocess.Process:
+        if self._process is None:
+            raise RuntimeError(f"{self.name} has not been started")
+        return self._process
+
+    async def _read_messages(self) -> None:
+        async for line in self._read(self._started().stderr):
+            self._on_message(line)
+
+    async def _read_rest(self) -> None:
+        async for _ in self.lines():
+            pass
+
+    @staticmethod
+    async def _read(pipe: asyncio.StreamReader | None) -> AsyncIterator[str]:
+        while pipe is not None and (line := await pipe.readline()):
+            yield line.decode(errors="replace").rstrip("\n")

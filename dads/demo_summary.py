@@ -1,0 +1,90 @@
+"""The end of the demo: adaptive beside its baselines, and whether every result was right."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+__all__ = ["print_summary", "verdict"]
+
+Report = Mapping[str, Any]
+
+
+def verdict(report: Report) -> str | None:
+    """What is wrong with a demo's report, or None when nothing is."""
+    runs = _runs(report)
+    different = sum(run["verify"]["different"] for run in runs.values())
+    failed = sum(run["frames"]["failed"] for run in runs.values())
+    unchecked = sum(run["frames"]["done"] - run["verify"]["checked"] for run in runs.values())
+    if different:
+        return f"{different} results differ from the whole model's"
+    if failed:
+        return f"{failed} frames failed"
+    if unchecked:
+        return f"{unchecked} results were not compared with the whole model"
+    if not report["frames"]["done"]:
+        return "no frame was finished"
+    return None
+
+
+def print_summary(report: Report, console: Console) -> None:
+    """Prints the comparison, the prediction's accuracy and the verification."""
+    runs = _runs(report)
+    table = Table(title="the same clip over the same link", title_justify="left")
+    table.add_column("")
+    for name in runs:
+        table.add_column(name, justify="right")
+    rows: dict[str, Callable[[Report], str]] = {
+        "frames finished of read": lambda run: f"{run['frames']['done']} of {run['frames']['read']}",
+        "frames dropped": lambda run: str(run["frames"]["dropped"]),
+        "latency, median": lambda run: _ms(run["latency_s"]["p50"]),
+        "latency, 95 %": lambda run: _ms(run["latency_s"]["p95"]),
+        "throughput": lambda run: "-" if run["throughput_hz"] is None else f"{run['throughput_hz']:.2f} frames/s",
+        "changes of the split": lambda run: str(run["switches"]),
+        "finished locally": lambda run: str(run["frames"]["local_fallback"]),
+        "compared / different": lambda run: f"{run['verify']['checked']} / {run['verify']['different']}",
+    }
+    for name, cell in rows.items():
+        table.add_row(name, *(cell(run) for run in runs.values()))
+    console.print(table)
+    stages = Table(title="adaptive: mean stage times", title_justify="left")
+    for column in ("", "predicted", "measured"):
+        stages.add_column(column, justify="right" if column else "left")
+    for stage, both in report["stages"].items():
+        stages.add_row(stage, _ms(both["predicted_s"]), _ms(both["measured_s"]))
+    console.print(stages)
+    for line in _comparison(report):
+        console.print(line)
+    checked = sum(run["verify"]["checked"] for run in runs.values())
+    problem = verdict(report)
+    if problem is None:
+        console.print(f"[bold green]Every one of the {checked} results equals the whole model's.[/]")
+    else:
+        console.print(f"[bold red]{problem}[/]")
+
+
+def _runs(report: Report) -> dict[str, Report]:
+    return {"adaptive": report, **{name.replace("_", "-"): run for name, run in report["baselines"].items()}}
+
+
+def _comparison(report: Report) -> list[str]:
+    lines = []
+    for name, run in report["baselines"].items():
+        faster = _ratio(run["latency_s"]["p50"], report["latency_s"]["p50"])
+        more = _ratio(report["frames"]["done"], run["frames"]["done"])
+        lines.append(
+            f"Against {name.replace('_', '-')}: median latency {faster} times shorter, "
+            f"{more} times as many frames finished."
+        )
+    return lines
+
+
+def _ratio(numerator: float | None, denominator: float | None) -> str:
+    return "-" if not numerator or not denominator else f"{numerator / denominator:.2f}"
+
+
+def _ms(seconds: float | None) -> str:
+    return "-" if seconds is None else f"{1000 * seconds:.1f} ms"

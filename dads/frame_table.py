@@ -1,0 +1,103 @@
+"""The live table: a row per frame, readable on a terminal and in a log."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from dads import units
+
+_COLUMNS = (
+    ("frame", 5, "right"),
+    ("what it sees", 20, "left"),
+    ("mode", 5, "left"),
+    ("cut after", 22, "left"),
+    ("uplink", 12, "right"),
+    ("head", 11, "right"),
+    ("transfer", 11, "right"),
+    ("tail", 11, "right"),
+    ("latency", 7, "right"),
+)
+_LEGEND = "stages in ms, predicted > measured; uplink as estimated; a split other than the frame before's is marked *"
+
+
+class FrameTable:
+    """Prints rows; the header comes before the first and again after other lines.
+
+    Args:
+        console: where to; stdout unless told otherwise.
+    """
+
+    def __init__(self, console: Console | None = None) -> None:
+        self._console = console or Console(highlight=False)
+        self._headed = False
+
+    def say(self, text: str, style: str = "") -> None:
+        """Prints a line between rows."""
+        self._console.print(Text(text, style=style), soft_wrap=True)
+
+    def row(self, record: dict[str, Any]) -> None:
+        """Prints a frame, given as a line of `--results` holds it."""
+        if not self._headed:
+            self._headed = True
+            self.say(_LEGEND, "dim")
+            self._print([name for name, _, _ in _COLUMNS], "bold")
+        self._print(_cells(record), _style(record))
+
+    def _print(self, cells: list[str], style: str) -> None:
+        padded = [
+            cell[:width].rjust(width) if side == "right" else cell[:width].ljust(width)
+            for cell, (_, width, side) in zip(cells, _COLUMNS, strict=True)
+        ]
+        self._console.print(Text("  ".join(padded).rstrip(), style=style), soft_wrap=True)
+
+
+def _cells(record: dict[str, Any]) -> list[str]:
+    uplink_bps = record["uplink_bps"]
+    return [
+        str(record["frame"]),
+        _seen(record),
+        str(record["mode"] or ""),
+        _cut(record),
+        "" if uplink_bps is None else units.format_rate(uplink_bps),
+        _stage(record, "head"),
+        _stage(record, "transfer"),
+        _stage(record, "tail"),
+        "" if record["latency_s"] is None else f"{1000 * record['latency_s']:.0f} ms",
+    ]
+
+
+def _seen(record: dict[str, Any]) -> str:
+    if record["outcome"] in ("dropped", "failed"):
+        return record["outcome"].upper()
+    if record.get("top"):
+        return str(record["top"][0]["label"])
+    return "done"
+
+
+def _cut(record: dict[str, Any]) -> str:
+    if record["cut"] is None:
+        return ""
+    if record["outcome"] == "local_fallback":
+        where = "finished locally"
+    else:
+        where = str(record["cut_label"]) if record["cut"] else "edge only"
+    return f"*{where}" if record["switched"] else where
+
+
+def _stage(record: dict[str, Any], stage: str) -> str:
+    predicted, measured = record["predicted_s"].get(stage), record["measured_s"].get(stage)
+    if not predicted and not measured:
+        return "-"
+    shown = "" if measured is None else f"{1000 * measured:.0f}"
+    return f"{1000 * (predicted or 0.0):.0f} > {shown}"
+
+
+def _style(record: dict[str, Any]) -> str:
+    if record["outcome"] == "failed":
+        return "red"
+    if record["outcome"] in ("dropped", "local_fallback"):
+        return "yellow"
+    return "bold green" if record["switched"] else ""

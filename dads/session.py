@@ -1,0 +1,216 @@
+"""What `dads edge` does: runs over a source's frames, with a table, results, a report, metrics and verification."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import signal
+import sys
+from collections.abc import AsyncGenerator, Iterator
+from dataclasses import dataclass
+from typing import Any, TextIO
+
+import structlog
+from prometheus_client import start_http_server
+
+from dads.errors import CommandError
+from dads.frame_table import FrameTable
+from dads.progress import shown
+from edge_service import Agent, AgentConfig, ClipRun, FrameResult, RunReport, Verifier, frame_record
+from edge_service.sources import Frame, open_source
+from models import Model, Profile
+
+log = structlog.get_logger()
+
+_WARN_EVERY_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class StreamOptions:
+    """Where frames come from, how many a second, how many in all, and whether the source is repeated for ever."""
+
+    source: str
+    rate_hz: float
+    frames: int | None
+    loop: bool
+
+
+class EdgeSession:
+    """One or more runs over the same frames with one model: the strategy, and the baselines it is compared with.
+
+    Args:
+        model: the model.
+        cloud: the cloud's address, or None.
+        config: the agent's settings; each run sets its own strategy.
+        stream: the frames.
+        edge_profile: the model's times here.
+        verify: whether to compare results with the whole model, after each run.
+        metrics_port: where to serve the first run's metrics, or None.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        cloud: str | None,
+        config: AgentConfig,
+        stream: StreamOptions,
+        *,
+        edge_profile: Profile,
+        verify: bool,
+        metrics_port: int | None,
+    ) -> None:
+        self._model = model
+        self._cloud = cloud
+        self._config = config
+        self._stream = stream
+        self._edge_profile = edge_profile
+        self._verify = verify
+        self._metrics_port = metrics_port
+        self._stopping = asyncio.Event()
+
+    async def run(self, strategies: list[str], results: TextIO | None) -> dict[str, Any]:
+        """Runs the strategies one after another.
+
+        Returns:
+            The first one's report, with those of the others as its `baselines`.
+        """
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self._stop, number)
+        reports: dict[str, dict[str, Any]] = {}
+        for strategy in strategies:
+            if self._stopping.is_set():
+                break
+            reports[strategy] = await self._run_one(strategy, results)
+        whole = dict(reports[strategies[0]])
+        if len(strategies) > 1:
+            whole["baselines"] = {name: reports[name] for name in strategies[1:] if name in reports}
+        return whole
+
+    def _stop(self, number: int) -> None:
+        """First signal: no more frames, finish those under way. Second signal: end at once."""
+        if self._stopping.is_set():
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
+        self._stopping.set()
+
+    async def _run_one(self, strategy: str, results: TextIO | None) -> dict[str, Any]:
+        verifier = Verifier(self._model) if self._verify else None
+        table = FrameTable() if results is not sys.stdout else None
+        watch = _RateWatch(self._config.rate_hz)
+
+        def on_result(result: FrameResult, source_s: float) -> None:
+            watch.saw(result)
+            record = frame_record(self._model, result, source_s=source_s, run=strategy)
+            if results is not None:
+                results.write(json.dumps(record) + "\n")
+                results.flush()  # whoever reads along sees each frame as it is done
+            if table is not None:
+                table.row(record)
+
+        clip = ClipRun(
+            RunReport(self._model.name, self._model.digest, strategy), on_result=on_result, verifier=verifier
+        )
+        config = self._config.model_copy(update={"strategy": strategy})
+        log.info("run started", run=strategy, model=self._model.name, rate_hz=config.rate_hz, slowdown=config.slowdown)
+        agent = Agent(self._model, self._cloud, config, edge_profile=self._edge_profile, on_result=clip.took)
+        with self._metrics(agent):
+            async with agent:
+                await self._feed(clip, agent)
+        made = clip.report.as_json()
+        log.info("run finished", run=strategy, done=clip.report.done)
+        if verifier is not None:
+            made["verify"] = _verified(verifier)
+        return made
+
+    async def _feed(self, clip: ClipRun, agent: Agent) -> None:
+        stream = self._stream
+        height, width = _frame_size(self._model)
+        source = open_source(
+            stream.source, height=height, width=width, rate_hz=stream.rate_hz, frames=stream.frames, loop=stream.loop
+        )
+        async with contextlib.aclosing(_until(source, self._stopping)) as frames:
+            await clip.stream(agent, frames)
+
+    @contextlib.contextmanager
+    def _metrics(self, agent: Agent) -> Iterator[None]:
+        """Serves the first run's metrics while it lasts."""
+        port, self._metrics_port = self._metrics_port, None
+        if port is None:
+            yield
+            return
+        server, thread = start_http_server(port, "127.0.0.1", registry=agent.metrics.registry)
+        log.info("metrics", url=f"http://127.0.0.1:{server.server_port}/metrics")
+        try:
+            yield
+        finally:
+            server.shutdown()
+            server.server_close()
+            thread.join()
+
+
+def _verified(verifier: Verifier) -> dict[str, Any]:
+    total = verifier.pending()
+    with shown(f"comparing {total} results with the whole model") as on_progress:
+        while verifier.pending():
+            verifier.check_next()
+            on_progress(total - verifier.pending(), total)
+    outcome = verifier.outcome()
+    if outcome.first is not None:
+        log.error("a result differs from the whole model's", first=outcome.first)
+    return {"checked": outcome.checked, "different": outcome.different}
+
+
+def _frame_size(model: Model) -> tuple[int, int]:
+    """Height and width of the frames the model takes."""
+    inputs = model.inputs
+    if len(inputs) != 1 or inputs[0].dtype != "uint8" or len(inputs[0].shape) != 4 or inputs[0].shape[:2] != (1, 3):
+        found = ", ".join(f"{value.dtype} {list(value.shape)}" for value in inputs)
+        raise CommandError(
+            f"{model.name} takes {found}; frames from a source are uint8 [1, 3, height, width]. "
+            "Wrap the model in one that casts and normalises, or feed it through edge_service.Agent"
+        )
+    return inputs[0].shape[2], inputs[0].shape[3]
+
+
+async def _until(source: AsyncGenerator[Frame, None], stopping: asyncio.Event) -> AsyncGenerator[Frame, None]:
+    """The source's frames until it ends or `stopping` is set."""
+    stop = asyncio.ensure_future(stopping.wait())
+    try:
+        while not stopping.is_set():
+            following = asyncio.ensure_future(anext(source))
+            await asyncio.wait({following, stop}, return_when=asyncio.FIRST_COMPLETED)
+            if not following.done():
+                following.cancel()
+                await asyncio.gather(following, return_exceptions=True)
+                return
+            try:
+                frame = following.result()
+            except StopAsyncIteration:
+                return
+            yield frame
+    finally:
+        stop.cancel()
+        await source.aclose()
+
+
+class _RateWatch:
+    """Tells the user when frames come faster than they can be processed, and what rate could be sustained."""
+
+    def __init__(self, rate_hz: float) -> None:
+        self._rate_hz = rate_hz
+        self._told_s = -_WARN_EVERY_S
+
+    def saw(self, result: FrameResult) -> None:
+        """Logs at most every few seconds."""
+        if result.keeps_up is not False or result.max_rate_hz is None:
+            return
+        now_s = asyncio.get_running_loop().time()
+        if now_s - self._told_s >= _WARN_EVERY_S:
+            self._told_s = now_s
+            log.warning(
+                "frames come faster than they can be processed; lower the rate",
+                rate_hz=self._rate_hz,
+                sustainable_hz=round(result.max_rate_hz, 2),
+            )

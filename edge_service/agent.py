@@ -1,0 +1,173 @@
+"""The edge agent: frames in, results out, the split chosen anew for every frame."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+import structlog
+import torch
+
+from edge_service.cloud import Cloud
+from edge_service.cloud_client import GrpcCloud
+from edge_service.compute import EdgeCompute, edge_seconds
+from edge_service.config import AgentConfig
+from edge_service.control import Controller, ControllerConfig, ControllerState, Strategy
+from edge_service.errors import AgentClosedError, CloudError, InputError
+from edge_service.frame import FrameResult
+from edge_service.metrics import EdgeMetrics
+from edge_service.order import InOrder
+from edge_service.pipeline import Pipeline
+from models import Model, Profile, profile
+
+__all__ = ["Agent"]
+
+log = structlog.get_logger()
+
+
+class Agent:
+    """Runs a model split between here and a cloud; an async context manager.
+
+        async with Agent(models.load("torchvision:alexnet"), cloud="192.0.2.7:50051") as agent:
+            result = await agent.submit(frame)  # uint8 [1, 3, 224, 224]
+            print(result.outputs, result.outcome, result.partition.cut)
+
+    Any number of frames may be submitted at once; they flow through a pipeline and their results come in the order of
+    submission. When they come faster than they can be processed, the oldest that waits is dropped: its result says so.
+    Without a cloud, or when it is lost, every frame is computed here.
+
+    Args:
+        model: what to run.
+        cloud: "host:port" of a cloud service that serves the same model under the same name, a `Cloud`, or None.
+        config: settings; by default those of the environment.
+        edge_profile: the model's times on this machine; measured on entry if not given.
+        on_result: told each result, in order, before its waiter is.
+
+    Attributes:
+        metrics: the Prometheus metrics, in a registry of their own.
+        next_id: the id that the next frame will have.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        cloud: str | Cloud | None,
+        config: AgentConfig | None = None,
+        *,
+        edge_profile: Profile | None = None,
+        on_result: Callable[[FrameResult], None] | None = None,
+    ) -> None:
+        self._model = model
+        self._config = config or AgentConfig()
+        if isinstance(cloud, str):
+            layers = [layer.name for layer in model.graph.layers]
+            cloud = GrpcCloud(cloud, model=model.name, digest=model.digest, layers=layers)
+        # A baseline that never offloads makes no call at all.
+        self._cloud = None if self._config.strategy == "edge_only" else cloud
+        self._edge_profile = edge_profile
+        self._on_result = on_result
+        self.metrics = EdgeMetrics(model.name, model.graph)
+        self._order = InOrder(self._left)
+        self.next_id = 0
+        self._compute: EdgeCompute | None = None
+        self._controller: Controller | None = None
+        self._pipeline: Pipeline | None = None
+
+    async def __aenter__(self) -> Self:
+        """Profiles the edge unless that was given, connects to the cloud and measures the link.
+
+        Raises:
+            CloudError: the configuration requires a cloud and it cannot be reached or serves another model.
+        """
+        config = self._config
+        self._compute = EdgeCompute(config.slowdown)
+        if self._edge_profile is None:
+            self._edge_profile = await asyncio.get_running_loop().run_in_executor(None, profile, self._model)
+        self._controller = Controller(
+            self._model.graph,
+            edge_seconds(self._edge_profile.layer_s, config.slowdown),
+            ControllerConfig(strategy=Strategy(config.strategy)),
+            config.rate_hz,
+        )
+        pipeline = Pipeline(
+            self._model, self._controller, self._compute, self._cloud, config, self.metrics, self._order.finish
+        )
+        try:
+            await pipeline.start()
+        except CloudError:
+            await pipeline.close()
+            self._compute.close()
+            raise
+        self._pipeline = pipeline
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Finishes every frame submitted, then ends the connection."""
+        if self._pipeline is None or self._compute is None:
+            return
+        await self._order.empty()
+        pipeline, self._pipeline = self._pipeline, None
+        await pipeline.close()
+        self._compute.close()
+
+    async def submit(self, *inputs: torch.Tensor | npt.NDArray[np.generic]) -> FrameResult:
+        """Runs one frame.
+
+        Args:
+            inputs: as the model takes them; for image models one uint8 tensor or array [1, 3, H, W].
+
+        Returns:
+            Its result, after those of all frames submitted before. A frame dropped or failed has no outputs.
+
+        Raises:
+            InputError: the inputs do not fit the model.
+            AgentClosedError: the agent is not running.
+        """
+        return await self.put(*inputs)
+
+    def put(self, *inputs: torch.Tensor | npt.NDArray[np.generic]) -> asyncio.Future[FrameResult]:
+        """Like `submit`, but returns at once, with a future: the order of calls is the order of frames."""
+        if self._pipeline is None:
+            raise AgentClosedError("the agent is not running; use `async with Agent(...) as agent`")
+        tensors = self._checked(inputs)
+        frame_id, self.next_id = self.next_id, self.next_id + 1
+        future = self._order.expect(frame_id)
+        self._pipeline.put(frame_id, tensors)
+        return future
+
+    @property
+    def state(self) -> ControllerState:
+        """What the agent believes about link and load."""
+        if self._controller is None:
+            raise AgentClosedError("the agent is not running; use `async with Agent(...) as agent`")
+        return self._controller.state(time.monotonic())
+
+    @property
+    def cloud_error(self) -> CloudError | None:
+        """Why the cloud is not in use, or None."""
+        return None if self._pipeline is None else self._pipeline.cloud_error
+
+    def _checked(self, inputs: tuple[torch.Tensor | npt.NDArray[np.generic], ...]) -> tuple[torch.Tensor, ...]:
+        specs = self._model.inputs
+        if len(inputs) != len(specs):
+            raise InputError(f"{self._model.name} takes {len(specs)} inputs, not {len(inputs)}")
+        tensors = []
+        for value, want in zip(inputs, specs, strict=True):
+            tensor = torch.from_numpy(value) if isinstance(value, np.ndarray) else value
+            dtype = str(tensor.dtype).removeprefix("torch.")
+            if tuple(tensor.shape) != want.shape or dtype != want.dtype:
+                raise InputError(
+                    f"input {want.path} is {dtype} {list(tensor.shape)}, expected {want.dtype} {list(want.shape)}"
+                )
+            tensors.append(tensor.to(self._model.device))
+        return tuple(tensors)
+
+    def _left(self, result: FrameResult) -> None:
+        self.metrics.frame(result)
+        self.metrics.state(self.state, self._config.rate_hz)
+        if self._on_result is not None:
+            self._on_result(result)

@@ -1,0 +1,133 @@
+"""The seam between the agent and the cloud: what the agent needs, in the agent's own words.
+
+`edge_service.cloud_client.GrpcCloud` is the real one; tests put a fake in its place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from edge_service.errors import CloudError
+
+__all__ = ["Answer", "Beat", "Cloud", "CloudProfile", "FrameToSend", "ProbeReading", "Refusal", "StreamEvent", "Tails"]
+
+
+@dataclass(frozen=True, slots=True)
+class CloudProfile:
+    """Seconds of every layer on the idle cloud, in graph order, and how much slower it is now (at least 1)."""
+
+    layer_s: tuple[float, ...]
+    load_factor: float
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeReading:
+    """Bytes that arrived and the seconds they took, on the receiver's clock."""
+
+    received_bytes: int
+    received_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class FrameToSend:
+    """An encoded frame.
+
+    Attributes:
+        message: what the transport sends; opaque to the agent.
+        size: its bytes.
+    """
+
+    frame_id: int
+    message: object
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The cloud's result of one frame.
+
+    Attributes:
+        outputs: by path; arrays may be read-only views of the message, bfloat16 comes as uint16 bits.
+        size: bytes of the answer.
+        server_s: from the whole request in the cloud's memory to the answer's leaving.
+        compute_s: the part of `server_s` that the tail itself took.
+        load_factor: how much slower the cloud is than when it was profiled.
+    """
+
+    frame_id: int
+    outputs: Mapping[str, npt.NDArray[np.generic]]
+    size: int
+    server_s: float
+    compute_s: float
+    load_factor: float
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """The cloud's error for one frame; the stream goes on."""
+
+    frame_id: int
+    error: CloudError
+
+
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """The cloud is there."""
+
+    load_factor: float
+
+
+StreamEvent = Answer | Refusal | Beat
+
+
+class Tails(Protocol):
+    """One stream of frames to the cloud."""
+
+    async def send(self, frame: FrameToSend, timeout_s: float) -> None:
+        """Hands a frame to the transport; the cloud forgets it `timeout_s` seconds after its arrival.
+
+        Raises:
+            CloudError: the stream is broken.
+        """
+
+    def events(self) -> AsyncIterator[StreamEvent]:
+        """Yields what comes back until the stream is cancelled.
+
+        Raises:
+            CloudError: the stream broke.
+        """
+
+    def cancel(self) -> None:
+        """Ends the stream; frames not yet sent never will be."""
+
+
+class Cloud(Protocol):
+    """What the agent asks of a cloud service. Every method raises `CloudError` when it fails."""
+
+    async def profile(self, timeout_s: float) -> CloudProfile:
+        """Asks for the model's profile; WrongTwinError if the cloud's model is another."""
+
+    async def ping(self, timeout_s: float) -> float:
+        """Returns the seconds of a small round trip."""
+
+    async def probe(self, size: int, timeout_s: float) -> ProbeReading:
+        """Sends `size` bytes of filler and returns how fast they arrived."""
+
+    def encode(
+        self,
+        frame_id: int,
+        tensors: Mapping[str, Sequence[tuple[npt.NDArray[np.generic], str]]],
+        outputs: Sequence[str],
+    ) -> FrameToSend:
+        """Encodes a frame: by layer name its arrays with their dtype names, and the paths of the outputs wanted."""
+
+    def open_tails(self) -> Tails:
+        """Opens a stream of frames."""
+
+    async def close(self) -> None:
+        """Ends the connection."""

@@ -1,0 +1,52 @@
+"""What can go wrong in the edge agent.
+
+    EdgeError
+    ├── AgentClosedError        a frame was submitted outside the agent's lifetime
+    ├── InputError              a frame does not fit the model's inputs
+    └── CloudError              talking to the cloud failed; the agent goes on alone
+        ├── CloudUnreachableError   no answer, or the connection broke
+        ├── CloudRefusedError       the cloud answered with an error; carries its reason
+        └── WrongTwinError          the cloud serves another model under this name (digests differ)
+
+gRPC's exceptions are translated once, in `edge_service.cloud_client`.
+"""
+
+from __future__ import annotations
+
+
+class EdgeError(Exception):
+    """Base of this package's errors."""
+
+
+class AgentClosedError(EdgeError):
+    """A frame was submitted before the agent was entered or after it was left."""
+
+
+class InputError(EdgeError):
+    """A frame's tensors do not have the number, shapes or dtypes of the model's inputs."""
+
+
+class CloudError(EdgeError):
+    """A call to the cloud failed."""
+
+
+class CloudUnreachableError(CloudError):
+    """The cloud did not answer, or the connection broke."""
+
+
+class CloudRefusedError(CloudError):
+    """The cloud answered with an error status.
+
+    Attributes:
+        reason: the google.rpc.ErrorInfo reason (see `protos/split.proto`), or gRPC's status name where there is none.
+        retry_after_s: seconds after which a retry is welcome, or None.
+    """
+
+    def __init__(self, message: str, *, reason: str, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.retry_after_s = retry_after_s
+
+
+class WrongTwinError(CloudError):
+    """The model the cloud serves under this name is not the edge's: their digests differ."""

@@ -1,0 +1,128 @@
+"""A frame's way through the agent, as values: what it went in with, what came out, and where its time went."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+import torch
+
+from partitioner import Partition
+
+__all__ = ["FrameResult", "Outcome", "StageTimes", "cut_label"]
+
+
+class Outcome(StrEnum):
+    """How a frame ended. The first three have outputs."""
+
+    OFFLOADED = "offloaded"
+    EDGE_ONLY = "edge_only"
+    LOCAL_FALLBACK = "local_fallback"
+    DROPPED = "dropped"
+    FAILED = "failed"
+
+    @property
+    def has_result(self) -> bool:
+        """Whether a frame with this outcome has outputs."""
+        return self in (Outcome.OFFLOADED, Outcome.EDGE_ONLY, Outcome.LOCAL_FALLBACK)
+
+
+@dataclass(frozen=True, slots=True)
+class StageTimes:
+    """Where a frame's time went, in seconds. Their sum is its latency, but for the event loop's own steps.
+
+    Attributes:
+        wait_s: from submission to the start of the head.
+        head_s: the head, the edge's slowdown included.
+        encode_s: tensors to a protobuf message.
+        link_wait_s: from the message's being ready to the link's being free of the frames before it.
+        transfer_s: bytes on the link, up and down.
+        round_trip_s: the link's round trip, which occupies nothing.
+        server_s: the cloud's queue, decoding and encoding.
+        tail_s: the tail in the cloud, or here when the cloud did not answer.
+        decode_s: the answer's bytes to the module's own outputs.
+    """
+
+    wait_s: float = 0.0
+    head_s: float = 0.0
+    encode_s: float = 0.0
+    link_wait_s: float = 0.0
+    transfer_s: float = 0.0
+    round_trip_s: float = 0.0
+    server_s: float = 0.0
+    tail_s: float = 0.0
+    decode_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class FrameResult:
+    """What became of one frame.
+
+    Attributes:
+        frame_id: counts from 0 in the order of submission.
+        outcome: how it ended.
+        outputs: the module's own return value, or None for a dropped or failed frame.
+        partition: the split it ran with, with the predicted stages, or None where it never started.
+        mode: "light" or "heavy", or None where it never started.
+        keeps_up: whether the split was expected to keep up with the frames, or None where it never started.
+        max_rate_hz: the rate that could be sustained when it started, or None.
+        switched: whether its split is another than that of the frame before it.
+        latency_s: seconds from submission to result.
+        times: measured stages.
+        uplink_bps: the uplink estimate the split was chosen with, or None.
+        error: why it failed, fell back or was dropped; else None.
+        feeds: the inputs, kept only where the agent was asked to (for verification).
+    """
+
+    frame_id: int
+    outcome: Outcome
+    outputs: Any = None
+    partition: Partition | None = None
+    mode: str | None = None
+    keeps_up: bool | None = None
+    max_rate_hz: float | None = None
+    switched: bool = False
+    latency_s: float = 0.0
+    times: StageTimes = field(default_factory=StageTimes)
+    uplink_bps: float | None = None
+    error: str | None = None
+    feeds: tuple[torch.Tensor, ...] | None = None
+
+    def predicted(self) -> Mapping[str, float]:
+        """The predicted seconds of the stages head, transfer, round_trip and tail; empty where it never started."""
+        split = self.partition
+        if split is None:
+            return {}
+        return {
+            "head": split.edge_s,
+            "transfer": split.transfer_s,
+            "round_trip": split.fixed_s,
+            "tail": split.cloud_s,
+        }
+
+    def measured(self) -> Mapping[str, float]:
+        """The measured seconds of the same stages."""
+        times = self.times
+        return {
+            "head": times.head_s,
+            "transfer": times.transfer_s,
+            "round_trip": times.round_trip_s,
+            "tail": times.tail_s,
+        }
+
+
+def cut_label(partition: Partition) -> str:
+    """A short name of a cut: its first tensors and how many more; "edge" where nothing is sent.
+
+    >>> from partitioner import CostProfile, Layer, LayerGraph, Link, evaluate
+    >>> graph = LayerGraph((Layer("x", (), 4), Layer("y", ("x",), 4)), ("y",))
+    >>> costs = CostProfile((0.0, 1.0), (0.0, 1.0))
+    >>> cut_label(evaluate(graph, costs, Link(1e6), frozenset({"x"})))
+    'x'
+    """
+    if not partition.cut:
+        return "edge"
+    shown = "+".join(partition.cut[:2])
+    return shown if len(partition.cut) <= 2 else f"{shown}+{len(partition.cut) - 2} more"

@@ -1,0 +1,114 @@
+"""Prometheus metrics of the edge agent. Base units; labels bounded by the model, never by the frames."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from edge_service.control import ControllerState
+from edge_service.frame import FrameResult, Outcome, cut_label
+from partitioner import LayerGraph, Partition
+
+__all__ = ["EdgeMetrics"]
+
+_LATENCY_BUCKETS = (0.005, 0.01, 0.02, 0.035, 0.05, 0.075, 0.1, 0.15, 0.25, 0.35, 0.5, 0.75, 1, 1.5, 2.5, 5, 10, 30)
+_STAGE_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, *_LATENCY_BUCKETS[1:])
+
+
+class EdgeMetrics:
+    """The metrics named in docs/metrics.md, in a registry of their own.
+
+    Args:
+        model: the model's name, a label of `dads_split_info`.
+        graph: its layers, for the position of a cut.
+    """
+
+    def __init__(self, model: str, graph: LayerGraph) -> None:
+        self.registry = CollectorRegistry()
+        self._model = model
+        self._index = {layer.name: position for position, layer in enumerate(graph.layers)}
+        self._layers = len(graph.layers)
+        self._info_labels: tuple[str, str, str] | None = None
+        r = self.registry
+        self._frames = Counter("dads_frames", "Frames by how they ended.", ["outcome"], registry=r)
+        self._latency = Histogram(
+            "dads_frame_latency_seconds",
+            "From a frame's submission to its result.",
+            buckets=_LATENCY_BUCKETS,
+            registry=r,
+        )
+        self._stage = Histogram(
+            "dads_stage_seconds", "Measured time of a stage of a frame.", ["stage"], buckets=_STAGE_BUCKETS, registry=r
+        )
+        self._predicted = Gauge(
+            "dads_predicted_stage_seconds", "Predicted time of a stage with the split in use.", ["stage"], registry=r
+        )
+        self._split_layers = Gauge(
+            "dads_split_layers", "Layers on each side of the split in use.", ["side"], registry=r
+        )
+        self._split_index = Gauge(
+            "dads_split_index", "Position in the graph of the last layer on the edge, for a state timeline.", registry=r
+        )
+        self._split_info = Gauge("dads_split_info", "1 for the split in use.", ["model", "mode", "cut"], registry=r)
+        self._decisions = Counter("dads_decisions", "Frames by the mode they were decided in.", ["mode"], registry=r)
+        self._switches = Counter("dads_split_switches", "Changes of the split from one frame to the next.", registry=r)
+        self._uplink = Gauge("dads_uplink_bits_per_second", "Estimated uplink; 0 while unknown.", registry=r)
+        self._round_trip = Gauge("dads_round_trip_seconds", "Estimated round trip.", registry=r)
+        self._load = Gauge("dads_load_factor", "How many times slower a side is than profiled.", ["side"], registry=r)
+        self._rate = Gauge("dads_sampling_rate_hertz", "Frames offered per second.", registry=r)
+        self._max_rate = Gauge("dads_max_rate_hertz", "Frames per second that could be sustained now.", registry=r)
+        self._bytes = Counter("dads_bytes_sent", "Bytes sent to the cloud.", ["kind"], registry=r)
+        for outcome in Outcome:
+            self._frames.labels(outcome.value)
+        for kind in ("tensor", "probe"):
+            self._bytes.labels(kind)
+
+    def frame(self, result: FrameResult) -> None:
+        """Counts a finished frame."""
+        self._frames.labels(result.outcome.value).inc()
+        if result.partition is None or result.mode is None:
+            return
+        self._decisions.labels(result.mode).inc()
+        if result.switched:
+            self._switches.inc()
+        if not result.outcome.has_result:
+            return
+        self._latency.observe(result.latency_s)
+        times = result.times
+        self._stage.labels("head").observe(times.head_s)
+        if result.outcome is Outcome.OFFLOADED:
+            self._stage.labels("encode").observe(times.encode_s)
+            self._stage.labels("transfer").observe(times.transfer_s)
+            self._stage.labels("queue").observe(times.link_wait_s + times.server_s)
+            self._stage.labels("tail").observe(times.tail_s)
+            self._stage.labels("decode").observe(times.decode_s)
+
+    def split(self, partition: Partition, mode: str, max_rate_hz: float) -> None:
+        """Shows the split in use."""
+        for stage, seconds in (
+            ("head", partition.edge_s),
+            ("transfer", partition.transfer_s),
+            ("tail", partition.cloud_s),
+        ):
+            self._predicted.labels(stage).set(seconds)
+        self._split_layers.labels("edge").set(len(partition.edge))
+        self._split_layers.labels("cloud").set(self._layers - len(partition.edge))
+        self._split_index.set(max(self._index[name] for name in partition.edge))
+        self._max_rate.set(max_rate_hz)
+        labels = (self._model, mode, cut_label(partition))
+        if labels != self._info_labels:
+            if self._info_labels is not None:
+                self._split_info.remove(*self._info_labels)
+            self._split_info.labels(*labels).set(1)
+            self._info_labels = labels
+
+    def state(self, state: ControllerState, rate_hz: float) -> None:
+        """Shows the controller's estimates."""
+        self._uplink.set(state.uplink_bps or 0.0)
+        self._round_trip.set(state.rtt_s or 0.0)
+        self._load.labels("edge").set(state.edge_load)
+        self._load.labels("cloud").set(state.cloud_load)
+        self._rate.set(rate_hz)
+
+    def sent(self, kind: str, size: int) -> None:
+        """Counts bytes handed to the network; kind is "tensor" or "probe"."""
+        self._bytes.labels(kind).inc(size)

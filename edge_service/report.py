@@ -1,0 +1,147 @@
+"""What a run amounts to: the JSON object of `--report`, gathered frame by frame in bounded memory.
+
+Latencies are kept whole up to a limit and then thinned evenly, so that a run of days stays in a few megabytes; the
+counts are always exact.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from edge_service.frame import FrameResult, Outcome, cut_label
+
+__all__ = ["RunReport", "percentile"]
+
+_KEPT = 100_000
+
+
+def percentile(ordered: list[float], share: float) -> float | None:
+    """The smallest of the ascending values that at least `share` of them do not exceed; None of no values.
+
+    >>> percentile([1.0, 2.0, 3.0, 4.0], 0.5)
+    2.0
+    """
+    if not ordered:
+        return None
+    rank = max(1, -(-len(ordered) * share // 1))
+    return ordered[int(rank) - 1]
+
+
+class RunReport:
+    """Gathers one run.
+
+    Args:
+        model: the model's name.
+        digest: its digest.
+        strategy: "adaptive", "edge_only" or "cloud_only".
+    """
+
+    def __init__(self, model: str, digest: str, strategy: str) -> None:
+        self._model = model
+        self._digest = digest
+        self._strategy = strategy
+        self._outcomes: Counter[Outcome] = Counter()
+        self._splits: Counter[tuple[str, str]] = Counter()
+        self._switches = 0
+        self._latency_s = _Thinned()
+        self._stages: dict[str, tuple[_Mean, _Mean]] = {}
+        self._uplink_bps: float | None = None
+        self._first_s: float | None = None
+        self._last_s: float | None = None
+
+    def add(self, result: FrameResult, finished_s: float) -> None:
+        """Adds a finished frame; `finished_s` is the monotonic time of its result."""
+        self._outcomes[result.outcome] += 1
+        self._switches += result.switched
+        self._uplink_bps = result.uplink_bps or self._uplink_bps
+        if self._first_s is None:
+            self._first_s = finished_s - result.latency_s
+        self._last_s = finished_s
+        if not result.outcome.has_result:
+            return
+        if result.partition is not None and result.mode is not None:
+            self._splits[cut_label(result.partition), result.mode] += 1
+        self._latency_s.add(result.latency_s)
+        # A fallback's stages are no measure of the prediction: its transfer never ended.
+        if result.outcome is Outcome.LOCAL_FALLBACK:
+            return
+        measured = result.measured()
+        for stage, predicted_s in result.predicted().items():
+            both = self._stages.setdefault(stage, (_Mean(), _Mean()))
+            both[0].add(predicted_s)
+            both[1].add(measured[stage])
+
+    @property
+    def done(self) -> int:
+        """Frames with a result."""
+        return sum(count for outcome, count in self._outcomes.items() if outcome.has_result)
+
+    def as_json(self) -> dict[str, Any]:
+        """The report; None where nothing was measured."""
+        ordered = sorted(self._latency_s.values)
+        elapsed_s = (self._last_s or 0.0) - (self._first_s or 0.0)
+        return {
+            "model": self._model,
+            "digest": self._digest,
+            "strategy": self._strategy,
+            "frames": self._frames(),
+            "latency_s": {
+                name: percentile(ordered, share) for name, share in (("p50", 0.5), ("p95", 0.95), ("p99", 0.99))
+            },
+            "throughput_hz": self.done / elapsed_s if elapsed_s > 0 else None,
+            "splits": [
+                {"cut": cut, "mode": mode, "frames": frames} for (cut, mode), frames in self._splits.most_common()
+            ],
+            "switches": self._switches,
+            "stages": {
+                stage: {"predicted_s": predicted.value, "measured_s": measured.value}
+                for stage, (predicted, measured) in self._stages.items()
+            },
+            "uplink_bps": self._uplink_bps,
+        }
+
+    def _frames(self) -> Mapping[str, int]:
+        return {
+            "read": sum(self._outcomes.values()),
+            "done": self.done,
+            "dropped": self._outcomes[Outcome.DROPPED],
+            "failed": self._outcomes[Outcome.FAILED],
+            "offloaded": self._outcomes[Outcome.OFFLOADED],
+            "edge_only": self._outcomes[Outcome.EDGE_ONLY],
+            "local_fallback": self._outcomes[Outcome.LOCAL_FALLBACK],
+        }
+
+
+class _Thinned:
+    """Values of a long series: every one at first, then every second, every fourth, and so on."""
+
+    def __init__(self) -> None:
+        self.values: list[float] = []
+        self._every = 1
+        self._seen = 0
+
+    def add(self, value: float) -> None:
+        if self._seen % self._every == 0:
+            self.values.append(value)
+            if len(self.values) >= _KEPT:
+                self.values = self.values[::2]
+                self._every *= 2
+        self._seen += 1
+
+
+class _Mean:
+    """A running mean."""
+
+    def __init__(self) -> None:
+        self._sum = 0.0
+        self._count = 0
+
+    def add(self, value: float) -> None:
+        self._sum += value
+        self._count += 1
+
+    @property
+    def value(self) -> float | None:
+        return self._sum / self._count if self._count else None

@@ -1,0 +1,49 @@
+"""A clip through an agent: from a source's frames to results, report and verification."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Callable
+
+from edge_service.agent import Agent
+from edge_service.frame import FrameResult
+from edge_service.report import RunReport
+from edge_service.sources import Frame
+from edge_service.verify import Verifier
+
+__all__ = ["ClipRun"]
+
+
+class ClipRun:
+    """Gathers what one run over a source's frames amounts to.
+
+    Args:
+        report: counts every frame.
+        on_result: told each result in order, with the frame's time in the source in seconds.
+        verifier: takes each result, or None.
+    """
+
+    def __init__(
+        self,
+        report: RunReport,
+        *,
+        on_result: Callable[[FrameResult, float], None],
+        verifier: Verifier | None = None,
+    ) -> None:
+        self.report = report
+        self._on_result = on_result
+        self._verifier = verifier
+        self._source_s: dict[int, float] = {}
+
+    def took(self, result: FrameResult) -> None:
+        """Takes a result; give this to the agent as `on_result`."""
+        self.report.add(result, time.monotonic())
+        if self._verifier is not None:
+            self._verifier.add(result)
+        self._on_result(result, self._source_s.pop(result.frame_id))
+
+    async def stream(self, agent: Agent, source: AsyncIterator[Frame]) -> None:
+        """Submits every frame of the source; returns when the source ends, before the last results are there."""
+        async for frame in source:
+            self._source_s[agent.next_id] = frame.source_s
+            agent.put(frame.image)
