@@ -18,6 +18,7 @@ event loop of whoever opens it, in user space: a busy loop delays bytes, though 
 | `trace` | the rate over time, and the time at which so many bytes have passed |
 | `shaper` | one direction as a pure law: serialisation at the trace's rate, delay, jitter |
 | `link` | that law on the event loop, with a bounded queue |
+| `backlog` | when bytes arrived that a busy machine read late |
 | `connection` | a relayed connection: back-pressure, half-close, reset |
 | `relay` | `LinkEmulator`: listening, connecting, the switches |
 """

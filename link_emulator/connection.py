@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import socket
 import struct
+import termios
 from collections.abc import Callable
 from functools import partial
 from typing import cast
 
+from link_emulator.backlog import Backlog
 from link_emulator.link import Link
 
 # What a FIN or RST costs on the link: the headers of an empty segment. So they too wait on a link that stalls.
@@ -39,6 +42,8 @@ class End(asyncio.BufferedProtocol):
         self.closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._link = link
         self._count = count
+        self._loop = asyncio.get_running_loop()
+        self._backlog = Backlog()
         self._buffer = memoryview(bytearray(_READ_BYTES))
         self._transport: asyncio.Transport | None = None
         self._receives = True
@@ -62,13 +67,14 @@ class End(asyncio.BufferedProtocol):
 
     def buffer_updated(self, nbytes: int) -> None:
         """Send what was received over the link."""
-        self._link.send(nbytes, partial(self.peer.write, bytes(self._buffer[:nbytes])))
+        arrival_s = self._backlog.read(nbytes, self._loop.time())
+        self._link.send(nbytes, partial(self.peer.write, bytes(self._buffer[:nbytes])), arrival_s=arrival_s)
         self.gate()
 
     def eof_received(self) -> bool:
         """Pass the FIN on behind the bytes; the other direction stays open."""
         self._receives = False
-        self._link.send(_EMPTY_SEGMENT_BYTES, self.peer.end)
+        self._link.send(_EMPTY_SEGMENT_BYTES, self.peer.end, arrival_s=self._loop.time())
         self._close_when_done()
         return True
 
@@ -90,12 +96,13 @@ class End(asyncio.BufferedProtocol):
         self._receives = False
         self.closed.set_result(None)
         if not done and not self.peer.closed.done():
-            self._link.send(_EMPTY_SEGMENT_BYTES, self.peer.reset)
+            self._link.send(_EMPTY_SEGMENT_BYTES, self.peer.reset, arrival_s=self._loop.time())
 
     def gate(self) -> None:
         """Read from the socket exactly while the link has room and the peer takes bytes."""
-        if self._transport is None or not self._receives:
+        if self._transport is None or self._transport.is_closing() or not self._receives:
             return
+        self._backlog.saw(_readable_bytes(self._transport.get_extra_info("socket")), self._loop.time())
         room = self._link.has_room()
         if room and self.peer.writable:
             self._transport.resume_reading()
@@ -131,6 +138,11 @@ class End(asyncio.BufferedProtocol):
     def _close_when_done(self) -> None:
         if self._transport is not None and not self._receives and self._ended:
             self._transport.close()
+
+
+def _readable_bytes(sock: socket.socket) -> int:
+    (size_bytes,) = struct.unpack("i", fcntl.ioctl(sock.fileno(), termios.FIONREAD, struct.pack("i", 0)))
+    return int(size_bytes)
 
 
 def reset_on_close(sock: socket.socket) -> None:

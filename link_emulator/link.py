@@ -22,7 +22,7 @@ _MIN_CHUNK_BYTES = 1448
 _MAX_CHUNK_BYTES = 64 * 1024
 # What waits in front of the link, as in a device's queue: enough to ride out an event loop that is late, and no more,
 # because a sender sees the link only through a full queue.
-_QUEUE_S = 0.010
+_QUEUE_S = 0.025
 _MAX_QUEUE_BYTES = 4 * 1024 * 1024
 # epoll rounds timers up to whole milliseconds. What is due within half of one is done now, so that times are right on
 # average; departures are still planned exactly, so the rate is not affected.
@@ -32,7 +32,7 @@ _TIMER_SLACK_S = 0.0005
 @dataclass(frozen=True, slots=True)
 class _Parcel:
     size_bytes: int
-    arrival_s: float  # at the link's near end
+    arrival_s: float
     deliver: Callable[[], None]
 
 
@@ -69,9 +69,15 @@ class Link:
         """Call once when the queue has room again."""
         self._room_wanted.append(callback)
 
-    def send(self, size_bytes: int, deliver: Callable[[], None]) -> None:
-        """Put a parcel into the queue; `deliver` is called when it has crossed the link. Never refuses."""
-        self._waiting.append(_Parcel(size_bytes, self._loop.time(), deliver))
+    def send(self, size_bytes: int, deliver: Callable[[], None], *, arrival_s: float) -> None:
+        """Put a parcel into the queue. Never refuses.
+
+        Args:
+            size_bytes: What it costs.
+            deliver: Called when it has crossed the link.
+            arrival_s: When it came to the link's near end, by the loop's clock: now, or a little earlier.
+        """
+        self._waiting.append(_Parcel(size_bytes, arrival_s, deliver))
         self._queued_bytes += size_bytes
         if self._in_service is None:
             self._run()
