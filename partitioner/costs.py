@@ -25,8 +25,9 @@ class CostProfile:
         """Raises `PartitionError`, naming the layer, unless this is a valid profile of `graph`."""
         for side, times in (("edge_s", self.edge_s), ("cloud_s", self.cloud_s)):
             if len(times) != len(graph):
-                missing = f"; the first without one is {graph.layers[len(times)].name!r}" * (len(times) < len(graph))
-                raise PartitionError(f"{side} has {len(times)} times for {len(graph)} layers{missing}")
+                without = [layer.name for layer in graph.layers[len(times) :]]
+                hint = f"; the first without one is {without[0]!r}" if without else ""
+                raise PartitionError(f"{side} has {len(times)} times for {len(graph)} layers{hint}")
             for layer, seconds in zip(graph.layers, times, strict=True):
                 check_number(seconds, f"layer {layer.name!r}: {side}")
             if math.isinf(sum(times)):

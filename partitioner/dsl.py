@@ -8,6 +8,7 @@ import dataclasses
 
 import numpy as np
 
+from partitioner.closed_sets import FloatArray
 from partitioner.costs import CostProfile, Link
 from partitioner.errors import TooManySplitsError
 from partitioner.evaluate import price
@@ -88,9 +89,15 @@ def stage_weights(
     size = np.array([layer.output_bytes for layer in graph.layers], dtype=np.float64)
     outputs = np.array(graph.structure.outputs, dtype=np.intp)
     in_cloud = cloud * np.array(costs.cloud_s, dtype=np.float64)
-    in_cloud[outputs] += transfer * (8.0 * size[outputs] / link.downlink_bps)
+    in_cloud[outputs] += transfer * _seconds(size[outputs], link.downlink_bps)
     return Weights(
         edge=edge * np.array(costs.edge_s, dtype=np.float64),
         cloud=in_cloud,
-        send=transfer * (8.0 * size / link.uplink_bps),
+        send=transfer * _seconds(size, link.uplink_bps),
     )
+
+
+def _seconds(size: FloatArray, rate_bps: float) -> FloatArray:
+    """Transfer times, with a finite one in place of infinity: it is never chosen, but can be added up."""
+    with np.errstate(over="ignore"):
+        return np.minimum(8.0 * size / rate_bps, 1e200)

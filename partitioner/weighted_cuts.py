@@ -74,13 +74,15 @@ def search(graph: LayerGraph, costs: CostProfile, link: Link) -> Candidates:
     ]
     network = CutNetwork(graph)
     bound_s = 0.0
+    # Equal weights first: that cut alone is within a factor of 3. DSL's may be another, as it knows the fixed time.
+    edge = transfer = cloud = 1 / 3
     for _ in range(_ROUNDS):
-        (edge, transfer, cloud), ceiling_s = _next_weights(splits)
-        if ceiling_s - bound_s <= _CLOSED * ceiling_s:
-            break
         cut = network.minimum(stage_weights(graph, costs, link, edge=edge, transfer=transfer, cloud=cloud))
         bound_s = max(bound_s, cut.lower_bound)
         splits.append(price(graph, costs, link, frozenset(np.flatnonzero(cut.inside).tolist())))
+        (edge, transfer, cloud), ceiling_s = _next_weights(splits)
+        if ceiling_s - bound_s <= _CLOSED * bound_s:
+            break
     return Candidates(tuple(splits), lowest_latency, bound_s)
 
 
