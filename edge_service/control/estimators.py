@@ -147,11 +147,13 @@ class RoundTripEstimator:
     Args:
         weight: Weight of a new sample in the smoothed value (RFC 6298, section 2: 1/8).
         window_s: How long a minimum is remembered.
+        largest_s: Larger samples count as this much (RFC 6298, section 2.4: a bound of at least 60 s).
     """
 
-    def __init__(self, *, weight: float = 0.125, window_s: float = 10.0) -> None:
+    def __init__(self, *, weight: float = 0.125, window_s: float = 10.0, largest_s: float = 60.0) -> None:
         self._weight = weight
         self._window_s = window_s
+        self._largest_s = largest_s
         self._smoothed_s: float | None = None
         self._updated_s = -math.inf
         # Rising values at rising times: the first is the minimum of the window.
@@ -175,6 +177,7 @@ class RoundTripEstimator:
         """Takes a measured round trip; returns whether it made sense."""
         if not (math.isfinite(seconds) and seconds > 0.0):
             return False
+        seconds = min(seconds, self._largest_s)
         previous = seconds if self._smoothed_s is None else self._smoothed_s
         self._smoothed_s = previous + self._weight * (seconds - previous)
         while self._minima and self._minima[-1][1] >= seconds:

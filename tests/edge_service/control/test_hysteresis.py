@@ -31,6 +31,10 @@ def test_a_split_that_falls_behind_is_left_for_a_slower_one_that_keeps_up():
     assert worth(split("a", 1.0), split("b", 0.8, 0.8, 0.8), 1.0)
 
 
+def test_keeping_up_is_worth_a_switch_even_for_a_small_gain():
+    assert worth(split("a", 0.96), split("b", 0.89, 0.89, 0.89), 1.0)
+
+
 def test_half_of_the_headroom_is_used_up_first():
     # 0.92 of the period: no candidate may be so busy, but what runs already may.
     assert not worth(split("a", 0.92), split("b", 0.8, 0.8, 0.8), 1.0)
