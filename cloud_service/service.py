@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from functools import partial
 
 import grpc
+import grpc.aio
 import structlog
 
 from cloud_service import describe
@@ -143,6 +144,9 @@ class SplitInference(split_pb2_grpc.SplitInferenceServicer):
         self._streams.add(stream)
         try:
             await stream.serve(requests)
+        except* grpc.aio.BaseError:
+            # gRPC could not write: the caller is gone. The cancellation that tells so may come later than the error.
+            self._log.info("stream broke off", peer=context.peer())
         finally:
             self._streams.discard(stream)
         if self._ended:

@@ -1,6 +1,7 @@
 """The gRPC methods, over a real connection."""
 
 import asyncio
+import contextlib
 
 import grpc
 import grpc.aio
@@ -9,7 +10,7 @@ import pytest
 import structlog.testing
 from google.rpc.status_pb2 import Status
 
-from protos import decode_tensor, dtype_name, encode_tensor, split_pb2
+from protos import decode_tensor, dtype_name, encode_tensor, split_pb2, split_pb2_grpc
 from protos.limits import MAX_PROBE_BYTES
 
 X = np.arange(6, dtype=np.uint8).reshape(1, 6)
@@ -295,6 +296,75 @@ async def test_a_cancelled_stream_takes_its_queued_frames_along(model, serve, as
             assert (await stub.RunTail(ask())).outputs
         assert logs == []
     assert len(model.ran) == 2
+
+
+async def test_a_caller_that_vanishes_is_no_failure_of_the_server(model, serve, ask, frame, wait_for):
+    """Its connection breaks while answers are written."""
+    async with serve(model) as (server, stub):
+        with structlog.testing.capture_logs() as logs:
+            for _ in range(3):
+                async with (
+                    breakable_relay(server.port) as (port, break_off),
+                    grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel,
+                ):
+                    call = split_pb2_grpc.SplitInferenceStub(channel).StreamTails(frame(n) for n in range(10_000))
+                    for _ in range(20):
+                        await call.read()
+                    break_off()
+                    assert await call.code() is not grpc.StatusCode.OK
+            await wait_for(lambda: server._admission.admitted == 0 and not server._service._streams)
+        assert [entry for entry in logs if entry["event"] == "call failed"] == []
+        assert (await stub.RunTail(ask())).outputs
+
+
+async def test_an_answer_that_cannot_be_written_ends_the_stream_quietly(model, serve, frame):
+    class Gone:
+        """What gRPC hands out when the caller is gone and the cancellation has not come yet."""
+
+        async def write(self, response):
+            raise grpc.aio.UsageError("RPC already finished.")
+
+        def peer(self):
+            return "ipv4:127.0.0.1:1"
+
+    async def requests():
+        yield frame(1)
+        await asyncio.Event().wait()  # no second request ever comes
+
+    async with serve(model) as (server, _):
+        with structlog.testing.capture_logs() as logs:
+            await asyncio.wait_for(server._service.StreamTails(requests(), Gone()), timeout=20)
+        assert [entry["event"] for entry in logs] == ["stream broke off"]
+        assert not server._service._streams
+
+
+@contextlib.asynccontextmanager
+async def breakable_relay(port):
+    """A TCP relay to a port of this machine, and a function that resets its connections."""
+    writers, tasks = [], set()
+
+    async def pump(reader, writer):
+        with contextlib.suppress(OSError):
+            while data := await reader.read(65536):
+                writer.write(data)
+                await writer.drain()
+
+    async def relay(reader, writer):
+        other_reader, other_writer = await asyncio.open_connection("127.0.0.1", port)
+        writers.extend([writer, other_writer])
+        tasks.update([asyncio.create_task(pump(reader, other_writer)), asyncio.create_task(pump(other_reader, writer))])
+
+    def break_off():
+        relaying.close()
+        for writer in writers:
+            writer.transport.abort()
+
+    relaying = await asyncio.start_server(relay, "127.0.0.1", 0)
+    try:
+        yield relaying.sockets[0].getsockname()[1], break_off
+    finally:
+        break_off()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def test_heartbeats_come_without_frames(model, serve):
