@@ -81,6 +81,9 @@ def edge(
     if report is not None and not report.resolve().parent.is_dir():
         raise InvalidUsageError(f"--report {report}: there is no folder {report.resolve().parent}")
     logs.configure(log_format)
+    from edge_service.sources import open_source  # noqa: PLC0415 - torch takes seconds to import
+
+    open_source(source, height=1, width=1)  # a source that is not there is told before the model is loaded
     stored = None if profile is None else read_profile(profile)
     loaded = load_model(model, weights=weights, device=device.value, threads=threads)
     if stored is None or profile is None:

@@ -71,7 +71,7 @@ def _cells(record: dict[str, Any]) -> list[str]:
 
 def _seen(record: dict[str, Any]) -> str:
     if record["outcome"] in ("dropped", "failed"):
-        return record["outcome"].upper()
+        return str(record["outcome"]).upper()
     if record.get("top"):
         return str(record["top"][0]["label"])
     return "done"

@@ -15,7 +15,7 @@ _STAGE_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, *_LATENCY_BUCKETS[1:])
 
 
 class EdgeMetrics:
-    """The metrics named in docs/metrics.md, in a registry of their own.
+    """What an agent counts and shows, in a registry of its own.
 
     Args:
         model: the model's name, a label of `dads_split_info`.

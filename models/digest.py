@@ -69,4 +69,4 @@ def _add_tensor(sha: "hashlib._Hash", name: str, tensor: Tensor) -> None:
     sha.update(f"{name} {dtype_name(tensor.dtype)} {list(tensor.shape)}\n".encode())
     flat = tensor.detach().cpu().contiguous().reshape(-1)
     if flat.numel():
-        sha.update(memoryview(flat.view(torch.uint8).numpy()))
+        sha.update(flat.view(torch.uint8).numpy().data)

@@ -68,7 +68,7 @@ def _only_relabels(node: Node, trace: Trace) -> bool:
         return True
     name = packet(node.target)
     before = trace.nodes[source]
-    if name in {"aten._to_copy", "aten.to"}:  # a change of device or layout, not of dtype
+    if name in {"aten._to_copy", "aten.to", "aten.copy"}:  # a change of device or layout, not of dtype
         return node.specs == before.specs
     if name in {"aten.pad", "aten.constant_pad_nd"}:  # Swin pads by nothing
         return not any(node.args[1])

@@ -40,9 +40,10 @@ SHAPE_ONLY = frozenset(
     for name in [
         *("empty_like", "full_like", "ones_like", "zeros_like"),
         *("new_empty", "new_full", "new_ones", "new_zeros", "zero"),
+        *("copy", "fill"),  # whose value is their second argument's
     ]
 )
-"""Operators that read only shape and dtype of their first argument; both are fixed by the export."""
+"""Operators that read only shape and dtype of their first argument (of a tensor to be overwritten); both are fixed by the export."""
 
 
 def packet(target: Callable[..., Any] | None) -> str:

@@ -79,40 +79,30 @@ class Schedule:
         for index in self.feeds:
             slots[index] = _on_device(values[index], self.device)
         with torch.inference_mode():
-            if recorder is None:
-                self._run(slots)
-            else:
-                self._run_recorded(slots, recorder)
+            self._run(slots, recorder)
         return {index: slots[index] for index in self.wanted}
 
-    def _run(self, slots: Slots) -> None:
-        instruction = None
-        try:
-            for index, instruction, frees in self.steps:
-                slots[index] = instruction.call(slots)  # type: ignore[misc]  # only inputs have no call; none is a step
-                for freed in frees:
-                    slots[freed] = None
-        except Exception as error:  # operators raise anything
-            raise ExecutionError(instruction.name if instruction else "", error) from error
-
-    def _run_recorded(self, slots: Slots, recorder: Recorder) -> None:
-        on_cuda = self.device.type == "cuda"
-        if on_cuda:
-            torch.cuda.synchronize(self.device)
+    def _run(self, slots: Slots, recorder: Recorder | None) -> None:
         last = ""
-        since_s = perf_counter()
+        since_s = 0.0 if recorder is None else self._now_s()
         for index, instruction, frees in self.steps:
-            slots[index] = instruction.call(slots)  # type: ignore[misc]  # only inputs have no call; none is a step
+            try:
+                slots[index] = instruction.call(slots)  # type: ignore[misc]  # only inputs have no call; none is a step
+            except Exception as error:  # operators raise anything
+                raise ExecutionError(instruction.name, error) from error
             for freed in frees:
                 slots[freed] = None
-            if instruction.is_layer:
-                if on_cuda:
-                    torch.cuda.synchronize(self.device)
-                now_s = perf_counter()
+            if recorder is not None and instruction.is_layer:
+                now_s = self._now_s()
                 recorder(instruction.name, now_s - since_s)
                 last, since_s = instruction.name, now_s
-        if last:  # what is relabelled for the outputs at the end
-            recorder(last, perf_counter() - since_s)
+        if recorder is not None and last:  # what is relabelled for the outputs at the end
+            recorder(last, self._now_s() - since_s)
+
+    def _now_s(self) -> float:
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+        return perf_counter()
 
 
 def _on_device(value: Argument, device: torch.device) -> Argument:

@@ -88,7 +88,7 @@ class CutNetwork:
         self._count = len(graph)
         self._inputs = np.array(structure.inputs, dtype=np.intp)
         self._senders = np.array([i for i, readers in enumerate(structure.successors) if readers], dtype=np.intp)
-        self._read, self._reader = _model_arcs(structure)
+        self._read, self._reader = model_arcs(structure)
         source, sink = self._count, self._count + 1
         sent_to, infinite, vertices = _virtual_vertices(structure, first=sink + 1)
 
@@ -156,7 +156,7 @@ class CutNetwork:
         return Cut(inside, math.fsum(np.concatenate(parts)), 0.0)
 
 
-def _model_arcs(structure: Structure) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+def model_arcs(structure: Structure) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
     """Returns the ends of every arc of the model: the layer read, and its reader."""
     arcs = [(read, reader) for reader, sources in enumerate(structure.predecessors) for read in sources]
     ends = np.array(arcs, dtype=np.intp).reshape(-1, 2)
