@@ -15,7 +15,7 @@ PACKAGES := protos partitioner models cloud_service edge_service link_emulator d
 # pip, with one line for each thing it does instead of its progress bars.
 PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --no-input --progress-bar off -c constraints.txt \
 	$${TORCH_INDEX_URL:+--extra-index-url "$$TORCH_INDEX_URL"}
-PIP_LINES := awk '/^(Collecting|  Downloading|Building|Installing)/ { print "      " $$0; fflush() }'
+PIP_LINES := awk '/^(Collecting|Building|Installing)/ { print "      " $$0; fflush() }'
 COMPOSE := docker compose
 
 .PHONY: help setup demo test lint typecheck imports protos protos-check bench up down clean
