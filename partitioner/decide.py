@@ -6,6 +6,7 @@ IEEE INFOCOM 2019, doi:10.1109/INFOCOM.2019.8737614.
 
 import math
 
+from partitioner.beyond_table import heavy_beyond_table
 from partitioner.costs import CostProfile, Link, check_rate
 from partitioner.errors import TooManySplitsError
 from partitioner.graph import LayerGraph
@@ -43,8 +44,8 @@ def decide(graph: LayerGraph, costs: CostProfile, link: Link, rate_hz: float) ->
         pass
     candidates = search(graph, costs, link)
     light = candidates.lowest_latency.bottleneck_s < 1.0 / rate_hz
-    partition = candidates.lowest_latency if light else candidates.heavy(rate_hz)
-    smallest_s = min(split.bottleneck_s for split in candidates.splits)
+    partition = candidates.lowest_latency if light else heavy_beyond_table(graph, costs, link, rate_hz, candidates)
+    smallest_s = min(split.bottleneck_s for split in [partition, *candidates.splits])
     return Decision(
         partition=partition,
         mode="light" if light else "heavy",

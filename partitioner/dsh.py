@@ -4,6 +4,7 @@ Reference: C. Hu, W. Bao, D. Wang, F. Liu, "Dynamic Adaptive DNN Surgery for Inf
 IEEE INFOCOM 2019, doi:10.1109/INFOCOM.2019.8737614.
 """
 
+from partitioner.beyond_table import heavy_beyond_table
 from partitioner.costs import CostProfile, Link
 from partitioner.errors import TooManySplitsError
 from partitioner.graph import LayerGraph
@@ -18,7 +19,8 @@ def dsh(graph: LayerGraph, costs: CostProfile, link: Link, rate_hz: float | None
     Frames are pipelined over edge, link and cloud, so one is done every max(Te, Tt, Tc). Without a rate, the split
     that makes this smallest; with a rate, the one of the lowest latency among those that stay below 1 / rate, and the
     smallest maximum when none does. The min-max is NP-hard; it is exact here wherever the closed sets can be listed
-    (every model we know), and beyond that the best of weighted minimum cuts, with a proven bound.
+    (every model we know), and beyond that the best of weighted minimum cuts and a mixed-integer program, with a proven
+    bound.
 
     Args:
         graph: The model.
@@ -45,5 +47,5 @@ def dsh(graph: LayerGraph, costs: CostProfile, link: Link, rate_hz: float | None
     try:
         table = SplitTable(graph, costs)
     except TooManySplitsError:
-        return search(graph, costs, link).heavy(rate_hz)
+        return heavy_beyond_table(graph, costs, link, rate_hz, search(graph, costs, link))
     return table.dsh(link, rate_hz)

@@ -30,7 +30,7 @@ class Candidates:
     """The splits that the search met, and what it proved.
 
     Attributes:
-        splits: Edge-only, cloud-only, DSL's and those of the weighted cuts.
+        splits: Edge-only first, then cloud-only, DSL's and those of the weighted cuts.
         lowest_latency: DSL's split, with its proven latency.
         bottleneck_bound_s: No split has a smaller bottleneck.
     """

@@ -58,7 +58,12 @@ def test_wide_graphs_beyond_the_table(count, uplink_bps):
     everywhere = [evaluate(graph, costs, link, {layer.name for layer in graph.layers})]
     everywhere.append(evaluate(graph, costs, link, {"image"}))
     assert heavy.bottleneck_s <= min(split.bottleneck_s for split in [*everywhere, lowest])
-    assert 0 < heavy.lower_bound_s <= heavy.bottleneck_s <= 3 * heavy.lower_bound_s
+    # The solver stops by its clock on the larger graph; the cuts alone are within this there.
+    assert heavy.lower_bound_s <= heavy.bottleneck_s <= (1.05 if count == 200 else 1.15) * heavy.lower_bound_s
+    rate_hz = 1 / (1.2 * heavy.bottleneck_s)
+    kept_up = dsh(graph, costs, link, rate_hz)
+    assert kept_up.bottleneck_s < 1 / rate_hz
+    assert lowest.latency_s <= kept_up.lower_bound_s * (1 + 1e-9) <= kept_up.latency_s * (1 + 1e-9)
     repriced = evaluate(graph, costs, link, heavy.edge)
     assert (repriced.cut, repriced.bottleneck_s) == (heavy.cut, heavy.bottleneck_s)
 
@@ -70,7 +75,7 @@ def test_decisions_beyond_the_table():
     assert (light.mode, light.keeps_up) == ("light", True)
     assert light.partition == dsl(graph, costs, link)
     smallest_s = dsh(graph, costs, link).bottleneck_s
-    assert light.max_rate_hz == 1 / smallest_s
+    assert light.max_rate_hz <= 1 / smallest_s
     hopeless = decide(graph, costs, link, 1e6)
     assert (hopeless.mode, hopeless.keeps_up) == ("heavy", False)
     assert hopeless.partition.bottleneck_s == smallest_s
