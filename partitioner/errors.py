@@ -17,11 +17,16 @@ class TooManySplitsError(PartitionError):
 
     Attributes:
         max_sets: The limit that was passed.
+        layer: Name of the layer at which it was.
     """
 
     def __init__(self, max_sets: int, layer: str) -> None:
+        super().__init__(max_sets, layer)
         self.max_sets = max_sets
-        super().__init__(
-            f"more than {max_sets} closed sets (the limit was passed at layer {layer!r}): "
+        self.layer = layer
+
+    def __str__(self) -> str:
+        return (
+            f"more than {self.max_sets} closed sets (the limit was passed at layer {self.layer!r}): "
             "raise max_sets, or use dsl, dsh and decide, which go on by minimum cuts"
         )
