@@ -55,6 +55,7 @@ class Answer:
         outputs: by path; arrays may be read-only views of the message, bfloat16 comes as uint16 bits.
         size: bytes of the answer.
         server_s: from the whole request in the cloud's memory to the answer's leaving.
+        queue_s: the part of `server_s` spent waiting for other frames.
         compute_s: the part of `server_s` that the tail itself took.
         load_factor: how much slower the cloud is than when it was profiled.
     """
@@ -63,6 +64,7 @@ class Answer:
     outputs: Mapping[str, npt.NDArray[np.generic]]
     size: int
     server_s: float
+    queue_s: float
     compute_s: float
     load_factor: float
 

@@ -20,7 +20,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_status import rpc_status
 
 from edge_service.cloud import Answer, Beat, CloudProfile, FrameToSend, ProbeReading, Refusal, StreamEvent
-from edge_service.errors import CloudError, CloudRefusedError, CloudUnreachableError, WrongTwinError
+from edge_service.errors import CloudError, CloudRefusedError, CloudSilentError, CloudUnreachableError, WrongTwinError
 from protos import decode_tensor, encode_tensor, limits, split_pb2, split_pb2_grpc
 
 __all__ = ["GrpcCloud"]
@@ -134,7 +134,8 @@ class GrpcCloud:
         status = rpc_status.from_call(error)  # type: ignore[arg-type] # has all that it reads
         if status is None and error.code() in _LOST:
             message = f"no answer from the cloud at {self.address}: {error.code().name}: {error.details()}"
-            raise CloudUnreachableError(message) from error
+            late = error.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+            raise (CloudSilentError if late else CloudUnreachableError)(message) from error
         if status is None:
             status = status_pb2.Status(code=error.code().value[0], message=error.details() or "")
         raise _refused(status, error.code().name) from error
@@ -195,6 +196,7 @@ def _answer(result: split_pb2.RunTailResponse) -> Answer:
         outputs={tensor.name: decode_tensor(tensor) for tensor in result.outputs},
         size=result.ByteSize(),
         server_s=result.timing.total_s,
+        queue_s=result.timing.queue_s,
         compute_s=result.timing.compute_s,
         load_factor=max(1.0, result.load_factor),
     )

@@ -23,8 +23,9 @@ from edge_service.control import (
     Controller,
     RoundTripMeasured,
     UplinkMeasured,
+    UploadStalled,
 )
-from edge_service.errors import CloudError, CloudUnreachableError, WrongTwinError
+from edge_service.errors import CloudError, CloudSilentError, CloudUnreachableError, WrongTwinError
 from edge_service.metrics import EdgeMetrics
 
 __all__ = ["CloudLink"]
@@ -154,6 +155,8 @@ class CloudLink:
     async def _ping(self) -> None:
         try:
             seconds = await self._cloud.ping(self._config.ping_timeout_s)
+        except CloudSilentError:
+            return  # it may wait behind an upload on a slow link; whether the cloud lives is told by its heartbeats
         except CloudError as error:
             self._lost(error)
         else:
@@ -165,6 +168,9 @@ class CloudLink:
         self._metrics.sent("probe", size)
         try:
             reading = await self._cloud.probe(size, self._config.call_timeout_s)
+        except CloudSilentError:
+            self._controller.observe(UploadStalled(size, self._config.call_timeout_s), time.monotonic())
+            return
         except CloudError as error:
             self._lost(error)
             return

@@ -4,7 +4,8 @@
     ├── AgentClosedError        a frame was submitted outside the agent's lifetime
     ├── InputError              a frame does not fit the model's inputs
     └── CloudError              talking to the cloud failed; the agent goes on alone
-        ├── CloudUnreachableError   no answer, or the connection broke
+        ├── CloudUnreachableError   the connection cannot be made, or broke
+        │   └── CloudSilentError        no answer in time; the connection may be slow rather than broken
         ├── CloudRefusedError       the cloud answered with an error; carries its reason
         └── WrongTwinError          the cloud serves another model under this name (digests differ)
 
@@ -31,7 +32,11 @@ class CloudError(EdgeError):
 
 
 class CloudUnreachableError(CloudError):
-    """The cloud did not answer, or the connection broke."""
+    """The connection to the cloud cannot be made, or broke."""
+
+
+class CloudSilentError(CloudUnreachableError):
+    """The cloud did not answer in time; the connection may be slow rather than broken."""
 
 
 class CloudRefusedError(CloudError):

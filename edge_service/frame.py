@@ -40,7 +40,8 @@ class StageTimes:
         link_wait_s: from the message's being ready to the link's being free of the frames before it.
         transfer_s: bytes on the link, up and down.
         round_trip_s: the link's round trip, which occupies nothing.
-        server_s: the cloud's queue, decoding and encoding.
+        queue_s: the cloud's queue.
+        server_s: the cloud's decoding and encoding.
         tail_s: the tail in the cloud, or here when the cloud did not answer.
         decode_s: the answer's bytes to the module's own outputs.
     """
@@ -51,6 +52,7 @@ class StageTimes:
     link_wait_s: float = 0.0
     transfer_s: float = 0.0
     round_trip_s: float = 0.0
+    queue_s: float = 0.0
     server_s: float = 0.0
     tail_s: float = 0.0
     decode_s: float = 0.0
@@ -91,14 +93,14 @@ class FrameResult:
     feeds: tuple[torch.Tensor, ...] | None = None
 
     def predicted(self) -> Mapping[str, float]:
-        """The predicted seconds of the stages head, transfer, round_trip and tail; empty where it never started."""
+        """The predicted seconds of head, transfer, fixed (round trip and overhead) and tail; empty if never started."""
         split = self.partition
         if split is None:
             return {}
         return {
             "head": split.edge_s,
             "transfer": split.transfer_s,
-            "round_trip": split.fixed_s,
+            "fixed": split.fixed_s,
             "tail": split.cloud_s,
         }
 
@@ -108,7 +110,7 @@ class FrameResult:
         return {
             "head": times.head_s,
             "transfer": times.transfer_s,
-            "round_trip": times.round_trip_s,
+            "fixed": times.encode_s + times.round_trip_s + times.server_s + times.decode_s,
             "tail": times.tail_s,
         }
 

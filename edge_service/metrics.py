@@ -78,7 +78,7 @@ class EdgeMetrics:
         if result.outcome is Outcome.OFFLOADED:
             self._stage.labels("encode").observe(times.encode_s)
             self._stage.labels("transfer").observe(times.transfer_s)
-            self._stage.labels("queue").observe(times.link_wait_s + times.server_s)
+            self._stage.labels("queue").observe(times.link_wait_s + times.queue_s)
             self._stage.labels("tail").observe(times.tail_s)
             self._stage.labels("decode").observe(times.decode_s)
 

@@ -17,7 +17,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import structlog
@@ -33,6 +33,7 @@ from edge_service.control import (
     CloudLoadReported,
     Controller,
     HeadMeasured,
+    OverheadMeasured,
     Plan,
     TailMeasured,
     UploadClock,
@@ -237,6 +238,7 @@ class Pipeline:
         if job is None or job.plan is None:  # it was finished here in the meantime
             return
         if isinstance(event, Refusal):
+            self._controller.observe(AnswerMissed(), now_s)
             self._finish_here(job, str(event.error))
             return
         times = self._measure(job, job.plan, event, now_s)
@@ -246,7 +248,9 @@ class Pipeline:
             self._finish_here(job, f"the answer cannot be read: {error}")
             return
         self._take_off(job)
-        decode_s = time.monotonic() - now_s
+        ended_s = time.monotonic()
+        decode_s = ended_s - now_s
+        self._controller.observe(OverheadMeasured(job.encode_s + times.server_s + decode_s), ended_s)
         self._end(job, Outcome.OFFLOADED, outputs=outputs, times=times, decode_s=decode_s)
 
     def _measure(self, job: _Job, plan: Plan, answer: Answer, now_s: float) -> StageTimes:
@@ -265,11 +269,11 @@ class Pipeline:
         link_wait_s = max(0.0, min(self._link_free_s, arrived_s) - job.sent_s)
         self._link_free_s = max(self._link_free_s, arrived_s)
         return StageTimes(
-            encode_s=job.encode_s,
             link_wait_s=link_wait_s,
             transfer_s=outside_s - round_trip_s - link_wait_s,
             round_trip_s=round_trip_s,
-            server_s=max(0.0, answer.server_s - answer.compute_s),
+            queue_s=answer.queue_s,
+            server_s=max(0.0, answer.server_s - answer.queue_s - answer.compute_s),
             tail_s=answer.compute_s,
         )
 
@@ -288,7 +292,9 @@ class Pipeline:
         if job.frame_id not in self._in_flight or self._link is None:
             return
         now_s = time.monotonic()
-        stalled, _ = self._uploads.lost(job.frame_id, now_s)
+        cloud_s = 0.0 if job.plan is None else job.plan.partition.cloud_s
+        rtt_s = self._controller.state(now_s).rtt_s or 0.0
+        stalled, _ = self._uploads.lost(job.frame_id, now_s, server_s=cloud_s, rtt_s=rtt_s)
         self._controller.observe(AnswerMissed() if stalled is None else stalled, now_s)
         self._link.renew()
         self._cloud_lost(f"no answer within {now_s - job.sent_s:.2f} s")
@@ -323,7 +329,7 @@ class Pipeline:
             self._end(job, Outcome.FAILED, error=f"{reason}; then the local tail failed: {error}")
             return
         waited_s = max(0.0, time.monotonic() - job.sent_s - tail_s)
-        times = StageTimes(encode_s=job.encode_s, link_wait_s=waited_s, tail_s=tail_s)
+        times = StageTimes(link_wait_s=waited_s, tail_s=tail_s)
         self._end(job, Outcome.LOCAL_FALLBACK, outputs=outputs, times=times, error=reason)
 
     def _take_off(self, job: _Job) -> None:
@@ -356,15 +362,11 @@ class Pipeline:
                 max_rate_hz=None if plan is None else plan.max_rate_hz,
                 switched=job.switched,
                 latency_s=time.monotonic() - job.submitted_s,
-                times=StageTimes(
+                times=replace(
+                    times,
                     wait_s=max(0.0, job.began_s - job.submitted_s),
                     head_s=job.head_s,
-                    encode_s=times.encode_s,
-                    link_wait_s=times.link_wait_s,
-                    transfer_s=times.transfer_s,
-                    round_trip_s=times.round_trip_s,
-                    server_s=times.server_s,
-                    tail_s=times.tail_s,
+                    encode_s=job.encode_s,
                     decode_s=decode_s,
                 ),
                 uplink_bps=None if plan is None else plan.uplink_bps,

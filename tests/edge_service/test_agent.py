@@ -97,7 +97,7 @@ class FakeTails:
         with torch.inference_mode():
             made = self.cloud.model.tail(tuple(feeds), outputs).run(feeds)
         arrays = {path: arrays_of(tensor)[0] for path, tensor in made.items()}
-        answer = Answer(frame.frame_id, arrays, 0, server_s=1e-4, compute_s=5e-5, load_factor=1.0)
+        answer = Answer(frame.frame_id, arrays, 0, server_s=1e-4, queue_s=0.0, compute_s=5e-5, load_factor=1.0)
         self.held.append(answer)
         if not self.cloud.shuffled or len(self.held) == 2:
             for one in reversed(self.held):
