@@ -32,7 +32,7 @@ class FakeTail:
 
 
 class FakeModel:
-    """x -> pair (x + 1, x + 2) -> total (their sum) ; x -> half (bfloat16). Outputs: out = total, parts.0 = half."""
+    """x -> pair (x + 1, x + 2) -> total (twice the first + the second) ; x -> half (bfloat16). Outputs: out = total, parts.0 = half."""
 
     device = torch.device("cpu")
     torch_version = torch.__version__
@@ -73,7 +73,7 @@ class FakeModel:
                 values["pair"] = (x + 1, x + 2)
             elif layer == "total":
                 first, second = self.value("pair", values)
-                values["total"] = first + second
+                values["total"] = 2 * first + second
             else:
                 values["half"] = (self.value("x", values).float() / 2).bfloat16()
         return values[layer]

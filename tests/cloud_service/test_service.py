@@ -14,7 +14,7 @@ from protos import decode_tensor, dtype_name, encode_tensor, split_pb2, split_pb
 from protos.limits import MAX_PROBE_BYTES
 
 X = np.arange(6, dtype=np.uint8).reshape(1, 6)
-TOTAL = np.float32([[3, 5, 7, 9, 11, 13]])
+TOTAL = np.float32(3 * X + 4)
 
 
 async def first_tail_began(model):
