@@ -32,7 +32,10 @@ class FakeTail:
 
 
 class FakeModel:
-    """x -> pair (x + 1, x + 2) -> total (twice the first + the second) ; x -> half (bfloat16). Outputs: out = total, parts.0 = half."""
+    """x -> pair (x + 1, x + 2) -> total (twice the first + the second); x -> half (bfloat16).
+
+    Outputs: out = total, parts.0 = half.
+    """
 
     device = torch.device("cpu")
     torch_version = torch.__version__
