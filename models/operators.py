@@ -43,7 +43,7 @@ SHAPE_ONLY = frozenset(
         *("copy", "fill"),  # whose value is their second argument's
     ]
 )
-"""Operators that read only shape and dtype of their first argument (of a tensor to be overwritten); both are fixed by the export."""
+"""Operators that read only shape and dtype of their first argument; both are fixed by the export."""
 
 
 def packet(target: Callable[..., Any] | None) -> str:
