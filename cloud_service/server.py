@@ -1,6 +1,7 @@
 """The running server: puts the other modules together, listens, warms up, and shuts down in order."""
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -53,7 +54,7 @@ class CloudServer:
         self._config = config
         self._credentials = credentials
         self._measure = partial(measure, repeats=config.profile_repeats)
-        self._log = structlog.get_logger("cloud_service")
+        self._log = structlog.wrap_logger(logging.getLogger("cloud_service"))
         self._registry = Registry(models)
         self._admission = Admission(
             max_concurrency=config.max_concurrency,

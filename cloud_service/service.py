@@ -1,6 +1,7 @@
 """The gRPC methods: from messages to calls on the other modules, and from their errors to statuses."""
 
 import asyncio
+import logging
 import math
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -50,7 +51,7 @@ class SplitInference(split_pb2_grpc.SplitInferenceServicer):
         self._admission = admission
         self._load = load
         self._metrics = metrics
-        self._log = structlog.get_logger("cloud_service")
+        self._log = structlog.wrap_logger(logging.getLogger("cloud_service"))
         self._streams: set[FrameStream[split_pb2.StreamTailsRequest, split_pb2.StreamTailsResponse]] = set()
         self._ended = False
 

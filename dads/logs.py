@@ -1,7 +1,7 @@
 """Logging of the services, set up in one place: to stderr, for people or as JSON lines.
 
-Only the command line calls this; the packages below it just log through structlog, or through `logging` as their
-libraries do.
+Only the command line calls this. The packages below it log through structlog on top of `logging`, as their libraries
+do, so that a program that uses them as libraries decides by itself where logs go.
 """
 
 import logging
@@ -19,6 +19,9 @@ class LogFormat(StrEnum):
     JSON = "json"
 
 
+_OURS = ("cloud_service", "dads", "edge_service")
+
+
 def configure(log_format: LogFormat = LogFormat.CONSOLE, level: int = logging.INFO) -> None:
     """Send structlog's and the standard library's records to stderr in one format.
 
@@ -33,9 +36,9 @@ def configure(log_format: LogFormat = LogFormat.CONSOLE, level: int = logging.IN
     ]
     render = _renderers(log_format)
     structlog.configure(
-        processors=[*shared, *render],
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
+        logger_factory=structlog.stdlib.LoggerFactory(),
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
@@ -48,6 +51,8 @@ def configure(log_format: LogFormat = LogFormat.CONSOLE, level: int = logging.IN
     root.handlers[:] = [handler]
     # Libraries chatter at INFO; what they warn of matters to whoever runs the service.
     root.setLevel(max(level, logging.WARNING))
+    for package in _OURS:
+        logging.getLogger(package).setLevel(level)
 
 
 def _renderers(log_format: LogFormat) -> list[Processor]:

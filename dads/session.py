@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import logging
 import signal
 import sys
 from collections.abc import AsyncGenerator, Iterator
@@ -21,7 +22,7 @@ from edge_service import Agent, AgentConfig, ClipRun, FrameResult, RunReport, Ve
 from edge_service.sources import Frame, open_source
 from models import Model, Profile
 
-log = structlog.get_logger()
+log = structlog.wrap_logger(logging.getLogger("dads"))
 
 _WARN_EVERY_S = 5.0
 

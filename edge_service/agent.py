@@ -9,7 +9,6 @@ from typing import Self
 
 import numpy as np
 import numpy.typing as npt
-import structlog
 import torch
 
 from edge_service.cloud import Cloud
@@ -25,8 +24,6 @@ from edge_service.pipeline import Pipeline
 from models import Model, Profile, profile
 
 __all__ = ["Agent"]
-
-log = structlog.get_logger()
 
 
 class Agent:

@@ -11,8 +11,6 @@ import asyncio
 import time
 from collections.abc import Callable
 
-import structlog
-
 from edge_service.cloud import Answer, Beat, Cloud, FrameToSend, Refusal, Tails
 from edge_service.config import AgentConfig
 from edge_service.control import (
@@ -26,14 +24,13 @@ from edge_service.control import (
     UploadStalled,
 )
 from edge_service.errors import CloudError, CloudSilentError, CloudUnreachableError, WrongTwinError
+from edge_service.log import log
 from edge_service.metrics import EdgeMetrics
 
 __all__ = ["CloudLink"]
 
 _TICK_S = 0.05
 _WARM_PINGS = 3
-
-log = structlog.get_logger()
 
 
 class CloudLink:
@@ -202,7 +199,7 @@ class CloudLink:
         except CloudError as error:
             if tails is self._tails:
                 self._lost(error)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 # a defect here must not leave frames waiting for answers unseen
             log.exception("reading answers failed")
             if tails is self._tails:
                 self._lost(CloudUnreachableError(f"reading answers failed: {error}"))

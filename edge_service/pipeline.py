@@ -20,7 +20,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import structlog
 import torch
 
 from edge_service.cloud import Answer, Cloud, FrameToSend, Refusal
@@ -40,12 +39,11 @@ from edge_service.control import (
 )
 from edge_service.errors import CloudError
 from edge_service.frame import FrameResult, Outcome, StageTimes
+from edge_service.log import log
 from edge_service.metrics import EdgeMetrics
 from models import Model, TensorSpec, Value, arrays_of, value_of
 
 __all__ = ["Pipeline"]
-
-log = structlog.get_logger()
 
 
 @dataclass(slots=True)
@@ -180,7 +178,7 @@ class Pipeline:
         try:
             head, _ = self._model.split(edge)
             values, job.head_s = await self._compute.run(lambda: head(*job.inputs))
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 # whatever a model raises costs this frame, not the agent
             log.exception("head failed", frame=job.frame_id)
             self._end(job, Outcome.FAILED, error=f"the head failed: {error}")
             return
@@ -324,7 +322,7 @@ class Pipeline:
         values = dict(job.values)
         try:
             outputs, tail_s = await self._compute.run(lambda: tail(values))
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 # whatever a model raises costs this frame, not the agent
             log.exception("local tail failed", frame=job.frame_id)
             self._end(job, Outcome.FAILED, error=f"{reason}; then the local tail failed: {error}")
             return

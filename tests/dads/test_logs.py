@@ -5,7 +5,7 @@ import sys
 SCRIPT = """
 import logging, structlog
 from dads.logs import LogFormat, configure
-log = structlog.get_logger("x")
+log = structlog.wrap_logger(logging.getLogger("cloud_service"))
 configure(LogFormat.{format})
 log.info("served", model="zoo:x")
 log.debug("hidden")
