@@ -31,9 +31,12 @@ _Kwargs = dict[str, Any] | None
 
 _BIAS = 0.05
 _BLOCK = 2**16
-_CENTRED_FROM = 64  # inputs; a 3x3 depthwise filter or the first layer's would lose what it is to see
+_CENTRED_FROM = 16  # inputs; a 3x3 depthwise filter would lose what it is to see
 
-_RANDOM_INITIALISERS = frozenset({Tensor.normal_, Tensor.uniform_})
+# Some functions of `nn.init` hand over to the mode themselves, others through the tensor's method.
+_RANDOM_INITIALISERS = frozenset(
+    {Tensor.normal_, Tensor.uniform_, nn.init.kaiming_uniform_, nn.init.normal_, nn.init.uniform_}
+)
 
 
 class NoRandomInit(TorchFunctionMode):
@@ -42,8 +45,9 @@ class NoRandomInit(TorchFunctionMode):
     def __torch_function__(self, func: _Function, types: _Types, args: _Args = (), kwargs: _Kwargs = None) -> object:
         """Replaces the random initialisers."""
         if func in _RANDOM_INITIALISERS:
+            tensor: Tensor = args[0] if args else (kwargs or {})["tensor"]
             with torch.no_grad():
-                return args[0].zero_()
+                return tensor.zero_()
         return func(*args, **(kwargs or {}))
 
 
