@@ -1,6 +1,44 @@
-"""Makes `dads_process` importable: tests are not a package."""
+"""Clouds as real processes; and `dads_process` made importable: tests are not a package."""
 
 import sys
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
 sys.path.insert(0, str(Path(__file__).parent))
+
+from dads_process import DadsProcess, start_cloud  # found by the line above
+
+
+@dataclass(frozen=True, slots=True)
+class Cloud:
+    """A running `dads cloud` that serves `zoo:easy_net`."""
+
+    process: DadsProcess
+    address: str
+    metrics_url: str
+
+
+@contextmanager
+def serving(*arguments):
+    listen = ("--listen", "127.0.0.1:0", "--metrics-port", "0", "--threads", "1")
+    process, address = start_cloud("--model", "zoo:easy_net", *listen, *arguments)
+    with process:
+        line = process.line(lambda line: line.startswith("metrics on "))
+        yield Cloud(process, address, line.removeprefix("metrics on "))
+
+
+@pytest.fixture(scope="session")
+def cloud():
+    """One cloud for all tests that only ask it."""
+    with serving() as cloud:
+        yield cloud
+
+
+@pytest.fixture
+def own_cloud():
+    """A cloud that the test may stop."""
+    with serving("--log-format", "json") as cloud:
+        yield cloud
