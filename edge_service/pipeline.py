@@ -45,6 +45,8 @@ from models import Model, TensorSpec, Value, arrays_of, value_of
 
 __all__ = ["Pipeline"]
 
+_WATCH_S = 0.05
+
 
 @dataclass(slots=True)
 class _Job:
@@ -126,6 +128,7 @@ class Pipeline:
         self._stages = [
             asyncio.create_task(self._run_heads(), name="heads"),
             asyncio.create_task(self._run_transfers(), name="transfers"),
+            asyncio.create_task(self._watch_uploads(), name="late-uploads"),
         ]
 
     async def close(self) -> None:
@@ -227,6 +230,19 @@ class Pipeline:
                 await self._link.send(job.frame, max(0.001, left_s))
             except CloudError as error:
                 self._finish_here(job, str(error))
+
+    async def _watch_uploads(self) -> None:
+        """Looks, between answers, whether the upload under way is late: a link that breaks down is seen at once."""
+        while True:
+            await asyncio.sleep(_WATCH_S)
+            oldest = next(iter(self._in_flight.values()), None)
+            if oldest is None or oldest.plan is None:
+                continue
+            now_s = time.monotonic()
+            rtt_s = self._controller.state(now_s).rtt_s or 0.0
+            late = self._uploads.late(now_s, server_s=oldest.plan.partition.cloud_s, rtt_s=rtt_s)
+            if late is not None:
+                self._controller.observe(late, now_s)
 
     # --- tail ---------------------------------------------------------------------------------------------------
 

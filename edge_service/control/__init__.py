@@ -23,6 +23,7 @@ from edge_service.control.events import (
     RoundTripMeasured,
     TailMeasured,
     UplinkMeasured,
+    UploadLate,
     UploadStalled,
 )
 from edge_service.control.plan import ControllerConfig, ControllerState, Mode, Phase, Plan, Strategy
@@ -60,5 +61,6 @@ __all__ = [
     "UplinkEstimator",
     "UplinkMeasured",
     "UploadClock",
+    "UploadLate",
     "UploadStalled",
 ]

@@ -40,6 +40,7 @@ from edge_service.control.events import (
     RoundTripMeasured,
     TailMeasured,
     UplinkMeasured,
+    UploadLate,
     UploadStalled,
 )
 from edge_service.control.plan import ControllerConfig, ControllerState, Phase, Plan, Strategy
@@ -96,6 +97,8 @@ class Controller:
             case UploadStalled():
                 self._uplink.at_most(event.bytes, event.seconds, now_s)
                 self._missed(now_s)
+            case UploadLate(size, seconds):
+                self._late(size, seconds, now_s)
             case RoundTripMeasured(seconds):
                 self._round_trip.add(seconds, now_s)
             case OverheadMeasured(seconds):
@@ -164,6 +167,12 @@ class Controller:
             decisions=self._planner.decisions,
             switches=self._planner.switches,
         )
+
+    def _late(self, size: int, seconds: float, now_s: float) -> None:
+        """Believes a late upload only when it is late by more than jitter, because the next sample tells better."""
+        bps = self._uplink.bps
+        if bps is not None and seconds > self._config.late_ratio * 8.0 * size / bps + self._config.late_margin_s:
+            self._uplink.at_most(size, seconds, now_s)
 
     def _phase(self) -> Phase:
         strategy = self._config.strategy

@@ -13,6 +13,8 @@ from statistics import median
 
 _SLOWEST_BPS = 1e3
 _FASTEST_BPS = 1e12
+_AS_PROFILED = (1.0, 1.0)
+_STEP_RATIO = 1.5
 
 
 class UplinkEstimator:
@@ -198,7 +200,8 @@ class RoundTripEstimator:
 class LoadEstimator:
     """How many times slower a side is than its profile says: an EWMA over medians of three.
 
-    The median keeps a single hiccup (a page fault, another process) out. Without samples the factor returns to 1: a
+    The median keeps a single hiccup (a page fault, another process) out, also the first time: the profile counts as
+    two samples of 1, because a head that was slow once and is therefore never run again could not be forgiven. Without samples the factor returns to 1: a
     side that was busy when we stopped using it would otherwise never be tried again.
 
     Args:
@@ -225,7 +228,7 @@ class LoadEstimator:
         self._relax_s = relax_s
         self._factor = 1.0
         self._updated_s = -math.inf
-        self._recent: deque[float] = deque(maxlen=3)
+        self._recent: deque[float] = deque(_AS_PROFILED, maxlen=3)
 
     def factor(self, now_s: float) -> float:
         """The factor at `now_s`, positive and finite; 1 while nothing is known."""
@@ -249,11 +252,13 @@ class LoadEstimator:
 
     def _add_ratio(self, ratio: float, now_s: float) -> bool:
         before = self.factor(now_s)
+        if now_s - self._updated_s > self._hold_s:
+            self._recent.extend(_AS_PROFILED)
         self._recent.append(min(max(ratio, self._low), self._high))
         value = median(self._recent)
-        # The first sample ever replaces the assumed 1; later ones are smoothed.
-        weight = 1.0 if self._updated_s == -math.inf else self._weight
-        self._factor = before + weight * (value - before)
+        # A median far away is two samples in a row on one side: a step, believed at once. Less is smoothed.
+        step = not before / _STEP_RATIO <= value <= before * _STEP_RATIO
+        self._factor = value if step else before + self._weight * (value - before)
         self._updated_s = now_s
         return True
 

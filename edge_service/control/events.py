@@ -31,6 +31,14 @@ class UploadStalled:
 
 
 @dataclass(frozen=True, slots=True)
+class UploadLate:
+    """An upload is still under way: `bytes` have not arrived within `seconds`. No failure, only a slower link."""
+
+    bytes: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class RoundTripMeasured:
     """A small call and its answer took this long."""
 
@@ -111,6 +119,7 @@ class RateChanged:
 Event = (
     UplinkMeasured
     | UploadStalled
+    | UploadLate
     | RoundTripMeasured
     | OverheadMeasured
     | HeadMeasured

@@ -46,6 +46,8 @@ class ControllerConfig:
         deadline_factor: A frame is given up after this many times its predicted upload and tail.
         deadline_margin_s: And this much more, for jitter.
         longest_deadline_s: No frame is waited for longer, except where the prediction itself is longer.
+        late_ratio: An upload that takes longer than this many times its prediction lowers the estimate before it ends.
+        late_margin_s: And this much more, for jitter.
         most_in_flight: Limit of `Plan.in_flight`.
         warm_window_bytes: Keep an idle connection out of slow start when the link holds more than this in flight.
         warm_interval_s: By a small call this often.
@@ -62,6 +64,8 @@ class ControllerConfig:
     deadline_factor: float = 3.0
     deadline_margin_s: float = 0.25
     longest_deadline_s: float = 30.0
+    late_ratio: float = 1.5
+    late_margin_s: float = 0.05
     most_in_flight: int = 16
     warm_window_bytes: int = 14_600
     warm_interval_s: float = 0.1

@@ -13,7 +13,7 @@ every earlier frame is answered or lost.
 from collections import OrderedDict
 from dataclasses import dataclass
 
-from edge_service.control.events import UplinkMeasured, UploadStalled
+from edge_service.control.events import UplinkMeasured, UploadLate, UploadStalled
 
 IDLE_S = 0.3  # Linux restarts TCP slow start after one retransmission timeout of silence, at least 0.2 s
 
@@ -87,6 +87,20 @@ class UploadClock:
         stalled = self._bound(frame_id, now_s - server_s - rtt_s)
         upload.lost = True
         return stalled, self._settle()
+
+    def late(self, now_s: float, *, server_s: float = 0.0, rtt_s: float = 0.0) -> UploadLate | None:
+        """What the oldest upload under way says by not having ended yet: a bound that tightens while it lasts.
+
+        Args:
+            now_s: The time.
+            server_s: How long the server may need for it.
+            rtt_s: The round trip.
+        """
+        for frame_id, upload in self._uploads.items():
+            if upload.end_s is None and not upload.lost:
+                bound = self._bound(frame_id, now_s - server_s - rtt_s)
+                return None if bound is None else UploadLate(bound.bytes, bound.seconds)
+        return None
 
     def restart(self) -> None:
         """A new stream: nothing is in flight and the connection is cold."""

@@ -26,6 +26,7 @@ from edge_service.control import (
     Strategy,
     TailMeasured,
     UplinkMeasured,
+    UploadLate,
     UploadStalled,
 )
 from edge_service.control.pricing import SearchedSplits
@@ -50,6 +51,7 @@ TIMES = st.lists(st.floats(0.0, 10.0), min_size=5, max_size=5).map(tuple)
 EVENTS = st.one_of(
     st.builds(UplinkMeasured, st.integers(-5, 10**9), ANY_NUMBER, st.booleans()),
     st.builds(UploadStalled, st.integers(-5, 10**9), ANY_NUMBER),
+    st.builds(UploadLate, st.integers(-5, 10**9), ANY_NUMBER),
     st.builds(RoundTripMeasured, ANY_NUMBER),
     st.builds(OverheadMeasured, ANY_NUMBER),
     st.builds(HeadMeasured, ANY_NUMBER, ANY_NUMBER),
@@ -322,3 +324,27 @@ class TestWrongInput:
     def test_settings_must_make_sense(self, wrong):
         with pytest.raises(ValueError, match=r"must|need"):
             ControllerConfig(**wrong)
+
+
+class TestALateUpload:
+    def controller(self) -> Controller:
+        controller = Controller(GRAPH, EDGE_S, rate_hz=1.0)
+        controller.observe(CloudProfiled(CLOUD_S), 0.0)
+        controller.observe(RoundTripMeasured(0.01), 0.0)
+        for _ in range(3):
+            controller.observe(UplinkMeasured(150_000, 0.06), 0.0)
+        return controller
+
+    def test_lowers_the_estimate_before_it_ends_and_is_no_failure(self):
+        controller = self.controller()
+        for now_s in (1.0, 2.0, 3.0):
+            controller.observe(UploadLate(150_000, now_s), now_s)
+        state = controller.state(3.0)
+        assert state.uplink_bps == pytest.approx(8 * 150_000 / 3.0)
+        assert state.breaker is BreakerState.CLOSED
+        assert controller.plan(3.0).phase is Phase.OFFLOADING
+
+    def test_within_jitter_says_nothing(self):
+        controller = self.controller()
+        controller.observe(UploadLate(150_000, 0.1), 1.0)
+        assert controller.state(1.0).uplink_bps == pytest.approx(20e6)

@@ -206,6 +206,17 @@ class TestLoad:
         load.add(0.01, 5.0, 10.0)
         assert load.factor(10.0) == pytest.approx(1.0)
 
+    def test_a_hiccup_the_very_first_time_changes_nothing_either(self):
+        load = LoadEstimator()
+        load.add(0.01, 0.05, 1.0)
+        assert load.factor(1.0) == pytest.approx(1.0)
+
+    def test_two_in_a_row_are_believed_at_once(self):
+        load = LoadEstimator()
+        load.add(0.01, 0.05, 1.0)
+        load.add(0.01, 0.05, 2.0)
+        assert load.factor(2.0) == pytest.approx(5.0)
+
     def test_tiny_predictions_are_ignored(self):
         load = LoadEstimator()
         assert not load.add(0.0, 0.01, 1.0)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_service.control import UplinkMeasured, UploadClock, UploadStalled
+from edge_service.control import UplinkMeasured, UploadClock, UploadLate, UploadStalled
 
 BPS = 20e6
 RTT_S = 0.05
@@ -118,3 +118,15 @@ def test_a_new_stream_is_cold_and_empty():
     clock.sent(2, 100_000, 0.1)
     (sample,) = clock.answered(2, 0.2, server_s=0.0, rtt_s=0.0)
     assert sample.after_idle
+
+
+def test_an_upload_under_way_bounds_the_rate_more_and_more():
+    clock = UploadClock()
+    assert clock.late(10.0) is None
+    clock.sent(1, 250_000, 10.0)
+    clock.sent(2, 250_000, 10.0)
+    assert clock.late(10.5, server_s=0.1, rtt_s=0.1) == UploadLate(250_000, pytest.approx(0.3))
+    assert clock.late(12.0, server_s=0.1, rtt_s=0.1) == UploadLate(250_000, pytest.approx(1.8))
+    clock.answered(1, 12.0, server_s=0.1, rtt_s=0.1)
+    assert clock.late(12.0, server_s=0.1, rtt_s=0.1) is None
+    assert clock.late(13.0, server_s=0.1, rtt_s=0.1) == UploadLate(250_000, pytest.approx(1.0))
