@@ -45,7 +45,7 @@ class DemoOptions:
 
 def demo(
     model: Annotated[str, typer.Option(help=MODEL_HELP)] = "zoo:efficientnet_lite0",
-    frames: Annotated[int, typer.Option(min=1, help="Frames of each run.")] = 120,
+    frames: Annotated[int, typer.Option(min=1, help="Frames of each run.")] = 130,
     rate: Annotated[float, typer.Option(min=0.001, help="Sampling rate in frames per second.")] = 6.0,
     link: Annotated[
         str,
@@ -211,7 +211,8 @@ class Demo:
         try:
             record: dict[str, Any] = json.loads(line)
         except json.JSONDecodeError:
-            self._say(f"  {who}: {line}", "dim")
+            if not line.endswith(" %"):  # the quarters of a progress say nothing that its end does not
+                self._say(f"  {who}: {line}", "dim")
             return {}
         if record.get("level") in ("warning", "error", "critical"):
             rest = {key: value for key, value in record.items() if key not in ("event", "level", "timestamp")}

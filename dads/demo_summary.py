@@ -40,6 +40,7 @@ def print_summary(report: Report, console: Console) -> None:
     rows: dict[str, Callable[[Report], str]] = {
         "frames finished of read": lambda run: f"{run['frames']['done']} of {run['frames']['read']}",
         "frames dropped": lambda run: str(run["frames"]["dropped"]),
+        "latency, mean": lambda run: _ms(run["latency_s"]["mean"]),
         "latency, median": lambda run: _ms(run["latency_s"]["p50"]),
         "latency, 95 %": lambda run: _ms(run["latency_s"]["p95"]),
         "throughput": lambda run: "-" if run["throughput_hz"] is None else f"{run['throughput_hz']:.2f} frames/s",
@@ -57,7 +58,7 @@ def print_summary(report: Report, console: Console) -> None:
         stages.add_row(stage, _ms(both["predicted_s"]), _ms(both["measured_s"]))
     console.print(stages)
     for line in _comparison(report):
-        console.print(line)
+        console.print(line, soft_wrap=True)
     checked = sum(run["verify"]["checked"] for run in runs.values())
     problem = verdict(report)
     if problem is None:
@@ -71,19 +72,18 @@ def _runs(report: Report) -> dict[str, Report]:
 
 
 def _comparison(report: Report) -> list[str]:
-    lines = []
-    for name, run in report["baselines"].items():
-        faster = _ratio(run["latency_s"]["p50"], report["latency_s"]["p50"])
-        more = _ratio(report["frames"]["done"], run["frames"]["done"])
-        lines.append(
-            f"Against {name.replace('_', '-')}: median latency {faster} times shorter, "
-            f"{more} times as many frames finished."
-        )
-    return lines
+    return [
+        f"Against {name.replace('_', '-')}: mean latency {_times(run, report)}, "
+        f"{report['frames']['done']} frames finished instead of {run['frames']['done']}."
+        for name, run in report["baselines"].items()
+    ]
 
 
-def _ratio(numerator: float | None, denominator: float | None) -> str:
-    return "-" if not numerator or not denominator else f"{numerator / denominator:.2f}"
+def _times(run: Report, adaptive: Report) -> str:
+    theirs, ours = run["latency_s"]["mean"], adaptive["latency_s"]["mean"]
+    if not theirs or not ours:
+        return "unknown"
+    return f"{theirs / ours:.2f} times shorter" if theirs >= ours else f"{ours / theirs:.2f} times longer"
 
 
 def _ms(seconds: float | None) -> str:

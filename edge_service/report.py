@@ -15,6 +15,7 @@ from edge_service.frame import FrameResult, Outcome, cut_label
 __all__ = ["RunReport", "percentile"]
 
 _KEPT = 100_000
+_PERCENTILES = (("p50", 0.5), ("p95", 0.95), ("p99", 0.99))
 
 
 def percentile(ordered: list[float], share: float) -> float | None:
@@ -46,6 +47,7 @@ class RunReport:
         self._splits: Counter[tuple[str, str]] = Counter()
         self._switches = 0
         self._latency_s = _Thinned()
+        self._mean_latency_s = _Mean()
         self._stages: dict[str, tuple[_Mean, _Mean]] = {}
         self._uplink_bps: float | None = None
         self._first_s: float | None = None
@@ -64,6 +66,7 @@ class RunReport:
         if result.partition is not None and result.mode is not None:
             self._splits[cut_label(result.partition), result.mode] += 1
         self._latency_s.add(result.latency_s)
+        self._mean_latency_s.add(result.latency_s)
         # A fallback's stages are no measure of the prediction: its transfer never ended.
         if result.outcome is Outcome.LOCAL_FALLBACK:
             return
@@ -88,7 +91,8 @@ class RunReport:
             "strategy": self._strategy,
             "frames": self._frames(),
             "latency_s": {
-                name: percentile(ordered, share) for name, share in (("p50", 0.5), ("p95", 0.95), ("p99", 0.99))
+                "mean": self._mean_latency_s.value,
+                **{name: percentile(ordered, share) for name, share in _PERCENTILES},
             },
             "throughput_hz": self.done / elapsed_s if elapsed_s > 0 else None,
             "splits": [

@@ -201,8 +201,9 @@ class LoadEstimator:
     """How many times slower a side is than its profile says: an EWMA over medians of three.
 
     The median keeps a single hiccup (a page fault, another process) out, also the first time: the profile counts as
-    two samples of 1, because a head that was slow once and is therefore never run again could not be forgiven. Without samples the factor returns to 1: a
-    side that was busy when we stopped using it would otherwise never be tried again.
+    two samples of 1, because a head that was slow once and is therefore never run again could not be forgiven.
+    Without samples the factor returns to 1: a side that was busy when we stopped using it would otherwise never be
+    tried again.
 
     Args:
         weight: Weight of a new median.
