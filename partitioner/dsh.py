@@ -1,4 +1,4 @@
-"""DSH, "DNN surgery heavy": the split for frames that arrive faster than one by one (DADS, section IV-C).
+"""DSH, "DNN surgery heavy": the split for frames that arrive faster than one by one (DADS, section III-C).
 
 Reference: C. Hu, W. Bao, D. Wang, F. Liu, "Dynamic Adaptive DNN Surgery for Inference Acceleration on the Edge",
 IEEE INFOCOM 2019, doi:10.1109/INFOCOM.2019.8737614.

@@ -1,4 +1,4 @@
-"""DSL, "DNN surgery light": the split of the lowest latency (DADS, section IV-B).
+"""DSL, "DNN surgery light": the split of the lowest latency (DADS, section III-B).
 
 Reference: C. Hu, W. Bao, D. Wang, F. Liu, "Dynamic Adaptive DNN Surgery for Inference Acceleration on the Edge",
 IEEE INFOCOM 2019, doi:10.1109/INFOCOM.2019.8737614.

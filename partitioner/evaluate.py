@@ -1,6 +1,6 @@
 """What one split costs: the definition, which every solver's answer is measured against.
 
-With S the layers on the edge (DADS, section III; the fixed time and the downlink are ours)::
+With S the layers on the edge (DADS, section II-B; the fixed time and the downlink are ours)::
 
     Te(S) = sum of edge seconds in S          Tc(S) = sum of cloud seconds outside S
     Tt(S) = 8 bytes_up(S) / uplink + 8 bytes_down(S) / downlink

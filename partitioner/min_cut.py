@@ -1,6 +1,6 @@
 """The split that minimises a weighted sum of stages, as a minimum s-t cut.
 
-The construction is that of DADS (section IV-B), with what its print leaves out:
+The construction is that of DADS (section III-B), with what its print leaves out:
 
 * source -> v with the cost of v in the cloud (cut when v is there), v -> sink with the cost of v on the edge;
 * a layer with one successor: an arc to it with the cost of sending; a layer with more: an arc with that cost to a

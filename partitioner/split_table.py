@@ -4,7 +4,7 @@ A split matters only through Te, bytes up, bytes down and Tc, and these do not d
 rate. So they are computed once, and any decision is an exact minimum over arrays: microseconds, no approximation.
 
 The definitions are those of DADS (C. Hu, W. Bao, D. Wang, F. Liu, INFOCOM 2019, doi:10.1109/INFOCOM.2019.8737614),
-section IV; the table is ours. Ties: DSL takes the lower bottleneck, DSH the lower latency, then both the fewer bytes,
+section II-B; the table is ours. Ties: DSL takes the lower bottleneck, DSH the lower latency, then both the fewer bytes,
 then what is listed first, which grows in graph order from the model inputs.
 """
 
@@ -104,7 +104,7 @@ class SplitTable:
         return table
 
     def dsl(self, link: Link, *, edge_load: float = 1.0, cloud_load: float = 1.0) -> Partition:
-        """Returns the split of the lowest latency (DADS section IV-B, "light workload").
+        """Returns the split of the lowest latency (DADS section III-B, "light workload").
 
         Args:
             link: The network.
@@ -117,7 +117,7 @@ class SplitTable:
     def dsh(
         self, link: Link, rate_hz: float | None = None, *, edge_load: float = 1.0, cloud_load: float = 1.0
     ) -> Partition:
-        """Returns the split for heavy load (DADS section IV-C solves the min-max within a factor of 3; this is exact).
+        """Returns the split for heavy load (DADS section III-C solves the min-max within a factor of 3; this is exact).
 
         Args:
             link: The network.

@@ -4,7 +4,7 @@ For weights (a, b, g) >= 0 that sum to 1, the smallest a*Te + b*Tt + g*Tc over a
 has a bottleneck below it: an average of three stages is at most their maximum. The best such bound is a concave
 function's maximum over a triangle, found by cutting planes (J. E. Kelley, 1960, doi:10.1137/0108053): every split
 found so far bounds the function from above by a plane, and the next weights are where the lowest of these is highest.
-Every split found is a candidate, scored by its own unweighted times. DADS (section IV-C) searches a grid of weights
+Every split found is a candidate, scored by its own unweighted times. DADS (section III-C) searches a grid of weights
 and proves a factor of 3; here each answer carries its own bound.
 """
 

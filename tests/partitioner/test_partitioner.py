@@ -8,7 +8,7 @@ import pytest
 
 import partitioner
 
-MODULES = ["partitioner", *(f"partitioner.{module.name}" for module in pkgutil.iter_modules(partitioner.__path__))]
+MODULES = ["partitioner", *(module.name for module in pkgutil.walk_packages(partitioner.__path__, "partitioner."))]
 
 
 def test_all_is_sorted_and_complete():

@@ -1,0 +1,12 @@
+"""The algorithms of the literature as their papers print them, for study, tests and comparison.
+
+Nothing that runs live imports this package: `partitioner` itself answers every question at least as well. What is kept
+here is how the field's starting points work, what is wrong with them as printed, and how far that is from the optimum.
+"""
+
+from partitioner.reference.max_flow import FlowNetwork
+from partitioner.reference.neurosurgeon import chain_splits, neurosurgeon
+from partitioner.reference.paper_dsh import paper_dsh
+from partitioner.reference.paper_graph import PaperCut, paper_cut
+
+__all__ = ["FlowNetwork", "PaperCut", "chain_splits", "neurosurgeon", "paper_cut", "paper_dsh"]
