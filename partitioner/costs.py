@@ -1,7 +1,7 @@
 """The numbers that a decision needs besides the graph: seconds per layer, and the link."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from partitioner.errors import PartitionError
 from partitioner.graph import LayerGraph, check_number
@@ -61,6 +61,34 @@ class Link:
     def transfer_s(self, bytes_up: float, bytes_down: float) -> float:
         """Seconds that the link is busy with one frame."""
         return 8.0 * bytes_up / self.uplink_bps + 8.0 * bytes_down / self.downlink_bps
+
+    def at_worst(self, uplink_interval_bps: tuple[float, float]) -> "Link":
+        """Returns this link with the worst uplink of an interval, which is its low end for every split.
+
+        A split's transfer time never falls when the uplink does, and its other times do not depend on it; so its
+        latency and its bottleneck are largest at the low end, and the split that is best there has the best worst case.
+
+        Args:
+            uplink_interval_bps: The lowest and the highest rate that the uplink may have, both in (0, inf].
+
+        Raises:
+            PartitionError: The interval is not two rates in ascending order.
+
+        Example:
+            >>> Link(uplink_bps=5e6, fixed_s=0.01).at_worst((4e6, 7e6))
+            Link(uplink_bps=4000000.0, downlink_bps=inf, fixed_s=0.01)
+        """
+        try:
+            low_bps, high_bps = uplink_interval_bps
+        except (TypeError, ValueError) as error:
+            raise PartitionError(
+                f"uplink_interval_bps is {uplink_interval_bps!r}: expected the lowest and the highest rate"
+            ) from error
+        check_rate(low_bps, "uplink_interval_bps: the lowest rate", "; without bandwidth, everything stays on the edge")
+        check_rate(high_bps, "uplink_interval_bps: the highest rate")
+        if low_bps > high_bps:
+            raise PartitionError(f"uplink_interval_bps is {uplink_interval_bps!r}: the lowest rate comes first")
+        return replace(self, uplink_bps=low_bps)
 
 
 def check_rate(rate: float, what: str, hint: str = "") -> None:

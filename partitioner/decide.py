@@ -5,6 +5,7 @@ IEEE INFOCOM 2019, doi:10.1109/INFOCOM.2019.8737614.
 """
 
 import math
+from dataclasses import replace
 
 from partitioner.beyond_table import heavy_beyond_table
 from partitioner.costs import CostProfile, Link, check_rate
@@ -15,20 +16,32 @@ from partitioner.split_table import SplitTable
 from partitioner.weighted_cuts import search
 
 
-def decide(graph: LayerGraph, costs: CostProfile, link: Link, rate_hz: float) -> Decision:
+def decide(
+    graph: LayerGraph,
+    costs: CostProfile,
+    link: Link,
+    rate_hz: float,
+    uplink_interval_bps: tuple[float, float] | None = None,
+) -> Decision:
     """Chooses the split for frames that arrive at `rate_hz`.
 
     The load is light when the bottleneck of DSL's split is below 1 / rate, and that split is kept; a bottleneck of
     exactly 1 / rate is heavy. Under heavy load it is the split of `partitioner.dsh` with the rate.
+
+    Where the uplink is only known to lie in an interval, the worst case over the interval takes the place of each of
+    these numbers: among the splits that keep up at every rate in it, the lowest worst latency; else the smallest worst
+    bottleneck.
 
     Args:
         graph: The model.
         costs: Seconds of each layer.
         link: The network.
         rate_hz: Frames per second, above 0.
+        uplink_interval_bps: The lowest and the highest rate that the uplink may have, in place of the link's own.
 
     Raises:
-        PartitionError: The costs do not fit the graph, or the rate is not above 0.
+        PartitionError: The costs do not fit the graph, the rate is not above 0, or the interval is not two rates in
+            (0, inf] in ascending order.
 
     Example:
         >>> from partitioner import Layer
@@ -36,7 +49,15 @@ def decide(graph: LayerGraph, costs: CostProfile, link: Link, rate_hz: float) ->
         >>> costs = CostProfile(edge_s=(0.0, 0.5), cloud_s=(0.0, 0.1))
         >>> decide(graph, costs, Link(uplink_bps=2e4, fixed_s=0.1), rate_hz=2.0).mode
         'heavy'
+        >>> decide(graph, costs, Link(uplink_bps=8e4), 1.0).partition.cut
+        ('image',)
+        >>> worst = decide(graph, costs, Link(uplink_bps=8e4), 1.0, uplink_interval_bps=(1e4, 9e4))
+        >>> worst.partition.cut, worst.worst_case_uplink_bps
+        ((), 10000.0)
     """
+    if uplink_interval_bps is not None:
+        link = link.at_worst(uplink_interval_bps)
+        return replace(decide(graph, costs, link, rate_hz), worst_case_uplink_bps=link.uplink_bps)
     check_rate(rate_hz, "rate_hz")
     try:
         return SplitTable(graph, costs).decide(link, rate_hz)

@@ -48,9 +48,12 @@ class Decision:
         keeps_up: Whether the chosen split's bottleneck is below 1 / rate.
         max_rate_hz: Frames per second that the best split can just not sustain: 1 over the smallest bottleneck, inf
             when that is 0. Beyond the closed-set table, the smallest bottleneck that was found.
+        worst_case_uplink_bps: Where the uplink was given as an interval, the rate in it that all of the above is for,
+            the split's times included: the worst. None where the link's own rate was taken.
     """
 
     partition: Partition
     mode: Literal["light", "heavy"]
     keeps_up: bool
     max_rate_hz: float
+    worst_case_uplink_bps: float | None = None

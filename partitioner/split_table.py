@@ -129,9 +129,19 @@ class SplitTable:
         stages = self._stages(link, edge_load, cloud_load)
         return self._heavy(stages, link, stages.bottleneck_s(), rate_hz)
 
-    def decide(self, link: Link, rate_hz: float, *, edge_load: float = 1.0, cloud_load: float = 1.0) -> Decision:
+    def decide(
+        self,
+        link: Link,
+        rate_hz: float,
+        *,
+        edge_load: float = 1.0,
+        cloud_load: float = 1.0,
+        uplink_interval_bps: tuple[float, float] | None = None,
+    ) -> Decision:
         """Tells light load from heavy and returns the split for it; see `partitioner.decide`."""
         check_rate(rate_hz, "rate_hz")
+        if uplink_interval_bps is not None:
+            link = link.at_worst(uplink_interval_bps)
         stages = self._stages(link, edge_load, cloud_load)
         bottleneck_s = stages.bottleneck_s()
         period_s = 1.0 / rate_hz
@@ -147,6 +157,7 @@ class SplitTable:
             mode="light" if light else "heavy",
             keeps_up=partition.bottleneck_s < period_s,
             max_rate_hz=1.0 / smallest_s if smallest_s > 0 else math.inf,
+            worst_case_uplink_bps=None if uplink_interval_bps is None else link.uplink_bps,
         )
 
     def evaluate(
