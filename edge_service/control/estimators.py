@@ -28,7 +28,8 @@ class UplinkEstimator:
     Args:
         weight: Weight of a new sample; the first samples after a start or a reset are averaged instead.
         reset_ratio: How many times slower or faster two samples in a row must be to count as a step.
-        min_bytes: Smaller samples measure latency, not rate, and are dropped.
+        min_bytes: Smaller samples measure latency, not rate, and are dropped, unless they took `long_s`.
+        long_s: So long that latency hardly matters; the second half of a small probe on a slow link is such a sample.
         resolution_s: Shorter times cannot be told from jitter; such a sample only says that the link is at least so
             fast.
     """
@@ -39,11 +40,13 @@ class UplinkEstimator:
         weight: float = 0.2,
         reset_ratio: float = 1.5,
         min_bytes: int = 16_000,
+        long_s: float = 0.02,
         resolution_s: float = 0.002,
     ) -> None:
         self._weight = weight
         self._reset_ratio = reset_ratio
         self._min_bytes = min_bytes
+        self._long_s = long_s
         self._resolution_s = resolution_s
         self._s_per_byte: float | None = None
         self._updated_s = -math.inf
@@ -77,7 +80,9 @@ class UplinkEstimator:
         Returns:
             Whether the sample was used.
         """
-        if not (math.isfinite(seconds) and seconds > 0.0) or sample_bytes < self._min_bytes:
+        if not (math.isfinite(seconds) and seconds > 0.0) or sample_bytes <= 0:
+            return False
+        if sample_bytes < self._min_bytes and seconds < self._long_s:
             return False
         at_least = after_idle or seconds < self._resolution_s
         value = _clamped(max(seconds, self._resolution_s) / sample_bytes)

@@ -177,8 +177,8 @@ async def test_serves_until_told_to_stop(model, measure, ask):
         assert (await split_pb2_grpc.SplitInferenceStub(channel).RunTail(ask())).outputs
         stop.set()
         await asyncio.wait_for(serving, timeout=20)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", server.port))  # the port is given back
+    with socket.socket() as probe:
+        assert probe.connect_ex(("127.0.0.1", server.port)) != 0, "nobody listens any more"
 
 
 # Start that fails
@@ -209,8 +209,8 @@ async def test_a_model_that_fails_to_warm_up_closes_the_port_again(model):
     with pytest.raises(ValueError, match="cannot run"):
         await server.start()
     assert server.metrics_port is None
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", server.port))
+    with socket.socket() as probe:
+        assert probe.connect_ex(("127.0.0.1", server.port)) != 0, "nobody listens any more"
 
 
 async def test_credentials_encrypt_the_port(model, measure, ask):

@@ -68,10 +68,11 @@ class TestUplink:
             uplink.add(250_000, 0.1 * (3.0 if i % 2 else 1 / 3), 11.0 + i)
         assert uplink.bps == pytest.approx(20e6, rel=0.35)
 
-    def test_small_samples_are_dropped(self):
+    def test_small_samples_are_dropped_unless_they_took_long(self):
         uplink = uplink_at(20e6)
-        assert not uplink.add(15_999, 3.0, 20.0)
+        assert not uplink.add(15_999, 0.019, 20.0)
         assert uplink.bps == pytest.approx(20e6)
+        assert uplink.add(8_192, 0.131, 21.0), "the second half of a probe of 16 kB at 0.5 Mbit/s"
 
     def test_slow_start_is_not_a_slow_link(self):
         uplink = uplink_at(100e6)
