@@ -42,10 +42,12 @@ from edge_service.frame import FrameResult, Outcome, StageTimes
 from edge_service.log import log
 from edge_service.metrics import EdgeMetrics
 from models import Model, TensorSpec, Value, arrays_of, value_of
+from protos import limits
 
 __all__ = ["Pipeline"]
 
 _WATCH_S = 0.05
+_MOST_BYTES = limits.MAX_MESSAGE_BYTES - 1024  # what wraps the request takes a little
 
 
 @dataclass(slots=True)
@@ -211,9 +213,12 @@ class Pipeline:
         job.frame = self._cloud.encode(job.frame_id, tensors, wanted)
         job.sent_s = time.monotonic()
         job.encode_s = job.sent_s - began_s
-        # Frames ahead on the link each take up to the slowest stage before this one's turn comes.
-        timeout_s = plan.deadline_s + len(self._in_flight) * plan.partition.bottleneck_s
         self._in_flight[job.frame_id] = job
+        if job.frame.size > _MOST_BYTES:
+            self._finish_here(job, f"the cut is {job.frame.size} bytes, more than a message may have ({_MOST_BYTES})")
+            return
+        # Frames ahead on the link each take up to the slowest stage before this one's turn comes.
+        timeout_s = plan.deadline_s + (len(self._in_flight) - 1) * plan.partition.bottleneck_s
         job.timeout_s = timeout_s
         job.deadline = asyncio.get_running_loop().call_later(timeout_s, self._overdue, job)
         self._uploads.sent(job.frame_id, job.frame.size, job.sent_s)

@@ -6,7 +6,7 @@ A server may be told to accept less; nothing on either side may send more.
 MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 """One gRPC message, in both directions. gRPC's own default of 4 MiB is too small for a first layer's output."""
 
-MAX_TENSORS = 64
+MAX_TENSORS = 256
 """Tensors in one request; also the bound on `Tensor.index`."""
 
 MAX_DIMS = 8

@@ -8,7 +8,7 @@ machine's monotonic clock; no field compares two machines' clocks.
 
 Limits (RESOURCE_EXHAUSTED or INVALID_ARGUMENT when exceeded; the server's flags may lower them):
   one message                64 MiB, on both sides (gRPC's own default of 4 MiB is too small for a first layer)
-  tensors in one request     64
+  tensors in one request     256
   dimensions of a tensor     8
   a name                     256 bytes (of a layer, a model, an output)
   a probe                    4 MiB of filler, 5 s
