@@ -16,13 +16,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
 
-from edge_service.cloud import Answer, Cloud, FrameToSend, Refusal
+from edge_service.cloud import Answer, Cloud, Refusal
 from edge_service.cloud_link import CloudLink
 from edge_service.compute import EdgeCompute
 from edge_service.config import AgentConfig
@@ -38,35 +38,18 @@ from edge_service.control import (
     UploadClock,
 )
 from edge_service.errors import CloudError
+from edge_service.exchange import LinkTimes, encode_cut, read_answer
 from edge_service.frame import FrameResult, Outcome, StageTimes
+from edge_service.job import Job, Started
 from edge_service.log import log
 from edge_service.metrics import EdgeMetrics
-from models import Model, TensorSpec, Value, arrays_of, value_of
+from models import Model
 from protos import limits
 
 __all__ = ["Pipeline"]
 
 _WATCH_S = 0.05
 _MOST_BYTES = limits.MAX_MESSAGE_BYTES - 1024  # what wraps the request takes a little
-
-
-@dataclass(slots=True)
-class _Job:
-    """A frame on its way."""
-
-    frame_id: int
-    inputs: tuple[torch.Tensor, ...]
-    submitted_s: float
-    plan: Plan | None = None
-    switched: bool = False
-    values: Mapping[str, Value] | None = None
-    frame: FrameToSend | None = None
-    began_s: float = 0.0
-    head_s: float = 0.0
-    encode_s: float = 0.0
-    sent_s: float = 0.0
-    timeout_s: float = 0.0
-    deadline: asyncio.TimerHandle | None = None
 
 
 class Pipeline:
@@ -104,14 +87,14 @@ class Pipeline:
             self._link = CloudLink(
                 cloud, controller, config, metrics, idle=self._idle, on_answer=self._answered, on_lost=self._cloud_lost
             )
-        self._waiting: deque[_Job] = deque()
+        self._waiting: deque[Job] = deque()
         self._stages: list[asyncio.Task[None]] = []
-        self._outbox: asyncio.Queue[_Job] = asyncio.Queue()
-        self._in_flight: dict[int, _Job] = {}
+        self._outbox: asyncio.Queue[Job] = asyncio.Queue()
+        self._in_flight: dict[int, Job] = {}
         self._local: set[asyncio.Task[None]] = set()
         self._changed = asyncio.Event()
         self._uploads = UploadClock()
-        self._link_free_s = 0.0
+        self._link_times = LinkTimes()
         self._last_edge: frozenset[str] | None = None
 
     @property
@@ -144,7 +127,7 @@ class Pipeline:
 
     def put(self, frame_id: int, inputs: tuple[torch.Tensor, ...]) -> None:
         """Lets a frame wait for its head; the oldest that waits is dropped when there are too many."""
-        self._waiting.append(_Job(frame_id, inputs, time.monotonic()))
+        self._waiting.append(Job(frame_id, inputs, time.monotonic()))
         if len(self._waiting) > self._config.max_waiting:
             oldest = self._waiting.popleft()
             self._end(oldest, Outcome.DROPPED, error="newer frames came before this one could be started")
@@ -173,66 +156,61 @@ class Pipeline:
         depth = min(plan.in_flight, self._config.max_in_flight)
         return len(self._in_flight) + len(self._local) < depth
 
-    async def _run_head(self, job: _Job) -> None:
-        job.began_s = time.monotonic()
-        job.plan = plan = self._controller.plan(job.began_s)
+    async def _run_head(self, job: Job) -> None:
+        began_s = time.monotonic()
+        plan = self._controller.plan(began_s)
         edge = plan.partition.edge
-        job.switched = self._last_edge is not None and edge != self._last_edge
+        switched = self._last_edge is not None and edge != self._last_edge
+        job.started = started = Started(plan, switched, began_s)
         self._last_edge = edge
         self._metrics.split(plan.partition, plan.mode.value, plan.max_rate_hz)
         try:
             head, _ = self._model.split(edge)
-            values, job.head_s = await self._compute.run(lambda: head(*job.inputs))
+            values, started.head_s = await self._compute.run(lambda: head(*job.inputs))
+            started.values = values
+            if plan.base_edge_s > 0:
+                self._controller.observe(HeadMeasured(plan.base_edge_s, started.head_s), time.monotonic())
+            wanted = self._model.remote_outputs(edge)
+            if wanted:
+                self._hand_over(job, started, wanted)
+            else:
+                self._end(job, Outcome.EDGE_ONLY, outputs=self._model.assemble(values, {}))
         except Exception as error:  # noqa: BLE001 # whatever a model raises costs this frame, not the agent
             log.exception("head failed", frame=job.frame_id)
             self._end(job, Outcome.FAILED, error=f"the head failed: {error}")
-            return
-        if plan.base_edge_s > 0:
-            self._controller.observe(HeadMeasured(plan.base_edge_s, job.head_s), time.monotonic())
-        job.values = values
-        wanted = self._model.remote_outputs(edge)
-        if not wanted:
-            self._end(job, Outcome.EDGE_ONLY, outputs=self._model.assemble(values, {}))
-        else:
-            self._hand_over(job, plan, values, wanted)
 
     # --- transfer -----------------------------------------------------------------------------------------------
 
-    def _hand_over(self, job: _Job, plan: Plan, values: Mapping[str, Value], wanted: Sequence[str]) -> None:
+    def _hand_over(self, job: Job, started: Started, wanted: Sequence[str]) -> None:
         """Encodes what crosses and queues it for the link; from here on the frame has a deadline."""
-        if self._cloud is None:
-            raise RuntimeError("a split was planned without a cloud")
+        if self._cloud is None or started.values is None:
+            raise RuntimeError("a split was planned without a cloud, or sent before its head had run")
+        split = started.plan.partition
         began_s = time.monotonic()
-        tensors = {
-            layer: [
-                (array, spec.dtype)
-                for array, spec in zip(arrays_of(values[layer]), self._model.layer_specs[layer], strict=True)
-            ]
-            for layer in plan.partition.cut
-        }
-        job.frame = self._cloud.encode(job.frame_id, tensors, wanted)
-        job.sent_s = time.monotonic()
-        job.encode_s = job.sent_s - began_s
-        self._in_flight[job.frame_id] = job
-        if job.frame.size > _MOST_BYTES:
-            self._finish_here(job, f"the cut is {job.frame.size} bytes, more than a message may have ({_MOST_BYTES})")
-            return
+        started.frame = encode_cut(self._model, self._cloud, job.frame_id, started.values, split.cut, wanted)
+        started.sent_s = time.monotonic()
+        started.encode_s = started.sent_s - began_s
         # Frames ahead on the link each take up to the slowest stage before this one's turn comes.
-        timeout_s = plan.deadline_s + (len(self._in_flight) - 1) * plan.partition.bottleneck_s
-        job.timeout_s = timeout_s
-        job.deadline = asyncio.get_running_loop().call_later(timeout_s, self._overdue, job)
-        self._uploads.sent(job.frame_id, job.frame.size, job.sent_s)
+        started.timeout_s = started.plan.deadline_s + len(self._in_flight) * split.bottleneck_s
+        self._in_flight[job.frame_id] = job
+        size = started.frame.size
+        if size > _MOST_BYTES:
+            self._finish_here(job, f"the cut is {size} bytes, more than a message may have ({_MOST_BYTES})")
+            return
+        started.deadline = asyncio.get_running_loop().call_later(started.timeout_s, self._overdue, job, started)
+        self._uploads.sent(job.frame_id, size, started.sent_s)
         self._outbox.put_nowait(job)  # bounded by the frames in flight
 
     async def _run_transfers(self) -> None:
         """Feeds the link; a stage of its own, because the transport takes large messages no faster than the link."""
         while True:
             job = await self._outbox.get()
-            if job.frame_id not in self._in_flight or job.frame is None or self._link is None:
+            started = job.started
+            if job.frame_id not in self._in_flight or started is None or started.frame is None or self._link is None:
                 continue  # finished here in the meantime
-            left_s = job.sent_s + job.timeout_s - time.monotonic()
+            left_s = started.sent_s + started.timeout_s - time.monotonic()
             try:
-                await self._link.send(job.frame, max(0.001, left_s))
+                await self._link.send(started.frame, max(0.001, left_s))
             except CloudError as error:
                 self._finish_here(job, str(error))
 
@@ -241,11 +219,11 @@ class Pipeline:
         while True:
             await asyncio.sleep(_WATCH_S)
             oldest = next(iter(self._in_flight.values()), None)
-            if oldest is None or oldest.plan is None:
+            if oldest is None or oldest.started is None:
                 continue
             now_s = time.monotonic()
-            rtt_s = self._controller.state(now_s).rtt_s or 0.0
-            late = self._uploads.late(now_s, server_s=oldest.plan.partition.cloud_s, rtt_s=rtt_s)
+            cloud_s = oldest.started.plan.partition.cloud_s
+            late = self._uploads.late(now_s, server_s=cloud_s, rtt_s=self._rtt_s(now_s))
             if late is not None:
                 self._controller.observe(late, now_s)
 
@@ -254,76 +232,63 @@ class Pipeline:
     def _answered(self, event: Answer | Refusal) -> None:
         now_s = time.monotonic()
         job = self._in_flight.get(event.frame_id)
-        if job is None or job.plan is None:  # it was finished here in the meantime
+        if job is None or job.started is None:  # it was finished here in the meantime
             return
         if isinstance(event, Refusal):
-            self._controller.observe(AnswerMissed(), now_s)
-            self._finish_here(job, str(event.error))
+            self._refused(job, str(event.error), now_s)
             return
-        times = self._measure(job, job.plan, event, now_s)
+        times = self._measure(job.started, event, now_s)
         try:
-            outputs = self._decode(job, event)
+            outputs = read_answer(self._model, job.started.values or {}, event)
         except (ValueError, KeyError) as error:
             self._finish_here(job, f"the answer cannot be read: {error}")
             return
         self._take_off(job)
         ended_s = time.monotonic()
-        decode_s = ended_s - now_s
-        self._controller.observe(OverheadMeasured(job.encode_s + times.server_s + decode_s), ended_s)
-        self._end(job, Outcome.OFFLOADED, outputs=outputs, times=times, decode_s=decode_s)
+        times = replace(times, decode_s=ended_s - now_s)
+        self._controller.observe(OverheadMeasured(job.started.encode_s + times.server_s + times.decode_s), ended_s)
+        self._end(job, Outcome.OFFLOADED, outputs=outputs, times=times)
 
-    def _measure(self, job: _Job, plan: Plan, answer: Answer, now_s: float) -> StageTimes:
+    def _measure(self, started: Started, answer: Answer, now_s: float) -> StageTimes:
         """Derives the stages of an answered frame, and tells the controller."""
-        observe = self._controller.observe
-        rtt_s = self._controller.state(now_s).rtt_s or 0.0
-        for sample in self._uploads.answered(job.frame_id, now_s, server_s=answer.server_s, rtt_s=rtt_s):
+        observe, rtt_s = self._controller.observe, self._rtt_s(now_s)
+        for sample in self._uploads.answered(answer.frame_id, now_s, server_s=answer.server_s, rtt_s=rtt_s):
             observe(sample, now_s)
         observe(CloudAnswered(), now_s)
         observe(CloudLoadReported(answer.load_factor), now_s)
-        if plan.base_cloud_s > 0:
-            observe(TailMeasured(plan.base_cloud_s, answer.compute_s), now_s)
-        outside_s = max(0.0, now_s - job.sent_s - answer.server_s)
-        round_trip_s = min(rtt_s, outside_s)
-        arrived_s = now_s - answer.server_s - round_trip_s
-        link_wait_s = max(0.0, min(self._link_free_s, arrived_s) - job.sent_s)
-        self._link_free_s = max(self._link_free_s, arrived_s)
-        return StageTimes(
-            link_wait_s=link_wait_s,
-            transfer_s=outside_s - round_trip_s - link_wait_s,
-            round_trip_s=round_trip_s,
-            queue_s=answer.queue_s,
-            server_s=max(0.0, answer.server_s - answer.queue_s - answer.compute_s),
-            tail_s=answer.compute_s,
-        )
+        if started.plan.base_cloud_s > 0:
+            observe(TailMeasured(started.plan.base_cloud_s, answer.compute_s), now_s)
+        return self._link_times.of(answer, sent_s=started.sent_s, now_s=now_s, rtt_s=rtt_s)
 
-    def _decode(self, job: _Job, answer: Answer) -> Any:  # noqa: ANN401 - the module's own return type
-        specs = {output.path: TensorSpec(output.dtype, output.shape) for output in self._model.outputs}
-        outputs: dict[str, torch.Tensor] = {}
-        for path, array in answer.outputs.items():
-            value = value_of((array,), (specs[path],), self._model.device)
-            outputs[path] = value if isinstance(value, torch.Tensor) else value[0]
-        return self._model.assemble(job.values or {}, outputs)
+    def _rtt_s(self, now_s: float) -> float:
+        return self._controller.state(now_s).rtt_s or 0.0
 
     # --- when the cloud does not answer -------------------------------------------------------------------------
 
-    def _overdue(self, job: _Job) -> None:
+    def _refused(self, job: Job, reason: str, now_s: float) -> None:
+        _, samples = self._uploads.lost(job.frame_id, now_s)
+        for sample in samples:
+            self._controller.observe(sample, now_s)
+        self._controller.observe(AnswerMissed(), now_s)
+        self._finish_here(job, reason)
+
+    def _overdue(self, job: Job, started: Started) -> None:
         """A frame's deadline passed: link or cloud are slower than believed, so nothing in flight is waited for."""
         if job.frame_id not in self._in_flight or self._link is None:
             return
         now_s = time.monotonic()
-        cloud_s = 0.0 if job.plan is None else job.plan.partition.cloud_s
-        rtt_s = self._controller.state(now_s).rtt_s or 0.0
-        stalled, _ = self._uploads.lost(job.frame_id, now_s, server_s=cloud_s, rtt_s=rtt_s)
+        cloud_s = started.plan.partition.cloud_s
+        stalled, _ = self._uploads.lost(job.frame_id, now_s, server_s=cloud_s, rtt_s=self._rtt_s(now_s))
         self._controller.observe(AnswerMissed() if stalled is None else stalled, now_s)
         self._link.renew()
-        self._cloud_lost(f"no answer within {now_s - job.sent_s:.2f} s")
+        self._cloud_lost(f"no answer within {now_s - started.sent_s:.2f} s")
 
     def _cloud_lost(self, reason: str) -> None:
         self._uploads.restart()
         for job in list(self._in_flight.values()):
             self._finish_here(job, reason)
 
-    def _finish_here(self, job: _Job, reason: str) -> None:
+    def _finish_here(self, job: Job, reason: str) -> None:
         """Runs the tail on the edge, from the tensors already there."""
         if job.frame_id not in self._in_flight:
             return
@@ -336,60 +301,37 @@ class Pipeline:
         self._local.discard(task)
         self._changed.set()
 
-    async def _run_tail_here(self, job: _Job, reason: str) -> None:
-        if job.plan is None or job.values is None:
-            raise RuntimeError("a frame fell back before it was started")
-        _, tail = self._model.split(job.plan.partition.edge)
-        values = dict(job.values)
+    async def _run_tail_here(self, job: Job, reason: str) -> None:
+        started = job.started
+        if started is None or started.values is None:
+            raise RuntimeError("a frame fell back before its head had run")
+        _, tail = self._model.split(started.plan.partition.edge)
+        values = dict(started.values)
         try:
             outputs, tail_s = await self._compute.run(lambda: tail(values))
         except Exception as error:  # noqa: BLE001 # whatever a model raises costs this frame, not the agent
             log.exception("local tail failed", frame=job.frame_id)
             self._end(job, Outcome.FAILED, error=f"{reason}; then the local tail failed: {error}")
             return
-        waited_s = max(0.0, time.monotonic() - job.sent_s - tail_s)
+        waited_s = max(0.0, time.monotonic() - started.sent_s - tail_s)
         times = StageTimes(link_wait_s=waited_s, tail_s=tail_s)
         self._end(job, Outcome.LOCAL_FALLBACK, outputs=outputs, times=times, error=reason)
 
-    def _take_off(self, job: _Job) -> None:
+    def _take_off(self, job: Job) -> None:
         del self._in_flight[job.frame_id]
-        if job.deadline is not None:
-            job.deadline.cancel()
+        if job.started is not None and job.started.deadline is not None:
+            job.started.deadline.cancel()
         self._changed.set()
-
-    # --- end ----------------------------------------------------------------------------------------------------
 
     def _end(
         self,
-        job: _Job,
+        job: Job,
         outcome: Outcome,
         *,
-        outputs: Any = None,  # noqa: ANN401 - the module's own return type
+        outputs: Any = None,  # noqa: ANN401 # the module's own return type
         times: StageTimes | None = None,
-        decode_s: float = 0.0,
         error: str | None = None,
     ) -> None:
-        plan, times = job.plan, times or StageTimes()
         self._on_result(
-            FrameResult(
-                frame_id=job.frame_id,
-                outcome=outcome,
-                outputs=outputs,
-                partition=None if plan is None else plan.partition,
-                mode=None if plan is None else plan.mode.value,
-                keeps_up=None if plan is None else plan.keeps_up,
-                max_rate_hz=None if plan is None else plan.max_rate_hz,
-                switched=job.switched,
-                latency_s=time.monotonic() - job.submitted_s,
-                times=replace(
-                    times,
-                    wait_s=max(0.0, job.began_s - job.submitted_s),
-                    head_s=job.head_s,
-                    encode_s=job.encode_s,
-                    decode_s=decode_s,
-                ),
-                uplink_bps=None if plan is None else plan.uplink_bps,
-                error=error,
-                feeds=job.inputs if self._config.keep_inputs else None,
-            )
+            job.result(outcome, outputs=outputs, times=times, error=error, keep_inputs=self._config.keep_inputs)
         )

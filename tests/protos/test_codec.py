@@ -112,7 +112,7 @@ def message(**fields):
         ({"encoding": 7}, r"encoding 7 is unknown"),
         ({"name": ""}, r"a name has 1 to 256 bytes, this one has 0"),
         ({"name": "é" * 129}, r"this one has 258"),
-        ({"index": MAX_TENSORS}, r"index 64 is outside the expected 0 to 63"),
+        ({"index": MAX_TENSORS}, rf"index {MAX_TENSORS} is outside the expected 0 to {MAX_TENSORS - 1}"),
         ({"index": 2**32 - 1}, r"index 4294967295 is outside"),
         ({"dtype": split_pb2.DATA_TYPE_BOOL, "data": b"\1\2"}, r"a bool is one byte of 0 or 1"),
     ],
