@@ -68,7 +68,7 @@ def dsl_by_min_cut(graph: LayerGraph, costs: CostProfile, link: Link) -> Partiti
         PartitionError: The costs do not fit the graph.
     """
     costs.check(graph)
-    cut = CutNetwork(graph).minimum(stage_weights(graph, costs, link))
+    cut = CutNetwork(graph.structure).minimum(stage_weights(graph, costs, link))
     found = price(graph, costs, link, frozenset(np.flatnonzero(cut.inside).tolist()))
     edge_only = price(graph, costs, link, frozenset(range(len(graph))))
     best = min(edge_only, found, key=lambda split: (split.latency_s, split.bottleneck_s))

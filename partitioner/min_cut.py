@@ -31,7 +31,7 @@ from scipy import sparse
 from scipy.sparse import csgraph
 
 from partitioner.closed_sets import FloatArray
-from partitioner.graph import LayerGraph, Structure
+from partitioner.graph import Structure
 
 _ROUNDS = 10
 _FINITE = 2**29
@@ -80,12 +80,14 @@ class Cut:
 class CutNetwork:
     """The flow network of one graph, which any weights may be put on.
 
+    Args:
+        structure: The graph by position; only its arcs and inputs matter.
+
     Complexity: memory O(layers + arcs); each `minimum` takes a few maximum flows by Dinic's algorithm.
     """
 
-    def __init__(self, graph: LayerGraph) -> None:
-        structure = graph.structure
-        self._count = len(graph)
+    def __init__(self, structure: Structure) -> None:
+        self._count = len(structure.predecessors)
         self._inputs = np.array(structure.inputs, dtype=np.intp)
         self._senders = np.array([i for i, readers in enumerate(structure.successors) if readers], dtype=np.intp)
         self._read, self._reader = model_arcs(structure)

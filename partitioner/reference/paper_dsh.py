@@ -90,7 +90,7 @@ class _Search:
 
     def __init__(self, graph: LayerGraph, costs: CostProfile, link: Link) -> None:
         self._graph, self._costs, self._link = graph, costs, link
-        self._network = CutNetwork(graph)
+        self._network = CutNetwork(graph.structure)
         self.best = price(graph, costs, link, frozenset(range(len(graph))))
         self.alpha = self.gamma = 1.0
 

@@ -82,7 +82,7 @@ def test_any_weights_give_the_cheapest_closed_set(graph, data):
             [*(weights.edge[i] for i in here), *(weights.cloud[i] for i in away), *(weights.send[i] for i in crossing)]
         )
 
-    cut = CutNetwork(graph).minimum(weights)
+    cut = CutNetwork(graph.structure).minimum(weights)
     smallest = min(map(cost, closed_sets(graph)))
     names = frozenset(layer.name for layer, inside in zip(graph.layers, cut.inside, strict=True) if inside)
     assert names in closed_sets(graph)

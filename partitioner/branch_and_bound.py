@@ -1,0 +1,177 @@
+"""Heavy load beyond the closed-set table: a search tree over where single layers run, bounded by weighted cuts.
+
+A bound by weighted cuts (see `partitioner.dual_bounds`) is poor where the best weighted splits differ a lot, such as
+nearly everything on the edge and nearly everything in the cloud. So the layer that tells these apart most is placed: on
+the edge, and all its ancestors with it, or in the cloud, with all its descendants. On graphs as deep as models are,
+that halves what is left, and a few such steps confine the cut to a stretch of the model where weighted cuts are sharp.
+The part of the tree with the smallest bound goes first. Every split met on the way is a candidate, and so are those
+between two of them (see `partitioner.walks`).
+
+Reference: A. H. Land, A. G. Doig, "An Automatic Method of Solving Discrete Programming Problems", Econometrica 28
+(1960), doi:10.2307/1910129.
+"""
+
+import heapq
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import count
+
+import numpy as np
+
+from partitioner.closed_sets import FloatArray
+from partitioner.dual_bounds import Question
+from partitioner.min_cut import BoolArray
+from partitioner.remainder import Remainder, StageArrays
+from partitioner.walks import best_on_the_way
+
+_CUTS_PER_NODE = 12
+_STEEP = 1e-3
+# Splits within this of the weighted minimum are what the next branch should tell apart.
+_NEAR = 1.01
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Found:
+    """What the search found and proved.
+
+    Attributes:
+        inside: bool [layers]: the best split found, None when none is better than the one that was known.
+        lower_bound_s: No split is worth less, unless the one that was known is.
+    """
+
+    inside: BoolArray | None
+    lower_bound_s: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Node:
+    """Some layers placed; sets of layers are the bits of an integer here, which makes unions and counts fast."""
+
+    bound_s: float
+    inside: int
+    outside: int
+    splits: list[BoolArray]
+    stages: FloatArray
+    weights: FloatArray
+
+
+class BranchAndBound:
+    """One search.
+
+    Args:
+        stages: The problem.
+        question: What is minimised.
+        known_s: What the best split known so far is worth.
+        gap: The search ends when what it found is within this factor of what it proved.
+        most_cuts: It also ends after about so many minimum cuts.
+    """
+
+    def __init__(self, stages: StageArrays, question: Question, known_s: float, *, gap: float, most_cuts: int) -> None:
+        self._stages, self._question = stages, question
+        self._count = len(stages.edge)
+        self._best_s = known_s
+        self._best: BoolArray | None = None
+        self._gap, self._cuts_left = gap, most_cuts
+        self._ancestors, self._descendants = _closures(stages)
+
+    def run(self, splits: Iterable[BoolArray]) -> Found:
+        """Searches, from the splits that are known: bool [layers] each."""
+        inputs = sum(1 << i for i in self._stages.structure.inputs)
+        known = list(splits)
+        for i, split in enumerate(known):
+            self._meet(split, known[:i])
+        root = self._bounded(0.0, inputs, 0, known)
+        closed_s, order = math.inf, count()
+        heap = [(root.bound_s, next(order), root)]
+        while heap and self._cuts_left > 0 and not self._is_closed(heap[0][0]):
+            _, _, node = heapq.heappop(heap)
+            layer = self._layer_to_place(node)
+            if layer is None:
+                closed_s = min(closed_s, node.bound_s)
+                continue
+            on_edge = (node.inside | self._ancestors[layer], node.outside)
+            in_cloud = (node.inside, node.outside | self._descendants[layer])
+            for inside, outside in (on_edge, in_cloud):
+                child = self._bounded(node.bound_s, inside, outside, node.splits)
+                if self._is_closed(child.bound_s):
+                    closed_s = min(closed_s, child.bound_s)
+                else:
+                    heapq.heappush(heap, (child.bound_s, next(order), child))
+        return Found(self._best, min([closed_s, self._best_s, *(bound_s for bound_s, _, _ in heap)]))
+
+    def _is_closed(self, bound_s: float) -> bool:
+        return bound_s * self._gap >= self._best_s
+
+    def _bounded(self, least_s: float, inside: int, outside: int, splits: list[BoolArray]) -> _Node:
+        """Bounds the splits that keep what is placed, by a few weighted cuts."""
+        on_edge, in_cloud = self._to_array(inside), self._to_array(outside)
+        remainder = Remainder(self._stages, on_edge, in_cloud)
+        splits = [split for split in splits if split[on_edge].all() and not split[in_cloud].any()]
+        rows = [self._stages.of_split(split) for split in splits]
+        bound_s = least_s
+        weights, _ = self._question.next_weights(np.array(rows).reshape(-1, 3))
+        for _ in range(_CUTS_PER_NODE):
+            self._cuts_left -= 1
+            split, weighted_s = remainder.minimum(weights)
+            bound_s = max(bound_s, self._question.bound_s(weights, weighted_s))
+            self._meet(split, splits[-1:])
+            splits.append(split)
+            rows.append(self._stages.of_split(split))
+            if self._is_closed(bound_s):
+                break
+            weights, ceiling_s = self._question.next_weights(np.array(rows))
+            if ceiling_s - bound_s <= _STEEP * bound_s:
+                break
+        return _Node(bound_s, inside, outside, splits, np.array(rows), weights)
+
+    def _meet(self, split: BoolArray, others: list[BoolArray]) -> None:
+        """Keeps the best of a split and of those between it and others."""
+        for other in others or [split]:
+            value_s, best = best_on_the_way(self._stages, self._question, split, other)
+            if value_s < self._best_s:
+                # On the way, sums run; over this one split they are taken anew.
+                value_s = float(self._question.values_s(self._stages.of_split(best)[np.newaxis])[0])
+            if value_s < self._best_s:
+                self._best_s, self._best = value_s, best
+
+    def _layer_to_place(self, node: _Node) -> int | None:
+        """Returns the free layer that settles most either way, first among those on which the best splits differ."""
+        weighted_s = node.stages @ node.weights
+        near = [node.splits[i] for i in np.flatnonzero(weighted_s <= weighted_s.min() * _NEAR)]
+        free = ~(node.inside | node.outside) & ((1 << self._count) - 1)
+        differ = _to_bits(np.logical_or.reduce(near) & ~np.logical_and.reduce(near)) & free
+        open_layers = differ or free
+        if not open_layers:
+            return None
+
+        def settled(layer: int) -> int:
+            ancestors, descendants = self._ancestors[layer] & open_layers, self._descendants[layer] & open_layers
+            return min(ancestors.bit_count(), descendants.bit_count())
+
+        return max(np.flatnonzero(self._to_array(open_layers)).tolist(), key=settled)
+
+    def _to_array(self, bits: int) -> BoolArray:
+        packed = np.frombuffer(bits.to_bytes(self._count // 8 + 1, "little"), dtype=np.uint8)
+        return np.unpackbits(packed, count=self._count, bitorder="little").astype(np.bool_)
+
+
+def _to_bits(members: BoolArray) -> int:
+    return int.from_bytes(np.packbits(members, bitorder="little").tobytes(), "little")
+
+
+def _closures(stages: StageArrays) -> tuple[list[int], list[int]]:
+    """Returns, as bits, every layer's ancestors and its descendants, itself included."""
+    structure = stages.structure
+    ancestors: list[int] = []
+    for i, sources in enumerate(structure.predecessors):
+        bits = 1 << i
+        for source in sources:
+            bits |= ancestors[source]
+        ancestors.append(bits)
+    descendants = [0] * len(ancestors)
+    for i in reversed(range(len(descendants))):
+        descendants[i] = 1 << i
+        for reader in structure.successors[i]:
+            descendants[i] |= descendants[reader]
+    return ancestors, descendants

@@ -1,0 +1,66 @@
+"""Local improvement: the splits on the way from one split to another.
+
+Weighted cuts only find splits on the convex hull of (Te, Tt, Tc), and under heavy load the best split lies mostly
+inside it, between two of them. Both the layers that two splits share and the layers of either are closed sets, and so
+is every set on the way when layers are added in graph order. All of these are priced at once: a tensor crosses from
+the step that brings its layer to the edge to the step that brings its last reader.
+"""
+
+import numpy as np
+
+from partitioner.closed_sets import FloatArray
+from partitioner.dual_bounds import Question
+from partitioner.min_cut import BoolArray
+from partitioner.remainder import StageArrays
+
+
+def best_on_the_way(
+    stages: StageArrays, question: Question, one: BoolArray, other: BoolArray
+) -> tuple[float, BoolArray]:
+    """Returns the best split, and its worth, on the ways between two.
+
+    The ways lead over what they share and over what they have together, either by way of one of the two or directly.
+
+    Args:
+        stages: The problem.
+        question: What is minimised.
+        one: bool [layers]: a split.
+        other: bool [layers]: another.
+
+    Complexity: O(layers + arcs), in numpy.
+    """
+    shared, together = one & other, one | other
+    ways = [(shared, one), (one, together), (shared, other), (other, together), (shared, together)]
+    found = [_best_between(stages, question, low, high) for low, high in ways]
+    return min(found, key=lambda pair: pair[0])
+
+
+def _best_between(stages: StageArrays, question: Question, low: BoolArray, high: BoolArray) -> tuple[float, BoolArray]:
+    added = np.flatnonzero(high & ~low)
+    values_s = question.values_s(_on_the_way(stages, low, added))
+    best = int(values_s.argmin())
+    split = low.copy()
+    split[added[:best]] = True
+    return float(values_s[best]), split
+
+
+def _on_the_way(stages: StageArrays, low: BoolArray, added: np.ndarray) -> FloatArray:
+    """Prices `low` with the first 0, 1, 2, ... of the added layers: float64 [added + 1, 3]."""
+    steps = len(added) + 1
+    joins = np.full(len(low), steps)
+    joins[low] = 0
+    joins[added] = np.arange(1, steps)
+    last_reader = np.zeros(len(low), dtype=np.intp)
+    np.maximum.at(last_reader, stages.read, joins[stages.reader])
+    sent = np.flatnonzero(last_reader > joins)
+    change = np.bincount(joins[sent], stages.up[sent], steps + 1)
+    change -= np.bincount(last_reader[sent], stages.up[sent], steps + 1)
+    outside = ~low
+    edge_s = _running(stages.edge[low].sum(), stages.edge[added])
+    transfer_s = np.cumsum(change)[:steps] + _running(stages.down[outside].sum(), -stages.down[added])
+    cloud_s = _running(stages.cloud[outside].sum(), -stages.cloud[added])
+    return np.column_stack([edge_s, transfer_s, cloud_s])
+
+
+def _running(start: float, changes: FloatArray) -> FloatArray:
+    return start + np.concatenate([[0.0], np.cumsum(changes)])
