@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
@@ -58,9 +59,9 @@ def describe_outputs(model: Model, outputs: object) -> dict[str, Any]:
 
 
 def _top(logits: torch.Tensor, labels: Sequence[str]) -> list[dict[str, Any]]:
-    scores, indices = logits[0].float().softmax(-1).topk(_TOP)
+    scores, indices = logits[0].float().softmax(-1).topk(min(_TOP, len(labels)))
     return [
-        {"index": index, "label": labels[index], "score": round(score, 4)}
+        {"index": index, "label": labels[index], "score": _finite(round(score, 4))}
         for index, score in zip(indices.tolist(), scores.tolist(), strict=True)
     ]
 
@@ -68,5 +69,10 @@ def _top(logits: torch.Tensor, labels: Sequence[str]) -> list[dict[str, Any]]:
 def _summary(tensor: torch.Tensor) -> dict[str, Any]:
     summary: dict[str, Any] = {"shape": list(tensor.shape), "dtype": str(tensor.dtype).removeprefix("torch.")}
     if tensor.numel() and not tensor.is_complex():
-        summary |= {"min": tensor.min().item(), "max": tensor.max().item()}
+        summary |= {"min": _finite(tensor.min().item()), "max": _finite(tensor.max().item())}
     return summary
+
+
+def _finite(number: float) -> float | None:
+    """None for what JSON cannot hold: infinities and not-a-numbers, which Python would write all the same."""
+    return number if math.isfinite(number) else None

@@ -2,7 +2,8 @@
 
 Equal means: the same structure, shapes and dtypes, every element within 1e-4 of the output's own scale (floating
 point sums are ordered differently by different kernels, so bits may differ), and, for a classification, the same
-top-1.
+top-1. Infinities and not-a-numbers must be in the same places, and whole numbers and truth values the same: no kernel
+rounds them, and a large index would forgive its neighbours.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 import torch
 
 from edge_service.frame import FrameResult
-from models import Model
+from models import InputError, Model
 
 __all__ = ["Verification", "Verifier", "difference"]
 
@@ -73,7 +74,10 @@ class Verifier:
             raise ValueError("the result has no feeds; set AgentConfig.keep_inputs")
         with torch.inference_mode():
             expected = self._model.flatten(self._model(*result.feeds))
-        found = difference(expected, self._model.flatten(result.outputs))
+        try:
+            found = difference(expected, self._model.flatten(result.outputs))
+        except InputError as error:  # another structure
+            found = str(error)
         self._checked += 1
         if found is not None:
             self._different += 1
@@ -85,18 +89,38 @@ def difference(expected: dict[str, torch.Tensor], actual: dict[str, torch.Tensor
     if expected.keys() != actual.keys():
         return f"outputs {sorted(actual)} instead of {sorted(expected)}"
     for path, want in expected.items():
-        got = actual[path]
-        if want.shape != got.shape or want.dtype != got.dtype:
-            return f"{path} is {got.dtype} {tuple(got.shape)} instead of {want.dtype} {tuple(want.shape)}"
-        if want.numel() == 0:
-            continue
-        if not torch.equal(want.isnan(), got.isnan()):
-            return f"{path} has its not-a-numbers in other places"
-        exact, found = want.double().nan_to_num(), got.double().nan_to_num()
-        scale = float(exact.abs().max())
-        worst = float((exact - found).abs().max())
-        if worst > TOLERANCE * scale:
-            return f"{path} is off by {worst:.3g}, {worst / scale if scale else float('inf'):.3g} of its scale"
-        if want.ndim == 2 and want.shape[-1] > 1 and not torch.equal(want.argmax(-1), got.argmax(-1)):
-            return f"{path} has another top-1: {got.argmax(-1).tolist()} instead of {want.argmax(-1).tolist()}"
+        found = _tensor_difference(path, want, actual[path])
+        if found is not None:
+            return found
     return None
+
+
+def _tensor_difference(path: str, want: torch.Tensor, got: torch.Tensor) -> str | None:
+    if want.shape != got.shape or want.dtype != got.dtype:
+        return f"{path} is {got.dtype} {tuple(got.shape)} instead of {want.dtype} {tuple(want.shape)}"
+    if not (want.is_floating_point() or want.is_complex()):
+        different = int((want != got).sum())
+        return f"{path} has {different} other values of {want.numel()}" if different else None
+    if not _same_specials(want, got):
+        return f"{path} has infinities or not-a-numbers in other places"
+    wide = torch.complex128 if want.is_complex() else torch.float64  # in float16 a difference may be infinite
+    scale, worst = _largest(want.to(wide)), _largest(want.to(wide) - got.to(wide))
+    if worst > TOLERANCE * scale:
+        return f"{path} is off by {worst:.3g}, {worst / scale if scale else float('inf'):.3g} of its scale"
+    if want.is_floating_point() and want.ndim == 2 and want.shape[-1] > 1:
+        top, other = want.argmax(-1), got.argmax(-1)
+        if not torch.equal(top, other):
+            return f"{path} has another top-1: {other.tolist()} instead of {top.tolist()}"
+    return None
+
+
+def _same_specials(want: torch.Tensor, got: torch.Tensor) -> bool:
+    endless = want.isinf()
+    same_endless = torch.equal(endless, got.isinf()) and torch.equal(want[endless], got[endless])
+    return same_endless and torch.equal(want.isnan(), got.isnan())
+
+
+def _largest(tensor: torch.Tensor) -> float:
+    """The largest magnitude of the finite elements; 0 where there is none."""
+    finite = tensor[tensor.isfinite()]
+    return float(finite.abs().max()) if finite.numel() else 0.0

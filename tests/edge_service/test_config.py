@@ -1,0 +1,54 @@
+"""Arguments, then environment, then defaults; wrong values are refused by name."""
+
+import pytest
+from pydantic import ValidationError
+
+from edge_service import AgentConfig
+
+
+@pytest.fixture(autouse=True)
+def no_environment(monkeypatch):
+    for name in AgentConfig.model_fields:
+        monkeypatch.delenv(f"DADS_EDGE_{name.upper()}", raising=False)
+
+
+def test_arguments_win_over_the_environment_and_that_over_defaults(monkeypatch):
+    assert AgentConfig().rate_hz == 1.0
+    monkeypatch.setenv("DADS_EDGE_RATE_HZ", "7.5")
+    monkeypatch.setenv("DADS_EDGE_MAX_WAITING", "9")
+    assert (AgentConfig().rate_hz, AgentConfig().max_waiting) == (7.5, 9)
+    assert AgentConfig(rate_hz=2.0).rate_hz == 2.0
+
+
+@pytest.mark.parametrize("name", sorted(AgentConfig.model_fields))
+def test_every_setting_is_read_from_its_variable(monkeypatch, name):
+    default = getattr(AgentConfig(), name)
+    other = {bool: "true", str: "cloud_only", int: "5", float: "3.5"}[type(default)]
+    monkeypatch.setenv(f"DADS_EDGE_{name.upper()}", other)
+    assert getattr(AgentConfig(), name) != default
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("rate_hz", 0.0),
+        ("rate_hz", -1.0),
+        ("strategy", "best"),
+        ("slowdown", 0.5),
+        ("connect_timeout_s", 0.0),
+        ("call_timeout_s", -1.0),
+        ("ping_timeout_s", 0.0),
+        ("silence_s", 0.0),
+        ("max_waiting", 0),
+        ("max_in_flight", 0),
+        ("no_such_setting", 1),
+    ],
+)
+def test_what_cannot_be_is_refused_by_name(name, value):
+    with pytest.raises(ValidationError, match=name):
+        AgentConfig(**{name: value})
+
+
+def test_a_configuration_never_changes():
+    with pytest.raises(ValidationError, match="frozen"):
+        AgentConfig().rate_hz = 3.0
