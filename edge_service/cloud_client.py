@@ -179,9 +179,12 @@ class GrpcTails:
         raise CloudUnreachableError("the cloud ended the stream")
 
     def _cancelled(self, error: asyncio.CancelledError) -> NoReturn:
-        """Tells the stream's own cancellation, for which aio raises the same exception, from that of our task."""
+        """Tells the stream's own cancellation, for which aio raises the same exception, from that of our task.
+
+        Only the task knows: a call that is cancelled in the middle of a write says that it ended with INTERNAL.
+        """
         task = asyncio.current_task()
-        if self._call.cancelled() and (task is None or not task.cancelling()):
+        if task is None or not task.cancelling():
             raise CloudUnreachableError("the stream to the cloud was cancelled") from error
         raise error
 

@@ -1,0 +1,199 @@
+"""Every name and label that operators are promised, and labels that a long run cannot multiply."""
+
+import prometheus_client
+import pytest
+
+from edge_service import FrameResult, Outcome, StageTimes
+from edge_service.control import Controller, ControllerState
+from edge_service.metrics import EdgeMetrics
+from partitioner import Layer, LayerGraph, Partition
+
+GRAPH = LayerGraph(
+    (Layer("x", (), 4), Layer("a", ("x",), 4), Layer("b", ("a",), 4), Layer("c", ("a",), 4), Layer("d", ("b", "c"), 4)),
+    ("d",),
+)
+STAGES = ("head", "encode", "transfer", "queue", "tail", "decode")
+
+# The metrics of the edge, with the names of their labels.
+PROMISED = {
+    "dads_frames_total": {"outcome"},
+    "dads_frame_latency_seconds_count": set(),
+    "dads_stage_seconds_count": {"stage"},
+    "dads_predicted_stage_seconds": {"stage"},
+    "dads_split_layers": {"side"},
+    "dads_split_index": set(),
+    "dads_split_info": {"model", "mode", "cut"},
+    "dads_decisions_total": {"mode"},
+    "dads_split_switches_total": set(),
+    "dads_uplink_bits_per_second": set(),
+    "dads_round_trip_seconds": set(),
+    "dads_load_factor": {"side"},
+    "dads_sampling_rate_hertz": set(),
+    "dads_max_rate_hertz": set(),
+    "dads_bytes_sent_total": {"kind"},
+}
+
+
+def split(edge: str, *cut: str) -> Partition:
+    return Partition(
+        edge=frozenset(edge), cut=cut, edge_s=0.1, transfer_s=0.2, cloud_s=0.3, fixed_s=0.4, lower_bound_s=1.0
+    )
+
+
+def state() -> ControllerState:
+    return Controller(GRAPH, (0.0, 1.0, 1.0, 1.0, 1.0)).state(0.0)
+
+
+@pytest.fixture
+def metrics() -> EdgeMetrics:
+    return EdgeMetrics("zoo:net", GRAPH)
+
+
+def samples(metrics: EdgeMetrics) -> dict[str, list]:
+    found: dict[str, list] = {}
+    for family in metrics.registry.collect():
+        for sample in family.samples:
+            found.setdefault(sample.name, []).append(sample)
+    return found
+
+
+def offloaded(**fields: object) -> FrameResult:
+    times = StageTimes(
+        wait_s=1.0,
+        head_s=0.1,
+        encode_s=0.2,
+        link_wait_s=0.25,
+        transfer_s=0.4,
+        queue_s=0.5,
+        tail_s=0.8,
+        decode_s=0.9,
+    )
+    given = {"partition": split("xa", "a"), "mode": "light", "latency_s": 2.0, "times": times}
+    return FrameResult(0, Outcome.OFFLOADED, **{**given, **fields})
+
+
+def used(metrics: EdgeMetrics) -> EdgeMetrics:
+    """Everything that can happen, once."""
+    metrics.split(split("xa", "a"), "light", 9.0)
+    metrics.state(state(), 5.0)
+    metrics.sent("tensor", 10)
+    metrics.sent("probe", 20)
+    metrics.frame(offloaded())
+    return metrics
+
+
+def test_every_promised_name_and_label_is_there(metrics):
+    found = samples(used(metrics))
+    for name, labels in PROMISED.items():
+        assert name in found, name
+        assert all(set(sample.labels) == labels for sample in found[name]), name
+    names = {name.removesuffix("_count").removesuffix("_total") for name in PROMISED}
+    extra = {family.name for family in metrics.registry.collect()} - names
+    assert not extra, "a metric that nobody promised"
+
+
+def test_a_scrape_is_readable(metrics):
+    text = prometheus_client.generate_latest(used(metrics).registry).decode()
+    assert 'dads_split_info{cut="a",mode="light",model="zoo:net"} 1.0' in text
+
+
+def test_outcomes_and_kinds_are_there_from_the_start(metrics):
+    """A rate over a counter that appears with its first increment misses that one."""
+    found = samples(metrics)
+    assert {sample.labels["outcome"] for sample in found["dads_frames_total"]} == {
+        "offloaded",
+        "edge_only",
+        "local_fallback",
+        "dropped",
+        "failed",
+    }
+    assert {sample.labels["kind"] for sample in found["dads_bytes_sent_total"]} == {"tensor", "probe"}
+
+
+def test_a_switch_removes_the_split_before_it(metrics):
+    for partition, mode, cut in (
+        (split("xa", "a"), "light", "a"),
+        (split("xa", "a"), "heavy", "a"),
+        (split("xab", "a", "b"), "heavy", "a+b"),
+        (split("xabcd"), "light", "edge"),
+    ):
+        metrics.split(partition, mode, 9.0)
+        metrics.split(partition, mode, 9.0)
+        (only,) = samples(metrics)["dads_split_info"]
+        assert (only.labels, only.value) == ({"model": "zoo:net", "mode": mode, "cut": cut}, 1.0)
+
+
+def test_the_split_in_use_is_shown(metrics):
+    metrics.split(split("xab", "a", "b"), "light", 7.5)
+    value = metrics.registry.get_sample_value
+    assert value("dads_split_layers", {"side": "edge"}) == 3
+    assert value("dads_split_layers", {"side": "cloud"}) == 2
+    assert value("dads_split_index") == 2, "b is the third layer"
+    assert value("dads_max_rate_hertz") == 7.5
+    predicted = {stage: value("dads_predicted_stage_seconds", {"stage": stage}) for stage in STAGES}
+    assert (predicted["head"], predicted["transfer"], predicted["tail"]) == (0.1, 0.2, 0.3)
+
+
+def test_an_offloaded_frames_stages_are_observed(metrics):
+    metrics.frame(offloaded(switched=True))
+    value = metrics.registry.get_sample_value
+    sums = {stage: value("dads_stage_seconds_sum", {"stage": stage}) for stage in STAGES}
+    assert sums == {"head": 0.1, "encode": 0.2, "transfer": 0.4, "queue": 0.75, "tail": 0.8, "decode": 0.9}
+    assert value("dads_frame_latency_seconds_sum") == 2.0
+    assert value("dads_frames_total", {"outcome": "offloaded"}) == 1
+    assert value("dads_decisions_total", {"mode": "light"}) == 1
+    assert value("dads_split_switches_total") == 1
+
+
+@pytest.mark.parametrize(
+    ("result", "latencies", "heads", "decided"),
+    [
+        (FrameResult(0, Outcome.DROPPED, latency_s=9.0), 0, None, None),
+        (FrameResult(0, Outcome.FAILED, partition=split("xa", "a"), mode="heavy", latency_s=9.0), 0, None, 1),
+        (FrameResult(0, Outcome.EDGE_ONLY, partition=split("xabcd"), mode="heavy", latency_s=1.0), 1, 1, 1),
+        (FrameResult(0, Outcome.LOCAL_FALLBACK, partition=split("xa", "a"), mode="heavy", latency_s=1.0), 1, 1, 1),
+    ],
+)
+def test_frames_without_an_answer_say_only_what_they_know(metrics, result, latencies, heads, decided):
+    metrics.frame(result)
+    value = metrics.registry.get_sample_value
+    assert value("dads_frames_total", {"outcome": result.outcome.value}) == 1
+    assert value("dads_frame_latency_seconds_count") == latencies
+    assert value("dads_stage_seconds_count", {"stage": "head"}) == heads
+    assert value("dads_stage_seconds_count", {"stage": "transfer"}) is None
+    assert value("dads_decisions_total", {"mode": "heavy"}) == decided
+
+
+def test_the_controllers_estimates_are_shown(metrics):
+    metrics.state(state(), 12.5)
+    value = metrics.registry.get_sample_value
+    assert value("dads_uplink_bits_per_second") == 0, "unknown"
+    assert value("dads_round_trip_seconds") == 0
+    assert value("dads_load_factor", {"side": "edge"}) == value("dads_load_factor", {"side": "cloud"}) == 1
+    assert value("dads_sampling_rate_hertz") == 12.5
+
+
+def test_bytes_are_counted_by_kind(metrics):
+    for size in (10, 32):
+        metrics.sent("tensor", size)
+    metrics.sent("probe", 5)
+    value = metrics.registry.get_sample_value
+    assert value("dads_bytes_sent_total", {"kind": "tensor"}) == 42
+    assert value("dads_bytes_sent_total", {"kind": "probe"}) == 5
+
+
+def test_frames_and_switches_do_not_multiply_the_time_series(metrics):
+    used(metrics)
+    metrics.frame(offloaded(mode="heavy"))
+    before = sum(len(found) for found in samples(metrics).values())
+    for position in range(300):
+        partition = (split("xa", "a"), split("xab", "a", "b"), split("xabcd"))[position % 3]
+        metrics.split(partition, ("light", "heavy")[position % 2], float(position))
+        metrics.frame(offloaded(partition=partition, mode=("light", "heavy")[position % 2], error=f"number {position}"))
+    assert sum(len(found) for found in samples(metrics).values()) == before
+
+
+def test_two_agents_in_one_process_do_not_share_counts(metrics):
+    other = EdgeMetrics("zoo:net", GRAPH)
+    metrics.sent("tensor", 10)
+    assert other.registry.get_sample_value("dads_bytes_sent_total", {"kind": "tensor"}) == 0
