@@ -1,10 +1,12 @@
 import math
+import random
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from random_graphs import assert_priced_right, brute_force, problems
 
-from partitioner import CostProfile, Layer, LayerGraph, Link, dsl
+from partitioner import CostProfile, Layer, LayerGraph, Link, dsh, dsl
 from partitioner.beyond_table import heavy_beyond_table
 from partitioner.weighted_cuts import search
 
@@ -46,3 +48,43 @@ def test_a_better_split_does_not_lose_what_was_proven_before():
     costs = CostProfile((0.0, 0.5, 0.0, 0.5), (0.0, 0.0, 0.0, 0.5))
     split = heavy_beyond_table(graph, costs, link, 1 / 0.5005, search(graph, costs, link))
     assert split.latency_s == split.lower_bound_s == 1.0
+
+
+def side_by_side(times):
+    """Layers that read one image and nothing else; each may go either way."""
+    layers = (Layer("image", (), 0), *(Layer(f"v{i}", ("image",), 0) for i in range(len(times))))
+    return LayerGraph(layers, tuple(layer.name for layer in layers[1:]))
+
+
+@pytest.mark.parametrize("count", [200, 2000])
+@pytest.mark.parametrize("faster", [1, 3])
+def test_the_optimum_of_a_wide_graph_lies_between_bound_and_answer(count, faster):
+    """How small the cloud's part can be for each part of the edge is a knapsack, solved by dynamic programming."""
+    rng = random.Random(count + faster)
+    edge = [rng.randint(1, 20) for _ in range(count)]
+    cloud = [max(1, t // faster + rng.randint(-1, 1)) for t in edge]
+    costs = CostProfile((0.0, *map(float, edge)), (0.0, *map(float, cloud)))
+    least = np.full(sum(edge) + 1, np.inf)
+    least[0] = 0.0
+    for here, away in zip(edge, cloud, strict=True):
+        shifted = np.full_like(least, np.inf)
+        shifted[here:] = least[:-here]
+        least = np.minimum(shifted, least + away)
+    optimum_s = float(np.maximum(np.arange(len(least)), least).min())
+    split = dsh(side_by_side(edge), costs, Link(1e6))
+    assert split.lower_bound_s <= optimum_s * (1 + 1e-9)
+    assert optimum_s <= split.bottleneck_s * (1 + 1e-12)
+    assert split.bottleneck_s <= 1.01 * split.lower_bound_s
+
+
+def test_two_chains_of_five_thousand_need_no_recursion():
+    layers = [Layer("image", (), 10)]
+    for chain in "ab":
+        layers += [Layer(f"{chain}{i}", (f"{chain}{i - 1}" if i else "image",), 10) for i in range(5000)]
+    layers.append(Layer("join", ("a4999", "b4999"), 10))
+    graph = LayerGraph(tuple(layers), ("join",))
+    costs = CostProfile((1e-3,) * len(graph), (0.5e-3,) * len(graph))
+    split = dsh(graph, costs, Link(1e6))
+    # A third of the layers on the edge takes as long as two thirds in the cloud.
+    assert split.bottleneck_s == pytest.approx(10_002 / 3 * 1e-3, rel=1e-3)
+    assert split.lower_bound_s >= split.bottleneck_s / 1.01

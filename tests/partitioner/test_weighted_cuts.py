@@ -58,12 +58,12 @@ def test_wide_graphs_beyond_the_table(count, uplink_bps):
     everywhere = [evaluate(graph, costs, link, {layer.name for layer in graph.layers})]
     everywhere.append(evaluate(graph, costs, link, {"image"}))
     assert heavy.bottleneck_s <= min(split.bottleneck_s for split in [*everywhere, lowest])
-    # The solver stops by its clock on the larger graph; the cuts alone are within this there.
-    assert heavy.lower_bound_s <= heavy.bottleneck_s <= (1.05 if count == 200 else 1.15) * heavy.lower_bound_s
+    assert heavy.lower_bound_s <= heavy.bottleneck_s <= 1.05 * heavy.lower_bound_s
     rate_hz = 1 / (1.2 * heavy.bottleneck_s)
     kept_up = dsh(graph, costs, link, rate_hz)
     assert kept_up.bottleneck_s < 1 / rate_hz
     assert lowest.latency_s <= kept_up.lower_bound_s * (1 + 1e-9) <= kept_up.latency_s * (1 + 1e-9)
+    assert kept_up.latency_s <= 1.05 * kept_up.lower_bound_s
     repriced = evaluate(graph, costs, link, heavy.edge)
     assert (repriced.cut, repriced.bottleneck_s) == (heavy.cut, heavy.bottleneck_s)
 
