@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Self
@@ -45,15 +46,17 @@ class Child:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Asks it to end, and kills it when it does not."""
+        """Asks it to end, and kills it when it does not, or when nobody waits for that any more."""
         process = self._started()
         if process.returncode is None:
             process.terminate()
         rest = asyncio.create_task(self._read_rest())  # unread, a full pipe would keep it from ending
         try:
-            await asyncio.wait_for(process.wait(), _GRACE_S)
-        except TimeoutError:
-            process.kill()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(process.wait(), _GRACE_S)
+        finally:
+            if process.returncode is None:
+                process.kill()
         await asyncio.gather(rest, self.wait())
 
     def lines(self) -> AsyncIterator[str]:

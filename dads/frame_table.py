@@ -47,8 +47,9 @@ class FrameTable:
         self._print(_cells(record), _style(record))
 
     def _print(self, cells: list[str], style: str) -> None:
+        # Words may be cut; a number without its last digits would be another number, so it rather breaks the column.
         padded = [
-            cell[:width].rjust(width) if side == "right" else cell[:width].ljust(width)
+            cell.rjust(width) if side == "right" else cell[:width].ljust(width)
             for cell, (_, width, side) in zip(cells, _COLUMNS, strict=True)
         ]
         self._console.print(Text("  ".join(padded).rstrip(), style=style), soft_wrap=True)
