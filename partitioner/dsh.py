@@ -19,8 +19,8 @@ def dsh(graph: LayerGraph, costs: CostProfile, link: Link, rate_hz: float | None
     Frames are pipelined over edge, link and cloud, so one is done every max(Te, Tt, Tc). Without a rate, the split
     that makes this smallest; with a rate, the one of the lowest latency among those that stay below 1 / rate, and the
     smallest maximum when none does. The min-max is NP-hard; it is exact here wherever the closed sets can be listed
-    (every model we know), and beyond that the best of weighted minimum cuts and a mixed-integer program, with a proven
-    bound.
+    (every model we know), and beyond that the best that weighted minimum cuts, a search tree over them and a
+    mixed-integer program find, with a proven bound (see `partitioner.beyond_table`).
 
     Args:
         graph: The model.

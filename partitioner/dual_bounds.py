@@ -71,7 +71,7 @@ class SmallestBottleneck:
         scale = float(planes.max(axis=1).min())
         if scale == 0.0:
             return np.array([1.0, 0.0, 0.0]), 0.0
-        planes = np.minimum(planes / scale, _WORST)
+        planes = _scaled(planes, scale)
         result = linprog(
             c=[0.0, 0.0, 0.0, -1.0],
             A_ub=np.column_stack([-planes, np.ones(len(planes))]),
@@ -115,7 +115,7 @@ class LowestLatency:
         planes = planes[np.isfinite(planes).all(axis=1)]
         if len(planes) == 0:
             return np.ones(3), math.inf
-        planes = np.minimum(planes / self.period_s, _WORST)
+        planes = _scaled(planes, self.period_s)
         result = linprog(
             c=[0.0, 0.0, 0.0, -1.0],
             A_ub=np.column_stack([1.0 - planes, np.ones(len(planes))]),
@@ -126,3 +126,8 @@ class LowestLatency:
         if result.x is None:
             return np.ones(3), math.inf
         return 1.0 + np.maximum(result.x[:3], 0.0), float(result.x[3] * self.period_s) + self.fixed_s
+
+
+def _scaled(planes: FloatArray, scale: float) -> FloatArray:
+    with np.errstate(over="ignore"):
+        return np.minimum(planes / scale, _WORST)

@@ -2,8 +2,8 @@
 
 For weights (a, b, g) >= 0 that sum to 1, the smallest a*Te + b*Tt + g*Tc over all splits is a minimum cut, and no split
 has a bottleneck below it (see `partitioner.dual_bounds`, which also says how the weights are chosen). Every split found
-is a candidate, scored by its own unweighted times. DADS (section III-C) searches a grid of weights
-and proves a factor of 3; here each answer carries its own bound.
+is a candidate, scored by its own unweighted times. DADS (section III-C) searches a grid of weights and proves a factor
+of 3; here each answer carries its own bound.
 """
 
 import dataclasses
