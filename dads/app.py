@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from dads import __version__, cloud, demo, edge, health, models, plan, profile, request
+from dads import __version__, cloud, demo, edge, graph, health, models, plan, profile, request
 from dads.command_line import CommandLine
 from dads.errors import EXIT_CODES_HELP
 
@@ -31,6 +31,7 @@ def dads(
 
 app.command("demo")(demo.demo)
 app.command("plan")(plan.plan)
+app.command("graph")(graph.graph)
 app.command("profile")(profile.profile)
 app.command("cloud")(cloud.cloud)
 app.command("edge")(edge.edge)

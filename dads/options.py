@@ -1,5 +1,6 @@
 """Arguments that several commands share, with their checks."""
 
+import math
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from dads import units
 from dads.errors import UnitError
 
 
@@ -27,6 +29,20 @@ def in_units(parse: Callable[[str], float]) -> Callable[[str], float]:
             raise typer.BadParameter(str(error)) from error
 
     return parse_option
+
+
+def above_zero(value: float | None) -> float | None:
+    """Check an option's number, where it was given."""
+    if value is not None and not 0 < value < math.inf:
+        raise typer.BadParameter(f"must be more than 0 and finite, not {value:g}")
+    return value
+
+
+def a_link(rate_bps: float | None) -> float | None:
+    """Check a rate that a link is to have, where it was given."""
+    if rate_bps == 0:
+        raise typer.BadParameter("must be more than 0; without a link everything stays on the edge")
+    return rate_bps
 
 
 def in_a_folder(path: Path) -> Path:
@@ -52,4 +68,31 @@ ThreadsOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 OutputOption = Annotated[
     Path, typer.Option(metavar="FILE", callback=in_a_folder, help="Where to write the JSON; - is stdout.")
+]
+
+_parse_rate = in_units(units.parse_rate)
+_parse_duration = in_units(units.parse_duration)
+
+Uplink = typer.Option(parser=_parse_rate, callback=a_link, metavar="RATE", help="Edge to cloud, such as 20Mbit/s.")
+DownlinkOption = Annotated[
+    float | None,
+    typer.Option(
+        parser=_parse_rate,
+        callback=a_link,
+        metavar="RATE",
+        help="Cloud to edge; no limit when left out.",
+        show_default=False,
+    ),
+]
+Rtt = typer.Option(parser=_parse_duration, metavar="DURATION", help="Round trip of the link, such as 10ms.")
+SlowdownOption = Annotated[
+    float, typer.Option(callback=above_zero, help="How many times slower the edge is than its profile.")
+]
+EdgeProfileOption = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="The edge's, by dads profile; measured here when left out.", show_default=False),
+]
+CloudProfileOption = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="The cloud's, by dads profile; measured here when left out.", show_default=False),
 ]

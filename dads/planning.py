@@ -13,6 +13,8 @@ from partitioner import (
     SplitTable,
     TooManySplitsError,
     decide,
+    dsh,
+    dsl,
     evaluate,
 )
 
@@ -61,6 +63,14 @@ class Planner:
         if self._table is not None:
             return self._table.decide(link, rate_hz)
         return decide(self._graph, self._costs, link, rate_hz)
+
+    def dsl(self, link: Link) -> Partition:
+        """Return the split of the lowest latency."""
+        return self._table.dsl(link) if self._table is not None else dsl(self._graph, self._costs, link)
+
+    def dsh(self, link: Link) -> Partition:
+        """Return the split of the highest throughput."""
+        return self._table.dsh(link) if self._table is not None else dsh(self._graph, self._costs, link)
 
     def plan(self, link: Link, rate_hz: float) -> Plan:
         """Choose, and price everything on the edge and everything in the cloud."""

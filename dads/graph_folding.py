@@ -1,0 +1,235 @@
+"""A split layer graph folded into as many boxes as a page can hold.
+
+Levels of detail: every layer a box; chains of layers that lie on one side as one box; whole blocks (from after a fork
+to its join) that lie on one side as one box; runs of those as one box; and, for a block that is cut in many places, all
+of it that lies on one side as one box. A box never holds layers of both sides, and a tensor that is sent always leaves
+a box: what crosses is drawn at every level.
+"""
+
+from __future__ import annotations
+
+import graphlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # the command line imports this module, and `dads --help` must answer at once
+    from partitioner import LayerGraph
+
+    _Folder = Callable[[LayerGraph, Sequence["Side"]], list[int]]
+
+# What a reader can follow on one page; the first level of detail with no more is drawn.
+_LEGIBLE_BOXES = 44
+_LEGIBLE_ARROWS = 90
+
+
+class Fold(StrEnum):
+    """How far to fold."""
+
+    AUTO = "auto"
+    LAYERS = "layers"
+    CHAINS = "chains"
+    BLOCKS = "blocks"
+    RUNS = "runs"
+    SIDES = "sides"
+
+
+class Side(StrEnum):
+    """Where a box's layers run; NONE where nothing was decided."""
+
+    EDGE = "edge"
+    CLOUD = "cloud"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """Some layers drawn as one.
+
+    Attributes:
+        layers: Their names in graph order, at least one.
+        side: Where all of them run.
+        branches: How many of them read what comes from outside: the ways into a folded block; 1 for a chain.
+        is_chain: Whether each of them reads only the one before.
+        is_input: Whether one of them is a model input.
+        is_output: Whether one of them is a model output.
+    """
+
+    layers: tuple[str, ...]
+    side: Side
+    branches: int
+    is_chain: bool
+    is_input: bool
+    is_output: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Arrow:
+    """What flows from a box to another.
+
+    Attributes:
+        source: Position of the box it leaves.
+        target: Position of the box it enters, always larger.
+        sent: Names of the layers whose tensors are sent to the cloud this way; empty for what stays on its side.
+    """
+
+    source: int
+    target: int
+    sent: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FoldedGraph:
+    """Boxes in an order in which no arrow points back."""
+
+    boxes: tuple[Box, ...]
+    arrows: tuple[Arrow, ...]
+
+
+def fold(graph: LayerGraph, edge: frozenset[str] | None, detail: Fold = Fold.AUTO) -> FoldedGraph:
+    """Folds a graph.
+
+    Args:
+        graph: The model.
+        edge: Names of the layers on the edge, closed; None when nothing was decided.
+        detail: How far; AUTO takes the most detail that a page can hold.
+    """
+    sides = [_side_of(layer.name, edge) for layer in graph.layers]
+    folders: dict[Fold, _Folder] = {
+        Fold.LAYERS: _single_layers,
+        Fold.CHAINS: _chains,
+        Fold.BLOCKS: _blocks,
+        Fold.RUNS: _runs,
+        Fold.SIDES: _sides,
+    }
+    levels = list(folders.values()) if detail is Fold.AUTO else [folders[detail]]
+    for folder in levels:
+        folded = _folded(graph, sides, folder(graph, sides))
+        if len(folded.boxes) <= _LEGIBLE_BOXES and len(folded.arrows) <= _LEGIBLE_ARROWS:
+            break
+    return folded
+
+
+def _side_of(name: str, edge: frozenset[str] | None) -> Side:
+    if edge is None:
+        return Side.NONE
+    return Side.EDGE if name in edge else Side.CLOUD
+
+
+def _single_layers(graph: LayerGraph, _: Sequence[Side]) -> list[int]:
+    return list(range(len(graph)))
+
+
+def _chains(graph: LayerGraph, sides: Sequence[Side]) -> list[int]:
+    """Returns for each layer the first layer of its chain."""
+    structure = graph.structure
+    group = list(range(len(graph)))
+    for v, sources in enumerate(structure.predecessors):
+        if len(sources) == 1 and len(structure.successors[sources[0]]) == 1 and sides[v] == sides[sources[0]]:
+            group[v] = group[sources[0]]
+    return group
+
+
+def _blocks(graph: LayerGraph, sides: Sequence[Side]) -> list[int]:
+    """Returns for each layer the first layer of its block or chain.
+
+    A block takes its join with it, so that one tensor leaves it; where the join lies on the other side, the block's own
+    layers are what crosses, and it stays open.
+    """
+    group = _chains(graph, sides)
+    for block in _all_blocks(graph):
+        if len({sides[v] for v in block}) == 1:
+            join = block[-1]
+            # What follows the join was in the join's chain, and still is: in a box of its own.
+            after = [v for v in range(join + 1, len(graph)) if group[v] == group[join]]
+            for v in after:
+                group[v] = after[0]
+            for v in block:
+                group[v] = block[0]
+    return group
+
+
+def _all_blocks(graph: LayerGraph) -> list[range]:
+    """Returns the layers from after each fork to its join, the join included, where branches lie between.
+
+    Fork and join are layers that no arc passes by, so that every path crosses them.
+    """
+    passed = [False] * len(graph)
+    furthest = 0
+    for v, readers in enumerate(graph.structure.successors):
+        passed[v] = furthest > v
+        furthest = max([furthest, *readers])
+    crossed = [v for v, by in enumerate(passed) if not by]
+    return [range(fork + 1, join + 1) for fork, join in pairwise(crossed) if join - fork > 1]
+
+
+def _runs(graph: LayerGraph, sides: Sequence[Side]) -> list[int]:
+    """Returns for each layer the first layer of its run of blocks and chains."""
+    return _joined_runs(graph, sides, _blocks(graph, sides))
+
+
+def _sides(graph: LayerGraph, sides: Sequence[Side]) -> list[int]:
+    """Returns for each layer the first layer of its run, or of its side of a block that is cut."""
+    group = _blocks(graph, sides)
+    for block in _all_blocks(graph):
+        if len({sides[v] for v in block}) > 1:
+            leaders: dict[Side, int] = {}
+            for v in block:
+                # A chain that begins before the block or goes on after it keeps together.
+                leader = leaders.setdefault(sides[v], group[v])
+                group = [leader if other == group[v] else other for other in group]
+    return _joined_runs(graph, sides, group)
+
+
+def _joined_runs(graph: LayerGraph, sides: Sequence[Side], group: list[int]) -> list[int]:
+    """Joins each group to the one before it where neither has another neighbour between them."""
+    above: dict[int, set[int]] = {}
+    below: dict[int, set[int]] = {}
+    for v, sources in enumerate(graph.structure.predecessors):
+        for u in sources:
+            if group[u] != group[v]:
+                above.setdefault(group[v], set()).add(group[u])
+                below.setdefault(group[u], set()).add(group[v])
+    leader = {first: first for first in group}
+    for first in sorted(above):
+        if len(above[first]) == 1:
+            (before,) = above[first]
+            if below[before] == {first} and sides[before] == sides[first]:
+                leader[first] = leader[before]
+    return [leader[first] for first in group]
+
+
+def _folded(graph: LayerGraph, sides: Sequence[Side], group: Sequence[int]) -> FoldedGraph:
+    members: dict[int, list[int]] = {}
+    read: dict[int, set[int]] = {}
+    for v, sources in enumerate(graph.structure.predecessors):
+        members.setdefault(group[v], []).append(v)
+        read.setdefault(group[v], set()).update(group[u] for u in sources if group[u] != group[v])
+    firsts = list(graphlib.TopologicalSorter(read).static_order())
+    position = {first: i for i, first in enumerate(firsts)}
+    boxes = tuple(_box(graph, sides[first], members[first]) for first in firsts)
+    flows: dict[tuple[int, int], list[str]] = {}
+    for v, sources in enumerate(graph.structure.predecessors):
+        for u in sources:
+            if group[u] != group[v]:
+                sent = flows.setdefault((position[group[u]], position[group[v]]), [])
+                if sides[u] != sides[v] and graph.layers[u].name not in sent:
+                    sent.append(graph.layers[u].name)
+    arrows = tuple(Arrow(source, target, tuple(sent)) for (source, target), sent in sorted(flows.items()))
+    return FoldedGraph(boxes, arrows)
+
+
+def _box(graph: LayerGraph, side: Side, members: Sequence[int]) -> Box:
+    structure = graph.structure
+    inside = set(members)
+    entering = [v for v in members if not inside.issuperset(structure.predecessors[v])]
+    return Box(
+        layers=tuple(graph.layers[v].name for v in members),
+        side=side,
+        branches=len(entering),
+        is_chain=all(u in structure.predecessors[v] for u, v in pairwise(members)) and len(entering) <= 1,
+        is_input=not inside.isdisjoint(structure.inputs),
+        is_output=not inside.isdisjoint(structure.outputs),
+    )
