@@ -26,7 +26,7 @@ _TREE_GAP = 1.005
 _CLOSE_ENOUGH = 1.01
 _MOST_CUTS = 250
 # Cuts of larger graphs take longer: layers times cuts stay below this, but a few cuts are always made.
-_MOST_LAYER_CUTS = 400_000
+_MOST_LAYER_CUTS = 300_000
 _FEWEST_CUTS = 30
 # On larger graphs the solver's time is over before it has found or proven anything.
 _MOST_LAYERS_SOLVED = 1000
@@ -47,7 +47,7 @@ def heavy_beyond_table(
     best = candidates.heavy(rate_hz)
     problem = _Problem(graph, costs, link, candidates)
     if rate_hz is None or best.bottleneck_s >= 1.0 / rate_hz:
-        best = problem.smaller_bottleneck(best)
+        best = problem.smaller_bottleneck(best, enough_s=0.0 if rate_hz is None else 1.0 / rate_hz)
         if rate_hz is None or best.bottleneck_s >= 1.0 / rate_hz:
             return best
         # The search found what the cuts did not: a split that keeps up. Now its latency counts.
@@ -62,12 +62,14 @@ class _Problem:
         self._graph, self._costs, self._link = graph, costs, link
         self._candidates = candidates
 
-    def smaller_bottleneck(self, best: Partition) -> Partition:
-        """Improves a split and its bound, as far as the bottleneck goes."""
+    def smaller_bottleneck(self, best: Partition, enough_s: float) -> Partition:
+        """Improves a split and its bound, as far as the bottleneck goes; anything below `enough_s` will do."""
         if best.bottleneck_s <= best.lower_bound_s * _TREE_GAP:
             return best
-        found = self._search(SmallestBottleneck(), best.bottleneck_s)
+        found = self._search(SmallestBottleneck(), best.bottleneck_s, enough_s)
         best = _smaller(best, self._priced(found), found.lower_bound_s)
+        if best.bottleneck_s < enough_s:
+            return best
         if best.bottleneck_s <= best.lower_bound_s * _CLOSE_ENOUGH or len(self._graph) > _MOST_LAYERS_SOLVED:
             return best
         improved = StageProgram(self._graph, self._costs, self._link).smallest_bottleneck(best)
@@ -85,10 +87,10 @@ class _Problem:
         # The program leaves out the fixed time, which every split pays but edge-only.
         return self._lower(best, improved.split, improved.lower_bound_s + self._link.fixed_s, period_s)
 
-    def _search(self, question: Question, known_s: float) -> Found:
+    def _search(self, question: Question, known_s: float, enough_s: float = 0.0) -> Found:
         most_cuts = max(_FEWEST_CUTS, min(_MOST_CUTS, _MOST_LAYER_CUTS // len(self._graph)))
         stages = StageArrays.of(self._graph, self._costs, self._link)
-        tree = BranchAndBound(stages, question, known_s, gap=_TREE_GAP, most_cuts=most_cuts)
+        tree = BranchAndBound(stages, question, known_s, gap=_TREE_GAP, most_cuts=most_cuts, enough_s=enough_s)
         return tree.run(self._to_array(split) for split in self._candidates.splits)
 
     def _to_array(self, split: Partition) -> BoolArray:

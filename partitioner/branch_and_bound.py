@@ -64,15 +64,25 @@ class BranchAndBound:
         question: What is minimised.
         known_s: What the best split known so far is worth.
         gap: The search ends when what it found is within this factor of what it proved.
-        most_cuts: It also ends after about so many minimum cuts.
+        most_cuts: It also ends after about so many minimum cuts,
+        enough_s: and when it found a split that is worth less than this.
     """
 
-    def __init__(self, stages: StageArrays, question: Question, known_s: float, *, gap: float, most_cuts: int) -> None:
+    def __init__(
+        self,
+        stages: StageArrays,
+        question: Question,
+        known_s: float,
+        *,
+        gap: float,
+        most_cuts: int,
+        enough_s: float = 0.0,
+    ) -> None:
         self._stages, self._question = stages, question
         self._count = len(stages.edge)
         self._best_s = known_s
         self._best: BoolArray | None = None
-        self._gap, self._cuts_left = gap, most_cuts
+        self._gap, self._cuts_left, self._enough_s = gap, most_cuts, enough_s
         self._ancestors, self._descendants = _closures(stages)
 
     def run(self, splits: Iterable[BoolArray]) -> Found:
@@ -84,7 +94,7 @@ class BranchAndBound:
         root = self._bounded(0.0, inputs, 0, known)
         closed_s, order = math.inf, count()
         heap = [(root.bound_s, next(order), root)]
-        while heap and self._cuts_left > 0 and not self._is_closed(heap[0][0]):
+        while heap and not self._is_over(heap[0][0]):
             _, _, node = heapq.heappop(heap)
             layer = self._layer_to_place(node)
             if layer is None:
@@ -99,6 +109,9 @@ class BranchAndBound:
                 else:
                     heapq.heappush(heap, (child.bound_s, next(order), child))
         return Found(self._best, min([closed_s, self._best_s, *(bound_s for bound_s, _, _ in heap)]))
+
+    def _is_over(self, bound_s: float) -> bool:
+        return self._cuts_left <= 0 or self._best_s < self._enough_s or self._is_closed(bound_s)
 
     def _is_closed(self, bound_s: float) -> bool:
         return bound_s * self._gap >= self._best_s

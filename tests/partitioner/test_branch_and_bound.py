@@ -82,3 +82,17 @@ def test_what_weighted_cuts_cannot_tell_apart():
     assert cut_short.run(edge_and_cloud_only(graph)).lower_bound_s == pytest.approx(5.0)
     whole = BranchAndBound(stages, SmallestBottleneck(), 10.0, gap=1.0, most_cuts=100)
     assert whole.run(edge_and_cloud_only(graph)).lower_bound_s == pytest.approx(10.0)
+
+
+def test_a_tree_ends_when_what_it_found_is_enough():
+    layers = (Layer("image", (), 0), *(Layer(f"v{i}", ("image",), 0) for i in range(6)))
+    graph = LayerGraph(layers, tuple(layer.name for layer in layers[1:]))
+    stages = StageArrays.of(graph, CostProfile((0.0,) + (1.0,) * 6, (0.0,) + (0.9,) * 6), Link(8.0))
+
+    def best_s(enough_s):
+        # Edge-only alone is known, so that there is no way between two splits to find the best on at once.
+        tree = BranchAndBound(stages, SmallestBottleneck(), 6.0, gap=1.0, most_cuts=10**6, enough_s=enough_s)
+        return stages.of_split(tree.run(edge_and_cloud_only(graph)[:1]).inside).max()
+
+    assert best_s(0.0) == 3.0
+    assert best_s(5.5) < 5.5
