@@ -122,7 +122,7 @@ class EdgeSession:
         made = clip.report.as_json()
         log.info("run finished", run=strategy, done=clip.report.done)
         if verifier is not None:
-            made["verify"] = _verified(verifier)
+            made["verify"] = await _verified(verifier)
         return made
 
     async def _feed(self, clip: ClipRun, agent: Agent) -> None:
@@ -151,12 +151,13 @@ class EdgeSession:
             thread.join()
 
 
-def _verified(verifier: Verifier) -> dict[str, Any]:
+async def _verified(verifier: Verifier) -> dict[str, Any]:
     total = verifier.pending()
     with shown(f"comparing {total} results with the whole model") as on_progress:
         while verifier.pending():
             verifier.check_next()
             on_progress(total - verifier.pending(), total)
+            await asyncio.sleep(0)  # or a signal would be heard only after the last
     outcome = verifier.outcome()
     if outcome.first is not None:
         log.error("a result differs from the whole model's", first=outcome.first)

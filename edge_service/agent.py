@@ -42,7 +42,8 @@ class Agent:
         cloud: "host:port" of a cloud service that serves the same model under the same name, a `Cloud`, or None.
         config: settings; by default those of the environment.
         edge_profile: the model's times on this machine; measured on entry if not given.
-        on_result: told each result, in order, before its waiter is.
+        on_result: told each result, in order, before its waiter is. What it raises ends the agent: the next frame
+            submitted and leaving the context raise it.
 
     Attributes:
         metrics: the Prometheus metrics, in a registry of their own.
@@ -103,13 +104,19 @@ class Agent:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Finishes every frame submitted, then ends the connection."""
+        """Finishes every frame submitted, then ends the connection.
+
+        Raises:
+            Exception: what `on_result` raised.
+        """
         if self._pipeline is None or self._compute is None:
             return
-        await self._order.empty()
-        pipeline, self._pipeline = self._pipeline, None
-        await pipeline.close()
-        self._compute.close()
+        try:
+            await self._order.empty()
+        finally:
+            pipeline, self._pipeline = self._pipeline, None
+            await pipeline.close()
+            self._compute.close()
 
     async def submit(self, *inputs: torch.Tensor | npt.NDArray[np.generic]) -> FrameResult:
         """Runs one frame.

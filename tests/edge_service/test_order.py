@@ -61,3 +61,23 @@ async def test_empty_waits_for_the_last_result():
     order.finish(result(5))
     await asyncio.wait_for(waiting, 10)
     assert len(order) == 0
+
+
+async def test_a_callback_that_fails_stops_the_frames_to_come_and_loses_none_under_way():
+    """A closed pipe, a full disk: whoever submits must hear of it, and whoever waits must not wait for ever."""
+    told = []
+
+    def fail_once(done):
+        told.append(done.frame_id)
+        raise BrokenPipeError("nobody reads the results")
+
+    order = InOrder(fail_once)
+    futures = [order.expect(frame_id) for frame_id in range(3)]
+    for frame_id in (0, 2, 1):
+        order.finish(result(frame_id))
+    assert [future.result().frame_id for future in futures] == [0, 1, 2]
+    assert told == [0], "a callback that failed is not called again"
+    with pytest.raises(BrokenPipeError, match="nobody reads"):
+        order.expect(3)
+    with pytest.raises(BrokenPipeError, match="nobody reads"):
+        await asyncio.wait_for(order.empty(), 10)
