@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json as json_module
 import math
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from dads import units
 from dads.layer_costs import ProfileFiles
 from dads.loading import load_model
 from dads.options import (
@@ -24,7 +26,16 @@ from dads.options import (
     Uplink,
     WeightsOption,
     above_zero,
+    in_a_folder,
 )
+from dads.plan_plot import check_plot_file, plot_curves
+
+
+def _a_picture(path: Path | None) -> Path | None:
+    if path is not None:
+        check_plot_file(path)
+        in_a_folder(path)
+    return path
 
 
 def plan(
@@ -36,25 +47,39 @@ def plan(
     edge_slowdown: SlowdownOption = 1.0,
     edge_profile: EdgeProfileOption = None,
     cloud_profile: CloudProfileOption = None,
-    sweep: Annotated[bool, typer.Option("--sweep", help="Also show where the choice changes with the uplink.")] = False,
+    sweep: Annotated[bool, typer.Option("--sweep", help="Also list what is chosen for every uplink.")] = False,
+    plot: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.svg|png",
+            callback=_a_picture,
+            help="Draw latency and throughput against the uplink; needs the extra plot.",
+            show_default=False,
+        ),
+    ] = None,
     json: JsonOption = False,
     weights: WeightsOption = None,
     device: DeviceOption = Device.CPU,
     threads: ThreadsOption = None,
 ) -> None:
-    """Show the split that would be chosen, beside everything on the edge and everything in the cloud."""
+    """Show the split that would be chosen, beside edge only, cloud only and the best cut of the model as a chain."""
     from dads.plan_output import plan_json, print_plan  # noqa: PLC0415 # `dads --help` must answer at once
     from dads.planning import Planner  # noqa: PLC0415 # see above
     from partitioner import Link  # noqa: PLC0415 # see above
 
+    # Read before the model is loaded, so that a broken file is told at once.
     files = ProfileFiles.read(edge_profile, cloud_profile)
     loaded = load_model(model, weights=weights, device=device, threads=threads)
     costs = files.costs_of(loaded, edge_slowdown=edge_slowdown)
     link = Link(uplink, math.inf if downlink is None else downlink, rtt)
     planner = Planner(loaded.graph, costs)
     answer = planner.plan(link, rate)
-    found = planner.sweep(link, rate) if sweep else ()
+    # Beyond the table each of the hundreds of decisions may take seconds: only for who asks.
+    found = planner.sweep(link, rate) if sweep or planner.is_listed else None
+    if plot is not None:
+        title = f"{loaded.name}, round trip {units.format_duration(rtt)}"
+        plot_curves(planner.curves(link), link, title, plot)
     if json:
-        typer.echo(json_module.dumps(plan_json(loaded, link, rate, answer, found), indent=2))
+        typer.echo(json_module.dumps(plan_json(loaded, link, rate, answer, found, sweep=sweep), indent=2))
     else:
-        print_plan(loaded, link, rate, answer, found)
+        print_plan(loaded, link, rate, answer, found, sweep=sweep)

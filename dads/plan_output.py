@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
 
 from dads import units
-from dads.planning import Plan, Range
+from dads.planning import HIGHEST_BPS, LOWEST_BPS, Plan, Range, max_rate_hz
 from partitioner import Link, Partition
 
 if TYPE_CHECKING:  # torch takes seconds to import
@@ -21,11 +22,29 @@ def _rows(answer: Plan) -> tuple[tuple[str, Partition], ...]:
         (f"chosen ({answer.decision.mode} load)", answer.decision.partition),
         ("edge only", answer.edge_only),
         ("cloud only", answer.cloud_only),
+        ("best chain cut", answer.chain),
     )
 
 
-def print_plan(model: models.Model, link: Link, rate_hz: float, answer: Plan, found: tuple[Range, ...]) -> None:
-    """Print a plan on stdout, and the ranges of a sweep where there are any."""
+def print_plan(
+    model: models.Model,
+    link: Link,
+    rate_hz: float,
+    answer: Plan,
+    found: tuple[Range, ...] | None,
+    *,
+    sweep: bool,
+) -> None:
+    """Print a plan on stdout.
+
+    Args:
+        model: What is planned.
+        link: For what network.
+        rate_hz: For what frame rate.
+        answer: The plan.
+        found: What is chosen over all uplinks; None where that was not asked.
+        sweep: Whether to print that as a table, or just where the choice changes.
+    """
     console = Console(highlight=False)
     console.print(
         f"{model.name}: {len(model.graph.layers)} layers; uplink {units.format_rate(link.uplink_bps)}, "
@@ -37,7 +56,9 @@ def print_plan(model: models.Model, link: Link, rate_hz: float, answer: Plan, fo
         table.add_column(heading, justify="right")
     for name, partition in _rows(answer):
         times = (partition.edge_s, partition.transfer_s, partition.cloud_s, partition.latency_s)
-        table.add_row(name, *map(units.format_duration, times), _frames(_max_rate(partition)), str(len(partition.edge)))
+        table.add_row(
+            name, *map(units.format_duration, times), _frames(max_rate_hz(partition)), str(len(partition.edge))
+        )
     console.print(table)
     decision = answer.decision
     console.print(f"sent: {', '.join(decision.partition.cut) or 'nothing'}", soft_wrap=True)
@@ -47,8 +68,17 @@ def print_plan(model: models.Model, link: Link, rate_hz: float, answer: Plan, fo
         )
     else:
         console.print(f"does not keep up: lower the rate below {_frames(decision.max_rate_hz)} frames/s")
-    if found:
-        _print_sweep(console, found)
+    console.print(
+        f"light load (lowest latency) can sustain {_frames(max_rate_hz(answer.lowest_latency))} frames/s, "
+        f"heavy load (highest throughput) {_frames(max_rate_hz(answer.highest_throughput))}",
+        soft_wrap=True,
+    )
+    if found is not None:
+        span = f"from {units.format_rate(LOWEST_BPS)} to {units.format_rate(HIGHEST_BPS)}"
+        breaks = ", ".join(units.format_rate(item.from_bps) for item in found[1:])
+        console.print(f"the choice changes at {breaks or 'no uplink'} ({span})", soft_wrap=True)
+        if sweep:
+            _print_sweep(console, found)
 
 
 def _print_sweep(console: Console, found: tuple[Range, ...]) -> None:
@@ -66,10 +96,6 @@ def _print_sweep(console: Console, found: tuple[Range, ...]) -> None:
     console.print(table)
 
 
-def _max_rate(partition: Partition) -> float:
-    return 1 / partition.bottleneck_s if partition.bottleneck_s > 0 else math.inf
-
-
 def _frames(rate_hz: float) -> str:
     """Three significant digits, rounded down: a rate that is promised must be kept."""
     if not 0 < rate_hz < math.inf:
@@ -79,9 +105,18 @@ def _frames(rate_hz: float) -> str:
 
 
 def plan_json(
-    model: models.Model, link: Link, rate_hz: float, answer: Plan, found: tuple[Range, ...]
+    model: models.Model,
+    link: Link,
+    rate_hz: float,
+    answer: Plan,
+    found: tuple[Range, ...] | None,
+    *,
+    sweep: bool,
 ) -> dict[str, Any]:
-    """Return a plan in base units; an infinite rate is null, which JSON has."""
+    """Return a plan in base units; see `print_plan`. An infinite rate is null, which JSON has.
+
+    `break_points` is null where the choice over all uplinks was not asked; `sweep` is empty unless it was wanted.
+    """
     decision = answer.decision
     return {
         "model": model.name,
@@ -97,6 +132,12 @@ def plan_json(
         "chosen": _partition_json(decision.partition),
         "edge_only": _partition_json(answer.edge_only),
         "cloud_only": _partition_json(answer.cloud_only),
+        "chain_cut": _partition_json(answer.chain),
+        "sustainable_hz": {
+            "light": _finite(max_rate_hz(answer.lowest_latency)),
+            "heavy": _finite(max_rate_hz(answer.highest_throughput)),
+        },
+        "break_points": None if found is None else _breaks_json(found),
         "sweep": [
             {
                 "from_bps": item.from_bps,
@@ -105,9 +146,20 @@ def plan_json(
                 "cut": list(item.decision.partition.cut),
                 "edge_layers": len(item.decision.partition.edge),
             }
-            for item in found
+            for item in (found or () if sweep else ())
         ],
     }
+
+
+def _breaks_json(found: tuple[Range, ...]) -> list[dict[str, Any]]:
+    return [
+        {
+            "uplink_bps": after.from_bps,
+            "from": {"mode": before.decision.mode, "cut": list(before.decision.partition.cut)},
+            "to": {"mode": after.decision.mode, "cut": list(after.decision.partition.cut)},
+        }
+        for before, after in pairwise(found)
+    ]
 
 
 def _partition_json(partition: Partition) -> dict[str, Any]:

@@ -1,7 +1,7 @@
-"""What would be chosen, beside the two splits that need no choice, and where the choice changes with the uplink."""
+"""What would be chosen, beside what needs no choice or a simpler one, and how that changes with the uplink."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from partitioner import (
@@ -17,21 +17,60 @@ from partitioner import (
     dsl,
     evaluate,
 )
+from partitioner.reference import chain_splits
 
-LOWEST_BPS = 1e4
-HIGHEST_BPS = 1e10
+LOWEST_BPS = 1e5
+HIGHEST_BPS = 1e9
 _POINTS_PER_DECADE = 25
+# Beyond the closed-set table a heavy decision may take seconds.
+_FEW_POINTS_PER_DECADE = 4
 # Break-points are found to one part in a thousand: no link is known better.
 _BREAK_POINT_RATIO = 1.001
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A decision beside its two baselines."""
+    """A decision beside what it is compared with.
+
+    Attributes:
+        decision: The choice.
+        edge_only: Everything on the edge.
+        cloud_only: Everything in the cloud but the inputs.
+        chain: The best of the splits that take the model for a chain, the prefixes of the graph's order, by the rule
+            that the choice was made by.
+        lowest_latency: What light load runs.
+        highest_throughput: What heavy load runs when nothing keeps up.
+    """
 
     decision: Decision
     edge_only: Partition
     cloud_only: Partition
+    chain: Partition
+    lowest_latency: Partition
+    highest_throughput: Partition
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """How one way of splitting does over the uplinks of its `Curves`.
+
+    Attributes:
+        name: Of the way, for people.
+        latency_s: At each uplink.
+        throughput_hz: At each uplink; inf where no stage takes any time.
+    """
+
+    name: str
+    latency_s: tuple[float, ...]
+    throughput_hz: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Curves:
+    """The ways of splitting over a range of uplinks, in bits per second, ascending."""
+
+    uplink_bps: tuple[float, ...]
+    curves: tuple[Curve, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +97,11 @@ class Planner:
         except TooManySplitsError:
             self._table = None
 
+    @property
+    def is_listed(self) -> bool:
+        """Whether all closed sets are listed, so that decisions take microseconds."""
+        return self._table is not None
+
     def decide(self, link: Link, rate_hz: float) -> Decision:
         """Choose the split for a link and a sampling rate."""
         if self._table is not None:
@@ -73,19 +117,62 @@ class Planner:
         return self._table.dsh(link) if self._table is not None else dsh(self._graph, self._costs, link)
 
     def plan(self, link: Link, rate_hz: float) -> Plan:
-        """Choose, and price everything on the edge and everything in the cloud."""
-        layers = self._graph.layers
-        everything = frozenset(layer.name for layer in layers)
-        inputs = frozenset(layer.name for layer in layers if not layer.inputs)
+        """Choose, and price what the choice is compared with."""
+        decision = self.decide(link, rate_hz)
+        chain = list(chain_splits(self._graph, self._costs, link))
         return Plan(
-            decision=self.decide(link, rate_hz),
-            edge_only=evaluate(self._graph, self._costs, link, everything),
-            cloud_only=evaluate(self._graph, self._costs, link, inputs),
+            decision=decision,
+            edge_only=self.edge_only(link),
+            cloud_only=self.cloud_only(link),
+            chain=_best_for(chain, rate_hz, decision.mode),
+            lowest_latency=self.dsl(link),
+            highest_throughput=self.dsh(link),
         )
+
+    def edge_only(self, link: Link) -> Partition:
+        """Price everything on the edge."""
+        return evaluate(self._graph, self._costs, link, frozenset(layer.name for layer in self._graph.layers))
+
+    def cloud_only(self, link: Link) -> Partition:
+        """Price everything in the cloud but the inputs."""
+        inputs = frozenset(layer.name for layer in self._graph.layers if not layer.inputs)
+        return evaluate(self._graph, self._costs, link, inputs)
+
+    def curves(self, link: Link) -> Curves:
+        """Return latency and throughput from `LOWEST_BPS` to `HIGHEST_BPS`, the link otherwise as given."""
+        per_decade = _POINTS_PER_DECADE if self.is_listed else _FEW_POINTS_PER_DECADE
+        steps = round(per_decade * math.log10(HIGHEST_BPS / LOWEST_BPS))
+        uplink_bps = tuple(LOWEST_BPS * (HIGHEST_BPS / LOWEST_BPS) ** (step / steps) for step in range(steps + 1))
+        ways: dict[str, Callable[[Link], Partition]] = {
+            "edge only": self.edge_only,
+            "cloud only": self.cloud_only,
+            "DSL (lowest latency)": self.dsl,
+            "DSH (highest throughput)": self.dsh,
+        }
+        curves = []
+        for name, way in ways.items():
+            splits = [way(replace(link, uplink_bps=rate_bps)) for rate_bps in uplink_bps]
+            curves.append(Curve(name, tuple(s.latency_s for s in splits), tuple(map(max_rate_hz, splits))))
+        return Curves(uplink_bps, tuple(curves))
 
     def sweep(self, link: Link, rate_hz: float) -> tuple[Range, ...]:
         """Return what is chosen for every uplink from `LOWEST_BPS` to `HIGHEST_BPS`, the link otherwise as given."""
         return ranges(lambda uplink_bps: self.decide(replace(link, uplink_bps=uplink_bps), rate_hz))
+
+
+def max_rate_hz(partition: Partition) -> float:
+    """Return the frames per second that a split can just not sustain; inf where no stage takes any time."""
+    return 1 / partition.bottleneck_s if partition.bottleneck_s > 0 else math.inf
+
+
+def _best_for(splits: Sequence[Partition], rate_hz: float, mode: str) -> Partition:
+    """Return the best of some splits by the rule that `decide` follows over all of them."""
+    if mode == "heavy":
+        keeping_up = [split for split in splits if split.bottleneck_s < 1 / rate_hz]
+        if not keeping_up:
+            return min(splits, key=lambda split: (split.bottleneck_s, split.latency_s))
+        splits = keeping_up
+    return min(splits, key=lambda split: (split.latency_s, split.bottleneck_s))
 
 
 def ranges(

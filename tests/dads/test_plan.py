@@ -1,10 +1,11 @@
 import itertools
 import json
 import math
+import re
 
 import pytest
 
-from partitioner import CostProfile, Link, decide, evaluate
+from partitioner import CostProfile, Link, decide, dsh, dsl, evaluate
 
 LINK = ("--uplink", "20Mbit/s", "--rtt", "10ms", "--rate", "5")
 
@@ -59,18 +60,62 @@ def test_a_slow_downlink_counts(dads, times):
 
 def test_a_sweep_covers_all_uplinks_and_changes_at_every_break(dads, times):
     found = plan_json(dads, *LINK, *times.options, "--sweep")["sweep"]
-    assert (found[0]["from_bps"], found[-1]["to_bps"]) == (1e4, 1e10)
+    assert (found[0]["from_bps"], found[-1]["to_bps"]) == (1e5, 1e9)
     assert len(found) > 1
     for one, other in itertools.pairwise(found):
         assert one["to_bps"] == other["from_bps"]
         assert (one["mode"], one["cut"]) != (other["mode"], other["cut"])
 
 
+def test_the_break_points_are_where_the_sweep_changes(dads, times):
+    with_table = plan_json(dads, *LINK, *times.options, "--sweep")
+    plan = plan_json(dads, *LINK, *times.options)
+    assert plan["sweep"] == []
+    assert plan["break_points"] == with_table["break_points"]
+    assert len(plan["break_points"]) > 0
+    for point, (one, other) in zip(plan["break_points"], itertools.pairwise(with_table["sweep"]), strict=True):
+        assert point["uplink_bps"] == other["from_bps"]
+        assert point["from"] == {"mode": one["mode"], "cut": one["cut"]}
+        assert point["to"] == {"mode": other["mode"], "cut": other["cut"]}
+
+
+def test_each_mode_s_highest_rate_is_its_splits(dads, easy_net, times):
+    plan = plan_json(dads, *LINK, *times.options)
+    problem = easy_net.graph, CostProfile(times.edge.layer_s, times.cloud.layer_s), Link(20e6, fixed_s=0.010)
+    assert plan["sustainable_hz"]["light"] == pytest.approx(1 / dsl(*problem).bottleneck_s)
+    assert plan["sustainable_hz"]["heavy"] == pytest.approx(1 / dsh(*problem).bottleneck_s)
+    assert plan["sustainable_hz"]["heavy"] == pytest.approx(plan["max_rate_hz"])
+
+
+def test_the_best_chain_cut_stands_beside_it(dads, easy_net, times):
+    chain = plan_json(dads, *LINK, *times.options)["chain_cut"]
+    costs, link = CostProfile(times.edge.layer_s, times.cloud.layer_s), Link(20e6, fixed_s=0.010)
+    names = [layer.name for layer in easy_net.graph.layers]
+    prefixes = [evaluate(easy_net.graph, costs, link, names[: k + 1]) for k in range(len(names))]
+    assert chain["latency_s"] == pytest.approx(min(split.latency_s for split in prefixes))
+
+
 def test_the_table_for_people(dads, times):
     result = dads("plan", "zoo:easy_net", *LINK, *times.options, "--sweep")
     assert result.exit_code == 0, result.stderr
-    for text in ("edge only", "cloud only", "chosen", "20 Mbit/s", "keeps up with 5 frames/s", "uplink from"):
+    for text in (
+        "edge only",
+        "cloud only",
+        "chosen",
+        "20 Mbit/s",
+        "keeps up with 5 frames/s",
+        "uplink from",
+        "best chain cut",
+    ):
         assert text in result.stdout
+
+
+def test_people_see_the_break_points_and_the_rates(dads, times):
+    result = dads("plan", "zoo:easy_net", *LINK, *times.options)
+    assert result.exit_code == 0, result.stderr
+    assert re.search(r"the choice changes at .+bit/s \(from 100 kbit/s to 1 Gbit/s\)", result.stdout)
+    assert re.search(r"light load .* can sustain [\d.]+ frames/s, heavy load .* [\d.]+", result.stdout)
+    assert "uplink from" not in result.stdout
 
 
 def test_it_says_which_rate_could_be_sustained(dads, times):
@@ -95,6 +140,8 @@ def test_it_says_which_rate_could_be_sustained(dads, times):
         ((*LINK, "--edge-slowdown", "0"), "--edge-slowdown"),
         ((*LINK, "--edge-profile", "/nowhere/edge.json"), "/nowhere/edge.json"),
         ((*LINK, "--device", "tpu"), "cuda"),
+        ((*LINK, "--plot", "plan.pdf"), ".svg"),
+        ((*LINK, "--plot", "/nowhere/plan.svg"), "/nowhere"),
     ],
 )
 def test_wrong_usage_is_2_and_says_what_was_expected(dads, args, said):

@@ -1,12 +1,13 @@
 import itertools
+import math
 from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dads.planning import HIGHEST_BPS, LOWEST_BPS, Planner, ranges
-from partitioner import CostProfile, Layer, LayerGraph, Link
+from dads.planning import HIGHEST_BPS, LOWEST_BPS, Planner, max_rate_hz, ranges
+from partitioner import CostProfile, Layer, LayerGraph, Link, TooManySplitsError, evaluate
 
 GRAPH = LayerGraph(
     layers=(
@@ -33,7 +34,7 @@ def test_one_choice_is_one_range():
 
 
 @given(
-    st.lists(st.floats(2.05, 4.95), min_size=1, max_size=4, unique=True).filter(
+    st.lists(st.floats(2.55, 4.45), min_size=1, max_size=4, unique=True).filter(
         lambda xs: all(abs(a - b) > 0.1 for a in xs for b in xs if a is not b)
     )
 )
@@ -75,3 +76,75 @@ def test_a_sweep_goes_from_the_edge_to_the_cloud():
     found = Planner(GRAPH, COSTS).sweep(Link(1e6, fixed_s=0.001), rate_hz=0.1)
     cuts = [item.decision.partition.cut for item in found]
     assert cuts == [(), ("small",), ("x",)]
+
+
+# Two branches whose best cut no prefix of the order offers: both small tensors, but neither branch's rest, on the edge.
+BRANCHES = LayerGraph(
+    layers=(
+        Layer("x", (), 1_000_000),
+        Layer("left", ("x",), 1_000),
+        Layer("more_left", ("left",), 1_000_000),
+        Layer("right", ("x",), 1_000),
+        Layer("more_right", ("right",), 1_000_000),
+        Layer("out", ("more_left", "more_right"), 100),
+    ),
+    outputs=("out",),
+)
+BRANCH_COSTS = CostProfile(edge_s=(0.0, 0.001, 1.0, 0.001, 1.0, 1.0), cloud_s=(0.0, 0.001, 0.01, 0.001, 0.01, 0.01))
+
+
+def prefixes(graph, costs, link):
+    names = [layer.name for layer in graph.layers]
+    return [evaluate(graph, costs, link, names[: k + 1]) for k in range(len(names))]
+
+
+def test_the_chain_cut_is_the_best_prefix_and_no_better_than_the_choice():
+    link = Link(1e6, fixed_s=0.001)
+    answer = Planner(BRANCHES, BRANCH_COSTS).plan(link, rate_hz=0.01)
+    best_s = min(split.latency_s for split in prefixes(BRANCHES, BRANCH_COSTS, link))
+    assert answer.chain.latency_s == pytest.approx(best_s)
+    assert answer.decision.partition.cut == ("left", "right")
+    assert answer.chain.latency_s > answer.decision.partition.latency_s
+
+
+def test_under_heavy_load_the_chain_cut_keeps_up_where_a_prefix_does():
+    link = Link(1e7, fixed_s=0.001)
+    for rate_hz in (0.9, 1.2, 5.0, 1000.0):
+        answer = Planner(BRANCHES, BRANCH_COSTS).plan(link, rate_hz)
+        splits = prefixes(BRANCHES, BRANCH_COSTS, link)
+        keeping_up = [split for split in splits if split.bottleneck_s < 1 / rate_hz]
+        if keeping_up:
+            assert answer.chain.latency_s == pytest.approx(min(split.latency_s for split in keeping_up))
+        else:
+            assert answer.chain.bottleneck_s == pytest.approx(min(split.bottleneck_s for split in splits))
+
+
+def test_curves_cover_the_range_and_agree_with_the_definition():
+    link = Link(1e6, fixed_s=0.001)
+    curves = Planner(GRAPH, COSTS).curves(link)
+    assert (curves.uplink_bps[0], curves.uplink_bps[-1]) == (LOWEST_BPS, pytest.approx(HIGHEST_BPS))
+    edge, cloud, light, heavy = curves.curves
+    for i, uplink_bps in enumerate(curves.uplink_bps):
+        at = Link(uplink_bps, fixed_s=0.001)
+        splits = prefixes(GRAPH, COSTS, at)  # on a chain these are all
+        assert cloud.latency_s[i] == pytest.approx(splits[0].latency_s)
+        assert edge.throughput_hz[i] == pytest.approx(1 / splits[-1].bottleneck_s)
+        assert light.latency_s[i] == pytest.approx(min(split.latency_s for split in splits))
+        assert heavy.throughput_hz[i] == pytest.approx(max(1 / split.bottleneck_s for split in splits))
+
+
+def test_a_graph_too_wide_to_list_is_planned_all_the_same(monkeypatch):
+    def refuse(*_):
+        raise TooManySplitsError(1, "x")
+
+    monkeypatch.setattr("dads.planning.SplitTable", refuse)
+    planner = Planner(BRANCHES, BRANCH_COSTS)
+    assert not planner.is_listed
+    answer = planner.plan(Link(1e6, fixed_s=0.001), rate_hz=0.01)
+    assert answer.decision.partition.cut == ("left", "right")
+    assert len(planner.curves(Link(1e6)).uplink_bps) < 30
+
+
+def test_a_split_that_takes_no_time_has_no_highest_rate():
+    free = evaluate(GRAPH, CostProfile((0.0,) * 3, (0.0,) * 3), Link(1e6), {"x", "small", "out"})
+    assert max_rate_hz(free) == math.inf
