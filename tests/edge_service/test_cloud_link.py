@@ -7,7 +7,7 @@ import itertools
 import pytest
 
 from edge_service import AgentConfig, CloudUnreachableError, WrongTwinError
-from edge_service.cloud import Refusal
+from edge_service.cloud import CloudProfile, Refusal
 from edge_service.cloud_link import CloudLink
 from edge_service.control import (
     BreakerConfig,
@@ -329,3 +329,24 @@ async def test_the_end_ends_everything(linked, cloud, wishes):
     assert asyncio.all_tasks() == before
     assert cloud.streams[0].cancelled
     assert cloud.calls[-1][0] == "close"
+
+
+@pytest.mark.xfail(reason="the supervisor ends with the first error that is no CloudError")
+async def test_a_profile_that_makes_no_sense_does_not_end_the_attempts(linked, cloud, two_by_two, wait_until):
+    """A defect of the cloud's, or of a proxy's between: a later answer may be right."""
+    config = ControllerConfig(breaker=BreakerConfig(first_wait_s=0.05, longest_wait_s=0.1))
+    controller = Controller(two_by_two.graph, tuple(1.0 for _ in two_by_two.graph.layers), config)
+    cloud.error = CloudUnreachableError("nobody there")
+    right = cloud.profile
+
+    async def nonsense(timeout_s):
+        profile = await right(timeout_s)
+        return CloudProfile(tuple(float("nan") for _ in profile.layer_s), 1.0)
+
+    async with linked(controller) as shell:
+        cloud.error, cloud.profile = None, nonsense
+        tried = cloud.count("profile")
+        await wait_until(lambda: cloud.count("profile") > tried)
+        cloud.profile = right
+        await wait_until(lambda: shell.link.last_error is None, 2.0)
+        assert cloud.streams

@@ -11,6 +11,7 @@ import torch
 import models
 from edge_service import Agent, AgentConfig, CloudUnreachableError, Outcome, Verifier, pipeline
 from edge_service.cloud import Refusal
+from edge_service.cloud_client import GrpcCloud
 from edge_service.compute import EdgeCompute
 from edge_service.control import (
     AnswerMissed,
@@ -26,6 +27,7 @@ from edge_service.control import (
 from edge_service.errors import CloudRefusedError
 from edge_service.metrics import EdgeMetrics
 from edge_service.pipeline import Pipeline
+from link_emulator import LinkEmulator, Trace
 from partitioner import CostProfile, Link, evaluate
 
 FAR_S = 60.0
@@ -431,8 +433,6 @@ async def test_every_cut_of_a_two_sided_model_over_a_real_server(serving, two_by
     for layer in graph.layers:
         if layer.inputs:
             closed += [edge | {layer.name} for edge in closed if edge.issuperset(layer.inputs)]
-    from edge_service.cloud_client import GrpcCloud
-
     async with serving(two_by_two) as server:
         names = [layer.name for layer in graph.layers]
         cloud = GrpcCloud(f"127.0.0.1:{server.port}", model=two_by_two.name, digest=two_by_two.digest, layers=names)
@@ -449,3 +449,38 @@ async def test_every_cut_of_a_two_sided_model_over_a_real_server(serving, two_by
     assert [result.outcome for result in run.results] == expected
     check_right(two_by_two, run.results)
     assert torch.is_tensor(run.results[0].outputs["parts"][0])
+
+
+class Large(torch.nn.Module):
+    """An input far larger than every buffer between here and the cloud."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return (x * 2).sum(-1)
+
+
+async def test_an_upload_that_stalls_ends_neither_the_stage_nor_offloading(serving, random_inputs, wait_until):
+    """The stream is cancelled while the transport still holds a write; the next frame must get through again."""
+    model = models.Model(Large().eval(), (torch.ones(1, 3_000_000),), name="made_here:large")
+    stopped, open_again = Trace.constant(0.0), Trace.constant(1e9)
+    controller = Dictator(model, inputs_of(model), deadline_s=0.5)
+    async with (
+        serving(model) as server,
+        LinkEmulator(f"127.0.0.1:{server.port}", uplink=open_again, downlink=open_again) as link,
+    ):
+        layers = [layer.name for layer in model.graph.layers]
+        run = Run(model, GrpcCloud(link.address, model=model.name, digest=model.digest, layers=layers), controller)
+        await run.pipeline.start()
+        try:
+            link.set_uplink(stopped)
+            run.pipeline.put(0, random_inputs(model))
+            await wait_until(lambda: run.results)
+            link.set_uplink(open_again)
+            await wait_until(lambda: run.pipeline.cloud_error is None)
+            controller.use(inputs_of(model), deadline_s=FAR_S)
+            run.pipeline.put(1, random_inputs(model, 1))
+            await wait_until(lambda: len(run.results) == 2)
+        finally:
+            await run.pipeline.close()
+            run.compute.close()
+    assert run.outcomes() == {0: Outcome.LOCAL_FALLBACK, 1: Outcome.OFFLOADED}
+    check_right(model, run.results)
