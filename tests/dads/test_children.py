@@ -113,7 +113,7 @@ async def test_a_child_that_prints_without_end_can_be_left(child):
     """Its pipe is full: unless somebody reads, it cannot even end in order."""
     made = child("""
 def end(*_):
-    for _ in range(20000):
+    for _ in range(200_000):  # more than the reader buffers by itself
         print("x" * 100)
     sys.exit(3)
 signal.signal(signal.SIGTERM, end)
