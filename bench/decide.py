@@ -1,97 +1,166 @@
-"""How long a decision takes: building the closed-set table, pricing it anew, and deciding again on a changed link.
+"""How long a decision takes: by the closed-set table, and by a minimum cut for each decision.
 
-Run with ``python -m bench.decide``. Synthetic graphs: a chain, and one with the branches of Inception-v3.
+Run with ``make bench-decide`` (about two minutes): loads and profiles real models, then measures on each, one after
+another in the same process: building the table, pricing it anew for other layer times, and deciding again for another
+link, light and heavy; and beside that the lowest-latency split by networkx, by scipy and by plain Dinic. All engines
+are checked to agree. One thread; medians, with the fastest and the slowest run. Writes ``decide.md`` and
+``decide.json``.
 """
 
+import argparse
+import dataclasses
+import json
+import math
 import random
 import statistics
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
 
-from partitioner import CostProfile, Layer, LayerGraph, Link, SplitTable
+import torch
 
+import models
+from bench.decide_report import machine, markdown
+from bench.min_cut_engines import DinicEngine, Engine, NetworkxEngine, ScipyEngine
+from partitioner import CostProfile, Decision, LayerGraph, Link, SplitTable
 
-class GraphBuilder:
-    """Appends layers one by one, as a model's forward would."""
+MODELS = ("alexnet", "resnet50", "googlenet", "inception_v3", "densenet201", "vit_l_16", "swin_v2_b")
+# The edge is this many times slower than the cloud, whose times are measured here.
+_SLOWDOWN = 8.0
+_LINKS = 200
+_EDGE_LOAD, _CLOUD_LOAD = 1.1, 1.3
+_AGREE = 1e-9
 
-    def __init__(self) -> None:
-        self.layers = [Layer("image", (), 270_000)]
-        self._random = random.Random(2019)  # noqa: S311  # sizes only
-
-    def layer(self, *inputs: str) -> str:
-        """Appends one layer and returns its name."""
-        name = f"layer{len(self.layers)}"
-        self.layers.append(Layer(name, inputs, self._random.randint(10_000, 1_000_000)))
-        return name
-
-    def run(self, start: str, length: int) -> str:
-        """Appends a run of single layers and returns the last one's name."""
-        for _ in range(length):
-            start = self.layer(start)
-        return start
-
-    def graph(self) -> LayerGraph:
-        """Returns the graph so far; the last layer is its output."""
-        return LayerGraph(tuple(self.layers), outputs=(self.layers[-1].name,))
-
-    def costs(self) -> CostProfile:
-        """Returns times for it, the cloud ten times faster."""
-        edge_s = tuple(self._random.uniform(1e-4, 1e-2) for _ in self.layers)
-        return CostProfile(edge_s, tuple(seconds / 10 for seconds in edge_s))
+Input = TypeVar("Input")
 
 
-def chain(length: int) -> GraphBuilder:
-    builder = GraphBuilder()
-    builder.run("image", length)
-    return builder
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """Seconds of repeated runs."""
+
+    median_s: float
+    min_s: float
+    max_s: float
+    runs: int
 
 
-def inception_like() -> GraphBuilder:
-    """The branches of Inception-v3; each of its convolutions is three layers, with normalisation and activation."""
-    builder = GraphBuilder()
-    start = builder.run("image", 17)
-    for branches in ([(3, 6, 9, 4)] * 3, [(3, 9, 1)], [(3, 9, 15, 4)] * 4, [(6, 12, 1)]):
-        for lengths in branches:
-            start = builder.layer(*(builder.run(start, length) for length in lengths))
-    for _ in range(2):
-        short, long = builder.run(start, 3), builder.run(start, 6)
-        forks = [builder.layer(builder.run(fork, 3), builder.run(fork, 3)) for fork in (short, long)]
-        start = builder.layer(builder.run(start, 3), *forks, builder.run(start, 4))
-    builder.run(start, 4)
-    return builder
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One model's row.
+
+    Attributes:
+        model: Its name.
+        layers: How many it has.
+        sets: Closed sets in its table.
+        build: A table from graph and times.
+        reprice: A table from another one and other times.
+        light: A decision under light load, for another link and load factors.
+        heavy: One under heavy load.
+        networkx: The lowest-latency split by networkx, for another link.
+        scipy: The same by scipy.
+        dinic: The same by plain Dinic.
+    """
+
+    model: str
+    layers: int
+    sets: int
+    build: Spread
+    reprice: Spread
+    light: Spread
+    heavy: Spread
+    networkx: Spread
+    scipy: Spread
+    dinic: Spread
 
 
-def median_s(call: Callable[[], object], repeats: int) -> float:
+def spread(function: Callable[[Input], object], inputs: Iterable[Input]) -> Spread:
+    """Times the function on each input."""
     times = []
-    for _ in range(repeats):
+    for value in inputs:
         begin = time.perf_counter()
-        call()
+        function(value)
         times.append(time.perf_counter() - begin)
-    return statistics.median(times)
+    return Spread(statistics.median(times), min(times), max(times), len(times))
 
 
-def report(name: str, builder: GraphBuilder) -> None:
-    graph, costs = builder.graph(), builder.costs()
+def decided(table: SplitTable, link: Link, rate_hz: float) -> Decision:
+    """Decides with load factors, as a live loop does."""
+    return table.decide(link, rate_hz, edge_load=_EDGE_LOAD, cloud_load=_CLOUD_LOAD)
+
+
+def heavy_rate_hz(table: SplitTable, link: Link) -> float:
+    """Returns a rate that the lowest-latency split does not keep up with, and another split does where there is one."""
+    light_hz = 1.0 / table.dsl(link, edge_load=_EDGE_LOAD, cloud_load=_CLOUD_LOAD).bottleneck_s
+    highest_hz = 1.0 / table.dsh(link, edge_load=_EDGE_LOAD, cloud_load=_CLOUD_LOAD).bottleneck_s
+    return math.sqrt(light_hz * highest_hz) if highest_hz > 1.001 * light_hz else 1.01 * highest_hz
+
+
+def check_agreement(engines: Sequence[Engine], table: SplitTable, links: Sequence[Link]) -> None:
+    """Stops the benchmark when an engine finds another optimum: a wrong answer's time is worth nothing."""
+    for link in links:
+        expected_s = table.dsl(link).latency_s
+        for engine in engines:
+            found_s = engine.lowest_latency_s(link)
+            if not math.isclose(found_s, expected_s, rel_tol=_AGREE):
+                raise SystemExit(f"{type(engine).__name__} finds {found_s} s where the table finds {expected_s} s")
+
+
+def measure(name: str, graph: LayerGraph, costs: CostProfile) -> Measured:
+    """Measures everything on one model."""
+    rng = random.Random(2019)  # noqa: S311  # link rates only
+    links = [Link(10 ** rng.uniform(5, 9), fixed_s=0.01) for _ in range(_LINKS)]
     table = SplitTable(graph, costs)
-    rng = random.Random(1)  # noqa: S311  # link rates only
-    links = [Link(10 ** rng.uniform(5, 9), fixed_s=0.01) for _ in range(200)]
-    build_s = median_s(lambda: SplitTable(graph, costs), 9)
-    reprice_s = median_s(lambda: table.with_costs(costs), 9)
-    heavy_hz = 0.9 * table.decide(links[0], 1.0).max_rate_hz
-    light_s = median_s(lambda: table.decide(links[rng.randrange(200)], 1e-3), 2000)
-    heavy_s = median_s(lambda: table.decide(links[rng.randrange(200)], heavy_hz, edge_load=1.1, cloud_load=1.3), 2000)
-    print(
-        f"{name:16}{len(graph):8}{len(table):10,}{build_s * 1e3:11.1f}{reprice_s * 1e3:11.1f}"
-        f"{light_s * 1e6:11.1f}{heavy_s * 1e6:11.1f}"
+    heavy = [(link, heavy_rate_hz(table, link)) for link in links]
+    networkx, scipy, dinic = NetworkxEngine(graph, costs), ScipyEngine(graph, costs), DinicEngine(graph, costs)
+    check_agreement((networkx, scipy, dinic), table, links[:3])
+    modes = [decided(table, link, rate_hz).mode for link, rate_hz in heavy]
+    if set(modes) != {"heavy"}:
+        raise SystemExit(f"{name}: what should be heavy load is not")
+    return Measured(
+        model=name,
+        layers=len(graph),
+        sets=len(table),
+        build=spread(lambda fresh: SplitTable(graph, fresh), [costs] * 15),
+        reprice=spread(table.with_costs, [costs] * 100),
+        light=spread(lambda link: decided(table, link, 1e-3), links * 5),
+        heavy=spread(lambda case: decided(table, *case), heavy * 5),
+        networkx=spread(networkx.lowest_latency_s, links[:9]),
+        scipy=spread(scipy.lowest_latency_s, links[:50]),
+        dinic=spread(dinic.lowest_latency_s, links[:9]),
     )
 
 
+def load(name: str) -> tuple[LayerGraph, CostProfile]:
+    """Exports a model and measures its layers here; seeded weights, which times do not depend on."""
+    model = models.load(f"torchvision:{name}")
+    layer_s = models.profile(model, repeats=1, warmup=1).layer_s
+    return model.graph, CostProfile(tuple(_SLOWDOWN * seconds for seconds in layer_s), layer_s)
+
+
 def main() -> None:
-    print(f"{'graph':16}{'layers':>8}{'sets':>10}{'build ms':>11}{'price ms':>11}{'light µs':>11}{'heavy µs':>11}")
-    report("chain of 250", chain(250))
-    report("chain of 2,500", chain(2500))
-    report("chain of 10,000", chain(10_000))
-    report("inception-like", inception_like())
+    parser = argparse.ArgumentParser(description="How long a decision takes, by table and by minimum cut.")
+    parser.add_argument("--models", nargs="+", default=MODELS, metavar="NAME", help="of torchvision")
+    parser.add_argument("--output", type=Path, default=Path("docs/benchmarks"), help="a folder")
+    parser.add_argument("--note", default="", help="what a reader should know about this run, such as a shared machine")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    began_s = time.monotonic()
+    rows = []
+    for i, name in enumerate(options.models):
+        print(f"[{time.monotonic() - began_s:4.0f} s] {name} ({i + 1} of {len(options.models)}): export", flush=True)
+        graph, costs = load(name)
+        print(f"[{time.monotonic() - began_s:4.0f} s] {name}: {len(graph)} layers, measuring", flush=True)
+        rows.append(measure(name, graph, costs))
+    data = {"note": options.note, **machine(), "rows": [dataclasses.asdict(row) for row in rows]}
+    options.output.mkdir(parents=True, exist_ok=True)
+    (options.output / "decide.json").write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
+    text = markdown(data)
+    (options.output / "decide.md").write_text(text, encoding="utf-8")
+    sys.stdout.write(text)
+    print(f"done in {time.monotonic() - began_s:.0f} s, written to {options.output}/decide.md and decide.json")
 
 
 if __name__ == "__main__":
