@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Self
 
 import numpy as np
@@ -15,15 +16,20 @@ from edge_service.cloud import Cloud
 from edge_service.cloud_client import GrpcCloud
 from edge_service.compute import EdgeCompute, edge_seconds
 from edge_service.config import AgentConfig
-from edge_service.control import Controller, ControllerConfig, ControllerState, Strategy
-from edge_service.errors import AgentClosedError, CloudError, InputError
+from edge_service.control import ArrivalRate, Controller, ControllerConfig, ControllerState, RateChanged, Strategy
+from edge_service.errors import AgentClosedError, CloudError
 from edge_service.frame import FrameResult
+from edge_service.inputs import own_inputs
 from edge_service.metrics import EdgeMetrics
 from edge_service.order import InOrder
 from edge_service.pipeline import Pipeline
 from models import Model, Profile, profile
+from partitioner import LayerGraph
+from protos import limits
 
 __all__ = ["Agent"]
+
+_ENDLESS_BYTES = 10**15
 
 
 class Agent:
@@ -70,6 +76,7 @@ class Agent:
         self._on_result = on_result
         self.metrics = EdgeMetrics(model.name, model.graph)
         self._order = InOrder(self._left)
+        self._rate = ArrivalRate(self._config.rate_hz)
         self.next_id = 0
         self._compute: EdgeCompute | None = None
         self._controller: Controller | None = None
@@ -82,21 +89,21 @@ class Agent:
             CloudError: the configuration requires a cloud and it cannot be reached or serves another model.
         """
         config = self._config
-        self._compute = EdgeCompute(config.slowdown)
         if self._edge_profile is None:
             self._edge_profile = await asyncio.get_running_loop().run_in_executor(None, profile, self._model)
         self._controller = Controller(
-            self._model.graph,
+            _sendable(self._model.graph),
             edge_seconds(self._edge_profile.layer_s, config.slowdown),
             ControllerConfig(strategy=Strategy(config.strategy)),
             config.rate_hz,
         )
+        self._compute = EdgeCompute(config.slowdown)
         pipeline = Pipeline(
             self._model, self._controller, self._compute, self._cloud, config, self.metrics, self._order.finish
         )
         try:
             await pipeline.start()
-        except CloudError:
+        except BaseException:
             await pipeline.close()
             self._compute.close()
             raise
@@ -137,7 +144,8 @@ class Agent:
         """Like `submit`, but returns at once, with a future: the order of calls is the order of frames."""
         if self._pipeline is None:
             raise AgentClosedError("the agent is not running; use `async with Agent(...) as agent`")
-        tensors = self._checked(inputs)
+        tensors = own_inputs(self._model, inputs)
+        self._told_rate(time.monotonic())
         frame_id, self.next_id = self.next_id, self.next_id + 1
         future = self._order.expect(frame_id)
         self._pipeline.put(frame_id, tensors)
@@ -155,23 +163,24 @@ class Agent:
         """Why the cloud is not in use, or None."""
         return None if self._pipeline is None else self._pipeline.cloud_error
 
-    def _checked(self, inputs: tuple[torch.Tensor | npt.NDArray[np.generic], ...]) -> tuple[torch.Tensor, ...]:
-        specs = self._model.inputs
-        if len(inputs) != len(specs):
-            raise InputError(f"{self._model.name} takes {len(specs)} inputs, not {len(inputs)}")
-        tensors = []
-        for value, want in zip(inputs, specs, strict=True):
-            tensor = torch.from_numpy(value) if isinstance(value, np.ndarray) else value
-            dtype = str(tensor.dtype).removeprefix("torch.")
-            if tuple(tensor.shape) != want.shape or dtype != want.dtype:
-                raise InputError(
-                    f"input {want.path} is {dtype} {list(tensor.shape)}, expected {want.dtype} {list(want.shape)}"
-                )
-            tensors.append(tensor.to(self._model.device))
-        return tuple(tensors)
+    def _told_rate(self, now_s: float) -> None:
+        rate_hz = self._rate.arrived(now_s)
+        if rate_hz is not None and self._controller is not None:
+            self._controller.observe(RateChanged(rate_hz), now_s)
 
     def _left(self, result: FrameResult) -> None:
         self.metrics.frame(result)
-        self.metrics.state(self.state, self._config.rate_hz)
+        self.metrics.state(self.state)
         if self._on_result is not None:
             self._on_result(result)
+
+
+def _sendable(graph: LayerGraph) -> LayerGraph:
+    """The graph as a split sees it: a layer too large for a message has no end of bytes, so that none sends it."""
+    limit = limits.MAX_MESSAGE_BYTES - limits.ENVELOPE_BYTES
+    if all(layer.output_bytes <= limit for layer in graph.layers):
+        return graph
+    layers = (
+        layer if layer.output_bytes <= limit else replace(layer, output_bytes=_ENDLESS_BYTES) for layer in graph.layers
+    )
+    return replace(graph, layers=tuple(layers))

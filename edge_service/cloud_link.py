@@ -113,15 +113,25 @@ class CloudLink:
 
     async def _supervise(self) -> None:
         while True:
-            now_s = time.monotonic()
-            if self._tails is None:
-                if self._controller.reconnect_due(now_s):
-                    await self._connect()
-            elif now_s - self._heard_s > self._config.silence_s:
-                self._lost(CloudUnreachableError(f"no heartbeat for {self._config.silence_s:g} s"))
-            elif (self._measuring is None or self._measuring.done()) and self._idle():
-                self._measuring = asyncio.create_task(self._measure(), name="cloud-measure")
             await asyncio.sleep(_TICK_S)
+            try:
+                await self._look()
+            except Exception as error:  # noqa: BLE001 # a defect here must not end the watch over the cloud unseen
+                log.exception("watching the cloud failed")
+                self._lost(CloudUnreachableError(f"watching the cloud failed: {error}"))
+
+    async def _look(self) -> None:
+        now_s = time.monotonic()
+        if self._tails is None:
+            if self._controller.reconnect_due(now_s):
+                await self._connect()
+        elif now_s - self._heard_s > self._config.silence_s:
+            self._lost(CloudUnreachableError(f"no heartbeat for {self._config.silence_s:g} s"))
+        elif self._measuring is None and self._idle():
+            self._measuring = asyncio.create_task(self._measure(), name="cloud-measure")
+        elif self._measuring is not None and self._measuring.done():
+            measured, self._measuring = self._measuring, None
+            measured.result()
 
     async def _connect(self) -> None:
         try:

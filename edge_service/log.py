@@ -1,4 +1,7 @@
-"""This package's logger: structlog on top of `logging`, so that whoever runs the agent decides where logs go."""
+"""This package's logger: structlog in front of `logging`, so that whoever runs the agent decides where logs go.
+
+The keys go along as `extra`; the command line's formatter shows them.
+"""
 
 from __future__ import annotations
 
@@ -6,4 +9,8 @@ import logging
 
 import structlog
 
-log = structlog.wrap_logger(logging.getLogger("edge_service"))
+log = structlog.wrap_logger(
+    logging.getLogger("edge_service"),
+    processors=[structlog.stdlib.render_to_log_kwargs],
+    wrapper_class=structlog.stdlib.BoundLogger,
+)

@@ -101,13 +101,13 @@ class EdgeMetrics:
             self._split_info.labels(*labels).set(1)
             self._info_labels = labels
 
-    def state(self, state: ControllerState, rate_hz: float) -> None:
+    def state(self, state: ControllerState) -> None:
         """Shows the controller's estimates."""
         self._uplink.set(state.uplink_bps or 0.0)
         self._round_trip.set(state.rtt_s or 0.0)
         self._load.labels("edge").set(state.edge_load)
         self._load.labels("cloud").set(state.cloud_load)
-        self._rate.set(rate_hz)
+        self._rate.set(state.rate_hz)
 
     def sent(self, kind: str, size: int) -> None:
         """Counts bytes handed to the network; kind is "tensor" or "probe"."""

@@ -49,7 +49,7 @@ from protos import limits
 __all__ = ["Pipeline"]
 
 _WATCH_S = 0.05
-_MOST_BYTES = limits.MAX_MESSAGE_BYTES - 1024  # what wraps the request takes a little
+_MOST_BYTES = limits.MAX_MESSAGE_BYTES - limits.ENVELOPE_BYTES
 
 
 class Pipeline:
@@ -168,16 +168,19 @@ class Pipeline:
             head, _ = self._model.split(edge)
             values, started.head_s = await self._compute.run(lambda: head(*job.inputs))
             started.values = values
-            if plan.base_edge_s > 0:
-                self._controller.observe(HeadMeasured(plan.base_edge_s, started.head_s), time.monotonic())
             wanted = self._model.remote_outputs(edge)
-            if wanted:
-                self._hand_over(job, started, wanted)
-            else:
-                self._end(job, Outcome.EDGE_ONLY, outputs=self._model.assemble(values, {}))
+            if not wanted:
+                outputs = self._model.assemble(values, {})
         except Exception as error:  # noqa: BLE001 # whatever a model raises costs this frame, not the agent
             log.exception("head failed", frame=job.frame_id)
             self._end(job, Outcome.FAILED, error=f"the head failed: {error}")
+            return
+        if plan.base_edge_s > 0:
+            self._controller.observe(HeadMeasured(plan.base_edge_s, started.head_s), time.monotonic())
+        if wanted:
+            self._hand_over(job, started, wanted)
+        else:
+            self._end(job, Outcome.EDGE_ONLY, outputs=outputs)
 
     # --- transfer -----------------------------------------------------------------------------------------------
 
@@ -187,7 +190,13 @@ class Pipeline:
             raise RuntimeError("a split was planned without a cloud, or sent before its head had run")
         split = started.plan.partition
         began_s = time.monotonic()
-        started.frame = encode_cut(self._model, self._cloud, job.frame_id, started.values, split.cut, wanted)
+        try:
+            started.frame = encode_cut(self._model, self._cloud, job.frame_id, started.values, split.cut, wanted)
+        except ValueError as error:  # a tensor beyond the limits of the wire
+            started.sent_s = began_s
+            self._in_flight[job.frame_id] = job
+            self._finish_here(job, f"the cut cannot be sent: {error}")
+            return
         started.sent_s = time.monotonic()
         started.encode_s = started.sent_s - began_s
         # Frames ahead on the link each take up to the slowest stage before this one's turn comes.
@@ -213,6 +222,9 @@ class Pipeline:
                 await self._link.send(started.frame, max(0.001, left_s))
             except CloudError as error:
                 self._finish_here(job, str(error))
+            except Exception as error:  # noqa: BLE001 # a defect here costs its frame, not the stage
+                log.exception("sending failed", frame=job.frame_id)
+                self._finish_here(job, f"sending failed: {error}")
 
     async def _watch_uploads(self) -> None:
         """Looks, between answers, whether the upload under way is late: a link that breaks down is seen at once."""

@@ -6,6 +6,9 @@ A server may be told to accept less; nothing on either side may send more.
 MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 """One gRPC message, in both directions. gRPC's own default of 4 MiB is too small for a first layer's output."""
 
+ENVELOPE_BYTES = 4096
+"""What a message may take besides its tensors' bytes: names, shapes, digest."""
+
 MAX_TENSORS = 256
 """Tensors in one request; also the bound on `Tensor.index`."""
 

@@ -6,6 +6,7 @@ One idea per file: `estimators` and `upload_clock` measure, `probing` and `break
 `hysteresis` choose, `planner` makes plans of that, and `controller` is the state machine around them.
 """
 
+from edge_service.control.arrival_rate import ArrivalRate
 from edge_service.control.breaker import Breaker, BreakerConfig, BreakerState
 from edge_service.control.controller import Controller
 from edge_service.control.estimators import LoadEstimator, OverheadEstimator, RoundTripEstimator, UplinkEstimator
@@ -32,6 +33,7 @@ from edge_service.control.upload_clock import UploadClock
 
 __all__ = [
     "AnswerMissed",
+    "ArrivalRate",
     "Breaker",
     "BreakerConfig",
     "BreakerState",

@@ -2,16 +2,16 @@
 
 import asyncio
 import contextlib
+import logging
 
 import grpc
 import grpc.aio
 import numpy as np
 import pytest
-import structlog.testing
 from google.rpc.status_pb2 import Status
 
 from protos import decode_tensor, dtype_name, encode_tensor, split_pb2, split_pb2_grpc
-from protos.limits import MAX_PROBE_BYTES
+from protos.limits import MAX_PROBE_BYTES, MAX_TENSORS
 
 X = np.arange(6, dtype=np.uint8).reshape(1, 6)
 TOTAL = np.float32(3 * X + 4)
@@ -111,8 +111,8 @@ REFUSED = {
         ("INVALID_ARGUMENT", "BAD_REQUEST", "expected each path once"),
     ),
     "too many tensors": (
-        {"tensors": [tensor(X)] * 65},
-        ("INVALID_ARGUMENT", "BAD_REQUEST", "65 tensors in one request; expected at most 64"),
+        {"tensors": [tensor(X)] * (MAX_TENSORS + 1)},
+        ("INVALID_ARGUMENT", "BAD_REQUEST", f"in one request; expected at most {MAX_TENSORS}"),
     ),
     "no digest": ({"digest": ""}, ("INVALID_ARGUMENT", "BAD_REQUEST", "expected the digest of the caller's model")),
     "wrong digest": ({"digest": "00"}, ("FAILED_PRECONDITION", "DIGEST_MISMATCH", "not '00'; expected the same graph")),
@@ -134,11 +134,11 @@ async def test_a_wrong_request_is_told_what_was_expected(model, serve, ask, refu
 async def test_insides_never_leak(model, serve, ask, refusal):
     model.failure = RuntimeError("the secret of /root/weights")
     async with serve(model) as (_, stub):
-        with structlog.testing.capture_logs() as logs:
+        with logged() as logs:
             code, reason, message, _ = await refusal(stub.RunTail(ask()))
     assert (code, reason) == ("INTERNAL", "INTERNAL")
     assert "secret" not in message
-    assert [entry["method"] for entry in logs if entry["event"] == "call failed"] == ["RunTail"]
+    assert [record.method for record in logs if record.msg == "call failed"] == ["RunTail"]
 
 
 async def test_over_the_queue_a_call_is_refused_at_once(model, serve, ask, refusal, wait_for):
@@ -289,7 +289,7 @@ async def test_a_cancelled_stream_takes_its_queued_frames_along(model, serve, as
         call = stub.StreamTails(frame(n) for n in range(5))
         await first_tail_began(model)
         await wait_for(lambda: server._admission.admitted == 5)
-        with structlog.testing.capture_logs() as logs:
+        with logged() as logs:
             call.cancel()
             await wait_for(lambda: server._admission.admitted == 1)  # the one in its thread
             model.gate.set()
@@ -301,7 +301,7 @@ async def test_a_cancelled_stream_takes_its_queued_frames_along(model, serve, as
 async def test_a_caller_that_vanishes_is_no_failure_of_the_server(model, serve, ask, frame, wait_for):
     """Its connection breaks while answers are written."""
     async with serve(model) as (server, stub):
-        with structlog.testing.capture_logs() as logs:
+        with logged() as logs:
             for _ in range(3):
                 async with (
                     breakable_relay(server.port) as (port, break_off),
@@ -313,7 +313,7 @@ async def test_a_caller_that_vanishes_is_no_failure_of_the_server(model, serve, 
                     break_off()
                     assert await call.code() is not grpc.StatusCode.OK
             await wait_for(lambda: server._admission.admitted == 0 and not server._service._streams)
-        assert [entry for entry in logs if entry["event"] == "call failed"] == []
+        assert [record for record in logs if record.msg == "call failed"] == []
         assert (await stub.RunTail(ask())).outputs
 
 
@@ -332,10 +332,28 @@ async def test_an_answer_that_cannot_be_written_ends_the_stream_quietly(model, s
         await asyncio.Event().wait()  # no second request ever comes
 
     async with serve(model) as (server, _):
-        with structlog.testing.capture_logs() as logs:
+        with logged() as logs:
             await asyncio.wait_for(server._service.StreamTails(requests(), Gone()), timeout=20)
-        assert [entry["event"] for entry in logs] == ["stream broke off"]
+        assert [record.msg for record in logs] == ["stream broke off"]
         assert not server._service._streams
+
+
+@contextlib.contextmanager
+def logged():
+    """The records of the server's logger while the context is open."""
+    records = []
+    handler = logging.Handler()
+    handler.emit = records.append
+    logger = logging.getLogger("cloud_service")
+    level, logger.propagate = logger.level, False
+    logger.setLevel(logging.INFO)
+    logger.addHandler(handler)
+    try:
+        yield records
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+        logger.propagate = True
 
 
 @contextlib.asynccontextmanager

@@ -331,3 +331,37 @@ async def test_a_model_that_fails_costs_its_frame_only(model, cloud, monkeypatch
     assert broken.outcome is Outcome.FAILED
     assert "no memory" in broken.error
     assert whole.outcome is Outcome.EDGE_ONLY
+
+
+def huge() -> tuple[torch.nn.Module, tuple[torch.Tensor, ...]]:
+    """An input of 80 MB, more than a message may have, and a small output."""
+    return torch.nn.Sequential(torch.nn.AdaptiveAvgPool1d(4), torch.nn.ReLU()), (torch.zeros(1, 1, 20_000_000),)
+
+
+@pytest.fixture(scope="module")
+def too_large() -> models.Model:
+    return models.model.Model(*huge(), name="huge")
+
+
+async def test_a_cut_too_large_for_a_message_is_never_chosen(too_large):
+    cloud = FakeCloud(too_large)
+    async with agent_for(too_large, cloud) as agent:
+        result = await agent.submit(torch.zeros(1, 1, 20_000_000))
+    assert result.outcome in (Outcome.OFFLOADED, Outcome.EDGE_ONLY)
+    assert "x" not in result.partition.cut
+    assert not set(result.partition.cut) & {value.layer for value in too_large.inputs}
+
+
+async def test_a_cut_too_large_for_a_message_is_finished_here_where_it_was_ordered(too_large):
+    cloud = FakeCloud(too_large)
+    async with agent_for(too_large, cloud, strategy="cloud_only") as agent:
+        result = await agent.submit(torch.zeros(1, 1, 20_000_000))
+    assert result.outcome is Outcome.LOCAL_FALLBACK
+    assert "more than a message may have" in result.error
+    check_right(too_large, [result])
+
+
+async def test_frames_that_come_faster_than_expected_are_noticed(model, cloud):
+    async with agent_for(model, cloud, max_waiting=64, rate_hz=1.0) as agent:
+        await asyncio.gather(*(agent.put(frame(model)) for _ in range(20)))
+        assert agent.state.rate_hz > 10.0

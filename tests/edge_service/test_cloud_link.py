@@ -248,6 +248,18 @@ async def test_renewing_cancels_the_stream_and_opens_another(linked, cloud, two_
         assert shell.losses == []
 
 
+async def test_the_end_of_a_stream_that_was_renewed_is_no_loss(linked, cloud, two_by_two, wait_until):
+    """Renewed by who is told an answer, the old stream's reader is still there when that stream ends."""
+    async with linked() as shell:
+        old, reader = cloud.streams[0], shell.link._reader
+        shell.link._on_answer = lambda answer: shell.link.renew()
+        old.answer(a_frame(cloud, two_by_two))
+        old.give(CloudUnreachableError("the stream to the cloud was cancelled"))
+        await wait_until(reader.done)
+        assert len(cloud.streams) == 2
+        assert shell.losses == []
+
+
 @pytest.mark.parametrize("call", ["ping_error", "probe_error"])
 async def test_a_measurement_that_fails_is_a_loss(linked, cloud, wishes, wait_until, call):
     async with linked() as shell:
@@ -331,7 +343,6 @@ async def test_the_end_ends_everything(linked, cloud, wishes):
     assert cloud.calls[-1][0] == "close"
 
 
-@pytest.mark.xfail(reason="the supervisor ends with the first error that is no CloudError")
 async def test_a_profile_that_makes_no_sense_does_not_end_the_attempts(linked, cloud, two_by_two, wait_until):
     """A defect of the cloud's, or of a proxy's between: a later answer may be right."""
     config = ControllerConfig(breaker=BreakerConfig(first_wait_s=0.05, longest_wait_s=0.1))

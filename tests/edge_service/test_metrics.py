@@ -40,8 +40,8 @@ def split(edge: str, *cut: str) -> Partition:
     )
 
 
-def state() -> ControllerState:
-    return Controller(GRAPH, (0.0, 1.0, 1.0, 1.0, 1.0)).state(0.0)
+def state(rate_hz: float = 5.0) -> ControllerState:
+    return Controller(GRAPH, (0.0, 1.0, 1.0, 1.0, 1.0), rate_hz=rate_hz).state(0.0)
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ def offloaded(**fields: object) -> FrameResult:
 def used(metrics: EdgeMetrics) -> EdgeMetrics:
     """Everything that can happen, once."""
     metrics.split(split("xa", "a"), "light", 9.0)
-    metrics.state(state(), 5.0)
+    metrics.state(state())
     metrics.sent("tensor", 10)
     metrics.sent("probe", 20)
     metrics.frame(offloaded())
@@ -165,7 +165,7 @@ def test_frames_without_an_answer_say_only_what_they_know(metrics, result, laten
 
 
 def test_the_controllers_estimates_are_shown(metrics):
-    metrics.state(state(), 12.5)
+    metrics.state(state(12.5))
     value = metrics.registry.get_sample_value
     assert value("dads_uplink_bits_per_second") == 0, "unknown"
     assert value("dads_round_trip_seconds") == 0
