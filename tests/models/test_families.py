@@ -8,6 +8,9 @@ import torch
 import models
 from models import torchvision_models
 from models.model import Model
+from partitioner import CostProfile, SplitTable
+
+MOST_CLOSED_SETS = 40_000
 
 FAST = (
     "alexnet",
@@ -35,7 +38,16 @@ def random_closed_set(model: Model, generator: random.Random) -> frozenset[str]:
     return frozenset(edge)
 
 
+def check_table(model: Model) -> None:
+    """The table of closed sets exists and is small."""
+    ones = (1.0,) * len(model.graph)
+    table = SplitTable(model.graph, CostProfile(ones, ones), max_sets=MOST_CLOSED_SETS)
+    # With one input, the prefixes of the order alone are as many as there are layers.
+    assert len(model.graph) <= len(table) <= MOST_CLOSED_SETS
+
+
 def check(model: Model, splits: int) -> None:
+    check_table(model)
     expected = model.flatten(model(*model.example_inputs))
     names = [entry.name for entry in model.graph.layers]
     inputs = frozenset(entry.name for entry in model.graph.layers if not entry.inputs)
@@ -67,6 +79,14 @@ def test_the_zoo(name):
     check(model, splits=5)
 
 
+def test_all_classifiers_and_the_segmentation_models_are_covered():
+    """The fast and the slow tests take every name between them; a torchvision of other models wants a look."""
+    known = torchvision_models.names()
+    assert {"fcn_resnet50", "deeplabv3_resnet50", "lraspp_mobilenet_v3_large"} <= set(known)
+    assert set(FAST) <= set(known)
+    assert len(known) >= 80 + 3
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("name", [name for name in torchvision_models.names() if name not in FAST])
@@ -76,7 +96,6 @@ def test_every_other_torchvision_model(name):
 
 def test_closed_sets_are_few():
     """Folding and relabelling keep the count of closed sets near that of a chain."""
-    from partitioner import CostProfile, SplitTable
 
     def count(spec: str) -> int:
         graph = models.load(spec).graph
