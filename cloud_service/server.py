@@ -1,14 +1,12 @@
 """The running server: puts the other modules together, listens, warms up, and shuts down in order."""
 
 import asyncio
-import logging
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
 
 import grpc
 import grpc.aio
-import structlog
 import torch
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
@@ -17,6 +15,7 @@ from cloud_service.admission import Admission
 from cloud_service.config import CloudConfig
 from cloud_service.errors import BindError
 from cloud_service.load import LoadEstimator
+from cloud_service.log import log
 from cloud_service.metrics import CloudMetrics, MetricsServer
 from cloud_service.registry import Registry
 from cloud_service.service import SplitInference
@@ -54,7 +53,6 @@ class CloudServer:
         self._config = config
         self._credentials = credentials
         self._measure = partial(measure, repeats=config.profile_repeats)
-        self._log = structlog.wrap_logger(logging.getLogger("cloud_service"))
         self._registry = Registry(models)
         self._admission = Admission(
             max_concurrency=config.max_concurrency,
@@ -114,7 +112,7 @@ class CloudServer:
             async with asyncio.timeout_at(ends_s):
                 await self._admission.idle()
         except TimeoutError:
-            self._log.warning("abandoned", tails=self._admission.admitted, grace_s=grace_s)
+            log.warning("abandoned", tails=self._admission.admitted, grace_s=grace_s)
         self._service.end_streams()
         if self._server:
             await self._server.stop(min(FLUSH_S, max(0.0, ends_s - loop.time())))
@@ -122,7 +120,7 @@ class CloudServer:
         if self._metrics_server:
             await asyncio.to_thread(self._metrics_server.close)
             self._metrics_server = None
-        self._log.info("stopped")
+        log.info("stopped")
 
     async def _start(self) -> None:
         await self._set_health(health_pb2.HealthCheckResponse.NOT_SERVING)
@@ -130,11 +128,11 @@ class CloudServer:
         await self._server.start()
         if self._config.metrics_port is not None:
             self._metrics_server = MetricsServer(self._metrics.registry, self._config.host, self._config.metrics_port)
-        self._log.info("listening", port=self._port, metrics_port=self.metrics_port)
+        log.info("listening", port=self._port, metrics_port=self.metrics_port)
         await self._admission.run(partial(self._registry.warm_up, self._measure))
         await self._set_health(health_pb2.HealthCheckResponse.SERVING)
         for served in self._registry.all():
-            self._log.info("serving", model=served.model.name, whole_s=served.profile.whole_s)
+            log.info("serving", model=served.model.name, whole_s=served.profile.whole_s)
 
     def _build(self) -> grpc.aio.Server:
         limit = self._config.max_message_bytes

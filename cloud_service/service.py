@@ -1,7 +1,6 @@
 """The gRPC methods: from messages to calls on the other modules, and from their errors to statuses."""
 
 import asyncio
-import logging
 import math
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -10,13 +9,13 @@ from functools import partial
 
 import grpc
 import grpc.aio
-import structlog
 
 from cloud_service import describe
 from cloud_service.admission import Admission
 from cloud_service.config import CloudConfig
 from cloud_service.errors import DrainingError, InternalError, InvalidRequestError, OverloadedError, RequestError
 from cloud_service.load import LoadEstimator
+from cloud_service.log import log
 from cloud_service.metrics import CloudMetrics
 from cloud_service.probe import ProbeTimer
 from cloud_service.registry import Registry
@@ -51,7 +50,6 @@ class SplitInference(split_pb2_grpc.SplitInferenceServicer):
         self._admission = admission
         self._load = load
         self._metrics = metrics
-        self._log = structlog.wrap_logger(logging.getLogger("cloud_service"))
         self._streams: set[FrameStream[split_pb2.StreamTailsRequest, split_pb2.StreamTailsResponse]] = set()
         self._ended = False
 
@@ -147,7 +145,7 @@ class SplitInference(split_pb2_grpc.SplitInferenceServicer):
             await stream.serve(requests)
         except* grpc.aio.BaseError:
             # gRPC could not write: the caller is gone. The cancellation that tells so may come later than the error.
-            self._log.info("stream broke off", peer=context.peer())
+            log.info("stream broke off", peer=context.peer())
         finally:
             self._streams.discard(stream)
         if self._ended:
@@ -234,5 +232,5 @@ class SplitInference(split_pb2_grpc.SplitInferenceServicer):
         except Exception as error:
             failure = InternalError()
             self._metrics.rejected(failure.reason)
-            self._log.exception("call failed", method=method)
+            log.exception("call failed", method=method)
             raise failure from error

@@ -8,6 +8,7 @@ second, so that a restarted cloud is found again at once; gRPC's bandwidth-delay
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, NoReturn
@@ -66,7 +67,13 @@ class GrpcCloud:
                 f"the cloud at {self.address} lists other layers for {self._model} under the same digest; "
                 "run the same versions of dads and torch on both sides"
             )
-        return CloudProfile(tuple(answer.layer_s), max(1.0, answer.load_factor))
+        layer_s = tuple(answer.layer_s)
+        if len(layer_s) != len(self._layers) or not all(0.0 <= seconds < math.inf for seconds in layer_s):
+            raise CloudRefusedError(
+                f"the profile of the cloud at {self.address} makes no sense: expected {len(self._layers)} finite times",
+                reason="BAD_PROFILE",
+            )
+        return CloudProfile(layer_s, max(1.0, answer.load_factor))
 
     async def ping(self, timeout_s: float) -> float:
         """Times a health check, the smallest call there is."""

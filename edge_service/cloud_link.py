@@ -145,7 +145,8 @@ class CloudLink:
         self._controller.observe(CloudAnswered(), now_s)
         self._open_tails()
         for _ in range(_WARM_PINGS):
-            await self._ping()
+            if not await self._ping():
+                break
         await self._measure()
         if self._tails is not None:
             self.last_error = None
@@ -159,15 +160,17 @@ class CloudLink:
         if size is not None:
             await self._probe(size)
 
-    async def _ping(self) -> None:
+    async def _ping(self) -> bool:
+        """Measures the round trip; returns whether there was an answer."""
         try:
             seconds = await self._cloud.ping(self._config.ping_timeout_s)
         except CloudSilentError:
-            return  # it may wait behind an upload on a slow link; whether the cloud lives is told by its heartbeats
+            return False  # it may wait behind an upload on a slow link; whether the cloud lives its heartbeats tell
         except CloudError as error:
             self._lost(error)
-        else:
-            self._controller.observe(RoundTripMeasured(seconds), time.monotonic())
+            return False
+        self._controller.observe(RoundTripMeasured(seconds), time.monotonic())
+        return True
 
     async def _probe(self, size: int) -> None:
         if self._tails is None:

@@ -27,17 +27,17 @@ def encode_cut(
     return cloud.encode(frame_id, tensors, outputs)
 
 
-def read_answer(model: Model, values: Mapping[str, Value], answer: Answer) -> Any:  # noqa: ANN401 # the module's own type
-    """Puts the cloud's outputs and those computed here together, as the module itself returns them.
+def read_answer(model: Model, values: Mapping[str, Value], answer: Answer, wanted: Sequence[str]) -> Any:  # noqa: ANN401 # the module's own type
+    """Puts the cloud's outputs, of which `wanted` are needed, and those computed here together as the module does.
 
     Raises:
         ValueError: an output has another shape or dtype than the model's.
-        KeyError: an output is not the model's, or is missing.
+        KeyError: an output is missing.
     """
     specs = {output.path: TensorSpec(output.dtype, output.shape) for output in model.outputs}
     outputs: dict[str, torch.Tensor] = {}
-    for path, array in answer.outputs.items():
-        value = value_of((array,), (specs[path],), model.device)
+    for path in wanted:
+        value = value_of((answer.outputs[path],), (specs[path],), model.device)
         outputs[path] = value if isinstance(value, torch.Tensor) else value[0]
     return model.assemble(values, outputs)
 

@@ -43,7 +43,7 @@ from edge_service.frame import FrameResult, Outcome, StageTimes
 from edge_service.job import Job, Started
 from edge_service.log import log
 from edge_service.metrics import EdgeMetrics
-from models import Model
+from models import Model, ModelError
 from protos import limits
 
 __all__ = ["Pipeline"]
@@ -251,8 +251,9 @@ class Pipeline:
             return
         times = self._measure(job.started, event, now_s)
         try:
-            outputs = read_answer(self._model, job.started.values or {}, event)
-        except (ValueError, KeyError) as error:
+            wanted = self._model.remote_outputs(job.started.plan.partition.edge)
+            outputs = read_answer(self._model, job.started.values or {}, event, wanted)
+        except (ValueError, KeyError, ModelError) as error:
             self._finish_here(job, f"the answer cannot be read: {error}")
             return
         self._take_off(job)

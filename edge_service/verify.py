@@ -14,12 +14,12 @@ from dataclasses import dataclass
 import torch
 
 from edge_service.frame import FrameResult
-from models import InputError, Model
+from models import InputError, Model, TensorSpec
 
 __all__ = ["Verification", "Verifier", "difference"]
 
 TOLERANCE = 1e-4
-_BACKLOG = 512
+_MOST_KEPT_BYTES = 256 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,8 @@ class Verification:
 class Verifier:
     """Compares results with the whole model; keeps them for later, so that checking does not slow the run it checks.
 
-    Inputs and outputs of at most 512 frames are kept; beyond that the oldest is checked at once.
+    At most 256 MB of inputs and outputs are kept. Beyond that the oldest is checked at once, on the caller's thread: a
+    run that is too long to be kept is slowed by its verification rather than verified in part.
 
     Args:
         model: the model; calling it runs the original module.
@@ -43,6 +44,7 @@ class Verifier:
     def __init__(self, model: Model) -> None:
         self._model = model
         self._waiting: deque[FrameResult] = deque()
+        self._kept_bytes = 0
         self._checked = 0
         self._different = 0
         self._first: str | None = None
@@ -52,8 +54,9 @@ class Verifier:
         if result.feeds is None or not result.outcome.has_result:
             return
         self._waiting.append(result)
-        if len(self._waiting) > _BACKLOG:
-            self._check(self._waiting.popleft())
+        self._kept_bytes += self._bytes(result)
+        while self._kept_bytes > _MOST_KEPT_BYTES:
+            self.check_next()
 
     def pending(self) -> int:
         """Results not compared yet."""
@@ -61,13 +64,20 @@ class Verifier:
 
     def check_next(self) -> None:
         """Compares the oldest result that waits."""
-        self._check(self._waiting.popleft())
+        result = self._waiting.popleft()
+        self._kept_bytes -= self._bytes(result)
+        self._check(result)
 
     def outcome(self) -> Verification:
         """Compares what still waits, and returns the counts."""
         while self._waiting:
             self.check_next()
         return Verification(self._checked, self._different, self._first)
+
+    def _bytes(self, result: FrameResult) -> int:
+        outputs = self._model.outputs
+        made = sum(TensorSpec(output.dtype, output.shape).bytes for output in outputs)
+        return made + sum(feed.nbytes for feed in result.feeds or ())
 
     def _check(self, result: FrameResult) -> None:
         if result.feeds is None:

@@ -3,9 +3,9 @@ import subprocess
 import sys
 
 SCRIPT = """
-import logging, structlog
+import logging
+from cloud_service.log import log
 from dads.logs import LogFormat, configure
-log = structlog.wrap_logger(logging.getLogger("cloud_service"))
 configure(LogFormat.{format})
 log.info("served", model="zoo:x")
 log.debug("hidden")

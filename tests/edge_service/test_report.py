@@ -120,7 +120,7 @@ def test_splits_are_counted_by_cut_and_mode_and_switches_apart():
         result(3, partition=split("b"), mode="light"),
         result(4, Outcome.FAILED, partition=split("c"), switched=True),
     )
-    counted = {(entry["cut"], entry["mode"]): entry["frames"] for entry in made["splits"]}
+    counted = {(*entry["cut"], entry["mode"]): entry["frames"] for entry in made["splits"]}
     assert counted == {("a", "light"): 1, ("b", "light"): 2, ("b", "heavy"): 1}
     assert made["splits"][0]["frames"] == 2, "the most used first"
     assert made["switches"] == 2

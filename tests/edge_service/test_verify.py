@@ -156,9 +156,9 @@ def test_results_without_outputs_or_inputs_are_not_compared(two_by_two, random_i
 
 
 def test_what_is_kept_is_bounded_and_nothing_is_skipped(two_by_two, random_inputs, monkeypatch):
-    monkeypatch.setattr(verify, "_BACKLOG", 3)
     verifier = Verifier(two_by_two)
     inputs = random_inputs(two_by_two)
+    monkeypatch.setattr(verify, "_MOST_KEPT_BYTES", 3 * verifier._bytes(right(two_by_two, inputs)))
     for frame_id in range(10):
         verifier.add(wrong(two_by_two, inputs, frame_id) if frame_id == 0 else right(two_by_two, inputs, frame_id))
         assert verifier.pending() <= 3
