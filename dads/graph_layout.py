@@ -9,9 +9,9 @@ Transactions on Systems, Man, and Cybernetics 11 (1981), doi:10.1109/TSMC.1981.4
 """
 
 from bisect import bisect_right, insort
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from statistics import fmean, median
 
 _SORTING_SWEEPS = 12
@@ -50,7 +50,9 @@ def layered(
     *,
     box_height: float,
     gap_x: float = 24.0,
-    gap_y: float = 34.0,
+    gap_y: float = 30.0,
+    labelled: Collection[int] = (),
+    label_gap_y: float = 46.0,
 ) -> Layout:
     """Lays out boxes and arrows.
 
@@ -60,18 +62,23 @@ def layered(
         box_height: Of every box, in pixels.
         gap_x: Between boxes of a row.
         gap_y: Between rows.
+        labelled: Positions of the arrows that carry a label, below the row of their source.
+        label_gap_y: Between rows where a label stands.
 
     Complexity: O((boxes + arrows) rows) in the worst case, an arrow over all rows; near linear for models.
     """
     rows = _Rows(widths, arrows)
     rows.sort()
     x = rows.place(gap_x)
-    row_count = len(rows.members)
-    centres = [Point(x[v], rows.row[v] * (box_height + gap_y) + box_height / 2) for v in range(len(rows.row))]
+    gaps = [gap_y] * len(rows.members)
+    for i in labelled:
+        gaps[rows.row[arrows[i][0]]] = label_gap_y
+    tops = [0.0, *accumulate(box_height + gap for gap in gaps)]
+    centres = [Point(x[v], tops[row] + box_height / 2) for v, row in enumerate(rows.row)]
     routes = tuple(_route([centres[v] for v in way], box_height) for way in rows.ways)
     right = [x[v] + widths[v] / 2 for v in range(len(widths))]
     right += [point.x + _BEND_WIDTH / 2 for route in routes for point in route]
-    return Layout(tuple(centres[: len(widths)]), routes, max(right), row_count * (box_height + gap_y) - gap_y)
+    return Layout(tuple(centres[: len(widths)]), routes, max(right), tops[-1] - gaps[-1])
 
 
 def _route(way: list[Point], box_height: float) -> tuple[Point, ...]:

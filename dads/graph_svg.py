@@ -17,7 +17,6 @@ _FONT_SIZE = 13
 # Width of a character over the font size, on the safe side for names of lower-case letters and digits.
 _CHARACTER = 0.58
 _LONGEST_NAME = 28
-_GAP_Y = 46.0
 _LABEL_HEIGHT = 18.0
 _BOX_HEIGHT = 42.0
 _MARGIN = 28.0
@@ -58,9 +57,11 @@ def graph_svg(graph: FoldedGraph, output_bytes: Mapping[str, int], caption: Capt
         The text of an SVG file, sizes in pixels.
     """
     layout = layered(
-        [_width(box) for box in graph.boxes], [(arrow.source, arrow.target) for arrow in graph.arrows],
-        box_height=_BOX_HEIGHT, gap_y=_GAP_Y,
-    )  # fmt: skip
+        [_width(box) for box in graph.boxes],
+        [(arrow.source, arrow.target) for arrow in graph.arrows],
+        box_height=_BOX_HEIGHT,
+        labelled=[i for i, arrow in enumerate(graph.arrows) if arrow.sent],
+    )
     labels = _labels(graph, output_bytes, layout)
     sides = [side for side in Side if any(box.side is side for box in graph.boxes)]
     texts = [(len(line) * _FONT_SIZE * _CHARACTER) for line in caption.lines]

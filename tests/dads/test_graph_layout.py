@@ -60,3 +60,11 @@ def test_crossings_that_need_not_be_are_sorted_away():
     upper = [layout.centres[v].x for v in (0, 1, 2)]
     lower = [layout.centres[v].x for v in (5, 4, 3)]
     assert (upper == sorted(upper)) == (lower == sorted(lower))
+
+
+def test_a_label_gets_room_below_its_arrows_source():
+    arrows = [(0, 1), (1, 2), (2, 3)]
+    layout = layered([50] * 4, arrows, box_height=40, gap_y=10, labelled=[1], label_gap_y=30)
+    ys = [centre.y for centre in layout.centres]
+    assert [lower - upper for upper, lower in itertools.pairwise(ys)] == [50, 70, 50]
+    assert layout.height == ys[-1] + 20
