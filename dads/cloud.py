@@ -11,7 +11,8 @@ import typer
 
 from dads import logs
 from dads.loading import load_model
-from dads.options import MODEL_HELP, Device, DeviceOption, ThreadsOption, WeightsOption
+from dads.options import MODEL_HELP, Device, DeviceOption, MetricsPortOption, ThreadsOption, WeightsOption
+from dads.ports import check_free
 
 if TYPE_CHECKING:  # torch takes seconds to import
     import models
@@ -26,7 +27,7 @@ def cloud(
     device: DeviceOption = Device.CPU,
     weights: WeightsOption = None,
     threads: ThreadsOption = None,
-    metrics_port: Annotated[int | None, typer.Option(help="Serve /metrics there; 0 picks a port, default off.")] = None,
+    metrics_port: MetricsPortOption = None,
     max_concurrency: Annotated[int | None, typer.Option(help="Tails computed at the same time; default 1.")] = None,
     max_queue: Annotated[int | None, typer.Option(help="Tails that may wait; one more is refused; default 16.")] = None,
     insecure: Annotated[
@@ -49,6 +50,7 @@ def cloud(
         max_queue=max_queue,
         insecure=insecure,
     )
+    _check_ports(config)
     loaded = [load_model(spec, weights=weights, device=device, threads=threads) for spec in model]
     asyncio.run(serve(config, loaded))
 
@@ -58,6 +60,13 @@ def _config(**options: str | int | bool | None) -> CloudConfig:
     from cloud_service import CloudConfig  # noqa: PLC0415 # torch takes seconds to import
 
     return CloudConfig(**{name: value for name, value in options.items() if value is not None})
+
+
+def _check_ports(config: CloudConfig) -> None:
+    """Tell that a port is in use before any model is loaded."""
+    check_free("--listen", config.host, int(config.listen.rpartition(":")[2]))
+    if config.metrics_port is not None:
+        check_free("--metrics-port", config.host, config.metrics_port)
 
 
 async def serve(config: CloudConfig, loaded: Sequence[models.Model]) -> None:

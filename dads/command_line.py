@@ -1,5 +1,7 @@
 """How a command ends: errors become one line on stderr and a documented exit code."""
 
+import contextlib
+import os
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -7,7 +9,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from dads.errors import ExitCode, explain
+from dads.errors import ExitCode, InterruptedByUserError, explain
 
 
 class CommandLine(TyperGroup):
@@ -32,7 +34,7 @@ class CommandLine(TyperGroup):
         try:
             code = run()
         except typer.Abort:
-            code = _fail("interrupted", ExitCode.FAILED)
+            code = _fail("interrupted", ExitCode.INTERRUPTED)
         except typer.TyperException as error:
             code = _fail(f"{error.format_message()}{_help_hint(error)}", error.exit_code)
         except Exception as error:
@@ -40,12 +42,31 @@ class CommandLine(TyperGroup):
             if explanation is None:
                 raise
             code = _fail(explanation.line, explanation.exit_code)
+        _let_go_of_stdout()
         sys.exit(code if isinstance(code, int) else ExitCode.DONE)
+
+    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 # typer's own copy of click has no public type for it
+        """Run the command; an interruption and a reader that left are its ends, not defects."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as interruption:
+            raise InterruptedByUserError("interrupted") from interruption
+        except BrokenPipeError as error:  # `dads ... | head`: who reads no more wants no message either
+            raise typer.Exit(ExitCode.FAILED) from error
 
 
 def _fail(line: str, exit_code: int) -> int:
     typer.echo(f"error: {line}", err=True)
     return int(exit_code)
+
+
+def _let_go_of_stdout() -> None:
+    """Drop what cannot be written to stdout any more, or the interpreter would complain of it on its way out."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        with contextlib.suppress(OSError, ValueError):  # a stdout without a descriptor cannot be redirected
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _help_hint(error: typer.TyperException) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import math
+import signal
 import tempfile
 import time
 from contextlib import AsyncExitStack
@@ -18,10 +19,11 @@ from rich.console import Console
 from dads import units
 from dads.children import Child
 from dads.demo_summary import print_summary, verdict
-from dads.errors import CommandError, InvalidUsageError, UnitError
-from dads.frame_table import FrameTable
+from dads.errors import CommandError, ExitCode, InterruptedByUserError, InvalidUsageError, UnitError
+from dads.frame_table import FrameTable, PlainConsole
 from dads.health import check
-from dads.options import MODEL_HELP, Device, in_units
+from dads.loading import SEEDED, is_seeded
+from dads.options import MODEL_HELP, Device, ReportOption, above_zero, in_units
 from link_emulator import LinkEmulator, Trace, TraceError, bundled
 
 _START_LIMIT_S = 300.0
@@ -46,7 +48,9 @@ class DemoOptions:
 def demo(
     model: Annotated[str, typer.Option(help=MODEL_HELP)] = "zoo:efficientnet_lite0",
     frames: Annotated[int, typer.Option(min=1, help="Frames of each run.")] = 130,
-    rate: Annotated[float, typer.Option(min=0.001, help="Sampling rate in frames per second.")] = 6.0,
+    rate: Annotated[
+        float, typer.Option(min=0.001, callback=above_zero, help="Sampling rate in frames per second.")
+    ] = 6.0,
     link: Annotated[
         str,
         typer.Option(
@@ -60,6 +64,7 @@ def demo(
         float,
         typer.Option(
             min=1.0,
+            callback=above_zero,
             help="Both sides run on this machine; the edge is made this many times slower by really waiting.",
         ),
     ] = 8.0,
@@ -67,9 +72,7 @@ def demo(
         str, typer.Option(help="sample is a real clip; or a video file or a folder of images.")
     ] = "sample",
     device: Annotated[Device, typer.Option(help="Where both sides compute.")] = Device.CPU,
-    report: Annotated[
-        Path | None, typer.Option(metavar="FILE.json", help="Write the report.", show_default=False)
-    ] = None,
+    report: ReportOption = None,
 ) -> None:
     """Show the whole system on this machine, compare it with the baselines, and verify every result."""
     options = DemoOptions(
@@ -82,23 +85,56 @@ def demo(
         source=source,
         device=device.value,
     )
-    if report is not None and not report.resolve().parent.is_dir():
-        raise InvalidUsageError(f"--report {report}: there is no folder {report.resolve().parent}")
+    from edge_service.sources import open_source  # noqa: PLC0415 - torch takes seconds to import
+
+    open_source(source, height=1, width=1)  # a source that is not there is told before anything is started
     began_s = time.monotonic()
-    console = Console(highlight=False)
-    with tempfile.TemporaryDirectory(prefix="dads-demo-") as folder:
-        path = report or Path(folder) / "report.json"
-        path.unlink(missing_ok=True)
-        code = asyncio.run(Demo(options, path, console).run())
-        # Exit code 1 with a report is a result that differs: the summary says so.
-        if code != 0 and not (code == 1 and path.is_file()):
-            raise CommandError(f"the edge ended with exit code {code}; its messages are above")
-        made = json.loads(path.read_text(encoding="utf-8"))
-    print_summary(made, console)
+    console = PlainConsole()
+    made = asyncio.run(_report(options, report, console))
+    print_summary(made, frames, console)
     console.print(f"All of this took {time.monotonic() - began_s:.0f} s.", style="dim")
-    problem = verdict(made)
+    problem = verdict(made, frames)
     if problem is not None:
         raise CommandError(problem)
+
+
+async def _report(options: DemoOptions, report: Path | None, console: Console) -> dict[str, Any]:
+    """Runs the demo, and returns what the edge reports.
+
+    Raises:
+        CommandError: a child failed.
+        InterruptedByUserError: SIGTERM came; nothing is left behind.
+    """
+    running = asyncio.current_task()
+    terminated = asyncio.Event()
+
+    def on_sigterm() -> None:
+        terminated.set()
+        if running is not None:
+            running.cancel()
+
+    # SIGINT is asyncio's: it cancels in the same way.
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, on_sigterm)
+    try:
+        with tempfile.TemporaryDirectory(prefix="dads-demo-") as folder:
+            path = report or Path(folder) / "report.json"
+            path.unlink(missing_ok=True)
+            code = await Demo(options, path, console).run()
+            # Exit code 1 with a report is a result that differs: the summary says so.
+            if code != ExitCode.DONE and not (code == ExitCode.FAILED and path.is_file()):
+                raise _failed("the edge failed", code)
+            made: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            return made
+    except asyncio.CancelledError:
+        if terminated.is_set():
+            raise InterruptedByUserError("interrupted") from None
+        raise
+
+
+def _failed(what: str, code: int) -> CommandError:
+    """The error for a child that failed; what it calls wrong usage is wrong usage of the demo."""
+    kind = InvalidUsageError if code == ExitCode.USAGE else CommandError
+    return kind(f"{what} (exit code {code}); its messages are above")
 
 
 def _trace(link: str) -> Trace:
@@ -112,6 +148,8 @@ def _trace(link: str) -> Trace:
             rate_bps = units.parse_rate(link)
         except UnitError as error:
             raise InvalidUsageError(f"--link {link}: {error}; and {no_trace}") from error
+        if rate_bps == 0:
+            raise InvalidUsageError(f"--link {link}: must be more than 0, or nothing gets through") from no_trace
         return Trace.constant(rate_bps)
 
 
@@ -147,6 +185,8 @@ class Demo:
             f"the edge is slowed down {options.slowdown:g} times (--edge-slowdown) by really waiting.",
             "bold",
         )
+        if is_seeded(options.model, weights=None):
+            self._say(SEEDED, "yellow")
         async with AsyncExitStack() as stack:
             address = await self._start_cloud(stack)
             self._link = await stack.enter_async_context(
@@ -172,7 +212,7 @@ class Demo:
                     address = line.rpartition(" on ")[2]
                     break
         if address is None:
-            raise CommandError(f"the cloud did not start (exit code {await cloud.wait()}); its messages are above")
+            raise _failed("the cloud did not start", await cloud.wait())
         await asyncio.to_thread(check, address, timeout_s=5.0)
         return address
 
@@ -181,7 +221,8 @@ class Demo:
         arguments = ["edge", "--model", options.model, "--cloud", address, "--source", options.source]
         arguments += ["--rate", str(options.rate_hz), "--frames", str(options.frames), "--device", options.device]
         arguments += ["--edge-slowdown", str(options.slowdown), "--threads", "1", "--require-cloud"]
-        arguments += ["--compare", "--verify", "--report", str(self._report), "--results", "-", "--log-format", "json"]
+        arguments += ["--strategy", "adaptive", "--compare", "--verify"]
+        arguments += ["--report", str(self._report), "--results", "-", "--log-format", "json"]
         edge = await stack.enter_async_context(Child("edge", arguments, self._edge_message))
         progress = _BaselineProgress(options.frames)
         async for line in edge.lines():

@@ -12,26 +12,35 @@ __all__ = ["print_summary", "verdict"]
 
 Report = Mapping[str, Any]
 
+_BASELINES = ("edge_only", "cloud_only")
 
-def verdict(report: Report) -> str | None:
-    """What is wrong with a demo's report, or None when nothing is."""
+
+def verdict(report: Report, frames: int) -> str | None:
+    """What is wrong with a demo's report, or None when nothing is.
+
+    Args:
+        report: The edge's, with its baselines.
+        frames: How many frames each run was to read.
+    """
     runs = _runs(report)
     different = sum(run["verify"]["different"] for run in runs.values())
     failed = sum(run["frames"]["failed"] for run in runs.values())
     unchecked = sum(run["frames"]["done"] - run["verify"]["checked"] for run in runs.values())
-    if different:
-        return f"{different} results differ from the whole model's"
-    if failed:
-        return f"{failed} frames failed"
-    if unchecked:
-        return f"{unchecked} results were not compared with the whole model"
-    if not report["frames"]["done"]:
-        return "no frame was finished"
-    return None
+    problems = {
+        f"{different} results differ from the whole model's": different,
+        f"{failed} frames failed": failed,
+        f"{unchecked} results were not compared with the whole model": unchecked,
+        "no frame was finished": not report["frames"]["done"],
+    }
+    for name in _BASELINES:
+        problems[f"{_shown(name)} was not run"] = name not in report["baselines"]
+    for name, run in runs.items():
+        problems[f"{name} read {run['frames']['read']} of {frames} frames"] = run["frames"]["read"] < frames
+    return next((problem for problem, is_so in problems.items() if is_so), None)
 
 
-def print_summary(report: Report, console: Console) -> None:
-    """Prints the comparison, the prediction's accuracy and the verification."""
+def print_summary(report: Report, frames: int, console: Console) -> None:
+    """Prints the comparison, the prediction's accuracy and the verification; see `verdict`."""
     runs = _runs(report)
     table = Table(title="the same clip over the same link", title_justify="left")
     table.add_column("")
@@ -60,7 +69,7 @@ def print_summary(report: Report, console: Console) -> None:
     for line in _comparison(report):
         console.print(line, soft_wrap=True)
     checked = sum(run["verify"]["checked"] for run in runs.values())
-    problem = verdict(report)
+    problem = verdict(report, frames)
     if problem is None:
         console.print(f"[bold green]Every one of the {checked} results equals the whole model's.[/]")
     else:
@@ -68,22 +77,29 @@ def print_summary(report: Report, console: Console) -> None:
 
 
 def _runs(report: Report) -> dict[str, Report]:
-    return {"adaptive": report, **{name.replace("_", "-"): run for name, run in report["baselines"].items()}}
+    return {"adaptive": report, **{_shown(name): run for name, run in report["baselines"].items()}}
 
 
 def _comparison(report: Report) -> list[str]:
     return [
-        f"Against {name.replace('_', '-')}: mean latency {_times(run, report)}, "
+        f"Against {_shown(name)}: {_mean_latency(run, report)}, "
         f"{report['frames']['done']} frames finished instead of {run['frames']['done']}."
         for name, run in report["baselines"].items()
     ]
 
 
-def _times(run: Report, adaptive: Report) -> str:
+def _mean_latency(run: Report, adaptive: Report) -> str:
     theirs, ours = run["latency_s"]["mean"], adaptive["latency_s"]["mean"]
     if not theirs or not ours:
-        return "unknown"
-    return f"{theirs / ours:.2f} times shorter" if theirs >= ours else f"{ours / theirs:.2f} times longer"
+        return "mean latency unknown"
+    times = f"{max(theirs / ours, ours / theirs):.2f}"
+    if times == "1.00":
+        return "the same mean latency"
+    return f"mean latency {times} times {'shorter' if theirs > ours else 'longer'}"
+
+
+def _shown(name: str) -> str:
+    return name.replace("_", "-")
 
 
 def _ms(seconds: float | None) -> str:

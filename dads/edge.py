@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import json
 import sys
 from collections.abc import Iterator
@@ -13,48 +14,78 @@ from typing import Annotated, TextIO
 import typer
 
 from dads import logs
-from dads.errors import InvalidUsageError
-from dads.loading import load_model
-from dads.options import MODEL_HELP, Device, DeviceOption, ThreadsOption, WeightsOption
+from dads.edge_settings import settings
+from dads.errors import CommandError, InvalidUsageError
+from dads.loading import SEEDED, is_seeded, load_model
+from dads.options import (
+    MODEL_HELP,
+    Device,
+    DeviceOption,
+    MetricsPortOption,
+    ReportOption,
+    ThreadsOption,
+    WeightsOption,
+    above_zero,
+    an_address,
+    stdout_or_in_a_folder,
+)
+from dads.ports import check_free
 from dads.profiles import check_profile_of, measure_profile, read_profile
 
 STRATEGIES = ("adaptive", "edge_only", "cloud_only")
+
+_NOT_WRITTEN = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 
 
 def edge(
     model: Annotated[str, typer.Option(help=MODEL_HELP, show_default=False)],
     cloud: Annotated[
         str | None,
-        typer.Option(metavar="HOST:PORT", help="The cloud service; without it every frame is computed here."),
+        typer.Option(
+            metavar="HOST:PORT",
+            callback=an_address,
+            help="The cloud service; without it every frame is computed here.",
+        ),
     ] = None,
     source: Annotated[
         str, typer.Option(help="A video file, a folder of images, /dev/video0, rtsp://..., or sample (a real clip).")
     ] = "sample",
-    rate: Annotated[float, typer.Option(min=0.001, help="Sampling rate in frames per second.")] = 5.0,
+    rate: Annotated[
+        float | None,
+        typer.Option(min=0.001, callback=above_zero, help="Sampling rate in frames per second; default 5."),
+    ] = None,
     frames: Annotated[
         int | None,
         typer.Option(min=1, help="Stop after so many frames; a shorter clip is repeated.", show_default=False),
     ] = None,
     loop: Annotated[bool, typer.Option(help="Repeat the clip for ever.")] = False,
     strategy: Annotated[
-        str, typer.Option(help="adaptive, or one of the baselines edge_only and cloud_only.")
-    ] = "adaptive",
+        str | None, typer.Option(help="adaptive, the default, or one of the baselines edge_only and cloud_only.")
+    ] = None,
     compare: Annotated[
         bool, typer.Option(help="Run edge_only and cloud_only over the same frames afterwards, into the report.")
     ] = False,
     verify: Annotated[
         bool, typer.Option(help="Compare every result with the whole model run here; exit 1 if any differs.")
     ] = False,
-    report: Annotated[
-        Path | None, typer.Option(metavar="FILE.json", help="Write what the run amounts to.", show_default=False)
-    ] = None,
+    report: ReportOption = None,
     results: Annotated[
         str | None,
-        typer.Option(metavar="FILE.jsonl|-", help="Write a JSON line per frame; - is stdout.", show_default=False),
+        typer.Option(
+            metavar="FILE.jsonl|-",
+            callback=stdout_or_in_a_folder,
+            help="Write a JSON line per frame; - is stdout.",
+            show_default=False,
+        ),
     ] = None,
     edge_slowdown: Annotated[
         float | None,
-        typer.Option(min=1.0, help="Stretch the edge's compute time by really waiting.", show_default=False),
+        typer.Option(
+            min=1.0,
+            callback=above_zero,
+            help="Stretch the edge's compute time by really waiting.",
+            show_default=False,
+        ),
     ] = None,
     profile: Annotated[
         Path | None,
@@ -63,9 +94,7 @@ def edge(
     require_cloud: Annotated[
         bool | None, typer.Option("--require-cloud", help="Exit with 3 if the cloud cannot be reached at the start.")
     ] = None,
-    metrics_port: Annotated[
-        int | None, typer.Option(help="Serve Prometheus metrics on this port of 127.0.0.1.", show_default=False)
-    ] = None,
+    metrics_port: MetricsPortOption = None,
     weights: WeightsOption = None,
     device: DeviceOption = Device.CPU,
     threads: ThreadsOption = None,
@@ -73,14 +102,21 @@ def edge(
         logs.LogFormat, typer.Option(help="How logs are written to stderr.")
     ] = logs.LogFormat.CONSOLE,
 ) -> None:
-    """Stream frames through a model that is split between here and a cloud."""
-    if strategy not in STRATEGIES:
+    """Stream frames through a model that is split between here and a cloud.
+
+    What is not given is read from DADS_EDGE_RATE_HZ, DADS_EDGE_STRATEGY, DADS_EDGE_SLOWDOWN and so on, then from the
+    defaults. SIGTERM or SIGINT finishes the frames under way and exits; a second one exits at once.
+    """
+    if strategy is not None and strategy not in STRATEGIES:
         raise InvalidUsageError(f"--strategy is {strategy!r}, expected one of {', '.join(STRATEGIES)}")
-    if cloud is None and (compare or require_cloud or strategy == "cloud_only"):
-        raise InvalidUsageError("--compare, --require-cloud and --strategy cloud_only need --cloud HOST:PORT")
-    if report is not None and not report.resolve().parent.is_dir():
-        raise InvalidUsageError(f"--report {report}: there is no folder {report.resolve().parent}")
     logs.configure(log_format)
+    config = settings(
+        rate_hz=rate, strategy=strategy, slowdown=edge_slowdown, require_cloud=require_cloud, keep_inputs=verify or None
+    )
+    if cloud is None and (compare or config.require_cloud or config.strategy == "cloud_only"):
+        raise InvalidUsageError("--compare, --require-cloud and --strategy cloud_only need --cloud HOST:PORT")
+    if metrics_port is not None:
+        check_free("--metrics-port", "127.0.0.1", metrics_port)
     from edge_service.sources import open_source  # noqa: PLC0415 - torch takes seconds to import
 
     open_source(source, height=1, width=1)  # a source that is not there is told before the model is loaded
@@ -92,25 +128,25 @@ def edge(
         check_profile_of(stored, loaded, profile)
 
     from dads.session import EdgeSession, StreamOptions  # noqa: PLC0415 - torch takes seconds to import
-    from edge_service import AgentConfig  # noqa: PLC0415 - torch takes seconds to import
     from models import Profile  # noqa: PLC0415 - see above
 
-    given = {"rate_hz": rate, "keep_inputs": verify, "slowdown": edge_slowdown, "require_cloud": require_cloud}
-    # What was not typed is left to the environment.
-    config = AgentConfig(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type] # pydantic checks
     session = EdgeSession(
         loaded,
         cloud,
         config,
-        StreamOptions(source, rate, frames, loop),
+        StreamOptions(source, config.rate_hz, frames, loop),
         edge_profile=Profile(layer_s=stored.layer_s, whole_s=stored.whole_s),
         verify=verify,
         metrics_port=metrics_port,
     )
+    if results != "-" and is_seeded(model, weights):
+        typer.echo(SEEDED)
+    strategies: list[str] = [config.strategy, *(_others(config.strategy) if compare else ())]
     with _opened(results) as file:
-        made = asyncio.run(session.run([strategy, *_others(strategy)] if compare else [strategy], file))
+        made = asyncio.run(session.run(strategies, file))
     if report is not None:
-        report.write_text(json.dumps(made, indent=2) + "\n", encoding="utf-8")
+        with _named("--report", str(report)):
+            report.write_text(json.dumps(made, indent=2) + "\n", encoding="utf-8")
     if any(run.get("verify", {}).get("different", 0) for run in [made, *made.get("baselines", {}).values()]):
         raise typer.Exit(1)
 
@@ -121,8 +157,23 @@ def _others(strategy: str) -> list[str]:
 
 @contextlib.contextmanager
 def _opened(results: str | None) -> Iterator[TextIO | None]:
-    if results is None or results == "-":
-        yield None if results is None else sys.stdout
+    if results is None:
+        yield None
         return
-    with Path(results).open("w", encoding="utf-8") as file:
-        yield file
+    with _named("--results", results):
+        if results == "-":
+            yield sys.stdout
+            return
+        with Path(results).open("w", encoding="utf-8") as file:
+            yield file
+
+
+@contextlib.contextmanager
+def _named(option: str, path: str) -> Iterator[None]:
+    """Say which file it was that could not be written: the system's error does not know."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _NOT_WRITTEN or error.filename is not None:
+            raise
+        raise CommandError(f"{option} {path}: {error.strerror}") from error

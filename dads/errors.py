@@ -5,7 +5,8 @@
         ├── InvalidUsageError     2  what was typed cannot be used
         │   ├── UnitError         2  (also ValueError) a quantity without a unit, or with one that does not exist
         │   └── ProfileError      2  a profile file that is broken or of another model
-        └── UnreachableError      3  the cloud did not answer
+        ├── UnreachableError      3  the cloud did not answer
+        └── InterruptedByUserError  130  a signal asked the command to end before it was done
 
 An error of another package keeps its own message; `explain` adds only the exit code. What is not known here is a
 defect of ours and keeps its traceback.
@@ -24,9 +25,10 @@ class ExitCode(IntEnum):
     FAILED = 1
     USAGE = 2
     UNREACHABLE = 3
+    INTERRUPTED = 130  # as shells count a process that SIGINT ended
 
 
-EXIT_CODES_HELP = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 cloud unreachable."
+EXIT_CODES_HELP = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 cloud unreachable, 130 interrupted."
 
 
 class CommandError(Exception):
@@ -53,6 +55,12 @@ class UnreachableError(CommandError):
     """The cloud did not answer."""
 
     exit_code = ExitCode.UNREACHABLE
+
+
+class InterruptedByUserError(CommandError):
+    """A signal asked the command to end before it was done."""
+
+    exit_code = ExitCode.INTERRUPTED
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from typing import Any
 
 from rich.console import Console
@@ -23,6 +24,22 @@ _COLUMNS = (
 _LEGEND = "stages in ms, predicted > measured; uplink as estimated; a split other than the frame before's is marked *"
 
 
+class PlainConsole(Console):
+    """A console that reports a reader that left as any other error, where rich would end the process from within."""
+
+    def __init__(self) -> None:
+        # What is printed is names and numbers: a colon or a bracket in them means nothing.
+        super().__init__(highlight=False, emoji=False)
+
+    def on_broken_pipe(self) -> None:
+        """Raise the error again: the command ends its children and its agent before it exits.
+
+        Raises:
+            BrokenPipeError: always.
+        """
+        raise BrokenPipeError(errno.EPIPE, "nobody reads what is printed")
+
+
 class FrameTable:
     """Prints rows; the header comes before the first and again after other lines.
 
@@ -31,7 +48,7 @@ class FrameTable:
     """
 
     def __init__(self, console: Console | None = None) -> None:
-        self._console = console or Console(highlight=False)
+        self._console = console or PlainConsole()
         self._headed = False
 
     def say(self, text: str, style: str = "") -> None:

@@ -6,11 +6,14 @@ import typer
 
 from dads import units
 from dads.errors import CommandError, UnreachableError
-from dads.options import in_units
+from dads.options import an_address, in_units
 
 
 def health(
-    address: Annotated[str, typer.Argument(metavar="HOST:PORT", help="Where the service listens.", show_default=False)],
+    address: Annotated[
+        str,
+        typer.Argument(metavar="HOST:PORT", callback=an_address, help="Where the service listens.", show_default=False),
+    ],
     timeout: Annotated[
         float, typer.Option(parser=in_units(units.parse_duration), metavar="DURATION", help="How long to wait.")
     ] = "2s",  # type: ignore[assignment] # typer parses the default too
@@ -26,7 +29,7 @@ def check(address: str, *, timeout_s: float) -> str:
     """Return the service's status, as grpc.health.v1 names it.
 
     Raises:
-        UnreachableError: nothing answered within `timeout_s` seconds.
+        UnreachableError: no connection, or nothing answered within `timeout_s` seconds.
         CommandError: something answered that does not know of health.
     """
     import grpc  # noqa: PLC0415 # `dads --help` must answer at once
@@ -38,9 +41,11 @@ def check(address: str, *, timeout_s: float) -> str:
             answer = stub.Check(health_pb2.HealthCheckRequest(), timeout=timeout_s)
         except grpc.RpcError as error:
             code = error.code()
-            if code in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED}:
+            if code is grpc.StatusCode.DEADLINE_EXCEEDED:
                 raise UnreachableError(
                     f"no answer from {address} within {timeout_s:g} s; is dads cloud running there?"
                 ) from error
+            if code is grpc.StatusCode.UNAVAILABLE:
+                raise UnreachableError(f"no connection to {address}; is dads cloud running there?") from error
             raise CommandError(f"{address} answered {code.name}: {error.details()}") from error
     return str(health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status))

@@ -6,8 +6,17 @@ from typing import TYPE_CHECKING
 
 from dads.progress import shown
 
+SEEDED = "The weights are drawn from a seed, so what it sees means nothing."
+
+_TRAINED = "zoo:efficientnet_lite0"
+
 if TYPE_CHECKING:  # torch takes seconds to import; a command pays for it only when it loads a model
     import models
+
+
+def is_seeded(spec: str, weights: str | None) -> bool:
+    """Whether the weights of this model would be drawn from a seed; see `models.load`."""
+    return weights is None and spec.startswith(("torchvision:", "zoo:")) and spec != _TRAINED
 
 
 def load_model(

@@ -1,15 +1,22 @@
 """Arguments that several commands share, with their checks."""
 
 import math
+import os
+import re
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
 
 from dads import units
 from dads.errors import UnitError
+
+OptionalPath = TypeVar("OptionalPath", bound=Path | None)
+
+_MAX_PORT = 65535
+_HOST = re.compile(r"[\w.-]+|\[[0-9a-fA-F:.]+(%[\w.-]+)?\]")  # a name or IPv4 address, or an IPv6 one in brackets
 
 
 class Device(StrEnum):
@@ -45,11 +52,32 @@ def a_link(rate_bps: float | None) -> float | None:
     return rate_bps
 
 
-def in_a_folder(path: Path) -> Path:
-    """Check that a file could be written there, before the work that makes it."""
+def in_a_folder(path: OptionalPath) -> OptionalPath:
+    """Check that a file could be written there, where one was given, before the work that makes it."""
+    if path is None:
+        return path
     if not path.parent.is_dir() or path.is_dir():
         raise typer.BadParameter(f"{path} is not a file in a folder that exists")
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise typer.BadParameter(f"{path} may not be written")
     return path
+
+
+def stdout_or_in_a_folder(path: str | None) -> str | None:
+    """Check that lines could be written there, where a file was given; - is stdout."""
+    if path is not None and path != "-":
+        in_a_folder(Path(path))
+    return path
+
+
+def an_address(text: str | None) -> str | None:
+    """Check that this is HOST:PORT, where it was given; whether anybody is there shows only later."""
+    if text is None:
+        return None
+    host, _, port = text.rpartition(":")
+    if not _HOST.fullmatch(host) or not port.isdecimal() or not 0 < int(port) <= _MAX_PORT:
+        raise typer.BadParameter(f"{text!r} is not HOST:PORT, such as 127.0.0.1:50051 or [::1]:50051")
+    return text
 
 
 MODEL_HELP = "torchvision:NAME, zoo:NAME, file:PATH.pt2 or package.module:factory; dads models lists them."
@@ -64,6 +92,19 @@ WeightsOption = Annotated[
 DeviceOption = Annotated[Device, typer.Option(help="Where torch computes.")]
 ThreadsOption = Annotated[
     int | None, typer.Option(min=1, help="torch's threads; torch's own choice when left out.", show_default=False)
+]
+MetricsPortOption = Annotated[
+    int | None,
+    typer.Option(
+        min=0,
+        max=_MAX_PORT,
+        help="Serve Prometheus metrics on this port; 0 picks a free one, off when left out.",
+        show_default=False,
+    ),
+]
+ReportOption = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE.json", callback=in_a_folder, help="Write the report.", show_default=False),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 OutputOption = Annotated[

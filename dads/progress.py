@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.text import Text
 
 OnProgress = Callable[[int, int], None]
 """Called with the steps that are done and the steps there are."""
@@ -22,25 +23,30 @@ def shown(title: str, console: Console | None = None) -> Iterator[OnProgress]:
     Yields:
         What the work calls with its steps; it need not.
     """
-    console = console or Console(stderr=True)
+    # A model's name is not to be read as markup or an emoji: `hfac:two` holds one.
+    console = console or Console(stderr=True, emoji=False, markup=False)
     if console.is_terminal:
         with _bar(title, console) as on_progress:
             yield on_progress
     else:
         started_s = time.monotonic()
-        console.print(f"{title} ...", highlight=False, soft_wrap=True)
+        _print(f"{title} ...", console)
         yield _quarters(title, console)
-        console.print(f"{title}: done in {time.monotonic() - started_s:.1f} s", highlight=False, soft_wrap=True)
+        _print(f"{title}: done in {time.monotonic() - started_s:.1f} s", console)
 
 
 @contextmanager
 def _bar(title: str, console: Console) -> Iterator[OnProgress]:
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console) as progress:
         # Without a total the bar pulses, for work that tells no steps.
         task = progress.add_task(title, total=None)
         yield lambda done, total: progress.update(task, completed=done, total=total)
         progress.update(task, completed=1, total=1)
+
+
+def _print(line: str, console: Console) -> None:
+    console.print(Text(line), soft_wrap=True)
 
 
 def _quarters(title: str, console: Console) -> OnProgress:
@@ -52,6 +58,6 @@ def _quarters(title: str, console: Console) -> OnProgress:
         quarter = 4 * done // total if total else 0
         if printed < quarter < 4:
             printed = quarter
-            console.print(f"{title}: {25 * quarter} %", highlight=False, soft_wrap=True)
+            _print(f"{title}: {25 * quarter} %", console)
 
     return on_progress

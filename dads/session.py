@@ -155,9 +155,8 @@ async def _verified(verifier: Verifier) -> dict[str, Any]:
     total = verifier.pending()
     with shown(f"comparing {total} results with the whole model") as on_progress:
         while verifier.pending():
-            verifier.check_next()
+            await asyncio.to_thread(verifier.check_next)  # on this thread, it would keep signals from being heard
             on_progress(total - verifier.pending(), total)
-            await asyncio.sleep(0)  # or a signal would be heard only after the last
     outcome = verifier.outcome()
     if outcome.first is not None:
         log.error("a result differs from the whole model's", first=outcome.first)

@@ -25,9 +25,9 @@ def logging_as_before():
     [
         ((), "--model"),
         (("--model", "zoo:easy_net", "--listen", "nowhere"), "HOST:PORT"),
-        (("--model", "zoo:easy_net", "--listen", "0.0.0.0:0"), "loopback"),
+        (("--model", "zoo:easy_net", "--listen", "0.0.0.0:0"), "--insecure"),
         (("--model", "zoo:easy_net", "--max-concurrency", "0"), "max_concurrency"),
-        (("--model", "zoo:easy_net", "--metrics-port", "99999"), "metrics_port"),
+        (("--model", "zoo:easy_net", "--metrics-port", "99999"), "--metrics-port"),
         (("--model", "zoo:nothing", "--listen", "127.0.0.1:0"), "nothing"),
     ],
 )
@@ -38,12 +38,15 @@ def test_wrong_settings_are_2(dads, args, said):
     assert said in result.stderr
 
 
-def test_a_port_in_use_is_a_failure(dads):
+def test_a_port_in_use_is_told_before_the_model_is_loaded(dads):
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        result = dads("cloud", "--model", "zoo:easy_net", "--listen", f"127.0.0.1:{port}")
-    assert result.exit_code == 1
-    assert f"127.0.0.1:{port}" in result.stderr
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        listen = dads("cloud", "--model", "zoo:easy_net", "--listen", address)
+        metrics = ("--metrics-port", address.rpartition(":")[2])
+        both = dads("cloud", "--model", "zoo:easy_net", "--listen", "127.0.0.1:0", *metrics)
+    for result, option in ((listen, "--listen"), (both, "--metrics-port")):
+        said = f"error: {option}: {address} is in use; expected a free port, or 0 to pick one\n"
+        assert (result.exit_code, result.stderr) == (1, said)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -1,6 +1,7 @@
 import errno
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import typer
@@ -35,8 +36,18 @@ def test_the_process_ends_with_the_documented_codes():
 
 
 def test_help_documents_the_exit_codes_and_lists_every_command():
-    shown = run("--help").stdout
-    for text in ("0 done", "1 failed", "2 wrong usage", "3 cloud unreachable", "plan", "profile", "cloud", "request"):
+    shown = " ".join(run("--help").stdout.split())  # lines are wrapped
+    for text in (
+        "0 done",
+        "1 failed",
+        "2 wrong usage",
+        "3 cloud unreachable",
+        "130 interrupted",
+        "plan",
+        "profile",
+        "cloud",
+        "request",
+    ):
         assert text in shown
 
 
@@ -82,6 +93,27 @@ def test_an_exit_code_of_a_command_is_kept():
     assert app_that(typer.Exit(1)).exit_code == 1
 
 
-def test_interruption_is_told():
-    result = app_that(typer.Abort())
-    assert (result.exit_code, result.stderr) == (1, "error: interrupted\n")
+@pytest.mark.parametrize("raised", [typer.Abort(), KeyboardInterrupt()])
+def test_interruption_is_told(raised):
+    result = app_that(raised)
+    assert (result.exit_code, result.stderr) == (130, "error: interrupted\n")
+
+
+def test_a_reader_that_left_is_a_quiet_failure():
+    result = app_that(BrokenPipeError(errno.EPIPE, "nobody reads"))
+    assert (result.exit_code, result.stderr) == (1, "")
+
+
+@pytest.mark.parametrize("args", [["--version"], ["--help"], ["edge", "--help"]])
+def test_a_stdout_that_takes_nothing_is_no_traceback(args):
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "dads", *args],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert done.stderr in ("error: No space left on device\n", "error: <stdout>: No space left on device\n")

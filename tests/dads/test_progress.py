@@ -28,6 +28,14 @@ def test_on_a_terminal_there_is_a_bar():
     assert "\x1b[" in target.file.getvalue()
 
 
+@pytest.mark.parametrize("terminal", [False, True])
+def test_a_models_name_is_neither_emoji_nor_markup(terminal):
+    target = console(terminal)
+    with shown("loading hfac:two:smile: [red]x[/red]", target) as on_progress:
+        on_progress(1, 2)
+    assert "loading hfac:two:smile: [red]x[/red]" in target.file.getvalue()
+
+
 def test_work_that_fails_is_not_called_done():
     target = console(terminal=False)
     with pytest.raises(ValueError, match="broken"), shown("measuring", target):

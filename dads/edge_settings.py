@@ -1,0 +1,61 @@
+"""The agent's settings as `dads edge` finds them: what was typed, then the environment, then the defaults."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from dads.errors import InvalidUsageError
+
+if TYPE_CHECKING:  # torch takes seconds to import
+    from pydantic import ValidationError
+
+    from edge_service import AgentConfig
+
+RATE_HZ = 5.0
+"""A rate to see something at; the agent's own default is for programs, which know theirs."""
+
+_OPTIONS = {
+    "rate_hz": "--rate",
+    "strategy": "--strategy",
+    "slowdown": "--edge-slowdown",
+    "require_cloud": "--require-cloud",
+    "keep_inputs": "--verify",
+}
+
+
+def settings(**options: float | str | bool | None) -> AgentConfig:
+    """Check the settings before any model is loaded.
+
+    Args:
+        options: Fields of `AgentConfig`; None for one that was not typed.
+
+    Raises:
+        InvalidUsageError: an option or a variable of the environment cannot be used; the message names it.
+    """
+    from pydantic import ValidationError  # noqa: PLC0415 # `dads --help` must answer at once
+
+    from edge_service import AgentConfig  # noqa: PLC0415 # torch takes seconds to import
+
+    typed = {name: value for name, value in options.items() if value is not None}
+    try:
+        config = AgentConfig(**typed)  # type: ignore[arg-type] # pydantic checks
+        if "rate_hz" not in config.model_fields_set:
+            config = AgentConfig(rate_hz=RATE_HZ, **typed)  # type: ignore[arg-type] # see above
+    except ValidationError as error:
+        raise InvalidUsageError(_explain(error, typed)) from error
+    for name in ("rate_hz", "slowdown"):
+        if not math.isfinite(getattr(config, name)):
+            raise InvalidUsageError(f"{_source(name, typed)}: must be finite, not {getattr(config, name):g}")
+    return config
+
+
+def _explain(error: ValidationError, typed: dict[str, float | str | bool]) -> str:
+    return "; ".join(
+        f"{_source(str(item['loc'][0]), typed)} is {item['input']!r}: {item['msg']}" for item in error.errors()
+    )
+
+
+def _source(name: str, typed: dict[str, float | str | bool]) -> str:
+    """Who set it: the option, or the variable."""
+    return _OPTIONS[name] if name in typed else f"DADS_EDGE_{name.upper()}"
