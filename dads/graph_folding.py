@@ -133,7 +133,7 @@ def _chains(graph: LayerGraph, sides: Sequence[Side]) -> list[int]:
 
 
 def _blocks(graph: LayerGraph, sides: Sequence[Side]) -> list[int]:
-    """Returns for each layer the first layer of its block or chain.
+    """Returns for each layer what its block or chain is called: a layer of it, or the join before it.
 
     A block takes its join with it, so that one tensor leaves it; where the join lies on the other side, the block's own
     layers are what crosses, and it stays open.
@@ -141,11 +141,7 @@ def _blocks(graph: LayerGraph, sides: Sequence[Side]) -> list[int]:
     group = _chains(graph, sides)
     for block in _all_blocks(graph):
         if len({sides[v] for v in block}) == 1:
-            join = block[-1]
-            # What follows the join was in the join's chain, and still is: in a box of its own.
-            after = [v for v in range(join + 1, len(graph)) if group[v] == group[join]]
-            for v in after:
-                group[v] = after[0]
+            # What follows the join was in the join's chain, and goes on without it as a box of its own.
             for v in block:
                 group[v] = block[0]
     return group
@@ -166,12 +162,12 @@ def _all_blocks(graph: LayerGraph) -> list[range]:
 
 
 def _runs(graph: LayerGraph, sides: Sequence[Side]) -> list[int]:
-    """Returns for each layer the first layer of its run of blocks and chains."""
+    """Returns for each layer what its run of blocks and chains is called."""
     return _joined_runs(graph, sides, _blocks(graph, sides))
 
 
 def _sides(graph: LayerGraph, sides: Sequence[Side]) -> list[int]:
-    """Returns for each layer the first layer of its run, or of its side of a block that is cut."""
+    """Returns for each layer what its run, or its side of a block that is cut, is called."""
     group = _blocks(graph, sides)
     for block in _all_blocks(graph):
         if len({sides[v] for v in block}) > 1:

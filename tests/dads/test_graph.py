@@ -3,7 +3,8 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from dads import units
-from partitioner import CostProfile, Link, decide, dsl
+from dads.graph import chosen
+from partitioner import CostProfile, Layer, LayerGraph, Link, decide, dsl
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -40,6 +41,23 @@ def test_the_drawing_shows_the_chosen_split(dads, easy_net, times, costs, tmp_pa
     for name in expected.cut:
         assert units.format_bytes(sizes[name]) in texts(path)
     assert any(units.format_duration(expected.latency_s) in text for text in texts(path))
+
+
+def test_a_rate_that_the_fastest_split_cannot_keep_is_heavy_load():
+    # On 8 Mbit/s: after "x" 0.60 s in all, 0.5 s of it sending; after "a" 0.65 s, and no stage longer than 0.3 s.
+    layers = (Layer("x", (), 500_000), Layer("a", ("x",), 300_000), Layer("out", ("a",), 100))
+    problem = (
+        LayerGraph(layers, outputs=("out",)),
+        CostProfile(edge_s=(0.0, 0.3, 2.0), cloud_s=(0.0, 0.05, 0.05)),
+        Link(8e6),
+    )
+    found = {rate_hz: chosen(*problem, rate_hz) for rate_hz in (None, 1.0, 2.5)}
+    assert {rate_hz: split.cut for rate_hz, (split, _) in found.items()} == {None: ("x",), 1.0: ("x",), 2.5: ("a",)}
+    assert [words for _, words in found.values()] == [
+        "lowest latency",
+        "1 frames/s (light load)",
+        "2.5 frames/s (heavy load)",
+    ]
 
 
 def test_without_a_link_nothing_is_split_or_measured(dads, easy_net, tmp_path):
