@@ -59,8 +59,8 @@ class CloudConfig(BaseSettings):
         if not self.insecure and not _is_loopback(self.host):
             raise ValueError(
                 f"listening on {self.listen} without encryption would let anyone on the network use and read it; "
-                "expected a loopback address such as 127.0.0.1, or to be told that this is accepted: --insecure, or "
-                "insecure=True where there is no command line"
+                "expected a loopback address such as 127.0.0.1, or insecure=True, which is --insecure on the command "
+                "line, to accept that"
             )
         return self
 

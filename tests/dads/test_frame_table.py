@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 from rich.console import Console
 
-from dads.frame_table import FrameTable
+from dads.frame_table import FrameTable, PlainConsole
 from edge_service import FrameResult, Outcome, StageTimes, frame_record
 from partitioner import Partition
 
@@ -140,3 +140,15 @@ def test_long_numbers_are_never_cut(printed):
 def test_square_brackets_of_a_label_are_no_markup(printed):
     seen = record() | {"top": [{"index": 3, "label": "[red]fox[/]", "score": 0.5}]}
     assert "[red]fox[/]" in printed(seen)[-1]
+
+
+def test_a_reader_that_left_is_an_error_and_not_the_end_of_the_process(monkeypatch):
+    """What rich does by itself, an exit out of a callback, would leave the agent and the demo's children running."""
+
+    class Closed(io.StringIO):
+        def write(self, _):
+            raise BrokenPipeError
+
+    monkeypatch.setattr("sys.stdout", Closed())
+    with pytest.raises(BrokenPipeError):
+        FrameTable(PlainConsole()).say("hello")

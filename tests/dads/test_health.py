@@ -42,7 +42,14 @@ def test_nobody_there_is_3(dads):
         port = listener.getsockname()[1]
     result = dads("health", f"127.0.0.1:{port}", "--timeout", "5s")
     assert result.exit_code == 3
-    assert f"127.0.0.1:{port}" in result.stderr
+    assert f"no connection to 127.0.0.1:{port}; is dads cloud running there?" in result.stderr
+
+
+@pytest.mark.parametrize("address", ["50061", "not an address::::", "localhost"])
+def test_what_is_no_address_is_wrong_usage(dads, address):
+    result = dads("health", address)
+    assert result.exit_code == 2
+    assert "is not HOST:PORT" in result.stderr
 
 
 def test_silence_is_3_after_the_timeout(dads):

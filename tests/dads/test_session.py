@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import textwrap
 import threading
 import urllib.request
 
@@ -165,6 +166,57 @@ def test_a_signal_is_heard_while_results_are_compared(session, monkeypatch):
     made = run(session(frames=4, verify=True), ["adaptive", "edge_only"])
     assert made["verify"] == {"checked": 4, "different": 0}, "what was begun is finished"
     assert made["baselines"] == {}, "and nothing more is begun"
+
+
+def test_the_loop_is_free_while_results_are_compared(session, monkeypatch):
+    """Or no signal, the second one included, would be heard before the comparison of a large model is done."""
+    check_next = Verifier.check_next
+    ticked = threading.Event()
+
+    def waits_for_the_loop(verifier):
+        loop.call_soon_threadsafe(ticked.set)
+        assert ticked.wait(LIMIT_S), "the loop stands still"
+        ticked.clear()
+        check_next(verifier)
+
+    async def main():
+        nonlocal loop
+        loop = asyncio.get_running_loop()
+        return await session(frames=3, verify=True).run(["adaptive"], None)
+
+    loop = None
+    monkeypatch.setattr(Verifier, "check_next", waits_for_the_loop)
+    assert asyncio.run(main())["verify"] == {"checked": 3, "different": 0}
+
+
+def test_a_second_signal_ends_the_process_while_results_are_compared(clip):
+    code = f"""
+        import asyncio, os, signal, threading
+        from dads.session import EdgeSession
+        from dads.__main__ import main
+        from edge_service import Verifier
+
+        stop, stopped = EdgeSession._stop, threading.Event()
+
+        def heard(session, number):
+            stopped.set()
+            stop(session, number)
+
+        def check_next(verifier):
+            os.kill(os.getpid(), signal.SIGTERM)
+            stopped.wait({LIMIT_S})
+            os.kill(os.getpid(), signal.SIGTERM)
+            threading.Event().wait({LIMIT_S})
+            os._exit(99)
+
+        EdgeSession._stop = heard
+        Verifier.check_next = check_next
+        main()
+    """
+    command = [sys.executable, "-c", textwrap.dedent(code), "edge", "--model", "zoo:easy_net", "--source", str(clip)]
+    command += ["--frames", "2", "--rate", "50", "--threads", "1", "--verify"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=2 * LIMIT_S, check=False)
+    assert done.returncode == -signal.SIGTERM, done.stderr
 
 
 def test_a_source_that_is_not_there_is_told(session, tmp_path):

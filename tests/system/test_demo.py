@@ -69,9 +69,11 @@ def check_run(name: str, run: dict) -> None:
     assert all(both.keys() == {"predicted_s", "measured_s"} for both in run["stages"].values())
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("moment", ["while the cloud starts", "in mid-stream"])
-def test_an_interrupted_demo_leaves_nothing_behind(moment):
-    with DadsProcess("demo", "--model", "zoo:easy_net", "--frames", "10", "--rate", "10") as demo:
+def test_an_interrupted_demo_leaves_nothing_behind(moment, number, tmp_path):
+    arguments = ("demo", "--model", "zoo:easy_net", "--frames", "10", "--rate", "10")
+    with DadsProcess(*arguments, environment={"TMPDIR": str(tmp_path)}) as demo:
         pid = demo._process.pid
         if moment == "in mid-stream":
             demo.line(lambda line: line.split()[:1] == ["3"])
@@ -79,11 +81,20 @@ def test_an_interrupted_demo_leaves_nothing_behind(moment):
         else:
             wait_until(lambda: descendants(pid))
         children = descendants(pid)
-        demo.send(signal.SIGINT)
-        code = demo.wait(60)
-        assert code != 0
+        assert list(tmp_path.glob("dads-demo-*"))
+        demo.send(number)
+        assert demo.wait(60) == 130
         wait_until(lambda: not [child for child in children if is_alive(child)])
         assert not [line for line in demo.errors + demo.printed if "Traceback" in line], demo.errors
+        assert demo.errors == ["error: interrupted"]
+        assert not list(tmp_path.glob("dads-demo-*"))
+
+
+def test_a_model_that_is_not_there_is_wrong_usage_of_the_demo():
+    with DadsProcess("demo", "--model", "zoo:nothing_like_it") as demo:
+        assert demo.wait() == 2
+    assert demo.errors == ["error: the cloud did not start (exit code 2); its messages are above"]
+    assert any("nothing_like_it" in line for line in demo.printed)
 
 
 def wait_until(condition, limit_s: float = 60.0) -> None:
