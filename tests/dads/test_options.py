@@ -17,7 +17,7 @@ def test_an_address_is_left_as_it_is(address):
 
 @pytest.mark.parametrize(
     "text",
-    (
+    [
         "",
         ":",
         "50061",
@@ -36,7 +36,7 @@ def test_an_address_is_left_as_it_is(address):
         "host:port",
         "http://host:1",
         "h:²",
-    ),
+    ],
 )
 def test_what_is_no_address_is_told_with_what_was_expected(text):
     with pytest.raises(typer.BadParameter, match="is not HOST:PORT, such as 127"):
