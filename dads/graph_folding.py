@@ -150,15 +150,18 @@ def _blocks(graph: LayerGraph, sides: Sequence[Side]) -> list[int]:
 def _all_blocks(graph: LayerGraph) -> list[range]:
     """Returns the layers from after each fork to its join, the join included, where branches lie between.
 
-    Fork and join are layers that no arc passes by, so that every path crosses them.
+    Fork and join are layers that no arc passes by, so that every path crosses them. Where an input stands between them
+    there is no fork: the layer before may even belong to the same chain as the one after.
     """
+    predecessors = graph.structure.predecessors
     passed = [False] * len(graph)
     furthest = 0
     for v, readers in enumerate(graph.structure.successors):
         passed[v] = furthest > v
         furthest = max([furthest, *readers])
     crossed = [v for v, by in enumerate(passed) if not by]
-    return [range(fork + 1, join + 1) for fork, join in pairwise(crossed) if join - fork > 1]
+    blocks = [range(fork + 1, join + 1) for fork, join in pairwise(crossed) if join - fork > 1]
+    return [block for block in blocks if all(predecessors[v] for v in block)]
 
 
 def _runs(graph: LayerGraph, sides: Sequence[Side]) -> list[int]:

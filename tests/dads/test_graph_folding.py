@@ -113,6 +113,14 @@ def test_what_holds_at_every_level(split, detail):
     assert {flow: set(sent) for flow, sent in flows.items()} == expected
 
 
+def test_an_input_between_two_layers_of_a_chain_is_no_block():
+    layers = (Layer("a", (), 1), Layer("alone", (), 1), Layer("b", ("a",), 1), Layer("c", ("b",), 1))
+    graph = LayerGraph(layers, ("c",))
+    everything = frozenset(layer.name for layer in layers)
+    for detail in LEVELS:
+        assert {name for box in fold(graph, everything, detail).boxes for name in box.layers} == everything
+
+
 @given(splits())
 def test_no_level_has_more_boxes_than_the_one_before(split):
     counts = [len(fold(*split, detail).boxes) for detail in LEVELS]
