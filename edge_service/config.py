@@ -17,9 +17,13 @@ class AgentConfig(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="DADS_EDGE_", frozen=True, extra="forbid")
 
-    rate_hz: float = Field(default=1.0, gt=0, description="Frames per second that will be submitted, as expected.")
+    rate_hz: float = Field(
+        default=1.0, gt=0, allow_inf_nan=False, description="Frames per second that will be submitted, as expected."
+    )
     strategy: StrategyName = Field(default="adaptive", description="Choose splits, or keep to one of the baselines.")
-    slowdown: float = Field(default=1.0, ge=1.0, description="Stretches the edge's compute time by really waiting.")
+    slowdown: float = Field(
+        default=1.0, ge=1.0, allow_inf_nan=False, description="Stretches the edge's compute time by really waiting."
+    )
     require_cloud: bool = Field(default=False, description="Fail at the start when the cloud cannot be reached.")
     connect_timeout_s: float = Field(default=5.0, gt=0, description="How long the first connection may take.")
     call_timeout_s: float = Field(default=5.0, gt=0, description="Limit of a profile or probe call.")
