@@ -69,8 +69,9 @@ def check_run(name: str, run: dict) -> None:
     assert all(both.keys() == {"predicted_s", "measured_s"} for both in run["stages"].values())
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("moment", ["while the cloud starts", "in mid-stream"])
+@pytest.mark.parametrize(
+    ("moment", "number"), [("while the cloud starts", signal.SIGINT), ("in mid-stream", signal.SIGTERM)]
+)
 def test_an_interrupted_demo_leaves_nothing_behind(moment, number, tmp_path):
     arguments = ("demo", "--model", "zoo:easy_net", "--frames", "10", "--rate", "10")
     with DadsProcess(*arguments, environment={"TMPDIR": str(tmp_path)}) as demo:
