@@ -37,7 +37,6 @@ class Admission:
         max_bytes: int,
         initializer: Callable[[], None] = lambda: None,
     ) -> None:
-        self._max_concurrency = max_concurrency
         self._max_admitted = max_concurrency + max_queue
         self._max_bytes = max_bytes
         self._executor = ThreadPoolExecutor(max_concurrency, thread_name_prefix="tail", initializer=initializer)

@@ -177,7 +177,7 @@ class Agent:
 
 def _sendable(graph: LayerGraph) -> LayerGraph:
     """The graph as a split sees it: a layer too large for a message has no end of bytes, so that none sends it."""
-    limit = limits.MAX_MESSAGE_BYTES - limits.ENVELOPE_BYTES
+    limit = limits.MAX_CUT_BYTES
     if all(layer.output_bytes <= limit for layer in graph.layers):
         return graph
     layers = (

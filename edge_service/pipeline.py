@@ -49,7 +49,7 @@ from protos import limits
 __all__ = ["Pipeline"]
 
 _WATCH_S = 0.05
-_MOST_BYTES = limits.MAX_MESSAGE_BYTES - limits.ENVELOPE_BYTES
+_MOST_BYTES = limits.MAX_CUT_BYTES
 
 
 class Pipeline:

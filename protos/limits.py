@@ -9,6 +9,9 @@ MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 ENVELOPE_BYTES = 4096
 """What a message may take besides its tensors' bytes: names, shapes, digest."""
 
+MAX_CUT_BYTES = MAX_MESSAGE_BYTES - ENVELOPE_BYTES
+"""The tensors of one request, together."""
+
 MAX_TENSORS = 256
 """Tensors in one request; also the bound on `Tensor.index`."""
 
