@@ -20,10 +20,7 @@ from cloud_service.metrics import CloudMetrics, MetricsServer
 from cloud_service.registry import Registry
 from cloud_service.service import SplitInference
 from models import Model, Profile, profile
-from protos import split_pb2, split_pb2_grpc
-
-SERVICE = split_pb2.DESCRIPTOR.services_by_name["SplitInference"].full_name
-"""`dads.v1.SplitInference`, the name that health checks may ask for; the empty name means the whole server."""
+from protos.transport import SERVICE, add_to_server
 
 FLUSH_S = 1.0
 """What answers already made may take to leave, after everything is computed."""
@@ -144,7 +141,7 @@ class CloudServer:
                 ("grpc.so_reuseport", 0),
             ]
         )
-        split_pb2_grpc.add_SplitInferenceServicer_to_server(self._service, server)
+        add_to_server(self._service, server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         reflection.enable_server_reflection((SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
         self._port = self._bind(server)
@@ -164,5 +161,5 @@ class CloudServer:
             torch.set_num_threads(self._config.threads)
 
     async def _set_health(self, status: "health_pb2.HealthCheckResponse.ServingStatus") -> None:
-        for name in ("", SERVICE):
+        for name in ("", SERVICE):  # what health checks may ask for; the empty name means the whole server
             await self._health.set(name, status)

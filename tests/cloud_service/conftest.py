@@ -179,7 +179,7 @@ def ask(model):
     """Make a RunTailRequest for the fake model from its input, with fields to override."""
 
     def make(**fields):
-        x = encode_tensor("x", model.example_inputs[0].numpy())
+        x = encode_tensor("x", model.example_inputs[0].numpy()).message()
         return split_pb2.RunTailRequest(**{"model": model.name, "digest": model.digest, "tensors": [x], **fields})
 
     return make

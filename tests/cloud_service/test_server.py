@@ -7,6 +7,7 @@ import threading
 
 import grpc
 import grpc.aio
+import numpy as np
 import pytest
 import trustme
 from google.rpc.status_pb2 import Status
@@ -15,7 +16,7 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoRe
 from grpc_status import rpc_status
 
 from cloud_service import BindError, CloudConfig, CloudServer
-from protos import split_pb2, split_pb2_grpc
+from protos import encode_tensor, split_pb2, split_pb2_grpc
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
@@ -90,9 +91,10 @@ async def test_an_oversize_message_gets_grpcs_own_answer(model, serve, ask):
 
 
 async def test_a_message_larger_than_grpcs_default_is_taken(model, serve, ask, refusal):
+    large = encode_tensor("x", np.zeros(5_000_000, np.uint8)).message()
     async with serve(model) as (_, stub):
-        code, reason, _, _ = await refusal(stub.RunTail(ask(outputs=["x" * 5_000_000])))
-    assert (code, reason) == ("INVALID_ARGUMENT", "UNKNOWN_OUTPUT")
+        code, reason, _, _ = await refusal(stub.RunTail(ask(tensors=[large])))
+    assert (code, reason) == ("INVALID_ARGUMENT", "WRONG_TENSOR")
 
 
 # Drain

@@ -11,6 +11,7 @@ import pytest
 from google.rpc.status_pb2 import Status
 
 from protos import decode_tensor, dtype_name, encode_tensor, split_pb2, split_pb2_grpc
+from protos.frames import read_stream_request
 from protos.limits import MAX_PROBE_BYTES, MAX_TENSORS
 
 X = np.arange(6, dtype=np.uint8).reshape(1, 6)
@@ -39,7 +40,7 @@ async def test_runs_the_whole_model_from_its_inputs(model, serve, ask):
 
 
 async def test_runs_from_a_tuple_to_the_wanted_output_only(model, serve, ask):
-    pair = [encode_tensor("pair", np.float32(X + 1 + i), index=i) for i in (1, 0)]  # in any order
+    pair = [encode_tensor("pair", np.float32(X + 1 + i), index=i).message() for i in (1, 0)]  # in any order
     async with serve(model) as (_, stub):
         response = await stub.RunTail(ask(tensors=pair, outputs=["out"]))
     (total,) = response.outputs
@@ -47,7 +48,7 @@ async def test_runs_from_a_tuple_to_the_wanted_output_only(model, serve, ask):
 
 
 def tensor(array, name="x", **fields):
-    message = encode_tensor(name, array)
+    message = encode_tensor(name, array).message()
     for field, value in fields.items():
         setattr(message, field, value)
     return message
@@ -60,7 +61,7 @@ REFUSED = {
     ),
     "no encoding": (
         {"tensors": [tensor(X, encoding=0)]},
-        ("INVALID_ARGUMENT", "BAD_TENSOR", "expected ENCODING_RAW"),
+        ("INVALID_ARGUMENT", "BAD_TENSOR", "expected one of ENCODING_RAW"),
     ),
     "huge shape": (
         {"tensors": [split_pb2.Tensor(name="x", dtype=2, shape=[2**62, 4], encoding=1, data=b"1")]},
@@ -328,7 +329,7 @@ async def test_an_answer_that_cannot_be_written_ends_the_stream_quietly(model, s
             return "ipv4:127.0.0.1:1"
 
     async def requests():
-        yield frame(1)
+        yield read_stream_request(frame(1).SerializeToString())
         await asyncio.Event().wait()  # no second request ever comes
 
     async with serve(model) as (server, _):

@@ -14,7 +14,7 @@ from edge_service.cloud import Answer, Beat, Refusal
 from edge_service.cloud_client import GrpcCloud
 from edge_service.errors import CloudError, CloudRefusedError, CloudSilentError, CloudUnreachableError, WrongTwinError
 from models import TensorSpec, arrays_of, value_of
-from protos import split_pb2, split_pb2_grpc
+from protos import Encoding, split_pb2, split_pb2_grpc
 
 LIMIT_S = 20.0
 
@@ -292,16 +292,34 @@ def test_the_size_of_a_frame_is_that_of_its_message(two_by_two):
     array = np.arange(1000, dtype=np.float32)
     frame = cloud.encode(3, {"a": [(array, "float32")], "b": [(array, "float32"), (array, "float32")]}, ("out",))
     assert frame.frame_id == 3
-    assert frame.size == len(frame.message.SerializeToString()) > 3 * array.nbytes
-    assert [(tensor.name, tensor.index) for tensor in frame.message.tensors] == [("a", 0), ("b", 0), ("b", 1)]
-    assert list(frame.message.outputs) == ["out"]
+    message = b"".join(frame.message.parts)
+    assert frame.size == len(message) > 3 * array.nbytes
+    request = split_pb2.StreamTailsRequest.FromString(message).request
+    assert (request.model, request.digest, request.frame_id) == ("m", "d", 3)
+    assert [(tensor.name, tensor.index) for tensor in request.tensors] == [("a", 0), ("b", 0), ("b", 1)]
+    assert list(request.outputs) == ["out"]
+
+
+def test_layers_are_sent_in_their_encodings_and_raw_where_none_is_named_or_none_applies():
+    cloud = GrpcCloud("127.0.0.1:1", model="m", digest="d", layers=())
+    floats, numbers = np.arange(1000, dtype=np.float32), np.arange(1000)
+    tensors = {"a": [(floats, "float32")], "b": [(floats, "float32"), (numbers, "int64")], "c": [(floats, "float32")]}
+    frame = cloud.encode(3, tensors, (), {"a": Encoding.ZSTD, "b": Encoding.FLOAT16, "elsewhere": Encoding.INT8})
+    request = split_pb2.StreamTailsRequest.FromString(b"".join(frame.message.parts)).request
+    assert [split_pb2.Encoding.Name(tensor.encoding) for tensor in request.tensors] == [
+        "ENCODING_ZSTD",
+        "ENCODING_FLOAT16",
+        "ENCODING_RAW",
+        "ENCODING_RAW",
+    ]
 
 
 def test_bfloat16_is_marked_as_such():
     cloud = GrpcCloud("127.0.0.1:1", model="m", digest="d", layers=())
     value = torch.tensor([1.5, -2.0], dtype=torch.bfloat16)
     (array,) = arrays_of(value)
-    (tensor,) = cloud.encode(0, {"a": [(array, "bfloat16")]}, ()).message.tensors
+    message = b"".join(cloud.encode(0, {"a": [(array, "bfloat16")]}, ()).message.parts)
+    (tensor,) = split_pb2.StreamTailsRequest.FromString(message).request.tensors
     assert tensor.dtype == split_pb2.DATA_TYPE_BFLOAT16
     back = value_of((array,), (TensorSpec("bfloat16", (2,)),), torch.device("cpu"))
     assert torch.equal(back, value)
