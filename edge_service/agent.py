@@ -23,6 +23,7 @@ from edge_service.inputs import own_inputs
 from edge_service.metrics import EdgeMetrics
 from edge_service.order import InOrder
 from edge_service.pipeline import Pipeline
+from edge_service.wire_costs import WireCosts, measure_wire_costs
 from models import Model, Profile, profile
 from partitioner import LayerGraph
 from protos import limits
@@ -48,6 +49,8 @@ class Agent:
         cloud: "host:port" of a cloud service that serves the same model under the same name, a `Cloud`, or None.
         config: settings; by default those of the environment.
         edge_profile: the model's times on this machine; measured on entry if not given.
+        wire_costs: what each encoding makes of each layer's value, as `measure_wire_costs` finds on frames like those
+            to come; without it everything is sent as it is.
         on_result: told each result, in order, before its waiter is. What it raises ends the agent: the next frame
             submitted and leaving the context raise it.
 
@@ -63,6 +66,7 @@ class Agent:
         config: AgentConfig | None = None,
         *,
         edge_profile: Profile | None = None,
+        wire_costs: WireCosts | None = None,
         on_result: Callable[[FrameResult], None] | None = None,
     ) -> None:
         self._model = model
@@ -73,6 +77,7 @@ class Agent:
         # A baseline that never offloads makes no call at all.
         self._cloud = None if self._config.strategy == "edge_only" else cloud
         self._edge_profile = edge_profile
+        self._wire_costs = wire_costs
         self._on_result = on_result
         self.metrics = EdgeMetrics(model.name, model.graph)
         self._order = InOrder(self._left)
@@ -91,15 +96,20 @@ class Agent:
         config = self._config
         if self._edge_profile is None:
             self._edge_profile = await asyncio.get_running_loop().run_in_executor(None, profile, self._model)
+        wire = self._wire_costs or await asyncio.get_running_loop().run_in_executor(None, self._raw_costs)
         self._controller = Controller(
             _sendable(self._model.graph),
             edge_seconds(self._edge_profile.layer_s, config.slowdown),
             ControllerConfig(strategy=Strategy(config.strategy)),
             config.rate_hz,
+            tuple(
+                replace(encoding, encode_s=edge_seconds(encoding.encode_s, config.slowdown))
+                for encoding in wire.encodings
+            ),
         )
         self._compute = EdgeCompute(config.slowdown)
         pipeline = Pipeline(
-            self._model, self._controller, self._compute, self._cloud, config, self.metrics, self._order.finish
+            self._model, self._controller, self._compute, self._cloud, wire, config, self.metrics, self._order.finish
         )
         try:
             await pipeline.start()
@@ -162,6 +172,10 @@ class Agent:
     def cloud_error(self) -> CloudError | None:
         """Why the cloud is not in use, or None."""
         return None if self._pipeline is None else self._pipeline.cloud_error
+
+    def _raw_costs(self) -> WireCosts:
+        raw = self._config.model_copy(update={"encodings": "raw", "input_encoding": "raw"})
+        return measure_wire_costs(self._model, (self._model.example_inputs,), raw)
 
     def _told_rate(self, now_s: float) -> None:
         rate_hz = self._rate.arrived(now_s)

@@ -65,11 +65,13 @@ class FrameToSend:
     Attributes:
         message: what the transport sends; opaque to the agent.
         size: its bytes.
+        tensor_bytes: the part of them that is tensors.
     """
 
     frame_id: int
     message: object
     size: int
+    tensor_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,7 @@ class Answer:
         size: bytes of the answer.
         server_s: from the whole request in the cloud's memory to the answer's leaving.
         queue_s: the part of `server_s` spent waiting for other frames.
+        decode_s: the part of `server_s` that decoding the request took.
         compute_s: the part of `server_s` that the tail itself took.
         load_factor: how much slower the cloud is than when it was profiled.
     """
@@ -90,6 +93,7 @@ class Answer:
     size: int
     server_s: float
     queue_s: float
+    decode_s: float
     compute_s: float
     load_factor: float
 

@@ -119,7 +119,7 @@ class GrpcCloud:
             outputs=tuple(outputs),
         )
         written = write_stream_request(request)
-        return FrameToSend(frame_id, written, written.size)
+        return FrameToSend(frame_id, written, written.size, sum(tensor.size for tensor in request.tensors))
 
     def open_tails(self) -> GrpcTails:
         """Opens a `StreamTails` stream."""
@@ -231,6 +231,7 @@ def _answer(result: TailResponse) -> Answer | Refusal:
         size=result.size,
         server_s=result.timing.total_s,
         queue_s=result.timing.queue_s,
+        decode_s=result.timing.decode_s,
         compute_s=result.timing.compute_s,
         load_factor=max(1.0, result.load_factor),
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from statistics import median
 from time import perf_counter
 
@@ -16,31 +17,55 @@ import torch
 
 from edge_service.config import AgentConfig
 from edge_service.control import EncodingCosts
+from edge_service.log import log
 from edge_service.verify import difference
-from models import Model, Value, arrays_of, value_of
-from protos import LOSSLESS, Encoding, applies, encode_tensor, roundtrip
+from models import Model, TensorSpec, Value, arrays_of, value_of
+from protos import LOSSLESS, Encoding, applies, encode_tensor, limits, roundtrip
 
-__all__ = ["encodings_of", "measure_wire_costs", "wire_encodings"]
+__all__ = ["WireCosts", "measure_wire_costs"]
 
 _LOSSY = tuple(encoding for encoding in Encoding if encoding not in LOSSLESS and encoding is not Encoding.JPEG)
 
 
-def encodings_of(config: AgentConfig) -> tuple[Encoding, ...]:
-    """The encodings to choose from; raw is the first, as decisions want their default."""
-    if config.encodings == "raw":
-        return (Encoding.RAW,)
-    return (Encoding.RAW, Encoding.ZSTD, *(_LOSSY if config.max_error > 0 else ()))
+@dataclass(frozen=True, slots=True)
+class WireCosts:
+    """What was measured.
 
+    Attributes:
+        encodings: What a cut may be sent in, raw first.
+        inputs: Names of the model's inputs.
+        input_encoding: What these are sent in, whatever the rest of a cut is sent in; raw for no exception.
+    """
 
-def wire_encodings(
-    model: Model, layers: Sequence[str], encoding: Encoding, input_encoding: Encoding
-) -> dict[str, Encoding]:
-    """How the values of these layers are sent under an encoding: the model's inputs may have one of their own."""
-    inputs = {entry.name for entry in model.graph.layers if not entry.inputs}
-    return {
-        layer: input_encoding if layer in inputs and input_encoding is not Encoding.RAW else encoding
-        for layer in layers
-    }
+    encodings: tuple[EncodingCosts, ...]
+    inputs: frozenset[str]
+    input_encoding: Encoding
+
+    def of_cut(self, cut: Sequence[str], encoding: str) -> dict[str, Encoding]:
+        """How each layer of a cut is sent."""
+        return {layer: self.of_layer(layer, Encoding(encoding)) for layer in cut}
+
+    def decode_s(
+        self, layers: Sequence[str], measured: Mapping[Encoding, tuple[float, ...]]
+    ) -> dict[str, tuple[float, ...]]:
+        """By encoding of a cut, the cloud's seconds to decode each layer's value.
+
+        Args:
+            layers: names of all layers, in graph order.
+            measured: by encoding of a layer, what the cloud measured; an encoding that is missing it does not accept.
+        """
+        return {
+            encoding.name: tuple(
+                measured[self.of_layer(layer, Encoding(encoding.name))][i] for i, layer in enumerate(layers)
+            )
+            for encoding in self.encodings
+            if {Encoding(encoding.name), self.input_encoding} <= measured.keys()
+        }
+
+    def of_layer(self, layer: str, encoding: Encoding) -> Encoding:
+        """How one layer is sent in a cut of this encoding."""
+        special = layer in self.inputs and self.input_encoding is not Encoding.RAW
+        return self.input_encoding if special else encoding
 
 
 def measure_wire_costs(
@@ -48,22 +73,24 @@ def measure_wire_costs(
     frames: Sequence[tuple[torch.Tensor, ...]],
     config: AgentConfig,
     on_progress: Callable[[int, int], None] | None = None,
-) -> tuple[EncodingCosts, ...]:
+) -> WireCosts:
     """Measures every encoding that the configuration allows.
+
+    A layer of which an encoding costs too much accuracy on any of the frames has no end of bytes in it. Frames that
+    JPEG changes too much are sent as they are; without a limit it is taken as asked for.
 
     Args:
         model: the model.
         frames: inputs like those to come; at least one.
         config: which encodings, the input's, and the largest error.
         on_progress: told layers done and layers in all.
-
-    Returns:
-        The costs, raw's first. A layer of which an encoding costs too much accuracy on any of the frames has no end of
-        bytes in it.
     """
     if not frames:
         raise ValueError("no frames to measure the encodings on; expected at least one")
-    samples = [_Sample(model, frame, config) for frame in frames]
+    inputs = frozenset(entry.name for entry in model.graph.layers if not entry.inputs)
+    wire = WireCosts((), inputs, _input_encoding(model, frames, config))
+    encodings = _allowed(config)
+    samples = [_Sample(model, frame, wire, encodings, config.max_error) for frame in frames]
     names = [entry.name for entry in model.graph.layers]
     total, done = len(samples) * len(names), 0
     for sample in samples:
@@ -71,31 +98,74 @@ def measure_wire_costs(
             done += 1
             if on_progress is not None:
                 on_progress(done, total)
-    return tuple(
-        EncodingCosts(
-            name=encoding.value,
-            output_bytes=tuple(_size(name, encoding, samples) for name in names),
-            encode_s=tuple(median(sample.seconds[name, encoding] for sample in samples) for name in names),
-        )
-        for encoding in encodings_of(config)
+    return replace(
+        wire,
+        encodings=tuple(
+            EncodingCosts(
+                name=encoding.value,
+                output_bytes=tuple(_size(name, encoding, samples) for name in names),
+                encode_s=tuple(median(sample.seconds[name, encoding] for sample in samples) for name in names),
+            )
+            for encoding in encodings
+        ),
     )
 
 
+def _allowed(config: AgentConfig) -> tuple[Encoding, ...]:
+    """The encodings to choose from; raw is the first, as decisions want their default."""
+    if config.encodings == "raw":
+        return (Encoding.RAW,)
+    return (Encoding.RAW, Encoding.ZSTD, *(_LOSSY if config.max_error > 0 else ()))
+
+
+def _input_encoding(model: Model, frames: Sequence[tuple[torch.Tensor, ...]], config: AgentConfig) -> Encoding:
+    wanted = Encoding(config.input_encoding)
+    if wanted is Encoding.RAW or config.max_error == 0:
+        return wanted
+    for frame in frames:
+        arrived = [_arrived(value, (_spec_of(value),), wanted, model.device) for value in frame]
+        found = difference(model.flatten(model(*frame)), model.flatten(model(*arrived)), config.max_error)
+        if found is not None:
+            log.warning("frames are sent raw: as JPEG they change the result too much", difference=found)
+            return Encoding.RAW
+    return wanted
+
+
+def _spec_of(tensor: torch.Tensor) -> TensorSpec:
+    return TensorSpec(str(tensor.dtype).removeprefix("torch."), tuple(tensor.shape))
+
+
+def _arrived(value: Value, specs: Sequence[TensorSpec], encoding: Encoding, device: torch.device) -> Value:
+    """What comes out on the other side."""
+    arrays = [
+        roundtrip(array, encoding) if applies(encoding, spec.dtype, spec.shape) else array
+        for array, spec in zip(arrays_of(value), specs, strict=True)
+    ]
+    return value_of(arrays, specs, device)
+
+
 def _size(layer: str, encoding: Encoding, samples: Sequence[_Sample]) -> float:
-    if any((layer, encoding) in sample.forbidden for sample in samples):
-        return math.inf
-    return float(median(sample.sizes[layer, encoding] for sample in samples))
+    size = median(sample.sizes[layer, encoding] for sample in samples)
+    forbidden = any((layer, encoding) in sample.forbidden for sample in samples)
+    return math.inf if forbidden or size > limits.MAX_CUT_BYTES else float(size)
 
 
 class _Sample:
     """One frame through every layer and every encoding; bytes and seconds by layer and encoding."""
 
-    def __init__(self, model: Model, frame: tuple[torch.Tensor, ...], config: AgentConfig) -> None:
+    def __init__(
+        self,
+        model: Model,
+        frame: tuple[torch.Tensor, ...],
+        wire: WireCosts,
+        encodings: tuple[Encoding, ...],
+        max_error: float,
+    ) -> None:
         self._model = model
         self._frame = frame
-        self._encodings = encodings_of(config)
-        self._input_encoding = Encoding(config.input_encoding)
-        self._max_error = config.max_error
+        self._wire = wire
+        self._encodings = encodings
+        self._max_error = max_error
         self._expected = model.flatten(model(*frame))
         self.sizes: dict[tuple[str, Encoding], int] = {}
         self.seconds: dict[tuple[str, Encoding], float] = {}
@@ -117,8 +187,8 @@ class _Sample:
                 measured[sent] = self._encode(layer, values[layer], sent)
             self.sizes[layer, encoding], self.seconds[layer, encoding] = measured[sent]
             lossy = sent.plain
-            if lossy in LOSSLESS or (lossy is Encoding.JPEG and self._max_error == 0):
-                continue  # a JPEG without a limit is what the user asked for
+            if lossy in LOSSLESS or lossy is Encoding.JPEG:
+                continue  # whether frames may be sent as JPEG is settled
             if lossy not in kept:
                 kept[lossy] = self._is_close(layer, values, lossy)
             if not kept[lossy]:
@@ -126,7 +196,7 @@ class _Sample:
 
     def _sent(self, layer: str, encoding: Encoding) -> Encoding:
         """What the layer really travels as: an encoding that does not apply gives way to raw."""
-        wanted = wire_encodings(self._model, (layer,), encoding, self._input_encoding)[layer]
+        wanted = self._wire.of_layer(layer, encoding)
         specs = self._model.layer_specs[layer]
         return wanted if any(applies(wanted, spec.dtype, spec.shape) for spec in specs) else Encoding.RAW
 
@@ -142,11 +212,7 @@ class _Sample:
 
     def _is_close(self, layer: str, values: Mapping[str, Value], encoding: Encoding) -> bool:
         """Whether the outputs stay within the largest error when this layer's value travels so."""
-        specs = self._model.layer_specs[layer]
-        arrived = [
-            roundtrip(array, encoding) if applies(encoding, spec.dtype, spec.shape) else array
-            for array, spec in zip(arrays_of(values[layer]), specs, strict=True)
-        ]
-        feeds = {**values, layer: value_of(arrived, specs, self._model.device)}
+        arrived = _arrived(values[layer], self._model.layer_specs[layer], encoding, self._model.device)
+        feeds = {**values, layer: arrived}
         outputs = self._model.tail(tuple(feeds)).run(feeds)
         return difference(self._expected, outputs, tolerance=self._max_error) is None

@@ -1,14 +1,16 @@
 """What the edge knows of each way to send a tensor, and how far the sizes of now are from those it measured."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from partitioner.encodings import Encoding
+from partitioner import Encoding
 
 # Contents change from frame to frame; smaller drifts than this are not worth pricing every split anew.
 _DRIFT = 1.1
 _WEIGHT = 0.2
+# What a message adds around its tensors weighs on smaller cuts.
+_SMALLEST = 1024
 _LARGEST = 1e3
 
 
@@ -39,6 +41,12 @@ class EncodingCosts:
             encode_s=self.encode_s,
             decode_s=decode_s,
         )
+
+
+def bytes_of(costs: tuple[EncodingCosts, ...], encoding: str, positions: Iterable[int]) -> float:
+    """What these layers took together in an encoding when they were measured; 0 for an encoding that was not."""
+    found = next((each for each in costs if each.name == encoding), None)
+    return 0.0 if found is None else sum(found.output_bytes[position] for position in positions)
 
 
 def usable(costs: tuple[EncodingCosts, ...], decode_s: Mapping[str, tuple[float, ...]]) -> tuple[EncodingCosts, ...]:
@@ -72,7 +80,7 @@ class SizeRatios:
         Returns:
             Whether `ratio` changed.
         """
-        if not (0.0 < measured_bytes < math.inf and 0.0 < sent_bytes < math.inf):
+        if not (_SMALLEST <= measured_bytes < math.inf and 0.0 < sent_bytes < math.inf):
             return False
         sample = min(max(sent_bytes / measured_bytes, 1.0 / _LARGEST), _LARGEST)
         seen = self._seen.get(encoding)
