@@ -455,6 +455,10 @@ async def test_profiles_are_found_by_name_and_checked_by_digest(model, serve, re
         "half": 0.004,
     }
     assert found.whole_s == 0.007
+    assert {split_pb2.Encoding.Name(found.encoding): list(found.decode_s) for found in found.encodings} == {
+        "ENCODING_RAW": [0.0, 0.1, 0.2, 0.3],
+        "ENCODING_FLOAT16": [0.0, 1.0, 2.0, 3.0],
+    }
     assert wrong[:2] == ("FAILED_PRECONDITION", "DIGEST_MISMATCH")
     assert unknown[:2] == ("NOT_FOUND", "UNKNOWN_MODEL")
 

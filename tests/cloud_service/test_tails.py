@@ -43,7 +43,7 @@ def branching():
 
 
 def served(model):
-    return ServedModel(model, models.Profile(tuple(1.0 for _ in model.graph.layers), float(len(model.graph))))
+    return ServedModel(model, models.Profile(tuple(1.0 for _ in model.graph.layers), float(len(model.graph))), {})
 
 
 def request_of(model, values, outputs=()):

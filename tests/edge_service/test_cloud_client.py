@@ -106,6 +106,30 @@ async def test_the_profile_is_the_servers_in_graph_order(served, two_by_two):
     profile = await cloud.profile(LIMIT_S)
     assert profile.layer_s == tuple(1e-6 if layer.inputs else 0.0 for layer in two_by_two.graph.layers)
     assert profile.load_factor >= 1.0
+    assert profile.decode_s.keys() == set(Encoding)
+    assert all(len(decode_s) == len(two_by_two.graph) for decode_s in profile.decode_s.values())
+
+
+async def test_encodings_that_this_edge_does_not_know_are_left_out(client):
+    class Newer(split_pb2_grpc.SplitInferenceServicer):
+        async def GetProfile(self, request, context):  # noqa: N802 - gRPC's name
+            encodings = [split_pb2.EncodingProfile(encoding=n, decode_s=[n]) for n in (split_pb2.ENCODING_RAW, 1000)]
+            return split_pb2.GetProfileResponse(layers=["x"], layer_s=[1.0], encodings=encodings)
+
+    async with answering(Newer()) as address, client(address, layers=["x"]) as cloud:
+        assert (await cloud.profile(LIMIT_S)).decode_s == {Encoding.RAW: (1.0,)}
+
+
+@pytest.mark.parametrize("decode_s", [[], [1.0, 2.0], [-1.0], [float("nan")], [float("inf")]])
+async def test_decoding_times_that_make_no_sense_are_refused(client, decode_s):
+    class Confused(split_pb2_grpc.SplitInferenceServicer):
+        async def GetProfile(self, request, context):  # noqa: N802 - gRPC's name
+            encodings = [split_pb2.EncodingProfile(encoding=split_pb2.ENCODING_RAW, decode_s=decode_s)]
+            return split_pb2.GetProfileResponse(layers=["x"], layer_s=[1.0], encodings=encodings)
+
+    async with answering(Confused()) as address, client(address, layers=["x"]) as cloud:
+        with pytest.raises(CloudRefusedError, match="makes no sense"):
+            await cloud.profile(LIMIT_S)
 
 
 async def test_a_ping_is_a_positive_time(served):
