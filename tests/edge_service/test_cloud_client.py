@@ -5,6 +5,7 @@ import contextlib
 import socket
 import threading
 
+import grpc
 import grpc.aio
 import numpy as np
 import pytest
@@ -347,6 +348,54 @@ def test_bfloat16_is_marked_as_such():
     assert tensor.dtype == split_pb2.DATA_TYPE_BFLOAT16
     back = value_of((array,), (TensorSpec("bfloat16", (2,)),), torch.device("cpu"))
     assert torch.equal(back, value)
+
+
+@contextlib.asynccontextmanager
+async def saying(*messages):
+    """A server that answers a stream with these bytes."""
+
+    async def stream_tails(requests, context):
+        for message in messages:
+            yield message
+
+    handler = grpc.stream_stream_rpc_method_handler(stream_tails)
+    server = grpc.aio.server()
+    server.add_generic_rpc_handlers(
+        (grpc.method_handlers_generic_handler("dads.v1.SplitInference", {"StreamTails": handler}),)
+    )
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    try:
+        yield f"127.0.0.1:{port}"
+    finally:
+        await server.stop(None)
+
+
+def result_of(tensor):
+    answer = split_pb2.RunTailResponse(frame_id=5, outputs=[tensor])
+    return split_pb2.StreamTailsResponse(result=answer).SerializeToString()
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        result_of(split_pb2.Tensor(name="out", dtype=9, shape=[9], encoding=1, data=b"x")),
+        result_of(split_pb2.Tensor()) + b"\x1e",
+    ],
+)
+async def test_an_answer_that_makes_no_sense_is_a_refusal_of_its_frame(client, message):
+    beat = split_pb2.StreamTailsResponse(heartbeat=split_pb2.Heartbeat(load_factor=2.0)).SerializeToString()
+    async with saying(message, b"", beat) as address, client(address) as cloud:
+        tails = cloud.open_tails()
+        refusal = await event_of(tails, Refusal)
+        assert (refusal.frame_id, refusal.error.reason) == (5, "BAD_ANSWER")
+        assert (await event_of(tails, Beat)).load_factor == 2.0, "the stream goes on"
+
+
+async def test_an_answer_to_nobody_knows_what_ends_the_stream(client):
+    async with saying(b"\x1e") as address, client(address) as cloud:
+        with pytest.raises(CloudRefusedError, match="cannot be read"):
+            await event_of(cloud.open_tails(), Beat)
 
 
 class Deaf(split_pb2_grpc.SplitInferenceServicer):
