@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 import grpc
@@ -12,6 +12,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from cloud_service.admission import Admission
+from cloud_service.codec_profile import profile_decoding
 from cloud_service.config import CloudConfig
 from cloud_service.errors import BindError
 from cloud_service.load import LoadEstimator
@@ -20,6 +21,7 @@ from cloud_service.metrics import CloudMetrics, MetricsServer
 from cloud_service.registry import Registry
 from cloud_service.service import SplitInference
 from models import Model, Profile, profile
+from protos import Encoding
 from protos.transport import SERVICE, add_to_server
 
 FLUSH_S = 1.0
@@ -34,6 +36,7 @@ class CloudServer:
         models: What to serve; distinct names.
         credentials: For an encrypted port; None: plain text.
         measure: Makes a model's profile; called with `repeats`.
+        measure_decoding: Tells what it costs to decode each layer's value, by encoding.
 
     Raises:
         ConfigurationError: no models, or two of one name.
@@ -46,10 +49,12 @@ class CloudServer:
         *,
         credentials: grpc.ServerCredentials | None = None,
         measure: Callable[..., Profile] = profile,
+        measure_decoding: Callable[[Model], Mapping[Encoding, Sequence[float]]] = profile_decoding,
     ) -> None:
         self._config = config
         self._credentials = credentials
         self._measure = partial(measure, repeats=config.profile_repeats)
+        self._measure_decoding = measure_decoding
         self._registry = Registry(models)
         self._admission = Admission(
             max_concurrency=config.max_concurrency,
@@ -126,7 +131,7 @@ class CloudServer:
         if self._config.metrics_port is not None:
             self._metrics_server = MetricsServer(self._metrics.registry, self._config.host, self._config.metrics_port)
         log.info("listening", port=self._port, metrics_port=self.metrics_port)
-        await self._admission.run(partial(self._registry.warm_up, self._measure))
+        await self._admission.run(partial(self._registry.warm_up, self._measure, self._measure_decoding))
         await self._set_health(health_pb2.HealthCheckResponse.SERVING)
         for served in self._registry.all():
             log.info("serving", model=served.model.name, whole_s=served.profile.whole_s)

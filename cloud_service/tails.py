@@ -120,6 +120,7 @@ def write_outputs(model: models.Model, computed: Mapping[str, torch.Tensor]) -> 
 
 
 def _read_tensor(model: models.Model, tensor: EncodedTensor, left: int) -> Array:
+    """Decode a tensor of at most `left` bytes; whether it is what the layer sends is known before it is decoded."""
     layer = tensor.name
     specs = model.layer_specs.get(layer)
     if specs is None:
@@ -128,26 +129,33 @@ def _read_tensor(model: models.Model, tensor: EncodedTensor, left: int) -> Array
             f"the model has no layer {layer[:256]!r}; expected names that ListModels returns",
         )
     try:
-        if decoded_bytes(tensor) > left:
+        size = decoded_bytes(tensor)
+        _check_spec(specs, tensor)
+        if size > left:
             raise InvalidRequestError(
-                Reason.BAD_REQUEST, f"the decoded tensors of one request may take {MAX_MESSAGE_BYTES} bytes, not more"
+                Reason.BAD_REQUEST,
+                f"layer {layer!r}: the request's tensors take more than {MAX_MESSAGE_BYTES} bytes when they are "
+                "decoded; expected at most these",
             )
-        array = decode_tensor(tensor)
+        return decode_tensor(tensor)
     except CodecError as error:
         raise InvalidRequestError(Reason.BAD_TENSOR, str(error)) from error
+
+
+def _check_spec(specs: Sequence[models.TensorSpec], tensor: EncodedTensor) -> None:
+    layer = tensor.name
     if tensor.index >= len(specs):
         raise InvalidRequestError(
             Reason.WRONG_TENSOR, f"layer {layer!r} has {len(specs)} tensors; index {tensor.index} is not one of them"
         )
     spec = specs[tensor.index]
-    dtype = dtype_name(tensor.meta)
-    if dtype != spec.dtype or array.shape != tuple(spec.shape):
+    dtype, shape = dtype_name(tensor.meta), tuple(tensor.meta.shape)
+    if dtype != spec.dtype or shape != tuple(spec.shape):
         raise InvalidRequestError(
             Reason.WRONG_TENSOR,
             f"layer {layer!r}, index {tensor.index}: expected {spec.dtype} of shape {list(spec.shape)}, "
-            f"got {dtype} of shape {list(array.shape)}",
+            f"got {dtype} of shape {list(shape)}",
         )
-    return array
 
 
 def _in_order(layer: str, parts: Mapping[int, Array], count: int) -> tuple[Array, ...]:

@@ -163,10 +163,11 @@ def _quantise(array: Array, encoding: Encoding) -> Packed | None:
     low, high = array.min(axis=axes, keepdims=True), array.max(axis=axes, keepdims=True)
     if not (np.isfinite(low).all() and np.isfinite(high).all()):
         return None
-    step = (high.astype(np.float64) - low) / _LEVELS
-    if ((step > 0) & (step < _FLOAT32_TINY)).any() or (np.abs(low) > _FLOAT32_MAX).any() or (step > _FLOAT32_MAX).any():
+    with np.errstate(over="ignore"):  # of doubles; infinity is too far as well
+        span = high.astype(np.float64) - low
+    if (span > _FLOAT32_MAX).any() or ((span > 0) & (span < _LEVELS * _FLOAT32_TINY)).any():
         return None
-    scale, offset = step.astype(np.float32), low.astype(np.float32)
+    scale, offset = (span / _LEVELS).astype(np.float32), np.clip(low, -_FLOAT32_MAX, _FLOAT32_MAX).astype(np.float32)
     if not _finite(scale, offset):
         return None
     levels = array - offset

@@ -40,6 +40,15 @@ async def test_healthy_for_the_server_and_for_the_service(model, serve):
         assert caught.value.code() is grpc.StatusCode.NOT_FOUND
 
 
+def no_decoding(model):
+    return {}
+
+
+def server_of(model, measure, **settings):
+    config = CloudConfig(**{"listen": "127.0.0.1:0", **settings})
+    return CloudServer(config, [model], measure=measure, measure_decoding=no_decoding)
+
+
 async def test_not_serving_until_warm(model, measure, ask, refusal, wait_for):
     warm = threading.Event()
 
@@ -47,7 +56,7 @@ async def test_not_serving_until_warm(model, measure, ask, refusal, wait_for):
         assert warm.wait(20)
         return measure(model, repeats=repeats)
 
-    server = CloudServer(CloudConfig(listen="127.0.0.1:0"), [model], measure=slow_profile)
+    server = server_of(model, slow_profile)
     starting = asyncio.create_task(server.start())
     try:
         await wait_for(lambda: server.port)
@@ -171,7 +180,7 @@ async def test_the_grace_ends(model, serve, ask, wait_for):
 
 
 async def test_serves_until_told_to_stop(model, measure, ask):
-    server = CloudServer(CloudConfig(listen="127.0.0.1:0", grace_s=5), [model], measure=measure)
+    server = server_of(model, measure, grace_s=5)
     await server.start()
     stop = asyncio.Event()
     serving = asyncio.create_task(server.serve_until(stop))
@@ -192,22 +201,22 @@ async def test_a_port_in_use_is_refused(model, measure):
         taken.listen()
         port = taken.getsockname()[1]
         with pytest.raises(BindError, match=f"cannot listen on 127.0.0.1:{port}; expected a free port"):
-            await CloudServer(CloudConfig(listen=f"127.0.0.1:{port}"), [model], measure=measure).start()
+            await server_of(model, measure, listen=f"127.0.0.1:{port}").start()
         with pytest.raises(BindError, match=f"cannot serve metrics on 127.0.0.1:{port}"):
-            await CloudServer(CloudConfig(listen="127.0.0.1:0", metrics_port=port), [model], measure=measure).start()
+            await server_of(model, measure, metrics_port=port).start()
 
 
 async def test_two_servers_do_not_share_a_port(model, measure, serve):
     async with serve(model) as (server, _):
         with pytest.raises(BindError):
-            await CloudServer(CloudConfig(listen=f"127.0.0.1:{server.port}"), [model], measure=measure).start()
+            await server_of(model, measure, listen=f"127.0.0.1:{server.port}").start()
 
 
 async def test_a_model_that_fails_to_warm_up_closes_the_port_again(model):
     def broken(model, *, repeats):
         raise ValueError("cannot run")
 
-    server = CloudServer(CloudConfig(listen="127.0.0.1:0", metrics_port=0), [model], measure=broken)
+    server = server_of(model, broken, metrics_port=0)
     with pytest.raises(ValueError, match="cannot run"):
         await server.start()
     assert server.metrics_port is None
@@ -224,6 +233,7 @@ async def test_credentials_encrypt_the_port(model, measure, ask):
         [model],
         credentials=grpc.ssl_server_credentials([(key, chain)]),
         measure=measure,
+        measure_decoding=no_decoding,
     )
     await server.start()
     try:

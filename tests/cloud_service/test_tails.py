@@ -1,15 +1,19 @@
 """From request to answer with real models: what the cloud computes is what the whole model returns."""
 
 import itertools
+import tracemalloc
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
 import models
+from cloud_service import tails
+from cloud_service.errors import InvalidRequestError
 from cloud_service.registry import ServedModel
-from cloud_service.tails import answer
-from protos import EncodedTensor, decode_tensor, dtype_name, encode_tensor, split_pb2
+from cloud_service.tails import answer, read_feeds
+from protos import EncodedTensor, Encoding, decode_tensor, dtype_name, encode_tensor, split_pb2
 from protos.frames import TailRequest, read_request, write_request
 
 
@@ -43,7 +47,7 @@ def branching():
 
 
 def served(model):
-    return ServedModel(model, models.Profile(tuple(1.0 for _ in model.graph.layers), float(len(model.graph))))
+    return ServedModel(model, models.Profile(tuple(1.0 for _ in model.graph.layers), float(len(model.graph))), {})
 
 
 def request_of(model, values, outputs=()):
@@ -97,6 +101,36 @@ def test_every_cut_gives_what_the_whole_model_gives(branching):
         found = outputs_of(answered.response.outputs)
         assert tuple(found) == remote
         assert_same(branching, branching.assemble(values, found), expected)
+
+
+class Wide(nn.Module):
+    """Two inputs that fill a message each."""
+
+    def forward(self, x, y):
+        return x[:1] + y[:1]
+
+
+def test_what_a_request_decodes_to_is_limited_as_a_message_is(monkeypatch):
+    example = (torch.zeros(3000), torch.zeros(3000))
+    wide = served(models.Model(Wide().eval(), example, name="wide"))
+    tensors = [encode_tensor(layer, np.zeros(3000, np.float32), encoding=Encoding.ZSTD) for layer in ("x", "y")]
+    assert sum(tensor.size for tensor in tensors) < 200
+    assert set(read_feeds(wide.model, tensors)) == {"x", "y"}
+    monkeypatch.setattr(tails, "MAX_MESSAGE_BYTES", 23_999)
+    with pytest.raises(InvalidRequestError, match="layer 'y': the request's tensors take more than 23999 bytes"):
+        read_feeds(wide.model, tensors)
+
+
+def test_a_bomb_is_not_decoded(branching):
+    zeros = np.zeros(16 * 1024 * 1024 - 1, np.float32)
+    bomb = encode_tensor("x", zeros, encoding=Encoding.ZSTD)
+    del zeros
+    tracemalloc.start()
+    with pytest.raises(InvalidRequestError, match="expected float32 of shape"):
+        read_feeds(branching, [bomb])
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 100_000
 
 
 def test_all_outputs_when_none_are_named(branching):
