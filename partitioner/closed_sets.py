@@ -7,7 +7,7 @@ one addition each, and members are found by walking up. Blocks (see `partitioner
 other: the base of a block is the last set of the block before it, which holds everything so far.
 
 Which tensors cross is written the same way, as a change from the parent: a set's last layer begins to cross, and what
-it is the last to read stops, if all other readers are inside too. So sums over crossing tensors can be taken for any
+it is the last to read stops, unless another reader is outside. So sums over crossing tensors can be taken for any
 numbers, long after the listing (see `partitioner.set_sums`).
 """
 
@@ -21,16 +21,16 @@ FloatArray = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Released:
-    """A tensor that may stop crossing when a layer, the last in graph order to read it, joins a set.
+    """A tensor that stops crossing when a layer, the last in graph order to read it, joins a set.
 
     Attributes:
         layer: Position in the graph of the layer whose tensor it is.
-        held: One bit for each set whose last layer is that reader, as by `numpy.packbits`: whether the tensor's other
-            readers are inside as well. None where they always are.
+        kept: One bit for each set whose last layer is that reader, as by `numpy.packbits`: whether the tensor crosses
+            still, because another reader is outside. None where it never does.
     """
 
     layer: int
-    held: npt.NDArray[np.uint8] | None
+    kept: npt.NDArray[np.uint8] | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

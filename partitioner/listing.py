@@ -4,8 +4,8 @@ Within a block the layers are taken in graph order. Every set found so far that 
 is also there with that layer added; so each closed set is found once, and every set on the way is one that counts.
 
 Memory: 4 bytes per set for its parent, and one bit for each tensor that its last layer is the last to read, where
-another reader may be missing (0 to 2 bits in models); while a block is listed 8 bytes per set of the block for every 64
-layers that are live at once. Sets are counted before they are made, so the limit holds for memory too.
+another reader may be missing (a quarter of a bit on average in models); while a block is listed 8 bytes per set of the
+block for every 64 layers that are live at once. Sets are counted before they are made, so the limit holds for memory.
 """
 
 from itertools import pairwise
@@ -92,7 +92,7 @@ class _Listing:
             for i, others in self._last_read_by(j):
                 read = masks(slots, [other - start for other in others if other >= start])
                 held = _holds([word[parent] for word in inside], read, len(parent))
-                released.append(Released(i, None if held.all() else np.packbits(held)))
+                released.append(Released(i, None if held.all() else np.packbits(~held)))
             self.released.append(tuple(released))
             count += len(parent)
             _grow(inside, parent, slots, j - start)

@@ -17,7 +17,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from partitioner.closed_sets import ClosedSets, FloatArray, Released
+from partitioner.closed_sets import ClosedSets, FloatArray
 
 _MANTISSA_BITS = 53
 _MOST_LIMBS = 3
@@ -52,8 +52,10 @@ def crossing(sets: ClosedSets, numbers: Sequence[float]) -> FloatArray:
     Returns:
         float64 [sets].
 
-    Complexity: as for `inside_and_outside`, and O(sets) for every tensor that several layers of a block read.
+    Complexity: as for `inside_and_outside`, and O(sets) for a tensor that several layers of a block read.
     """
+    if not any(numbers):
+        return np.zeros(len(sets))
     limbs = _limbs(numbers)
     unread = np.ones(limbs.shape[1], dtype=np.bool_)
     unread[_read(sets)] = False
@@ -95,8 +97,8 @@ def _run(sets: ClosedSets, first: FloatArray, gains: FloatArray, tensors: FloatA
     """
     sums = np.zeros((len(gains), len(sets)))
     sums[:, 0] = first
-    # The set of all layers up to each: everything that these are the last to read has stopped crossing.
     changes = gains if tensors is None else gains - _lost(sets, tensors)
+    # In the set of all layers up to one, nothing is outside that reads what the layer is the last to read.
     prefixes = first[:, np.newaxis] + np.cumsum(changes, axis=1)
     starts, ends = sets.blocks[:-1], sets.blocks[1:]
     single = starts[ends - starts == 1]
@@ -104,19 +106,14 @@ def _run(sets: ClosedSets, first: FloatArray, gains: FloatArray, tensors: FloatA
     for start, end in zip(starts[ends - starts > 1].tolist(), ends[ends - starts > 1].tolist(), strict=True):
         bounds = sets.first_set[start : end + 1].tolist()
         for j, (begin, stop) in enumerate(pairwise(bounds), start):
-            grown = sums[:, sets.parent[begin:stop]] + gains[:, j : j + 1]
+            grown = sums[:, sets.parent[begin:stop]] + changes[:, j : j + 1]
             if tensors is not None:
                 for tensor in sets.released[j]:
-                    _release(grown, tensors[:, tensor.layer : tensor.layer + 1], tensor)
+                    if tensor.kept is not None:
+                        kept = np.unpackbits(tensor.kept, count=stop - begin)
+                        grown += tensors[:, tensor.layer : tensor.layer + 1] * kept
             sums[:, begin:stop] = grown
     return sums
-
-
-def _release(sums: FloatArray, number: FloatArray, tensor: Released) -> None:
-    """Takes a number away from the sums over the sets in which the tensor stops crossing, in place."""
-    if not number.any():
-        return
-    sums -= number if tensor.held is None else number * np.unpackbits(tensor.held, count=sums.shape[1])
 
 
 def _lost(sets: ClosedSets, tensors: FloatArray) -> FloatArray:

@@ -47,13 +47,14 @@ class _Stages:
     cloud_load: float
 
     def bottleneck_s(self) -> FloatArray:
-        return np.maximum(np.maximum(self.edge_s, self.transfer_s), self.cloud_s)
+        bottleneck_s = np.maximum(self.edge_s, self.transfer_s)
+        return np.maximum(bottleneck_s, self.cloud_s, out=bottleneck_s)
 
 
 class SplitTable:
     """Every split of one model, listed once and priced for one profile.
 
-    Memory: 44 bytes per set and a few bits, 90 MB at the default limit; about three times that while it is built. With
+    Memory: 44 bytes per set and a few bits, 90 MB at the default limit; about twice that while it is built. With
     encodings 4 bytes per set and up to 56 for each encoding.
 
     Args:

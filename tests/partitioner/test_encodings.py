@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -32,6 +33,8 @@ from partitioner import (
 from partitioner.beyond_table import heavy_beyond_table
 from partitioner.dsl import dsl_by_min_cut, lowest_latency
 from partitioner.each_encoding import EachEncoding
+from partitioner.remainder import Remainder, StageArrays
+from partitioner.walks import _on_the_way
 from partitioner.weighted_cuts import search
 
 GRAPH = LayerGraph((Layer("image", (), 1000), Layer("a", ("image",), 100), Layer("b", ("a",), 10)), ("b",))
@@ -261,6 +264,62 @@ def test_beyond_the_table_one_encoding(case):
     smallest_s = min(priced.bottleneck_s for priced in brute_force_encoded(problem, (encoding,)))
     assert split.lower_bound_s <= smallest_s * (1 + 1e-9)
     assert smallest_s * (1 - 1e-12) <= split.bottleneck_s <= smallest_s * 1.011
+
+
+def to_array(graph, edge):
+    return np.array([layer.name in edge for layer in graph.layers])
+
+
+def stages_of(problem, edge, encoding):
+    split = priced_encoded(*problem, edge, encoding)
+    return split.edge_s, split.transfer_s, split.cloud_s
+
+
+@st.composite
+def sendable(draw):
+    """A problem with an encoding that may send everything, and two nested splits of it."""
+    problem = draw(problems(max_layers=7))
+    count = len(problem[0])
+    times = st.lists(st.floats(0.0, 10.0), min_size=count, max_size=count).map(tuple)
+    encoding = Encoding("e", draw(times), draw(times), draw(times))
+    splits = closed_sets(problem[0])
+    low = draw(st.sampled_from(splits))
+    return problem, encoding, low, draw(st.sampled_from([edge for edge in splits if edge >= low]))
+
+
+@given(sendable())
+@settings(max_examples=100, deadline=None)
+def test_every_step_on_the_way_from_one_split_to_another(case):
+    problem, encoding, low, high = case
+    graph, stages = problem[0], StageArrays.of(*problem, encoding)
+    added = np.flatnonzero(to_array(graph, high) & ~to_array(graph, low))
+    for step, found in enumerate(_on_the_way(stages, to_array(graph, low), added)):
+        edge = low.union(graph.layers[i].name for i in added[:step])
+        expected = stages_of(problem, edge, encoding)
+        assert found == pytest.approx(expected, rel=1e-9, abs=1e-9 * sum(stages_of(problem, low, encoding)))
+        assert stages.of_split(to_array(graph, edge)) == pytest.approx(expected, rel=1e-9, abs=1e-12)
+
+
+WEIGHTS = st.tuples(*[st.one_of(st.sampled_from([0.0, 1.0]), st.floats(0.01, 10.0))] * 3)
+
+
+@given(sendable(), WEIGHTS)
+@settings(max_examples=150, deadline=None)
+def test_the_minimum_over_what_is_left(case, weights):
+    problem, encoding, smaller, larger = case
+    graph = problem[0]
+
+    def weighted(edge):
+        return math.fsum(w * s for w, s in zip(weights, stages_of(problem, edge, encoding), strict=True))
+
+    smallest = min(weighted(edge) for edge in closed_sets(graph) if smaller <= edge <= larger)
+    stages = StageArrays.of(*problem, encoding)
+    remainder = Remainder(stages, to_array(graph, smaller), ~to_array(graph, larger))
+    inside, bound = remainder.minimum(np.array(weights))
+    found = frozenset(layer.name for layer, here in zip(graph.layers, inside, strict=True) if here)
+    assert smaller <= found <= larger
+    assert math.isclose(weighted(found), smallest, rel_tol=1e-9, abs_tol=1e-12)
+    assert math.isclose(bound, smallest, rel_tol=1e-9, abs_tol=1e-12)
 
 
 def wide(count=60):
