@@ -2,8 +2,8 @@
 
 Equal means: the same structure, shapes and dtypes, every element within 1e-4 of the output's own scale (floating
 point sums are ordered differently by different kernels, so bits may differ; where lossy encodings are allowed, within
-the error that is), and, for a classification, the same top-1. Infinities and not-a-numbers must be in the same places, and whole numbers and truth values the same: no kernel
-rounds them, and a large index would forgive its neighbours.
+the error that is), and, for a classification, the same top-1. Infinities and not-a-numbers must be in the same places,
+and whole numbers and truth values the same: no kernel rounds them, and a large index would forgive its neighbours.
 """
 
 from __future__ import annotations

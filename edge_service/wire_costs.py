@@ -145,9 +145,9 @@ def _arrived(value: Value, specs: Sequence[TensorSpec], encoding: Encoding, devi
 
 
 def _size(layer: str, encoding: Encoding, samples: Sequence[_Sample]) -> float:
-    size = median(sample.sizes[layer, encoding] for sample in samples)
-    forbidden = any((layer, encoding) in sample.forbidden for sample in samples)
-    return math.inf if forbidden or size > limits.MAX_CUT_BYTES else float(size)
+    if any((layer, encoding) in sample.forbidden for sample in samples):
+        return math.inf
+    return float(median(sample.sizes[layer, encoding] for sample in samples))
 
 
 class _Sample:
@@ -167,7 +167,7 @@ class _Sample:
         self._encodings = encodings
         self._max_error = max_error
         self._expected = model.flatten(model(*frame))
-        self.sizes: dict[tuple[str, Encoding], int] = {}
+        self.sizes: dict[tuple[str, Encoding], float] = {}
         self.seconds: dict[tuple[str, Encoding], float] = {}
         self.forbidden: set[tuple[str, Encoding]] = set()
 
@@ -179,7 +179,7 @@ class _Sample:
                 yield layer
 
     def _measure(self, layer: str, values: Mapping[str, Value]) -> None:
-        measured: dict[Encoding, tuple[int, float]] = {}
+        measured: dict[Encoding, tuple[float, float]] = {}
         kept: dict[Encoding, bool] = {}
         for encoding in self._encodings:
             sent = self._sent(layer, encoding)
@@ -200,10 +200,12 @@ class _Sample:
         specs = self._model.layer_specs[layer]
         return wanted if any(applies(wanted, spec.dtype, spec.shape) for spec in specs) else Encoding.RAW
 
-    def _encode(self, layer: str, value: Value, encoding: Encoding) -> tuple[int, float]:
+    def _encode(self, layer: str, value: Value, encoding: Encoding) -> tuple[float, float]:
         """Bytes and seconds; the copy that makes a value contiguous is a part of it."""
-        began_s = perf_counter()
         specs = self._model.layer_specs[layer]
+        if sum(spec.bytes for spec in specs) > limits.MAX_CUT_BYTES:
+            return math.inf, 0.0  # no message takes what unfolds to more than one holds
+        began_s = perf_counter()
         encoded = [
             encode_tensor(layer, array, index=index, dtype=spec.dtype, encoding=encoding)
             for index, (array, spec) in enumerate(zip(arrays_of(value), specs, strict=True))

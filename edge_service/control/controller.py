@@ -34,7 +34,6 @@ from edge_service.control.events import (
     CloudLost,
     CloudProfiled,
     CutEncoded,
-    EdgeProfiled,
     Event,
     HeadMeasured,
     OverheadMeasured,
@@ -117,8 +116,6 @@ class Controller:
                 self._cloud_worked(event, now_s)
             case CutEncoded(encoding, measured_bytes, sent_bytes):
                 self._planner.cut_encoded(encoding, measured_bytes, sent_bytes)
-            case EdgeProfiled(edge_s):
-                self._planner.edge_profiled(edge_s)
             case RateChanged(rate_hz):
                 self._rate_hz = _checked_rate(rate_hz)
             case _:

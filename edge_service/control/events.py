@@ -119,13 +119,6 @@ class CloudLost:
 
 
 @dataclass(frozen=True, slots=True)
-class EdgeProfiled:
-    """The edge was profiled again: seconds per layer, in graph order."""
-
-    edge_s: tuple[float, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class RateChanged:
     """Frames now come at this rate."""
 
@@ -146,6 +139,5 @@ Event = (
     | CloudAnswered
     | AnswerMissed
     | CloudLost
-    | EdgeProfiled
     | RateChanged
 )

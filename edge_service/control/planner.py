@@ -44,7 +44,7 @@ class Planner:
         self._inputs = frozenset(layer.name for layer in graph.layers if not layer.inputs)
         self._edge_s = edge_s
         self._cloud_s: tuple[float, ...] | None = None
-        self._splits, self._cheap = splits_of(graph, self._costs(edge_s, None))
+        self._splits, self._cheap = splits_of(graph, self._costs(None))
         self._plan: Plan | None = None
         self._conditions: Conditions | None = None
         self._decided_at_s = -math.inf
@@ -63,13 +63,12 @@ class Planner:
         """Whether the last plan runs something in the cloud."""
         return self._plan is not None and self._plan.partition.edge != self._everything
 
-    def edge_profiled(self, edge_s: tuple[float, ...]) -> None:
-        """Replaces the edge's times."""
-        self._reprice(edge_s, self._cloud_s)
-
     def cloud_profiled(self, cloud_s: tuple[float, ...], decode_s: Mapping[str, tuple[float, ...]]) -> None:
         """Replaces the cloud's times."""
-        self._reprice(self._edge_s, cloud_s)
+        if cloud_s != self._cloud_s:
+            self._splits = self._splits.with_costs(self._costs(cloud_s))
+            self._cloud_s = cloud_s
+            self._conditions = None
         if decode_s != self._decode_s:
             self._decode_s = decode_s
             self._reencode()
@@ -209,16 +208,9 @@ class Planner:
     def _position(self, layer: str) -> int:
         return self._graph.structure.position[layer]
 
-    def _costs(self, edge_s: tuple[float, ...], cloud_s: tuple[float, ...] | None) -> CostProfile:
+    def _costs(self, cloud_s: tuple[float, ...] | None) -> CostProfile:
         """Costs for a table; while the cloud's times are unknown nothing is priced with them."""
-        return CostProfile(edge_s=edge_s, cloud_s=cloud_s or (0.0,) * len(self._graph.layers))
-
-    def _reprice(self, edge_s: tuple[float, ...], cloud_s: tuple[float, ...] | None) -> None:
-        if (edge_s, cloud_s) == (self._edge_s, self._cloud_s):
-            return
-        self._splits = self._splits.with_costs(self._costs(edge_s, cloud_s))
-        self._edge_s, self._cloud_s = edge_s, cloud_s
-        self._conditions = None
+        return CostProfile(edge_s=self._edge_s, cloud_s=cloud_s or (0.0,) * len(self._graph.layers))
 
     def _reencode(self) -> None:
         priced = [
