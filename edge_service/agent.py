@@ -96,20 +96,19 @@ class Agent:
         config = self._config
         if self._edge_profile is None:
             self._edge_profile = await asyncio.get_running_loop().run_in_executor(None, profile, self._model)
-        wire = self._wire_costs or await asyncio.get_running_loop().run_in_executor(None, self._raw_costs)
-        self._controller = Controller(
-            _sendable(self._model.graph),
-            edge_seconds(self._edge_profile.layer_s, config.slowdown),
-            ControllerConfig(strategy=Strategy(config.strategy)),
-            config.rate_hz,
-            tuple(
-                replace(encoding, encode_s=edge_seconds(encoding.encode_s, config.slowdown))
-                for encoding in wire.encodings
-            ),
-        )
+        if self._wire_costs is None:
+            self._wire_costs = await asyncio.get_running_loop().run_in_executor(None, self._raw_costs)
+        self._controller = self._new_controller(self._edge_profile, self._wire_costs)
         self._compute = EdgeCompute(config.slowdown)
         pipeline = Pipeline(
-            self._model, self._controller, self._compute, self._cloud, wire, config, self.metrics, self._order.finish
+            self._model,
+            self._controller,
+            self._compute,
+            self._cloud,
+            self._wire_costs,
+            config,
+            self.metrics,
+            self._order.finish,
         )
         try:
             await pipeline.start()
@@ -172,6 +171,20 @@ class Agent:
     def cloud_error(self) -> CloudError | None:
         """Why the cloud is not in use, or None."""
         return None if self._pipeline is None else self._pipeline.cloud_error
+
+    def _new_controller(self, edge_profile: Profile, wire_costs: WireCosts) -> Controller:
+        config = self._config
+        encodings = tuple(
+            replace(encoding, encode_s=edge_seconds(encoding.encode_s, config.slowdown))
+            for encoding in wire_costs.encodings
+        )
+        return Controller(
+            _sendable(self._model.graph),
+            edge_seconds(edge_profile.layer_s, config.slowdown),
+            ControllerConfig(strategy=Strategy(config.strategy)),
+            config.rate_hz,
+            encodings,
+        )
 
     def _raw_costs(self) -> WireCosts:
         raw = self._config.model_copy(update={"encodings": "raw", "input_encoding": "raw"})
