@@ -16,6 +16,8 @@ from edge_service.control import (
     CloudProfiled,
     Controller,
     ControllerConfig,
+    CutEncoded,
+    EncodingCosts,
     HeadMeasured,
     Mode,
     OverheadMeasured,
@@ -45,6 +47,11 @@ EDGE_S = (0.0, 0.1, 0.1, 0.1, 0.05)
 CLOUD_S = (0.0, 0.01, 0.01, 0.01, 0.005)
 ALL = frozenset(layer.name for layer in GRAPH.layers)
 
+ENCODINGS = (
+    EncodingCosts("raw", (150_000.0, 60_000.0, 30_000.0, 30_000.0, 4_000.0), (1e-4,) * 5),
+    EncodingCosts("zstd", (90_000.0, math.inf, 9_000.0, 9_000.0, 4_000.0), (1e-2,) * 5),
+)
+
 ANY_NUMBER = st.floats(allow_nan=True, allow_infinity=True)
 TIMES = st.lists(st.floats(0.0, 10.0), min_size=5, max_size=5).map(tuple)
 EVENTS = st.one_of(
@@ -56,7 +63,8 @@ EVENTS = st.one_of(
     st.builds(HeadMeasured, ANY_NUMBER, ANY_NUMBER),
     st.builds(TailMeasured, ANY_NUMBER, ANY_NUMBER),
     st.builds(CloudLoadReported, ANY_NUMBER),
-    st.builds(CloudProfiled, TIMES),
+    st.builds(CloudProfiled, TIMES, st.dictionaries(st.sampled_from(["raw", "zstd", "newer"]), TIMES)),
+    st.builds(CutEncoded, st.sampled_from(["raw", "zstd", "unknown"]), ANY_NUMBER, ANY_NUMBER),
     st.builds(CloudLost, st.just("gone")),
     st.just(CloudAnswered()),
     st.just(AnswerMissed()),
@@ -74,7 +82,7 @@ def offloading(config: ControllerConfig | None = None, bps: float = 20e6, rate_h
 @settings(deadline=None)
 @given(st.sampled_from(Strategy), st.lists(st.tuples(EVENTS, st.floats(0.0, 3.0)), max_size=40), st.floats(1e-3, 1e3))
 def test_whatever_is_observed_plans_are_feasible_and_numbers_make_sense(strategy, steps, rate_hz):
-    controller = Controller(GRAPH, EDGE_S, ControllerConfig(strategy=strategy), rate_hz)
+    controller = Controller(GRAPH, EDGE_S, ControllerConfig(strategy=strategy), rate_hz, ENCODINGS)
     now_s, switches, before = 0.0, 0, None
     for event, pause_s in steps:
         now_s += pause_s

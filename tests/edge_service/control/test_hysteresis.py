@@ -1,3 +1,4 @@
+import dataclasses
 import itertools
 
 import pytest
@@ -25,6 +26,12 @@ def test_light_load_wants_a_tenth_less_latency(latency_s, expected):
 
 def test_the_same_split_is_never_a_switch():
     assert not worth(split("a", 100.0), split("a", 0.01), 5.0)
+
+
+@pytest.mark.parametrize(("latency_s", "expected"), [(0.91, False), (0.89, True)])
+def test_another_encoding_of_the_same_split_wants_a_tenth_too(latency_s, expected):
+    used = split("a", 1.0)
+    assert worth(used, dataclasses.replace(split("a", latency_s), encoding="zstd"), 0.1) is expected
 
 
 def test_a_split_that_falls_behind_is_left_for_a_slower_one_that_keeps_up():
