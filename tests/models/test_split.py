@@ -253,6 +253,16 @@ def test_specs_are_those_of_the_values(toy, closed_sets):
             assert specs == toy.layer_specs[name]
 
 
+def test_a_walk_visits_every_layer_with_enough_to_finish_from_there(toy):
+    expected = toy(*fresh(toy.example_inputs))
+    visited = []
+    for layer, values in toy.walk(*fresh(toy.example_inputs)):
+        visited.append(layer)
+        assert layer in values
+        assert_same(toy.tail(tuple(values))(values), expected)
+    assert visited == [entry.name for entry in toy.graph.layers]
+
+
 def test_nested_paths():
     model = toy_model("nested")
     assert [spec.path for spec in model.inputs] == ["x", "parts.a", "parts.b"]
