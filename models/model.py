@@ -138,11 +138,13 @@ class Model:
         fed = self._feed(inputs)
         readers = Counter(name for entry in self.graph.layers for name in entry.inputs)
         readers.update(self.graph.outputs)
-        values: dict[str, Value] = {}
+        values: dict[str, Value] = {
+            entry.name: fed[self._node_of[entry.name]] for entry in self.graph.layers if not entry.inputs
+        }
         for entry in self.graph.layers:
-            node = self._node_of[entry.name]
-            there = {self._node_of[name]: value for name, value in values.items()} | fed
-            values[entry.name] = self._program.schedule(tuple(there), (node,)).run(there)[node]
+            if entry.inputs:
+                node, there = self._node_of[entry.name], {self._node_of[name]: values[name] for name in values}
+                values[entry.name] = self._program.schedule(tuple(there), (node,)).run(there)[node]
             yield entry.name, dict(values)
             readers.subtract(entry.inputs)
             for name in (*entry.inputs, entry.name):
