@@ -61,7 +61,7 @@ def encodings_of(draw: st.DrawFn, graph: LayerGraph, *, exact: bool = False, mos
     """Up to some encodings, raw often among them; some may not send some layers."""
     count = len(graph)
     number = st.integers(0, 2).map(float) if exact else SECONDS
-    size = st.integers(0, 2).map(float) if exact else st.one_of(BYTES, st.floats(0.0, 1e7))
+    size = st.integers(0, 2).map(float) if exact else st.one_of(BYTES, st.floats(0.01, 1e7))
     found = [Encoding.raw(graph)] if draw(st.booleans()) else []
     for k in range(draw(st.integers(1, most))):
         forbids = draw(st.booleans())

@@ -1,5 +1,6 @@
 """Splits and encodings chosen together, against brute force over every pair of them."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -23,6 +24,7 @@ from partitioner import (
     Layer,
     LayerGraph,
     Link,
+    Partition,
     PartitionError,
     SplitTable,
     decide,
@@ -266,6 +268,16 @@ def test_beyond_the_table_one_encoding(case):
     assert smallest_s * (1 - 1e-12) <= split.bottleneck_s <= smallest_s * 1.011
 
 
+def test_an_encoding_that_may_yet_keep_up_lends_its_latency_to_the_bound():
+    each = EachEncoding(GRAPH, COSTS, LINK, (RAW,))
+    period_s = 1.0
+    late = Partition(frozenset(), (), 1.001, 0.0, 0.0, 0.0, lower_bound_s=0.999)
+    assert each._latency_bound_s(0, late, period_s) == dsl(GRAPH, COSTS, LINK).latency_s
+    assert each._latency_bound_s(0, dataclasses.replace(late, lower_bound_s=1.0), period_s) == math.inf
+    in_time = dataclasses.replace(late, edge_s=0.9, lower_bound_s=0.5)
+    assert each._latency_bound_s(0, in_time, period_s) == 0.5
+
+
 def to_array(graph, edge):
     return np.array([layer.name in edge for layer in graph.layers])
 
@@ -352,6 +364,8 @@ def test_what_may_not_be_sent_is_not_sent():
             assert (split.edge, split.encoding, split.encode_s) == ({"image", "a", "b"}, "raw", 0.0)
         assert dsh(GRAPH, COSTS, link, encodings=(never,)).cut == ()
         assert decide(GRAPH, COSTS, link, 100.0, encodings=(never,)).partition.cut == ()
+        # Nor does it make a bound lower than what is possible.
+        assert EachEncoding(GRAPH, COSTS, link, (never,)).heavy(None).lower_bound_s == pytest.approx(3.0)
     # Not even where staying takes no time either.
     free = CostProfile((0.0,) * 3, (0.0,) * 3)
     assert by_min_cuts(GRAPH, free, Link(math.inf), (never,)).cut == ()
