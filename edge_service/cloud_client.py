@@ -29,7 +29,7 @@ from protos.transport import stream_tails
 
 __all__ = ["GrpcCloud"]
 
-_OPTIONS = (
+OPTIONS = (
     ("grpc.max_send_message_length", limits.MAX_MESSAGE_BYTES),
     ("grpc.max_receive_message_length", limits.MAX_MESSAGE_BYTES),
     ("grpc.initial_reconnect_backoff_ms", 100),
@@ -149,7 +149,7 @@ class GrpcCloud:
 
     def _connected(self) -> grpc.aio.Channel:
         if self._channel is None:
-            self._channel = grpc.aio.insecure_channel(self.address, options=_OPTIONS)
+            self._channel = grpc.aio.insecure_channel(self.address, options=OPTIONS)
         return self._channel
 
     def _service(self) -> Any:  # noqa: ANN401 - the aio stub's generated annotation is only visible to type checkers

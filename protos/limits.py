@@ -39,5 +39,5 @@ MIN_CHANNEL_ELEMENTS = 16
 MAX_ENVELOPE_BYTES = 1024 * 1024
 """What a message with tensors may hold besides their data, whatever it is."""
 
-MAX_FIELDS = 32768
+MAX_FIELDS = 16384
 """Fields of a message with tensors, at all levels: each costs the reader time."""
