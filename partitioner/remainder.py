@@ -11,13 +11,12 @@ only what the free layers can still change stays in the network:
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from partitioner.closed_sets import FloatArray
 from partitioner.costs import CostProfile, Link
 from partitioner.dsl import stage_weights
 from partitioner.graph import LayerGraph, Structure
-from partitioner.min_cut import BoolArray, CutNetwork, Weights, model_arcs
+from partitioner.min_cut import Arcs, BoolArray, CutNetwork, IntArray, Weights, model_arcs
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,17 +28,15 @@ class StageArrays:
         up: To Tt, on the edge with a reader in the cloud.
         down: To Tt, in the cloud.
         cloud: To Tc, in the cloud.
-        read: int [arcs]: the layer read by each arc of the model.
-        reader: int [arcs]: its reader.
-        structure: The graph by position.
+        arcs: Who reads whom.
+        structure: The same by layer.
     """
 
     edge: FloatArray
     up: FloatArray
     down: FloatArray
     cloud: FloatArray
-    read: npt.NDArray[np.intp]
-    reader: npt.NDArray[np.intp]
+    arcs: Arcs
     structure: Structure
 
     @classmethod
@@ -47,14 +44,15 @@ class StageArrays:
         """Prices every layer."""
         compute = stage_weights(graph, costs, link, transfer=0.0)
         transfer = stage_weights(graph, costs, link, edge=0.0, cloud=0.0)
-        read, reader = model_arcs(graph.structure)
-        return cls(compute.edge, transfer.send, transfer.cloud, compute.cloud, read, reader, graph.structure)
+        arcs = model_arcs(graph.structure)
+        return cls(compute.edge, transfer.send, transfer.cloud, compute.cloud, arcs, graph.structure)
 
     def of_split(self, inside: BoolArray, outside: BoolArray | None = None) -> FloatArray:
         """Returns Te, Tt, Tc of what is placed; without `outside`, everything else is in the cloud."""
         outside = ~inside if outside is None else outside
         crosses = np.zeros(len(inside), dtype=np.bool_)
-        crosses[self.read[inside[self.read] & outside[self.reader]]] = True
+        read, reader = self.arcs.read, self.arcs.reader
+        crosses[read[inside[read] & outside[reader]]] = True
         transfer_s = self.up[crosses].sum() + self.down[outside].sum()
         return np.array([self.edge[inside].sum(), transfer_s, self.cloud[outside].sum()])
 
@@ -72,14 +70,15 @@ class Remainder:
         self._inside = inside
         self.placed = stages.of_split(inside, outside)
         free = ~inside & ~outside
+        read, reader = stages.arcs.read, stages.arcs.reader
         sends_anyway = np.zeros_like(free)
-        sends_anyway[stages.read[outside[stages.reader]]] = True
+        sends_anyway[read[outside[reader]]] = True
         read_by_free = np.zeros_like(free)
-        read_by_free[stages.read[free[stages.reader]]] = True
+        read_by_free[read[free[reader]]] = True
         self._kept = np.flatnonzero(free | (inside & read_by_free & ~sends_anyway))
 
         # Vertex 0 is an input that costs nothing: what reads only placed layers must not become an input itself.
-        self._network = CutNetwork(_structure(stages.structure, self._kept.tolist(), free))
+        self._network = CutNetwork(_kept_arcs(stages.arcs, self._kept, free))
         placed = ~free[self._kept]
         sent = stages.up[self._kept]
         free_to_send = sends_anyway[self._kept]
@@ -112,18 +111,21 @@ class Remainder:
         return inside, cut.lower_bound + float(self.placed @ weights)
 
 
-def _structure(whole: Structure, kept: list[int], free: BoolArray) -> Structure:
-    """Numbers the kept layers from 1 on, in graph order."""
-    number = {layer: j for j, layer in enumerate(kept, start=1)}
-    predecessors: list[tuple[int, ...]] = [()]
-    successors: list[list[int]] = [[] for _ in range(len(kept) + 1)]
-    for j, layer in enumerate(kept, start=1):
-        sources = tuple(number[i] for i in whole.predecessors[layer] if i in number) if free[layer] else ()
-        predecessors.append(sources or ((0,) if free[layer] else ()))
-        for source in predecessors[-1]:
-            successors[source].append(j)
-    inputs = tuple(j for j, sources in enumerate(predecessors) if not sources)
-    return Structure({}, tuple(predecessors), tuple(map(tuple, successors)), inputs, ())
+def _kept_arcs(whole: Arcs, kept: IntArray, free: BoolArray) -> Arcs:
+    """Numbers the kept layers from 1 on, in graph order; a free one that reads none of them reads vertex 0."""
+    number = np.zeros(whole.count, dtype=np.intp)
+    number[kept] = np.arange(1, len(kept) + 1)
+    stays = free[whole.reader] & (number[whole.read] > 0)
+    read, reader = number[whole.read[stays]], number[whole.reader[stays]]
+    reads = np.bincount(reader, minlength=len(kept) + 1) > 0
+    lone = 1 + np.flatnonzero(free[kept] & ~reads[1:])
+    placed = 1 + np.flatnonzero(~free[kept])
+    return Arcs(
+        count=len(kept) + 1,
+        inputs=np.concatenate([[0], placed]),
+        read=np.concatenate([np.zeros_like(lone), read]),
+        reader=np.concatenate([lone, reader]),
+    )
 
 
 def _with_zero(numbers: FloatArray, without: BoolArray) -> FloatArray:

@@ -51,7 +51,7 @@ def _on_the_way(stages: StageArrays, low: BoolArray, added: np.ndarray) -> Float
     joins[low] = 0
     joins[added] = np.arange(1, steps)
     last_reader = np.zeros(len(low), dtype=np.intp)
-    np.maximum.at(last_reader, stages.read, joins[stages.reader])
+    np.maximum.at(last_reader, stages.arcs.read, joins[stages.arcs.reader])
     sent = np.flatnonzero(last_reader > joins)
     change = np.bincount(joins[sent], stages.up[sent], steps + 1)
     change -= np.bincount(last_reader[sent], stages.up[sent], steps + 1)
