@@ -15,6 +15,7 @@ from partitioner.costs import CostProfile, Link
 from partitioner.dual_bounds import LowestLatency, Question, SmallestBottleneck
 from partitioner.evaluate import price
 from partitioner.graph import LayerGraph
+from partitioner.local_moves import move_layers
 from partitioner.min_cut import BoolArray
 from partitioner.mixed_integer import StageProgram
 from partitioner.partition import Partition
@@ -26,8 +27,9 @@ _TREE_GAP = 1.005
 _CLOSE_ENOUGH = 1.01
 _MOST_CUTS = 250
 # Cuts of larger graphs take longer: layers times cuts stay below this, but a few cuts are always made.
-_MOST_LAYER_CUTS = 300_000
+_MOST_LAYER_CUTS = 500_000
 _FEWEST_CUTS = 30
+_MOVES = 100_000
 # On larger graphs the solver's time is over before it has found or proven anything.
 _MOST_LAYERS_SOLVED = 1000
 
@@ -61,15 +63,20 @@ class _Problem:
     def __init__(self, graph: LayerGraph, costs: CostProfile, link: Link, candidates: Candidates) -> None:
         self._graph, self._costs, self._link = graph, costs, link
         self._candidates = candidates
+        self._stages = StageArrays.of(graph, costs, link)
+        self._cuts_left = min(_MOST_CUTS, _MOST_LAYER_CUTS // len(graph))
 
     def smaller_bottleneck(self, best: Partition, enough_s: float) -> Partition:
         """Improves a split and its bound, as far as the bottleneck goes; anything below `enough_s` will do."""
         if best.bottleneck_s <= best.lower_bound_s * _TREE_GAP:
             return best
-        found = self._search(SmallestBottleneck(), best.bottleneck_s, enough_s)
-        best = _smaller(best, self._priced(found), found.lower_bound_s)
+        best = _smaller(best, self._moved(best), 0.0)
+        found = self._search(SmallestBottleneck(), best, best.bottleneck_s, enough_s)
+        best = _smaller(best, self._priced(found.inside), found.lower_bound_s)
         if best.bottleneck_s < enough_s:
             return best
+        if best.bottleneck_s > best.lower_bound_s * _CLOSE_ENOUGH:
+            best = _smaller(best, self._moved(best), 0.0)
         if best.bottleneck_s <= best.lower_bound_s * _CLOSE_ENOUGH or len(self._graph) > _MOST_LAYERS_SOLVED:
             return best
         improved = StageProgram(self._graph, self._costs, self._link).smallest_bottleneck(best)
@@ -79,27 +86,31 @@ class _Problem:
         """Improves a split that keeps up and its bound, as far as the latency goes."""
         if best.latency_s <= best.lower_bound_s * _TREE_GAP:
             return best
-        found = self._search(LowestLatency(period_s, self._link.fixed_s), best.latency_s)
-        best = self._lower(best, self._priced(found), found.lower_bound_s, period_s)
+        found = self._search(LowestLatency(period_s, self._link.fixed_s), best, best.latency_s)
+        best = self._lower(best, self._priced(found.inside), found.lower_bound_s, period_s)
         if best.latency_s <= best.lower_bound_s * _CLOSE_ENOUGH or len(self._graph) > _MOST_LAYERS_SOLVED:
             return best
         improved = StageProgram(self._graph, self._costs, self._link).lowest_latency(period_s, best)
         # The program leaves out the fixed time, which every split pays but edge-only.
         return self._lower(best, improved.split, improved.lower_bound_s + self._link.fixed_s, period_s)
 
-    def _search(self, question: Question, known_s: float, enough_s: float = 0.0) -> Found:
-        most_cuts = max(_FEWEST_CUTS, min(_MOST_CUTS, _MOST_LAYER_CUTS // len(self._graph)))
-        stages = StageArrays.of(self._graph, self._costs, self._link)
-        tree = BranchAndBound(stages, question, known_s, gap=_TREE_GAP, most_cuts=most_cuts, enough_s=enough_s)
-        return tree.run(self._to_array(split) for split in self._candidates.splits)
+    def _search(self, question: Question, best: Partition, known_s: float, enough_s: float = 0.0) -> Found:
+        most_cuts = max(_FEWEST_CUTS, self._cuts_left)
+        tree = BranchAndBound(self._stages, question, known_s, gap=_TREE_GAP, most_cuts=most_cuts, enough_s=enough_s)
+        found = tree.run(self._to_array(split) for split in (*self._candidates.splits, best))
+        self._cuts_left -= found.cuts
+        return found
+
+    def _moved(self, best: Partition) -> Partition | None:
+        return self._priced(move_layers(self._stages, self._to_array(best), _MOVES))
 
     def _to_array(self, split: Partition) -> BoolArray:
         return np.array([layer.name in split.edge for layer in self._graph.layers], dtype=np.bool_)
 
-    def _priced(self, found: Found) -> Partition | None:
-        if found.inside is None:
+    def _priced(self, inside: BoolArray | None) -> Partition | None:
+        if inside is None:
             return None
-        return price(self._graph, self._costs, self._link, frozenset(np.flatnonzero(found.inside).tolist()))
+        return price(self._graph, self._costs, self._link, frozenset(np.flatnonzero(inside).tolist()))
 
     def _lower(self, best: Partition, other: Partition | None, bound_s: float, period_s: float) -> Partition:
         """Returns the better of two; the bound is for every split but edge-only."""

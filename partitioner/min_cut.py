@@ -132,19 +132,29 @@ class CutNetwork:
         self._indptr = np.searchsorted(pattern, np.arange(vertices + 1) * vertices).astype(np.int32)
         self._source, self._sink = source, sink
 
-    def minimum(self, weights: Weights) -> Cut:
-        """Returns a split of the smallest weighted sum."""
-        capacity = self._capacities(weights)
-        flow, bound = np.zeros_like(capacity), 0.0
+    def minimum(self, weights: Weights, precision: float = 0.0) -> Cut:
+        """Returns a split of the smallest weighted sum.
+
+        Args:
+            weights: What a split pays for each layer.
+            precision: How far cost and bound may be apart, as a share of the cost. Each round of flow takes as long as
+                the first and gains about four digits; one is enough where the bound is only compared.
+        """
+        # What a layer pays on either side flows straight through; only the difference has to find its way.
+        common = np.minimum(weights.edge, weights.cloud)
+        common[self._inputs] = weights.edge[self._inputs]
+        paid_anyway = math.fsum(common)
+        capacity = self._capacities(weights, common)
+        flow, bound = np.zeros_like(capacity), paid_anyway
         best = min((self._cut(inside, weights) for inside in self._trivial_splits()), key=lambda cut: cut.cost)
         for _ in range(_ROUNDS):
             quantum = (best.cost - bound) / _FINITE
-            if best.cost - bound <= _PRECISION * best.cost or quantum == 0.0:
+            if best.cost - bound <= max(precision, _PRECISION) * best.cost or quantum == 0.0:
                 break
             added, inside = self._round(np.maximum(capacity - flow, 0.0), quantum)
             flow += added
             # Net flow out of the source; summed anew so that the rounding of earlier rounds does not pile up.
-            bound = math.fsum(flow[self._indptr[self._source] : self._indptr[self._source + 1]])
+            bound = math.fsum([paid_anyway, *flow[self._indptr[self._source] : self._indptr[self._source + 1]]])
             best = min(best, self._cut(inside, weights), key=lambda cut: cut.cost)
         return Cut(best.inside, best.cost, min(best.cost, bound))
 
@@ -165,10 +175,10 @@ class CutNetwork:
         vertices = len(self._indptr) - 1
         return sparse.csr_array((data, self._indices.copy(), self._indptr.copy()), shape=(vertices, vertices))
 
-    def _capacities(self, weights: Weights) -> FloatArray:
-        cloud = weights.cloud.copy()
+    def _capacities(self, weights: Weights, common: FloatArray) -> FloatArray:
+        cloud = weights.cloud - common
         cloud[self._inputs] = math.inf
-        arcs = np.concatenate([cloud, weights.edge, weights.send[self._senders], self._infinite_arcs])
+        arcs = np.concatenate([cloud, weights.edge - common, weights.send[self._senders], self._infinite_arcs])
         return np.bincount(self._entry, weights=arcs, minlength=len(self._indices)).astype(np.float64, copy=False)
 
     def _trivial_splits(self) -> tuple[BoolArray, BoolArray]:

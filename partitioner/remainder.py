@@ -88,11 +88,12 @@ class Remainder:
         self._sent_anyway = _with_zero(sent, ~free_to_send)
         self._sent = _with_zero(sent, free_to_send)
 
-    def minimum(self, weights: FloatArray) -> tuple[BoolArray, float]:
+    def minimum(self, weights: FloatArray, precision: float = 0.0) -> tuple[BoolArray, float]:
         """Minimises a weighted sum of the stages.
 
         Args:
             weights: float64 [3], at least 0: of Te, Tt, Tc.
+            precision: See `partitioner.min_cut.CutNetwork.minimum`.
 
         Returns:
             bool [layers]: a whole split that was found; and a bound: no split that keeps what is placed has a smaller
@@ -104,7 +105,8 @@ class Remainder:
                 edge=edge * self._edge + transfer * self._sent_anyway,
                 cloud=cloud * self._cloud + transfer * self._down,
                 send=transfer * self._sent,
-            )
+            ),
+            precision,
         )
         inside = self._inside.copy()
         inside[self._kept] = cut.inside[1:]
