@@ -2,9 +2,9 @@
 
 Run with ``python -m bench.wide_graphs`` (about five minutes on one core); ``--quick`` takes one graph of each kind.
 Random graphs of 200 and 2,000 layers of several kinds, all too wide to list. For each: the proven ratio (what was found
-over what was proven) of weighted cuts alone and of `partitioner.dsh`, which goes on by single moves, a search tree and a
-solver; the same for `dsh` with a rate that is nearly the highest possible, where the latency counts; and the seconds of
-each call, of processor time. Writes ``wide_graphs.md`` and ``wide_graphs.json``.
+over what was proven) of weighted cuts alone and of `partitioner.dsh`, which goes on by single moves, a search tree and
+a solver; the same for `dsh` with a rate that is nearly the highest possible, where the latency counts; and the
+processor seconds of each call. Writes ``wide_graphs.md`` and ``wide_graphs.json``.
 
 Set OMP_NUM_THREADS=1 for one core.
 """

@@ -1,9 +1,9 @@
-"""DSH where the closed sets are too many to list: weighted cuts, a search tree over them, and a solver at the end.
+"""DSH where the closed sets are too many to list: weighted cuts, single moves, a search tree, and a solver at the end.
 
 Each step starts from the best split of the one before and ends at once when that is proven good enough. Whatever a step
 finds or fails to find, the answer is at least as good as the weighted cuts' (within a factor of 3 of the smallest
-bottleneck), and its bound holds. The first two steps are counted in minimum cuts, so they always give the same answer;
-the solver of the third has a clock, and is reached on few graphs, such as many like branches side by side.
+bottleneck), and its bound holds. Moves and minimum cuts are counted, so these steps always give the same answer; the
+solver has a clock, and is reached on few graphs, such as many like branches side by side.
 """
 
 import dataclasses
@@ -25,9 +25,10 @@ from partitioner.weighted_cuts import Candidates
 # The tree ends at this gap; the solver is not worth its seconds below the next.
 _TREE_GAP = 1.005
 _CLOSE_ENOUGH = 1.01
-_MOST_CUTS = 250
+# Both questions together, where the first one's answer leads to the second, make this many cuts.
+_MOST_CUTS = 300
 # Cuts of larger graphs take longer: layers times cuts stay below this, but a few cuts are always made.
-_MOST_LAYER_CUTS = 500_000
+_MOST_LAYER_CUTS = 600_000
 _FEWEST_CUTS = 30
 _MOVES = 100_000
 # On larger graphs the solver's time is over before it has found or proven anything.
@@ -75,8 +76,6 @@ class _Problem:
         best = _smaller(best, self._priced(found.inside), found.lower_bound_s)
         if best.bottleneck_s < enough_s:
             return best
-        if best.bottleneck_s > best.lower_bound_s * _CLOSE_ENOUGH:
-            best = _smaller(best, self._moved(best), 0.0)
         if best.bottleneck_s <= best.lower_bound_s * _CLOSE_ENOUGH or len(self._graph) > _MOST_LAYERS_SOLVED:
             return best
         improved = StageProgram(self._graph, self._costs, self._link).smallest_bottleneck(best)
