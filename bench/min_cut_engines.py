@@ -11,7 +11,7 @@ import numpy as np
 
 from partitioner import CostProfile, LayerGraph, Link
 from partitioner.dsl import stage_weights
-from partitioner.min_cut import CutNetwork, Weights
+from partitioner.min_cut import CutNetwork, Weights, model_arcs
 from partitioner.reference import FlowNetwork
 
 Arc = tuple[int, int, float]
@@ -74,7 +74,7 @@ class ScipyEngine:
 
     def __init__(self, graph: LayerGraph, costs: CostProfile) -> None:
         self._graph, self._costs = graph, costs
-        self._network = CutNetwork(graph.structure)
+        self._network = CutNetwork(model_arcs(graph.structure))
 
     def lowest_latency_s(self, link: Link) -> float:
         """Returns the latency of the best split."""

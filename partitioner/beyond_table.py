@@ -1,9 +1,9 @@
-"""DSH where the closed sets are too many to list: weighted cuts, a search tree over them, and a solver at the end.
+"""DSH where the closed sets are too many to list: weighted cuts, single moves, a search tree, and a solver at the end.
 
 Each step starts from the best split of the one before and ends at once when that is proven good enough. Whatever a step
 finds or fails to find, the answer is at least as good as the weighted cuts' (within a factor of 3 of the smallest
-bottleneck), and its bound holds. The first two steps are counted in minimum cuts, so they always give the same answer;
-the solver of the third has a clock, and is reached on few graphs, such as many like branches side by side.
+bottleneck), and its bound holds. Moves and minimum cuts are counted, so these steps always give the same answer; the
+solver has a clock, and is reached on few graphs, such as many like branches side by side.
 """
 
 import dataclasses
@@ -16,6 +16,7 @@ from partitioner.dual_bounds import LowestLatency, Question, SmallestBottleneck
 from partitioner.encodings import Encoding
 from partitioner.evaluate import price
 from partitioner.graph import LayerGraph
+from partitioner.local_moves import move_layers
 from partitioner.min_cut import BoolArray
 from partitioner.mixed_integer import StageProgram
 from partitioner.partition import Partition
@@ -25,10 +26,12 @@ from partitioner.weighted_cuts import Candidates
 # The tree ends at this gap; the solver is not worth its seconds below the next.
 _TREE_GAP = 1.005
 _CLOSE_ENOUGH = 1.01
-_MOST_CUTS = 250
+# Both questions together, where the first one's answer leads to the second, make this many cuts.
+_MOST_CUTS = 300
 # Cuts of larger graphs take longer: layers times cuts stay below this, but a few cuts are always made.
-_MOST_LAYER_CUTS = 300_000
+_MOST_LAYER_CUTS = 600_000
 _FEWEST_CUTS = 30
+_MOVES = 100_000
 # On larger graphs the solver's time is over before it has found or proven anything.
 _MOST_LAYERS_SOLVED = 1000
 
@@ -75,13 +78,16 @@ class _Problem:
     ) -> None:
         self._graph, self._costs, self._link, self._encoding = graph, costs, link, encoding
         self._candidates = candidates
+        self._stages = StageArrays.of(graph, costs, link, encoding)
+        self._cuts_left = min(_MOST_CUTS, _MOST_LAYER_CUTS // len(graph))
 
     def smaller_bottleneck(self, best: Partition, enough_s: float) -> Partition:
         """Improves a split and its bound, as far as the bottleneck goes; anything below `enough_s` will do."""
         if best.bottleneck_s <= best.lower_bound_s * _TREE_GAP:
             return best
-        found = self._search(SmallestBottleneck(), best.bottleneck_s, enough_s)
-        best = _smaller(best, self._priced(found), found.lower_bound_s)
+        best = _smaller(best, self._moved(best), 0.0)
+        found = self._search(SmallestBottleneck(), best, best.bottleneck_s, enough_s)
+        best = _smaller(best, self._priced(found.inside), found.lower_bound_s)
         if best.bottleneck_s < enough_s:
             return best
         if best.bottleneck_s <= best.lower_bound_s * _CLOSE_ENOUGH or len(self._graph) > _MOST_LAYERS_SOLVED:
@@ -93,28 +99,32 @@ class _Problem:
         """Improves a split that keeps up and its bound, as far as the latency goes."""
         if best.latency_s <= best.lower_bound_s * _TREE_GAP:
             return best
-        found = self._search(LowestLatency(period_s, self._link.fixed_s), best.latency_s)
-        best = self._lower(best, self._priced(found), found.lower_bound_s, period_s)
+        found = self._search(LowestLatency(period_s, self._link.fixed_s), best, best.latency_s)
+        best = self._lower(best, self._priced(found.inside), found.lower_bound_s, period_s)
         if best.latency_s <= best.lower_bound_s * _CLOSE_ENOUGH or len(self._graph) > _MOST_LAYERS_SOLVED:
             return best
         improved = StageProgram(self._graph, self._costs, self._link, self._encoding).lowest_latency(period_s, best)
         # The program leaves out the fixed time, which every split pays but edge-only.
         return self._lower(best, improved.split, improved.lower_bound_s + self._link.fixed_s, period_s)
 
-    def _search(self, question: Question, known_s: float, enough_s: float = 0.0) -> Found:
-        most_cuts = max(_FEWEST_CUTS, min(_MOST_CUTS, _MOST_LAYER_CUTS // len(self._graph)))
-        stages = StageArrays.of(self._graph, self._costs, self._link, self._encoding)
-        tree = BranchAndBound(stages, question, known_s, gap=_TREE_GAP, most_cuts=most_cuts, enough_s=enough_s)
-        return tree.run(self._to_array(split) for split in self._candidates.splits)
+    def _search(self, question: Question, best: Partition, known_s: float, enough_s: float = 0.0) -> Found:
+        most_cuts = max(_FEWEST_CUTS, self._cuts_left)
+        tree = BranchAndBound(self._stages, question, known_s, gap=_TREE_GAP, most_cuts=most_cuts, enough_s=enough_s)
+        found = tree.run(self._to_array(split) for split in (*self._candidates.splits, best))
+        self._cuts_left -= found.cuts
+        return found
+
+    def _moved(self, best: Partition) -> Partition | None:
+        return self._priced(move_layers(self._stages, self._to_array(best), _MOVES))
 
     def _to_array(self, split: Partition) -> BoolArray:
         return np.array([layer.name in split.edge for layer in self._graph.layers], dtype=np.bool_)
 
-    def _priced(self, found: Found) -> Partition | None:
-        if found.inside is None:
+    def _priced(self, inside: BoolArray | None) -> Partition | None:
+        if inside is None:
             return None
-        inside = frozenset(np.flatnonzero(found.inside).tolist())
-        return price(self._graph, self._costs, self._link, inside, self._encoding)
+        layers = frozenset(np.flatnonzero(inside).tolist())
+        return price(self._graph, self._costs, self._link, layers, self._encoding)
 
     def _lower(self, best: Partition, other: Partition | None, bound_s: float, period_s: float) -> Partition:
         """Returns the better of two; the bound is for every split but edge-only."""

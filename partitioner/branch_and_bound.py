@@ -38,10 +38,12 @@ class Found:
     Attributes:
         inside: bool [layers]: the best split found, None when none is better than the one that was known.
         lower_bound_s: No split is worth less, unless the one that was known is.
+        cuts: How many minimum cuts it took.
     """
 
     inside: BoolArray | None
     lower_bound_s: float
+    cuts: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,8 +84,13 @@ class BranchAndBound:
         self._count = len(stages.edge)
         self._best_s = known_s
         self._best: BoolArray | None = None
-        self._gap, self._cuts_left, self._enough_s = gap, most_cuts, enough_s
+        self._gap, self._most_cuts, self._enough_s = gap, most_cuts, enough_s
+        self._cuts = 0
+        # No cut needs to be more precise than what it is compared for.
+        self._precision = (gap - 1.0) / 100
         self._ancestors, self._descendants = _closures(stages)
+        quartiles = np.quantile(stages.up, [0.25, 0.5, 0.75]).tolist()
+        self._large = [_to_bits(stages.up > size) for size in quartiles]
 
     def run(self, splits: Iterable[BoolArray]) -> Found:
         """Searches, from the splits that are known: bool [layers] each."""
@@ -108,10 +115,11 @@ class BranchAndBound:
                     closed_s = min(closed_s, child.bound_s)
                 else:
                     heapq.heappush(heap, (child.bound_s, next(order), child))
-        return Found(self._best, min([closed_s, self._best_s, *(bound_s for bound_s, _, _ in heap)]))
+        bound_s = min([closed_s, self._best_s, *(bound_s for bound_s, _, _ in heap)])
+        return Found(self._best, bound_s, self._cuts)
 
     def _is_over(self, bound_s: float) -> bool:
-        return self._cuts_left <= 0 or self._best_s < self._enough_s or self._is_closed(bound_s)
+        return self._cuts >= self._most_cuts or self._best_s < self._enough_s or self._is_closed(bound_s)
 
     def _is_closed(self, bound_s: float) -> bool:
         return bound_s * self._gap >= self._best_s
@@ -125,8 +133,8 @@ class BranchAndBound:
         bound_s = least_s
         weights, _ = self._question.next_weights(np.array(rows).reshape(-1, 3))
         for _ in range(_CUTS_PER_NODE):
-            self._cuts_left -= 1
-            split, weighted_s = remainder.minimum(weights)
+            self._cuts += 1
+            split, weighted_s = remainder.minimum(weights, self._precision)
             bound_s = max(bound_s, self._question.bound_s(weights, weighted_s))
             self._meet(split, splits[-1:])
             splits.append(split)
@@ -149,7 +157,11 @@ class BranchAndBound:
                 self._best_s, self._best = value_s, best
 
     def _layer_to_place(self, node: _Node) -> int | None:
-        """Returns the free layer that settles most either way, first among those on which the best splits differ."""
+        """Returns the free layer that settles most either way, first among those on which the best splits differ.
+
+        A layer settles its ancestors or its descendants. The larger the tensors of those are (by quarters), the more
+        they count: it is the tensors that weighted cuts leave out when they mix splits.
+        """
         weighted_s = node.stages @ node.weights
         near = [node.splits[i] for i in np.flatnonzero(weighted_s <= weighted_s.min() * _NEAR)]
         free = ~(node.inside | node.outside) & ((1 << self._count) - 1)
@@ -158,9 +170,18 @@ class BranchAndBound:
         if not open_layers:
             return None
 
+        most, some, few = (open_layers & large for large in self._large)
+
+        def size(layers: int) -> int:
+            return (
+                (layers & open_layers).bit_count()
+                + (layers & most).bit_count()
+                + (layers & some).bit_count()
+                + (layers & few).bit_count()
+            )
+
         def settled(layer: int) -> int:
-            ancestors, descendants = self._ancestors[layer] & open_layers, self._descendants[layer] & open_layers
-            return min(ancestors.bit_count(), descendants.bit_count())
+            return size(self._ancestors[layer]) * size(self._descendants[layer])
 
         return max(np.flatnonzero(self._to_array(open_layers)).tolist(), key=settled)
 

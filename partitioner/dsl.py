@@ -16,7 +16,7 @@ from partitioner.encodings import Encoding, check_encodings
 from partitioner.errors import TooManySplitsError
 from partitioner.evaluate import price
 from partitioner.graph import LayerGraph
-from partitioner.min_cut import CutNetwork, Weights
+from partitioner.min_cut import CutNetwork, Weights, model_arcs
 from partitioner.partition import Partition
 from partitioner.split_table import SplitTable
 
@@ -80,7 +80,7 @@ def dsl_by_min_cut(graph: LayerGraph, costs: CostProfile, link: Link, encoding: 
         PartitionError: The costs do not fit the graph.
     """
     costs.check(graph)
-    cut = CutNetwork(graph.structure).minimum(stage_weights(graph, costs, link, encoding))
+    cut = CutNetwork(model_arcs(graph.structure)).minimum(stage_weights(graph, costs, link, encoding))
     found = price(graph, costs, link, frozenset(np.flatnonzero(cut.inside).tolist()), encoding)
     edge_only = price(graph, costs, link, frozenset(range(len(graph))))
     best = min(edge_only, found, key=lambda split: (split.latency_s, split.bottleneck_s))

@@ -40,6 +40,24 @@ _INFINITE = 2**30
 _PRECISION = 1e-12
 
 BoolArray = npt.NDArray[np.bool_]
+IntArray = npt.NDArray[np.intp]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Arcs:
+    """A graph by position, as far as cuts go.
+
+    Attributes:
+        count: How many layers it has.
+        inputs: int [inputs]: the layers that are on the edge in every split.
+        read: int [arcs]: the layer read by each arc of the model.
+        reader: int [arcs]: its reader.
+    """
+
+    count: int
+    inputs: IntArray
+    read: IntArray
+    reader: IntArray
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,44 +99,62 @@ class CutNetwork:
     """The flow network of one graph, which any weights may be put on.
 
     Args:
-        structure: The graph by position; only its arcs and inputs matter.
+        arcs: The graph; see `model_arcs`.
 
     Complexity: memory O(layers + arcs); each `minimum` takes a few maximum flows by Dinic's algorithm.
     """
 
-    def __init__(self, structure: Structure) -> None:
-        self._count = len(structure.predecessors)
-        self._inputs = np.array(structure.inputs, dtype=np.intp)
-        self._senders = np.array([i for i, readers in enumerate(structure.successors) if readers], dtype=np.intp)
-        self._read, self._reader = model_arcs(structure)
+    def __init__(self, arcs: Arcs) -> None:
+        self._count, self._inputs = arcs.count, arcs.inputs
+        self._read, self._reader = arcs.read, arcs.reader
+        readers = np.bincount(arcs.read, minlength=arcs.count)
+        self._senders = np.flatnonzero(readers)
         source, sink = self._count, self._count + 1
-        sent_to, infinite, vertices = _virtual_vertices(structure, first=sink + 1)
+        shared = np.flatnonzero(readers > 1)
+        vertices = sink + 1 + len(shared)
+        # Where a layer sends its tensor: to its only reader, or to its virtual vertex.
+        sends_to = np.empty(self._count, dtype=np.intp)
+        sends_to[arcs.read] = arcs.reader
+        sends_to[shared] = np.arange(sink + 1, vertices)
+        from_virtual = readers[arcs.read] > 1
 
         layers = np.arange(self._count)
         everywhere = np.ones_like(layers)
-        tails = np.concatenate([source * everywhere, layers, self._senders, infinite[0], self._reader])
-        heads = np.concatenate([layers, sink * everywhere, sent_to, infinite[1], self._read])
-        self._infinite_arcs = np.full(len(infinite[0]) + len(self._reader), math.inf)
+        virtual, its_reader = sends_to[arcs.read[from_virtual]], arcs.reader[from_virtual]
+        tails = np.concatenate([source * everywhere, layers, self._senders, virtual, arcs.reader])
+        heads = np.concatenate([layers, sink * everywhere, sends_to[self._senders], its_reader, arcs.read])
+        self._infinite_arcs = np.full(len(virtual) + len(arcs.reader), math.inf)
         # Every arc has its reverse in the pattern, so that flows and residuals share one set of indices.
-        pattern = np.unique(np.concatenate([tails * vertices + heads, heads * vertices + tails]))
+        pattern = np.sort(np.concatenate([tails * vertices + heads, heads * vertices + tails]))
+        pattern = pattern[np.diff(pattern, prepend=-1) > 0]
         self._entry = np.searchsorted(pattern, tails * vertices + heads)
         self._indices = (pattern % vertices).astype(np.int32)
         self._indptr = np.searchsorted(pattern, np.arange(vertices + 1) * vertices).astype(np.int32)
         self._source, self._sink = source, sink
 
-    def minimum(self, weights: Weights) -> Cut:
-        """Returns a split of the smallest weighted sum."""
-        capacity = self._capacities(weights)
-        flow, bound = np.zeros_like(capacity), 0.0
+    def minimum(self, weights: Weights, precision: float = 0.0) -> Cut:
+        """Returns a split of the smallest weighted sum.
+
+        Args:
+            weights: What a split pays for each layer.
+            precision: How far cost and bound may be apart, as a share of the cost. Each round of flow takes as long as
+                the first and gains about four digits; one is enough where the bound is only compared.
+        """
+        # What a layer pays on either side flows straight through; only the difference has to find its way.
+        common = np.minimum(weights.edge, weights.cloud)
+        common[self._inputs] = weights.edge[self._inputs]
+        paid_anyway = math.fsum(common)
+        capacity = self._capacities(weights, common)
+        flow, bound = np.zeros_like(capacity), paid_anyway
         best = min((self._cut(inside, weights) for inside in self._trivial_splits()), key=lambda cut: cut.cost)
         for _ in range(_ROUNDS):
             quantum = (best.cost - bound) / _FINITE
-            if best.cost - bound <= _PRECISION * best.cost or quantum == 0.0:
+            if best.cost - bound <= max(precision, _PRECISION) * best.cost or quantum == 0.0:
                 break
             added, inside = self._round(np.maximum(capacity - flow, 0.0), quantum)
             flow += added
             # Net flow out of the source; summed anew so that the rounding of earlier rounds does not pile up.
-            bound = math.fsum(flow[self._indptr[self._source] : self._indptr[self._source + 1]])
+            bound = math.fsum([paid_anyway, *flow[self._indptr[self._source] : self._indptr[self._source + 1]]])
             best = min(best, self._cut(inside, weights), key=lambda cut: cut.cost)
         return Cut(best.inside, best.cost, min(best.cost, bound))
 
@@ -139,10 +175,10 @@ class CutNetwork:
         vertices = len(self._indptr) - 1
         return sparse.csr_array((data, self._indices.copy(), self._indptr.copy()), shape=(vertices, vertices))
 
-    def _capacities(self, weights: Weights) -> FloatArray:
-        cloud = weights.cloud.copy()
+    def _capacities(self, weights: Weights, common: FloatArray) -> FloatArray:
+        cloud = weights.cloud - common
         cloud[self._inputs] = math.inf
-        arcs = np.concatenate([cloud, weights.edge, weights.send[self._senders], self._infinite_arcs])
+        arcs = np.concatenate([cloud, weights.edge - common, weights.send[self._senders], self._infinite_arcs])
         return np.bincount(self._entry, weights=arcs, minlength=len(self._indices)).astype(np.float64, copy=False)
 
     def _trivial_splits(self) -> tuple[BoolArray, BoolArray]:
@@ -158,30 +194,9 @@ class CutNetwork:
         return Cut(inside, math.fsum(np.concatenate(parts)), 0.0)
 
 
-def model_arcs(structure: Structure) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
-    """Returns the ends of every arc of the model: the layer read, and its reader."""
-    arcs = [(read, reader) for reader, sources in enumerate(structure.predecessors) for read in sources]
-    ends = np.array(arcs, dtype=np.intp).reshape(-1, 2)
-    return ends[:, 0], ends[:, 1]
-
-
-def _virtual_vertices(structure: Structure, first: int) -> tuple[list[int], tuple[list[int], list[int]], int]:
-    """Numbers the virtual vertices from `first` on.
-
-    Returns:
-        Where each layer with successors sends its tensor, in graph order: to its only successor or its virtual vertex;
-        the tails and heads of the infinite arcs from virtual vertices; and the number of all vertices.
-    """
-    sent_to: list[int] = []
-    tails: list[int] = []
-    heads: list[int] = []
-    following = first
-    for readers in structure.successors:
-        if len(readers) == 1:
-            sent_to.append(readers[0])
-        elif readers:
-            sent_to.append(following)
-            tails.extend([following] * len(readers))
-            heads.extend(readers)
-            following += 1
-    return sent_to, (tails, heads), following
+def model_arcs(structure: Structure) -> Arcs:
+    """Returns the arcs of a graph."""
+    ends = [(read, reader) for reader, sources in enumerate(structure.predecessors) for read in sources]
+    arcs = np.array(ends, dtype=np.intp).reshape(-1, 2)
+    inputs = np.array(structure.inputs, dtype=np.intp)
+    return Arcs(len(structure.predecessors), inputs, arcs[:, 0], arcs[:, 1])

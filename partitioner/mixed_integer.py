@@ -112,7 +112,8 @@ def _affine(weights: Weights) -> tuple[float, FloatArray]:
 
 def _split_rows(graph: LayerGraph) -> "sparse.csr_array":
     """Returns the rows over x and y that are at most 0: x(w) - x(u), and x(u) - x(w) - y(u), for each arc u -> w."""
-    read, reader = model_arcs(graph.structure)
+    arcs = model_arcs(graph.structure)
+    read, reader = arcs.read, arcs.reader
     arc = np.arange(len(read))
     one: npt.NDArray[np.float64] = np.ones(len(read))
     shape = (2 * len(read), 2 * len(graph))

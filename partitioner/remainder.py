@@ -11,14 +11,13 @@ only what the free layers can still change stays in the network:
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from partitioner.closed_sets import FloatArray
 from partitioner.costs import CostProfile, Link
 from partitioner.dsl import stage_weights
 from partitioner.encodings import Encoding
 from partitioner.graph import LayerGraph, Structure
-from partitioner.min_cut import BoolArray, CutNetwork, Weights, model_arcs
+from partitioner.min_cut import Arcs, BoolArray, CutNetwork, IntArray, Weights, model_arcs
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,9 +31,8 @@ class StageArrays:
         decode: To Tc, likewise.
         down: To Tt, in the cloud.
         cloud: To Tc, in the cloud.
-        read: int [arcs]: the layer read by each arc of the model.
-        reader: int [arcs]: its reader.
-        structure: The graph by position.
+        arcs: Who reads whom.
+        structure: The same by layer.
     """
 
     edge: FloatArray
@@ -43,8 +41,7 @@ class StageArrays:
     decode: FloatArray
     down: FloatArray
     cloud: FloatArray
-    read: npt.NDArray[np.intp]
-    reader: npt.NDArray[np.intp]
+    arcs: Arcs
     structure: Structure
 
     @classmethod
@@ -53,15 +50,16 @@ class StageArrays:
         edge = stage_weights(graph, costs, link, encoding, transfer=0.0, cloud=0.0)
         transfer = stage_weights(graph, costs, link, encoding, edge=0.0, cloud=0.0)
         cloud = stage_weights(graph, costs, link, encoding, edge=0.0, transfer=0.0)
-        read, reader = model_arcs(graph.structure)
         sending = (edge.send, transfer.send, cloud.send)
-        return cls(edge.edge, *sending, transfer.cloud, cloud.cloud, read, reader, graph.structure)
+        arcs = model_arcs(graph.structure)
+        return cls(edge.edge, *sending, transfer.cloud, cloud.cloud, arcs, graph.structure)
 
     def of_split(self, inside: BoolArray, outside: BoolArray | None = None) -> FloatArray:
         """Returns Te, Tt, Tc of what is placed; without `outside`, everything else is in the cloud."""
         outside = ~inside if outside is None else outside
         crosses = np.zeros(len(inside), dtype=np.bool_)
-        crosses[self.read[inside[self.read] & outside[self.reader]]] = True
+        read, reader = self.arcs.read, self.arcs.reader
+        crosses[read[inside[read] & outside[reader]]] = True
         return np.array(
             [
                 self.edge[inside].sum() + self.encode[crosses].sum(),
@@ -84,14 +82,15 @@ class Remainder:
         self._inside = inside
         self.placed = stages.of_split(inside, outside)
         free = ~inside & ~outside
+        read, reader = stages.arcs.read, stages.arcs.reader
         sends_anyway = np.zeros_like(free)
-        sends_anyway[stages.read[outside[stages.reader]]] = True
+        sends_anyway[read[outside[reader]]] = True
         read_by_free = np.zeros_like(free)
-        read_by_free[stages.read[free[stages.reader]]] = True
+        read_by_free[read[free[reader]]] = True
         self._kept = np.flatnonzero(free | (inside & read_by_free & ~sends_anyway))
 
         # Vertex 0 is an input that costs nothing: what reads only placed layers must not become an input itself.
-        self._network = CutNetwork(_structure(stages.structure, self._kept.tolist(), free))
+        self._network = CutNetwork(_kept_arcs(stages.arcs, self._kept, free))
         placed = ~free[self._kept]
         sent = np.stack([stages.encode, stages.up, stages.decode])[:, self._kept]
         free_to_send = sends_anyway[self._kept]
@@ -101,11 +100,12 @@ class Remainder:
         self._sent_anyway = _with_zero(sent, ~free_to_send)
         self._sent = _with_zero(sent, free_to_send)
 
-    def minimum(self, weights: FloatArray) -> tuple[BoolArray, float]:
+    def minimum(self, weights: FloatArray, precision: float = 0.0) -> tuple[BoolArray, float]:
         """Minimises a weighted sum of the stages.
 
         Args:
             weights: float64 [3], at least 0: of Te, Tt, Tc.
+            precision: See `partitioner.min_cut.CutNetwork.minimum`.
 
         Returns:
             bool [layers]: a whole split that was found; and a bound: no split that keeps what is placed has a smaller
@@ -117,25 +117,29 @@ class Remainder:
                 edge=edge * self._edge + weights @ self._sent_anyway,
                 cloud=cloud * self._cloud + transfer * self._down,
                 send=weights @ self._sent,
-            )
+            ),
+            precision,
         )
         inside = self._inside.copy()
         inside[self._kept] = cut.inside[1:]
         return inside, cut.lower_bound + float(self.placed @ weights)
 
 
-def _structure(whole: Structure, kept: list[int], free: BoolArray) -> Structure:
-    """Numbers the kept layers from 1 on, in graph order."""
-    number = {layer: j for j, layer in enumerate(kept, start=1)}
-    predecessors: list[tuple[int, ...]] = [()]
-    successors: list[list[int]] = [[] for _ in range(len(kept) + 1)]
-    for j, layer in enumerate(kept, start=1):
-        sources = tuple(number[i] for i in whole.predecessors[layer] if i in number) if free[layer] else ()
-        predecessors.append(sources or ((0,) if free[layer] else ()))
-        for source in predecessors[-1]:
-            successors[source].append(j)
-    inputs = tuple(j for j, sources in enumerate(predecessors) if not sources)
-    return Structure({}, tuple(predecessors), tuple(map(tuple, successors)), inputs, ())
+def _kept_arcs(whole: Arcs, kept: IntArray, free: BoolArray) -> Arcs:
+    """Numbers the kept layers from 1 on, in graph order; a free one that reads none of them reads vertex 0."""
+    number = np.zeros(whole.count, dtype=np.intp)
+    number[kept] = np.arange(1, len(kept) + 1)
+    stays = free[whole.reader] & (number[whole.read] > 0)
+    read, reader = number[whole.read[stays]], number[whole.reader[stays]]
+    reads = np.bincount(reader, minlength=len(kept) + 1) > 0
+    lone = 1 + np.flatnonzero(free[kept] & ~reads[1:])
+    placed = 1 + np.flatnonzero(~free[kept])
+    return Arcs(
+        count=len(kept) + 1,
+        inputs=np.concatenate([[0], placed]),
+        read=np.concatenate([np.zeros_like(lone), read]),
+        reader=np.concatenate([lone, reader]),
+    )
 
 
 def _with_zero(numbers: FloatArray, without: BoolArray) -> FloatArray:

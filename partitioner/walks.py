@@ -31,8 +31,9 @@ def best_on_the_way(
     """
     shared, together = one & other, one | other
     ways = [(shared, one), (one, together), (shared, other), (other, together), (shared, together)]
-    found = [_best_between(stages, question, low, high) for low, high in ways]
-    return min(found, key=lambda pair: pair[0])
+    # Of nested splits, most of these are no way at all.
+    found = [_best_between(stages, question, low, high) for low, high in ways if not (low == high).all()]
+    return min(found or [_best_between(stages, question, one, one)], key=lambda pair: pair[0])
 
 
 def _best_between(stages: StageArrays, question: Question, low: BoolArray, high: BoolArray) -> tuple[float, BoolArray]:
@@ -51,7 +52,7 @@ def _on_the_way(stages: StageArrays, low: BoolArray, added: np.ndarray) -> Float
     joins[low] = 0
     joins[added] = np.arange(1, steps)
     last_reader = np.zeros(len(low), dtype=np.intp)
-    np.maximum.at(last_reader, stages.read, joins[stages.reader])
+    np.maximum.at(last_reader, stages.arcs.read, joins[stages.arcs.reader])
     sent = np.flatnonzero(last_reader > joins)
     begins, ends, outside = joins[sent], last_reader[sent], ~low
 

@@ -16,7 +16,7 @@ from partitioner.dual_bounds import SmallestBottleneck
 from partitioner.encodings import Encoding
 from partitioner.evaluate import price
 from partitioner.graph import LayerGraph
-from partitioner.min_cut import CutNetwork
+from partitioner.min_cut import CutNetwork, model_arcs
 from partitioner.partition import Partition
 
 _ROUNDS = 40
@@ -71,7 +71,7 @@ def search(graph: LayerGraph, costs: CostProfile, link: Link, encoding: Encoding
         price(graph, costs, link, frozenset(graph.structure.inputs), encoding),
         lowest_latency,
     ]
-    network = CutNetwork(graph.structure)
+    network = CutNetwork(model_arcs(graph.structure))
     bound_s = 0.0
     # Equal weights first: that cut alone is within a factor of 3. DSL's may be another, as it knows the fixed time.
     weights, question = np.full(3, 1 / 3), SmallestBottleneck()

@@ -29,7 +29,7 @@ from partitioner.costs import CostProfile, Link
 from partitioner.dsl import stage_weights
 from partitioner.evaluate import price
 from partitioner.graph import LayerGraph
-from partitioner.min_cut import CutNetwork
+from partitioner.min_cut import CutNetwork, model_arcs
 from partitioner.partition import Partition
 
 
@@ -90,7 +90,7 @@ class _Search:
 
     def __init__(self, graph: LayerGraph, costs: CostProfile, link: Link) -> None:
         self._graph, self._costs, self._link = graph, costs, link
-        self._network = CutNetwork(graph.structure)
+        self._network = CutNetwork(model_arcs(graph.structure))
         self.best = price(graph, costs, link, frozenset(range(len(graph))))
         self.alpha = self.gamma = 1.0
 

@@ -35,6 +35,7 @@ from partitioner import (
 from partitioner.beyond_table import heavy_beyond_table
 from partitioner.dsl import dsl_by_min_cut, lowest_latency
 from partitioner.each_encoding import EachEncoding
+from partitioner.local_moves import _Border
 from partitioner.remainder import Remainder, StageArrays
 from partitioner.walks import _on_the_way
 from partitioner.weighted_cuts import search
@@ -310,6 +311,23 @@ def test_every_step_on_the_way_from_one_split_to_another(case):
         expected = stages_of(problem, edge, encoding)
         assert found == pytest.approx(expected, rel=1e-9, abs=1e-9 * sum(stages_of(problem, low, encoding)))
         assert stages.of_split(to_array(graph, edge)) == pytest.approx(expected, rel=1e-9, abs=1e-12)
+
+
+@given(sendable(), st.data())
+@settings(max_examples=100, deadline=None)
+def test_single_moves(case, data):
+    problem, encoding, edge, _ = case
+    graph, stages = problem[0], StageArrays.of(*problem, encoding)
+    border = _Border(stages, to_array(graph, edge))
+    scale_s = sum(sum(numbers) for numbers in (stages.encode, stages.up, stages.decode, stages.edge, stages.cloud))
+    for _ in range(8):
+        if not border.movable:
+            break
+        layer = data.draw(st.sampled_from(border.movable))
+        border.move(layer, border.after(layer))
+        edge = edge ^ {graph.layers[layer].name}
+        expected = stages_of(problem, edge, encoding)
+        assert border.stages_s == pytest.approx(expected, rel=1e-9, abs=1e-12 * (scale_s + sum(stages.down)))
 
 
 WEIGHTS = st.tuples(*[st.one_of(st.sampled_from([0.0, 1.0]), st.floats(0.01, 10.0))] * 3)

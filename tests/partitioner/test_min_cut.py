@@ -9,7 +9,7 @@ from random_graphs import closed_sets, graphs
 
 from partitioner import CostProfile, Layer, LayerGraph, Link, dsl
 from partitioner.dsl import dsl_by_min_cut
-from partitioner.min_cut import CutNetwork, Weights
+from partitioner.min_cut import CutNetwork, Weights, model_arcs
 
 ARCS = [(0, 1), (0, 2), (1, 2), (2, 3), (1, 4), (3, 4)]
 EDGE_S = (0.0, 1.0, 8.0, 10.0, 14.0)
@@ -82,7 +82,7 @@ def test_any_weights_give_the_cheapest_closed_set(graph, data):
             [*(weights.edge[i] for i in here), *(weights.cloud[i] for i in away), *(weights.send[i] for i in crossing)]
         )
 
-    cut = CutNetwork(graph.structure).minimum(weights)
+    cut = CutNetwork(model_arcs(graph.structure)).minimum(weights)
     smallest = min(map(cost, closed_sets(graph)))
     names = frozenset(layer.name for layer, inside in zip(graph.layers, cut.inside, strict=True) if inside)
     assert names in closed_sets(graph)
