@@ -7,10 +7,10 @@ AIM, AIM_S = 1.05, 4.0
 
 _ABOUT = (
     "Random graphs, all too wide to list their closed sets, each with uplinks of {uplinks} Mbit/s; the kinds are "
-    "described in `bench/wide_kinds.py`. A ratio is what was found over what was proven: 1 is certainly the optimum. "
-    "Each cell is the worst of its graphs. Cuts: weighted cuts alone, for the smallest bottleneck. Smallest bottleneck: "
-    "`dsh` without a rate. Lowest latency: `dsh` with a rate whose period is 1.03 times that bottleneck. Seconds are of "
-    "processor time, for one call, the slower of the two."
+    "described in `bench/wide_kinds.py`. A ratio is what was found over what was proven: 1 is certainly the "
+    "optimum. Each cell is the worst of its graphs. Cuts: weighted cuts alone, for the smallest bottleneck. "
+    "Smallest bottleneck: `dsh` without a rate. Lowest latency: `dsh` with a rate whose period is 1.03 times that "
+    "bottleneck. Seconds are of processor time, for one call, the slower of the two."
 )
 
 
