@@ -34,6 +34,7 @@ class Capture:
         input_nesting: Of the positional arguments.
         output_paths: One per leaf of the return value, `None` and numbers included.
         output_nesting: Of the return value.
+        contiguous_outputs: Paths of the tensors that the module returns in row-major order.
     """
 
     trace: Trace
@@ -41,6 +42,7 @@ class Capture:
     input_nesting: structure.Nesting
     output_paths: tuple[str, ...]
     output_nesting: structure.Nesting
+    contiguous_outputs: frozenset[str]
 
 
 def capture(module: nn.Module, example_inputs: tuple[Any, ...]) -> Capture:
@@ -54,13 +56,15 @@ def capture(module: nn.Module, example_inputs: tuple[Any, ...]) -> Capture:
     trace = _read(program)
     _, nesting = structure.flatten(example_inputs)
     out_nesting = program.call_spec.out_spec
-    placeholders = structure.unflatten(list(range(len(trace.outputs))), out_nesting)
+    output_paths = structure.paths_of(structure.unflatten(list(range(len(trace.outputs))), out_nesting))
+    returned = zip(output_paths, _returned(program), strict=True)
     return Capture(
         trace=trace,
         input_paths=structure.paths_of(example_inputs, top=_argument_names(module, program)),
         input_nesting=nesting,
-        output_paths=structure.paths_of(placeholders),
+        output_paths=output_paths,
         output_nesting=out_nesting,
+        contiguous_outputs=frozenset(path for path, value in returned if _is_contiguous(value)),
     )
 
 
@@ -102,8 +106,7 @@ def _read(program: torch.export.ExportedProgram) -> Trace:
 
     for node in program.graph.nodes:
         if node.op == "output":
-            kept = [spec.kind is OutputKind.USER_OUTPUT for spec in signature.output_specs]
-            outputs = tuple(_map(value, leaf) for value, keep in zip(node.args[0], kept, strict=True) if keep)
+            outputs = tuple(_map(value, leaf) for value in _returned(program))
             continue
         if node.op == "placeholder":
             source = sources[node.name]
@@ -127,6 +130,18 @@ def _read(program: torch.export.ExportedProgram) -> Trace:
         constants=constants,
         outputs=outputs,
     )
+
+
+def _returned(program: torch.export.ExportedProgram) -> list[Argument]:
+    """The leaves of the return value, as the exporter's nodes and literals."""
+    kept = [spec.kind is OutputKind.USER_OUTPUT for spec in program.graph_signature.output_specs]
+    (values,) = program.graph.output_node().args
+    return [value for value, keep in zip(values, kept, strict=True) if keep]
+
+
+def _is_contiguous(value: Argument) -> bool:
+    traced = value.meta.get("val") if isinstance(value, torch.fx.Node) else None
+    return isinstance(traced, Tensor) and traced.is_contiguous()
 
 
 def _map(value: Argument, leaf: _Leaf) -> Argument:

@@ -13,7 +13,10 @@ from models.capture import Capture, capture, dtype_name
 from models.digest import digest_of
 from models.errors import InputError, NotClosedError, UnknownLayerError, UnknownOutputError
 from models.folding import fold
+from models.fusion import fuse
+from models.in_place import overwrites
 from models.layering import Layering, layer
+from models.packing import pack
 from models.pruning import prune
 from models.schedule import Program
 from models.split import Head, Tail
@@ -87,14 +90,15 @@ class Model:
         self.digest = digest_of(captured, module.state_dict())
         self._module = module.to(self.device)
         self.example_inputs = tuple(_to(value, self.device) for value in example_inputs)
-        trace = prune(fold(captured.trace, self.device))
+        trace = fuse(prune(fold(captured.trace, self.device)))
         layering = layer(trace)
         self.graph: LayerGraph = layering.graph
         self.layer_specs: Mapping[str, tuple[TensorSpec, ...]] = layering.specs
         self._node_of = layering.node_of
-        self._program = Program(trace, layering.root, self.device)
+        self._program = Program(pack(trace, self.device), layering.root, self.device, overwrites(trace))
         self._input_nesting, self._output_nesting = captured.input_nesting, captured.output_nesting
         self._input_nodes, self._output_paths, self._output_leaves = trace.inputs, captured.output_paths, trace.outputs
+        self._contiguous_outputs = captured.contiguous_outputs
         self.inputs = _input_specs(captured, trace)
         self.outputs = _output_specs(captured, trace, layering)
         self._layer_of_output = {spec.path: spec.layer for spec in self.outputs}
@@ -226,7 +230,7 @@ class Model:
         wanted = list(dict.fromkeys(source for source in sources.values() if isinstance(source, int)))
         schedule = self._program.schedule([self._node_of[name] for name in feeds], wanted)
         needs = tuple(self._program.instructions[index].name for index in schedule.feeds)
-        return Tail(needs, self._node_of, schedule, sources, self.assemble)
+        return Tail(needs, self._node_of, schedule, sources, self._contiguous_outputs, self.assemble)
 
     def _check_closed(self, edge: frozenset[str]) -> None:
         unknown = edge - self._node_of.keys()

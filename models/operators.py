@@ -9,7 +9,7 @@ from torch._ops import OpOverload
 
 from models.trace import Node
 
-__all__ = ["IDENTITY", "RELABELLING", "SHAPE_ONLY", "VIEW", "draws_random", "is_getitem", "packet"]
+__all__ = ["IDENTITY", "RELABELLING", "SHAPE_ONLY", "STRIDE_READING", "VIEW", "draws_random", "is_getitem", "packet"]
 
 IDENTITY = frozenset({"aten.alias", "aten.detach", "aten.lift_fresh", "aten.lift_fresh_copy"})
 """Operators that return their first argument as it is."""
@@ -44,6 +44,9 @@ SHAPE_ONLY = frozenset(
     ]
 )
 """Operators that read only shape and dtype of their first argument; both are fixed by the export."""
+
+STRIDE_READING = frozenset(f"aten.{name}" for name in ["as_strided", "as_strided_copy", "as_strided_scatter"])
+"""Operators that give other values where their argument has other strides."""
 
 
 def packet(target: Callable[..., Any] | None) -> str:

@@ -5,16 +5,18 @@ some given values to some wanted ones; to build one is a single walk backwards o
 for any cut a client thinks of. Nothing is generated or compiled: torch.fx keeps the source of every module it generates
 for ever, and a server that compiled each cut would leak.
 
-Laws: a schedule changes no value that it was given (the trace is functional); it may be run by several threads at once.
+Laws: a schedule changes no value that it was given; it may be run by several threads at once. The trace is functional;
+what a schedule overwrites is memory that the same run made and that nothing reads afterwards (`models.in_place`).
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter
 
 import torch
 
 from models.errors import ExecutionError, MissingTensorError
+from models.in_place import Overwrite
 from models.operators import VIEW, packet
 from models.trace import Argument, Node, Ref, Trace, refs_of, substitute
 
@@ -36,12 +38,16 @@ class Instruction:
         call: Computes the value from the values so far, which stand at their nodes' indices; `None` for an input.
         reads: Indices of the nodes read, distinct.
         is_layer: Whether it makes new data.
+        overwrites: The node whose value `call` writes over; `None` for most.
+        overwriting: The same node by an operator that writes over what it reads, where there is one.
     """
 
     name: str
     call: Callable[[Slots], Argument] | None
     reads: tuple[int, ...]
     is_layer: bool
+    overwrites: int | None = None
+    overwriting: "Instruction | None" = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,21 +121,18 @@ class Program:
     """Every node of a model as an instruction.
 
     Args:
-        trace: Folded and pruned; its constants lie on `device`.
+        trace: Ready to run; its constants lie on `device`.
         root: For each node, the node of its layer.
         device: Where to run.
+        overwrites: Nodes that may write over what they read.
     """
 
-    def __init__(self, trace: Trace, root: Sequence[int], device: torch.device) -> None:
+    def __init__(
+        self, trace: Trace, root: Sequence[int], device: torch.device, overwrites: Mapping[int, Overwrite]
+    ) -> None:
         self.device = device
         self.instructions = tuple(
-            Instruction(
-                name=node.name,
-                call=_bind(node) if node.target is not None else None,
-                reads=tuple(dict.fromkeys(refs_of((node.args, node.kwargs)))),
-                is_layer=root[index] == index,
-            )
-            for index, node in enumerate(trace.nodes)
+            _instruction(node, root[index] == index, overwrites.get(index)) for index, node in enumerate(trace.nodes)
         )
 
     def schedule(self, given: Collection[int], wanted: Collection[int]) -> Schedule:
@@ -164,12 +167,25 @@ class Program:
                 if not needed[read]:  # walking backwards, the first reader met is the last to read
                     needed[read] = 1
                     frees.append(read)
+            overwriting = instruction.overwriting
+            if overwriting is not None and overwriting.overwrites in frees and overwriting.overwrites not in there:
+                instruction = overwriting
             steps.append((index, instruction, tuple(frees)))
         if missing:
             raise MissingTensorError(instructions[missing[-1]].name)
         steps.reverse()
         feeds.reverse()
         return Schedule(len(instructions), tuple(feeds), tuple(steps), tuple(wanted), self.device)
+
+
+def _instruction(node: Node, is_layer: bool, overwrite: Overwrite | None) -> Instruction:
+    reads = tuple(dict.fromkeys(refs_of((node.args, node.kwargs))))
+    call = _bind(node) if node.target is not None else None
+    if overwrite is None:
+        return Instruction(node.name, call, reads, is_layer)
+    in_place = _bind(replace(node, target=overwrite.target))
+    overwriting = Instruction(node.name, in_place, reads, is_layer, overwrites=overwrite.source)
+    return Instruction(node.name, call, reads, is_layer, overwriting=overwriting)
 
 
 def _bind(node: Node) -> Callable[[Slots], Argument]:

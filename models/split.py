@@ -55,6 +55,7 @@ class Tail:
         node_of: Their nodes.
         schedule: The calls.
         sources: For each wanted output, by path: the node that holds it, or a constant.
+        contiguous: Paths of the outputs that the module returns in row-major order; inside, it is often another.
         assemble: The model's, to make its return value of what the tail was given and what it computed.
     """
 
@@ -62,6 +63,7 @@ class Tail:
     node_of: Mapping[str, int]
     schedule: Schedule
     sources: Mapping[str, int | Tensor]
+    contiguous: frozenset[str]
     assemble: Callable[[Mapping[str, Value], Mapping[str, Tensor]], Tree]
 
     def __call__(self, values: Mapping[str, Value]) -> Tree:
@@ -95,7 +97,8 @@ class Tail:
             if name not in feeds:
                 raise MissingTensorError(name)
         values = self.schedule.run({self.node_of[name]: feeds[name] for name in self.needs}, recorder)
-        return {
+        outputs = {
             path: source.clone() if isinstance(source, Tensor) else values[source]
             for path, source in self.sources.items()
         }
+        return {path: value.contiguous() if path in self.contiguous else value for path, value in outputs.items()}
