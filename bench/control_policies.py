@@ -179,7 +179,7 @@ class Adaptive:
         if seconds is None:
             self.controller.observe(UploadStalled(int(size), 5.0), now_s)
         else:
-            self.controller.observe(UplinkMeasured(int(size), seconds), now_s)
+            self.controller.observe(UplinkMeasured(int(size), seconds, by_receiver=True), now_s)
 
     def _rtt_s(self, now_s: float) -> float:
         return self.controller.state(now_s).rtt_s or 0.0
