@@ -18,6 +18,7 @@ class Conditions:
         edge_load: Times slower than the profile.
         cloud_load: Likewise.
         rate_hz: Rate of frames.
+        stalled_s: How long an upload would wait for one that is overdue; 0 while none is.
     """
 
     phase: Phase
@@ -26,6 +27,7 @@ class Conditions:
     edge_load: float
     cloud_load: float
     rate_hz: float
+    stalled_s: float = 0.0
 
     @property
     def link(self) -> Link:
@@ -38,6 +40,7 @@ class Conditions:
             self.phase is not earlier.phase
             or self.rate_hz != earlier.rate_hz
             or (self.uplink_bps is None) != (earlier.uplink_bps is None)
+            or self.stalled_s != earlier.stalled_s
         )
 
     def moved(self, earlier: "Conditions", tolerance: float) -> bool:

@@ -120,9 +120,14 @@ class Controller:
             case _:
                 self._cloud_seen(event, now_s)
 
-    def plan(self, now_s: float) -> Plan:
-        """How to run a frame that starts now. Microseconds unless something moved since the last call."""
-        return self._planner.plan(self._conditions(now_s), now_s)
+    def plan(self, now_s: float, *, stalled_s: float = 0.0) -> Plan:
+        """How to run a frame that starts now. Microseconds unless something moved since the last call.
+
+        Args:
+            now_s: The time.
+            stalled_s: How long an upload handed over now would wait for one that is overdue (`UploadClock.stalled_s`).
+        """
+        return self._planner.plan(self._conditions(now_s, stalled_s), now_s)
 
     def probe_due(self, now_s: float) -> int | None:
         """Bytes of a probe to send now, or None. Asking again returns None until the next one is due."""
@@ -189,7 +194,7 @@ class Controller:
             return Phase.MEASURING
         return Phase.OFFLOADING
 
-    def _conditions(self, now_s: float) -> Conditions:
+    def _conditions(self, now_s: float, stalled_s: float) -> Conditions:
         return Conditions(
             phase=self._phase(),
             uplink_bps=self._uplink.bps,
@@ -197,6 +202,7 @@ class Controller:
             edge_load=self._edge_load.factor(now_s),
             cloud_load=self._cloud_load.factor(now_s),
             rate_hz=self._rate_hz,
+            stalled_s=stalled_s,
         )
 
     def _cloud_seen(self, event: Event, now_s: float) -> None:

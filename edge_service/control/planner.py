@@ -84,9 +84,25 @@ class Planner:
     def _decide(self, conditions: Conditions, now_s: float) -> Plan:
         if conditions.phase is not Phase.OFFLOADING:
             return self._fixed(self._everything, conditions)
+        if self._avoids_stall(conditions):
+            return self._fixed(self._everything, conditions)
         if self._config.strategy is Strategy.CLOUD_ONLY:
             return self._fixed(self._inputs, conditions)
         return self._best(conditions, now_s)
+
+    def _avoids_stall(self, conditions: Conditions) -> bool:
+        """Whether this one frame is sooner done here than behind an upload that is overdue.
+
+        The head runs while the link is waited for. Whether the edge could keep that up does not matter: a stall passes.
+        """
+        if self._plan is None or conditions.stalled_s == 0.0 or self._config.strategy is not Strategy.ADAPTIVE:
+            return False
+        here = self._price(self._everything, conditions)
+        there = self._splits.decide(
+            conditions.link, conditions.rate_hz, edge_load=conditions.edge_load, cloud_load=conditions.cloud_load
+        ).partition
+        there_s = there.latency_s + max(0.0, conditions.stalled_s - there.edge_s)
+        return here.latency_s < there_s
 
     def _fixed(self, edge: frozenset[str], conditions: Conditions) -> Plan:
         """A plan without a choice."""
@@ -152,7 +168,8 @@ class Planner:
 
     def _in_flight(self, partition: Partition, rate_hz: float) -> int:
         if partition.edge == self._everything:
-            return 1
+            # Nothing of it goes where others are; heads run one at a time anyway.
+            return self._config.most_in_flight
         remote_s = partition.transfer_s + partition.fixed_s + partition.cloud_s
         period_s = max(partition.bottleneck_s, 1.0 / rate_hz)
         return min(math.ceil(remote_s / period_s) + 1, self._config.most_in_flight)
