@@ -24,7 +24,6 @@ from edge_service.control.conditions import Conditions
 from edge_service.control.planner import Planner
 
 _SLOWEST_BPS = 1e3
-WAIT = True
 
 
 class Blind:
@@ -118,12 +117,7 @@ class Adaptive:
 
     def choose(self, now_s: float, world: World) -> Choice:  # noqa: ARG002 - it knows only what it was told
         """See `Policy`."""
-        state = self.controller.state(now_s)
-        stalled_s = 0.0
-        if state.uplink_bps is not None and WAIT:
-            cloud_s = max((job.split.cloud_s for job in world.in_flight.values()), default=0.0)
-            stalled_s = self._uploads.stalled_s(now_s, state.uplink_bps, answer_s=cloud_s + self._rtt_s(now_s))
-        return choice_of(self.controller.plan(now_s, stalled_s=stalled_s), self._model)
+        return choice_of(self.controller.plan(now_s), self._model)
 
     def head_ran(self, job: Job, now_s: float) -> None:
         """Counts switches and tells the head's time."""

@@ -84,6 +84,7 @@ class Controller:
         self._tail_at_s = -math.inf
         self._uploaded_at_s = -math.inf
         self._pinged_at_s = -math.inf
+        self._stalled_s = 0.0
 
     def observe(self, event: Event, now_s: float) -> None:
         """Takes one observation, made at `now_s`.
@@ -120,14 +121,9 @@ class Controller:
             case _:
                 self._cloud_seen(event, now_s)
 
-    def plan(self, now_s: float, *, stalled_s: float = 0.0) -> Plan:
-        """How to run a frame that starts now. Microseconds unless something moved since the last call.
-
-        Args:
-            now_s: The time.
-            stalled_s: How long an upload handed over now would wait for one that is overdue (`UploadClock.stalled_s`).
-        """
-        return self._planner.plan(self._conditions(now_s, stalled_s), now_s)
+    def plan(self, now_s: float) -> Plan:
+        """How to run a frame that starts now. Microseconds unless something moved since the last call."""
+        return self._planner.plan(self._conditions(now_s), now_s)
 
     def probe_due(self, now_s: float) -> int | None:
         """Bytes of a probe to send now, or None. Asking again returns None until the next one is due."""
@@ -180,10 +176,18 @@ class Controller:
         )
 
     def _late(self, size: int, seconds: float, now_s: float) -> None:
-        """Believes a late upload only when it is late by more than jitter, because the next sample tells better."""
+        """Believes a late upload only when it is late by more than jitter, because the next sample tells better.
+
+        While it lasts, the longer it has taken the longer it must be expected to take.
+        """
         bps = self._uplink.bps
-        if bps is not None and seconds > self._config.late_ratio * 8.0 * size / bps + self._config.late_margin_s:
+        if bps is None:
+            return
+        if seconds > self._config.late_ratio * 8.0 * size / bps + self._config.late_margin_s:
             self._uplink.at_most(size, seconds, now_s)
+            self._stalled_s = seconds
+        elif self._stalled_s > 0.0:
+            self._stalled_s = max(self._stalled_s, seconds)
 
     def _phase(self) -> Phase:
         strategy = self._config.strategy
@@ -194,7 +198,7 @@ class Controller:
             return Phase.MEASURING
         return Phase.OFFLOADING
 
-    def _conditions(self, now_s: float, stalled_s: float) -> Conditions:
+    def _conditions(self, now_s: float) -> Conditions:
         return Conditions(
             phase=self._phase(),
             uplink_bps=self._uplink.bps,
@@ -202,7 +206,7 @@ class Controller:
             edge_load=self._edge_load.factor(now_s),
             cloud_load=self._cloud_load.factor(now_s),
             rate_hz=self._rate_hz,
-            stalled_s=stalled_s,
+            stalled_s=self._stalled_s,
         )
 
     def _cloud_seen(self, event: Event, now_s: float) -> None:
@@ -216,6 +220,7 @@ class Controller:
                 self._missed(now_s)
             case CloudLost(reason):
                 self._lost_reason = reason
+                self._stalled_s = 0.0
                 self._breaker.trip(now_s)
                 self._uplink.forget()
 
@@ -232,11 +237,13 @@ class Controller:
             self._probes.restart()
 
     def _answered(self, now_s: float) -> None:
+        self._stalled_s = 0.0
         if self._breaker.state is not BreakerState.CLOSED:
             self._probes.restart()
         self._breaker.succeeded(now_s)
 
     def _missed(self, now_s: float) -> None:
+        self._stalled_s = 0.0
         self._breaker.failed(now_s)
         if self._breaker.state is not BreakerState.CLOSED:
             self._lost_reason = self._lost_reason or "no answers"

@@ -84,25 +84,9 @@ class Planner:
     def _decide(self, conditions: Conditions, now_s: float) -> Plan:
         if conditions.phase is not Phase.OFFLOADING:
             return self._fixed(self._everything, conditions)
-        if self._avoids_stall(conditions):
-            return self._fixed(self._everything, conditions)
         if self._config.strategy is Strategy.CLOUD_ONLY:
             return self._fixed(self._inputs, conditions)
         return self._best(conditions, now_s)
-
-    def _avoids_stall(self, conditions: Conditions) -> bool:
-        """Whether this one frame is sooner done here than behind an upload that is overdue.
-
-        The head runs while the link is waited for. Whether the edge could keep that up does not matter: a stall passes.
-        """
-        if self._plan is None or conditions.stalled_s == 0.0 or self._config.strategy is not Strategy.ADAPTIVE:
-            return False
-        here = self._price(self._everything, conditions)
-        there = self._splits.decide(
-            conditions.link, conditions.rate_hz, edge_load=conditions.edge_load, cloud_load=conditions.cloud_load
-        ).partition
-        there_s = there.latency_s + max(0.0, conditions.stalled_s - there.edge_s)
-        return here.latency_s < there_s
 
     def _fixed(self, edge: frozenset[str], conditions: Conditions) -> Plan:
         """A plan without a choice."""
@@ -123,6 +107,11 @@ class Planner:
             cloud_load=conditions.cloud_load,
         )
         partition, decided = decision.partition, Mode(decision.mode)
+        if self.mode is Mode.LIGHT and conditions.stalled_s > 0.0:
+            here = self._price(self._everything, conditions)
+            # The head runs while the link is waited for. Whether the edge could keep this up does not matter: stalls pass.
+            if here.latency_s < partition.latency_s + max(0.0, conditions.stalled_s - partition.edge_s):
+                return self._plan_for(here, self.mode, decision.max_rate_hz, conditions)
         if self._plan is not None and self._plan.phase is Phase.OFFLOADING:
             used = self._price(self._plan.partition.edge, conditions)
             if not worth_switching(
@@ -177,8 +166,10 @@ class Planner:
     def _deadline_s(self, partition: Partition, mode: Mode, in_flight: int, conditions: Conditions) -> float:
         """How long to wait for an answer.
 
-        A multiple of the prediction; but not longer past the expected answer than finishing locally would take, since
-        from then on waiting can only lose (the ski-rental argument: at most twice the better of the two).
+        As long past the expected answer as finishing locally takes: then at most twice the better of the two is lost
+        (the ski-rental argument). A multiple of the prediction gives up sooner where the upload is short, and throws
+        away most of an upload that a fade of the link interrupted; a link that is gone is known by its silence. Without
+        that choice, in the cloud-only baseline, it is such a multiple.
         """
         config = self._config
         if partition.edge == self._everything:
@@ -190,9 +181,10 @@ class Planner:
         expected_s = partition.fixed_s + busy_s + config.deadline_margin_s
         if conditions.uplink_bps is None:
             return max(expected_s, config.longest_deadline_s)
-        patience_s = (config.deadline_factor - 1.0) * busy_s
         if config.strategy is Strategy.ADAPTIVE:
-            patience_s = min(patience_s, self._price(self._everything, conditions).edge_s - partition.edge_s)
+            patience_s = self._price(self._everything, conditions).edge_s - partition.edge_s
+        else:
+            patience_s = (config.deadline_factor - 1.0) * busy_s
         # A link so slow that the prediction itself is longer than the limit was chosen with open eyes.
         return max(expected_s, min(expected_s + patience_s, config.longest_deadline_s))
 

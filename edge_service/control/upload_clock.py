@@ -102,24 +102,6 @@ class UploadClock:
                 return None if bound is None else UploadLate(bound.bytes, bound.seconds)
         return None
 
-    def stalled_s(self, now_s: float, bps: float, *, answer_s: float = 0.0) -> float:
-        """How long an upload that is handed over now must be expected to wait for one that is overdue; 0 if none is.
-
-        An upload that has not ended when it should have tells nothing of its end but that it has not come: those under
-        way count as if they had just begun.
-
-        Args:
-            now_s: The time.
-            bps: The link's rate.
-            answer_s: From the end of an upload to its answer: the server's time and the round trip.
-        """
-        under_way = [upload for upload in self._uploads.values() if upload.end_s is None and not upload.lost]
-        if not under_way:
-            return 0.0
-        oldest = under_way[0]
-        due_s = max(oldest.sent_at_s, self._busy_until_s or oldest.sent_at_s) + 8.0 * oldest.bytes / bps + answer_s
-        return 8.0 * sum(upload.bytes for upload in under_way) / bps if now_s > due_s else 0.0
-
     def restart(self) -> None:
         """A new stream: nothing is in flight and the connection is cold."""
         self._uploads.clear()
