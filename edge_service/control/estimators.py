@@ -68,13 +68,7 @@ class UplinkEstimator:
         return math.inf if self._s_per_byte is None else max(0.0, now_s - self._updated_s)
 
     def add(
-        self,
-        sample_bytes: int,
-        seconds: float,
-        now_s: float,
-        *,
-        after_idle: bool = False,
-        by_receiver: bool = False,
+        self, sample_bytes: int, seconds: float, now_s: float, *, after_idle: bool = False, by_receiver: bool = False
     ) -> bool:
         """Takes an upload of `sample_bytes` that took `seconds`.
 

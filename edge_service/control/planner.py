@@ -109,7 +109,7 @@ class Planner:
         partition, decided = decision.partition, Mode(decision.mode)
         if self.mode is Mode.LIGHT and conditions.stalled_s > 0.0:
             here = self._price(self._everything, conditions)
-            # The head runs while the link is waited for. Whether the edge could keep this up does not matter: stalls pass.
+            # A head runs while the link is waited for. That the edge could not keep this up is no matter: stalls pass.
             if here.latency_s < partition.latency_s + max(0.0, conditions.stalled_s - partition.edge_s):
                 return self._plan_for(here, self.mode, decision.max_rate_hz, conditions)
         if self._plan is not None and self._plan.phase is Phase.OFFLOADING:
