@@ -18,6 +18,7 @@ class Conditions:
         edge_load: Times slower than the profile.
         cloud_load: Likewise.
         rate_hz: Rate of frames.
+        stalled_s: How long the upload under way has taken, if it is late: as long again must be expected. Else 0.
     """
 
     phase: Phase
@@ -26,6 +27,7 @@ class Conditions:
     edge_load: float
     cloud_load: float
     rate_hz: float
+    stalled_s: float = 0.0
 
     @property
     def link(self) -> Link:
@@ -41,9 +43,10 @@ class Conditions:
         )
 
     def moved(self, earlier: "Conditions", tolerance: float) -> bool:
-        """Whether any estimate differs by more than `tolerance`, relatively."""
+        """Whether any estimate differs by more than `tolerance`, relatively, or the upload under way is late."""
         return (
-            _differ(self.uplink_bps or 0.0, earlier.uplink_bps or 0.0, tolerance)
+            self.stalled_s != earlier.stalled_s
+            or _differ(self.uplink_bps or 0.0, earlier.uplink_bps or 0.0, tolerance)
             or _differ(self.fixed_s, earlier.fixed_s, tolerance)
             or _differ(self.edge_load, earlier.edge_load, tolerance)
             or _differ(self.cloud_load, earlier.cloud_load, tolerance)

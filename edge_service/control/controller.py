@@ -47,6 +47,7 @@ from edge_service.control.events import (
 from edge_service.control.plan import ControllerConfig, ControllerState, Phase, Plan, Strategy
 from edge_service.control.planner import Planner
 from edge_service.control.probing import ProbeScheduler
+from edge_service.control.upload_clock import IDLE_S
 from partitioner import LayerGraph
 
 _TAILS_FRESH_S = 5.0
@@ -89,6 +90,8 @@ class Controller:
         self._lost_reason = ""
         self._tail_at_s = -math.inf
         self._uploaded_at_s = -math.inf
+        self._pinged_at_s = -math.inf
+        self._stalled_s = 0.0
 
     def observe(self, event: Event, now_s: float) -> None:
         """Takes one observation, made at `now_s`.
@@ -100,7 +103,10 @@ class Controller:
         match event:
             case UplinkMeasured():
                 self._uploaded_at_s = now_s
-                self._uplink.add(event.bytes, event.seconds, now_s, after_idle=event.after_idle)
+                slow_started = event.after_idle and not self._was_warm(event, now_s)
+                self._uplink.add(
+                    event.bytes, event.seconds, now_s, after_idle=slow_started, by_receiver=event.by_receiver
+                )
             case UploadStalled():
                 self._uplink.at_most(event.bytes, event.seconds, now_s)
                 self._missed(now_s)
@@ -108,6 +114,7 @@ class Controller:
                 self._late(size, seconds, now_s)
             case RoundTripMeasured(seconds):
                 self._round_trip.add(seconds, now_s)
+                self._pinged_at_s = now_s
             case OverheadMeasured(seconds):
                 self._overhead.add(seconds)
             case HeadMeasured(predicted_s, measured_s):
@@ -176,10 +183,18 @@ class Controller:
         )
 
     def _late(self, size: int, seconds: float, now_s: float) -> None:
-        """Believes a late upload only when it is late by more than jitter, because the next sample tells better."""
+        """Believes a late upload only when it is late by more than jitter, because the next sample tells better.
+
+        While it lasts, the longer it has taken the longer it must be expected to take.
+        """
         bps = self._uplink.bps
-        if bps is not None and seconds > self._config.late_ratio * 8.0 * size / bps + self._config.late_margin_s:
+        if bps is None:
+            return
+        if seconds > self._config.late_ratio * 8.0 * size / bps + self._config.late_margin_s:
             self._uplink.at_most(size, seconds, now_s)
+            self._stalled_s = seconds
+        elif self._stalled_s > 0.0:
+            self._stalled_s = max(self._stalled_s, seconds)
 
     def _phase(self) -> Phase:
         strategy = self._config.strategy
@@ -198,6 +213,7 @@ class Controller:
             edge_load=self._edge_load.factor(now_s),
             cloud_load=self._cloud_load.factor(now_s),
             rate_hz=self._rate_hz,
+            stalled_s=self._stalled_s,
         )
 
     def _cloud_seen(self, event: Event, now_s: float) -> None:
@@ -211,6 +227,7 @@ class Controller:
                 self._missed(now_s)
             case CloudLost(reason):
                 self._lost_reason = reason
+                self._stalled_s = 0.0
                 self._breaker.trip(now_s)
                 self._uplink.forget()
 
@@ -227,15 +244,27 @@ class Controller:
             self._probes.restart()
 
     def _answered(self, now_s: float) -> None:
+        self._stalled_s = 0.0
         if self._breaker.state is not BreakerState.CLOSED:
             self._probes.restart()
         self._breaker.succeeded(now_s)
 
     def _missed(self, now_s: float) -> None:
+        self._stalled_s = 0.0
         self._breaker.failed(now_s)
         if self._breaker.state is not BreakerState.CLOSED:
             self._lost_reason = self._lost_reason or "no answers"
             self._uplink.forget()
+
+    def _was_warm(self, event: UplinkMeasured, now_s: float) -> bool:
+        """Whether an upload after a pause of frames was out of slow start all the same.
+
+        A ping just before it kept the congestion window open, or the link holds no more than the first window.
+        """
+        rtt_s = self._round_trip.minimum_s or 0.0
+        began_s = now_s - rtt_s - event.seconds
+        in_window = event.bytes * rtt_s <= self._config.warm_window_bytes * event.seconds
+        return in_window or began_s - self._pinged_at_s <= IDLE_S
 
     def _keeps_warm(self, now_s: float) -> bool:
         bps, rtt_s = self._uplink.bps, self._round_trip.minimum_s

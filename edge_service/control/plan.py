@@ -43,7 +43,8 @@ class ControllerConfig:
         mode_dwell_s: The other mode must have been decided for this long before the mode follows without a switch.
         tolerance: Conditions that moved by less than this since the last decision are not decided again.
         search_interval_s: Where the model has too many splits to list, decide at most this often.
-        deadline_factor: A frame is given up after this many times its predicted upload and tail.
+        deadline_factor: Where finishing locally is no choice, a frame is given up after this many times its predicted
+            upload and tail.
         deadline_margin_s: And this much more, for jitter.
         longest_deadline_s: No frame is waited for longer, except where the prediction itself is longer.
         late_ratio: An upload that takes longer than this many times its prediction lowers the estimate before it ends.
@@ -57,7 +58,7 @@ class ControllerConfig:
 
     strategy: Strategy = Strategy.ADAPTIVE
     headroom: float = 0.9
-    hysteresis: float = 0.10
+    hysteresis: float = 0.05
     mode_dwell_s: float = 1.0
     tolerance: float = 0.005
     search_interval_s: float = 2.0

@@ -126,6 +126,11 @@ class Planner:
             cloud_load=conditions.cloud_load,
         )
         partition, decided = decision.partition, Mode(decision.mode)
+        if self.mode is Mode.LIGHT and conditions.stalled_s > 0.0:
+            here = self._price(self._everything, conditions)
+            # A head runs while the link is waited for. That the edge could not keep this up is no matter: stalls pass.
+            if here.latency_s < partition.latency_s + max(0.0, conditions.stalled_s - partition.edge_s):
+                return self._plan_for(here, self.mode, decision.max_rate_hz, conditions)
         if self._plan is not None and self._plan.phase is Phase.OFFLOADING:
             used = self._price(self._plan.partition.edge, conditions, self._plan.partition.encoding)
             if not worth_switching(
@@ -172,7 +177,8 @@ class Planner:
 
     def _in_flight(self, partition: Partition, rate_hz: float) -> int:
         if partition.edge == self._everything:
-            return 1
+            # Nothing of it goes where others are; heads run one at a time anyway.
+            return self._config.most_in_flight
         remote_s = partition.transfer_s + partition.fixed_s + partition.cloud_s
         period_s = max(partition.bottleneck_s, 1.0 / rate_hz)
         return min(math.ceil(remote_s / period_s) + 1, self._config.most_in_flight)
@@ -180,8 +186,10 @@ class Planner:
     def _deadline_s(self, partition: Partition, mode: Mode, in_flight: int, conditions: Conditions) -> float:
         """How long to wait for an answer.
 
-        A multiple of the prediction; but not longer past the expected answer than finishing locally would take, since
-        from then on waiting can only lose (the ski-rental argument: at most twice the better of the two).
+        As long past the expected answer as finishing locally takes: then at most twice the better of the two is lost
+        (the ski-rental argument). A multiple of the prediction gives up sooner where the upload is short, and throws
+        away most of an upload that a fade of the link interrupted; a link that is gone is known by its silence. Without
+        that choice, in the cloud-only baseline, it is such a multiple.
         """
         config = self._config
         if partition.edge == self._everything:
@@ -193,9 +201,10 @@ class Planner:
         expected_s = partition.fixed_s + busy_s + config.deadline_margin_s
         if conditions.uplink_bps is None:
             return max(expected_s, config.longest_deadline_s)
-        patience_s = (config.deadline_factor - 1.0) * busy_s
         if config.strategy is Strategy.ADAPTIVE:
-            patience_s = min(patience_s, self._price(self._everything, conditions).edge_s - partition.edge_s)
+            patience_s = self._price(self._everything, conditions).edge_s - partition.edge_s
+        else:
+            patience_s = (config.deadline_factor - 1.0) * busy_s
         # A link so slow that the prediction itself is longer than the limit was chosen with open eyes.
         return max(expected_s, min(expected_s + patience_s, config.longest_deadline_s))
 

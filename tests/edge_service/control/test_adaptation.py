@@ -50,6 +50,15 @@ class TestSteady:
 
 
 class TestSteps:
+    @pytest.mark.parametrize("rate_hz", [0.5, 1.0, 2.0, 5.0])
+    def test_is_seen_within_a_second_or_three_frames_whichever_is_later(self, world, rate_hz):
+        w = world(rate_hz=rate_hz)
+        w.run(10, uplink_bps=20e6)
+        for bps in (4e6, 20e6, 4e6, 20e6):
+            w.run(max(1.0, 3 / rate_hz), uplink_bps=bps)
+            assert w.state.uplink_bps == pytest.approx(bps, rel=0.1)
+            w.run(7.0)
+
     @pytest.mark.parametrize("noise", [0.0, 0.3])
     @pytest.mark.parametrize("seed", range(5))
     def test_down_and_up_again_is_seen_within_four_frames_or_a_second(self, world, noise, seed):
@@ -227,7 +236,7 @@ class TestDeadlines:
                 plan = world(rate_hz=1.0).run(20, uplink_bps=mbps * 1e6)[-1]
                 assert plan.partition.cut == cut
                 rest_s = plan.partition.latency_s - plan.partition.edge_s
-                assert rest_s + 0.2 < plan.deadline_s <= 3 * rest_s + 0.3
+                assert plan.deadline_s > rest_s + 0.2
                 deadlines.append(plan.deadline_s)
             assert deadlines == sorted(deadlines, reverse=True)
 

@@ -354,3 +354,54 @@ class TestALateUpload:
         controller = self.controller()
         controller.observe(UploadLate(150_000, 0.1), 1.0)
         assert controller.state(1.0).uplink_bps == pytest.approx(20e6)
+
+    def test_frames_that_would_wait_for_it_are_done_here_until_an_answer_comes(self):
+        controller = self.controller()
+        assert controller.plan(0.9).partition.edge != ALL
+        controller.observe(UploadLate(150_000, 0.4), 1.4)
+        plan = controller.plan(1.4)
+        assert plan.partition.edge == ALL
+        assert plan.in_flight > 1, "it must not wait for the frame that is late"
+        controller.observe(UploadLate(150_000, 0.45), 1.45)
+        assert controller.plan(1.45).partition.edge == ALL
+        controller.observe(UplinkMeasured(150_000, 0.06), 1.5)
+        controller.observe(CloudAnswered(), 1.5)
+        assert controller.plan(1.5).partition.edge != ALL
+
+    def test_is_waited_for_where_that_is_still_sooner(self):
+        slow = Controller(GRAPH, tuple(20 * seconds for seconds in EDGE_S), rate_hz=0.2)
+        slow.observe(CloudProfiled(CLOUD_S), 0.0)
+        slow.observe(RoundTripMeasured(0.01), 0.0)
+        slow.observe(UplinkMeasured(150_000, 0.06), 0.0)
+        slow.observe(UploadLate(150_000, 0.4), 1.4)
+        assert slow.plan(1.4).partition.edge != ALL
+
+
+class TestUploadsAfterAPause:
+    """At 8 Mbit/s and 50 ms the link holds 50 kB, more than TCP's first window."""
+
+    def controller(self, rtt_s: float) -> Controller:
+        controller = Controller(GRAPH, EDGE_S, rate_hz=1.0)
+        controller.observe(CloudProfiled(CLOUD_S), 0.0)
+        controller.observe(RoundTripMeasured(rtt_s), 0.0)
+        for now_s in (0.1, 0.2, 0.3):
+            controller.observe(UplinkMeasured(150_000, 0.15), now_s)
+        return controller
+
+    def slower(self, controller: Controller) -> float:
+        for now_s in (5.0, 6.0, 7.0):
+            controller.observe(UplinkMeasured(150_000, 0.3, after_idle=True), now_s)
+        return controller.state(7.0).uplink_bps
+
+    def test_may_be_slow_start_and_say_nothing(self):
+        assert self.slower(self.controller(0.05)) == pytest.approx(8e6)
+
+    def test_tell_of_a_slower_link_where_pings_kept_the_window_open(self):
+        controller = self.controller(0.05)
+        for now_s in (5.0, 6.0, 7.0):
+            controller.observe(RoundTripMeasured(0.05), now_s - 0.05 - 0.3 - 0.2)
+            controller.observe(UplinkMeasured(150_000, 0.3, after_idle=True), now_s)
+        assert controller.state(7.0).uplink_bps == pytest.approx(4e6, rel=0.1)
+
+    def test_tell_of_a_slower_link_where_it_holds_no_more_than_the_first_window(self):
+        assert self.slower(self.controller(0.005)) == pytest.approx(4e6, rel=0.1)

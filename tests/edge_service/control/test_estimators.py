@@ -74,6 +74,13 @@ class TestUplink:
         assert uplink.bps == pytest.approx(20e6)
         assert uplink.add(8_192, 0.131, 21.0), "the second half of a probe of 16 kB at 0.5 Mbit/s"
 
+    def test_probes_sized_for_a_slow_link_tell_of_a_faster_one(self):
+        """Half of a probe of 16 kB: at 4 Mbit/s it takes 16 ms, which on the sender's clock would be latency."""
+        uplink = uplink_at(1e6)
+        for i in range(3):
+            assert uplink.add(8_000, 0.016, 20.0 + i, by_receiver=True)
+        assert uplink.bps == pytest.approx(4e6, rel=0.1)
+
     def test_slow_start_is_not_a_slow_link(self):
         uplink = uplink_at(100e6)
         age_s = uplink.age_s(20.0)
