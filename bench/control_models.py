@@ -13,7 +13,7 @@ import numpy as np
 
 from partitioner import CostProfile, Layer, LayerGraph
 from partitioner.listing import list_closed_sets
-from partitioner.set_sums import inside_and_outside
+from partitioner.set_sums import crossing, inside_and_outside
 
 MODELS = (
     "torchvision:alexnet",
@@ -130,8 +130,9 @@ def _undominated(graph: LayerGraph, edge_s: tuple[float, ...]) -> list[frozenset
     """The sets that send less than every set with a shorter head; the tail is what the head leaves."""
     sets = list_closed_sets(graph, _MOST_SETS)
     head_s, _ = inside_and_outside(sets, edge_s)
-    order = np.lexsort((sets.bytes_up, head_s))
-    fewest = np.minimum.accumulate(sets.bytes_up[order])
+    bytes_up = crossing(sets, [layer.output_bytes for layer in graph.layers])
+    order = np.lexsort((bytes_up, head_s))
+    fewest = np.minimum.accumulate(bytes_up[order])
     kept = order[np.concatenate(([True], fewest[1:] < fewest[:-1]))].tolist()
     if kept[-1] != len(sets) - 1:
         kept.append(len(sets) - 1)

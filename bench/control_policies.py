@@ -88,7 +88,7 @@ class KnowsRate(Blind):
         self._model = model
         self._window_s = window_s
         self._planner = Planner(model.graph, model.edge_s, config)
-        self._planner.cloud_profiled(model.cloud_s)
+        self._planner.cloud_profiled(model.cloud_s, {})
 
     def choose(self, now_s: float, world: World) -> Choice:
         """See `Policy`."""

@@ -4,7 +4,7 @@ Run with ``python -m bench.rpc_overhead [--output FILE.json]`` (about a minute).
 loopback. Through gRPC the whole path is timed: from a numpy array on the edge to a torch tensor in the cloud, a tail
 that takes 1 kB out of it, and the answer's array on the edge; through `StreamTails` as an agent's frames go, and
 through `RunTail`. The raw socket moves the same bytes both ways and does nothing with them. Both processes keep freed
-memory (`protos.memory`), unless ``--default-malloc`` asks for the allocator's own way.
+memory (`models.memory`), unless ``--default-malloc`` asks for the allocator's own way.
 
 The three take turns, so that a slow moment of the machine falls on all of them.
 """
@@ -37,9 +37,9 @@ import models
 from cloud_service import CloudConfig, CloudServer
 from edge_service.cloud import Answer
 from edge_service.cloud_client import OPTIONS, GrpcCloud
+from models.memory import keep_freed_memory
 from protos import decode_tensor, encode_tensor
 from protos.frames import TailRequest
-from protos.memory import keep_freed_memory
 from protos.transport import run_tail
 
 SIZES = (10_000, 100_000, 1_000_000, 4_000_000, 16_000_000)

@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
-from time import perf_counter
+from time import thread_time
 
 import torch
 
@@ -20,7 +20,8 @@ from edge_service.control import EncodingCosts
 from edge_service.log import log
 from edge_service.verify import difference
 from models import Model, TensorSpec, Value, arrays_of, value_of
-from protos import LOSSLESS, Encoding, applies, encode_tensor, limits, roundtrip
+from protos import LOSSLESS, Encoding, applies, limits, roundtrip
+from protos.codec_timing import measure
 
 __all__ = ["WireCosts", "measure_wire_costs"]
 
@@ -104,7 +105,7 @@ def measure_wire_costs(
             EncodingCosts(
                 name=encoding.value,
                 output_bytes=tuple(_size(name, encoding, samples) for name in names),
-                encode_s=tuple(median(sample.seconds[name, encoding] for sample in samples) for name in names),
+                encode_s=tuple(min(sample.seconds[name, encoding] for sample in samples) for name in names),
             )
             for encoding in encodings
         ),
@@ -201,16 +202,17 @@ class _Sample:
         return wanted if any(applies(wanted, spec.dtype, spec.shape) for spec in specs) else Encoding.RAW
 
     def _encode(self, layer: str, value: Value, encoding: Encoding) -> tuple[float, float]:
-        """Bytes and seconds; the copy that makes a value contiguous is a part of it."""
+        """Bytes, and seconds of this thread; the copy that makes a value contiguous is a part of it."""
         specs = self._model.layer_specs[layer]
         if sum(spec.bytes for spec in specs) > limits.MAX_CUT_BYTES:
             return math.inf, 0.0  # no message takes what unfolds to more than one holds
-        began_s = perf_counter()
-        encoded = [
-            encode_tensor(layer, array, index=index, dtype=spec.dtype, encoding=encoding)
-            for index, (array, spec) in enumerate(zip(arrays_of(value), specs, strict=True))
-        ]
-        return sum(tensor.size for tensor in encoded), perf_counter() - began_s
+        began_s = thread_time()
+        arrays = arrays_of(value)
+        copied_s = thread_time() - began_s
+        # Once is enough: there are other frames, and start-up waits for all layers in all encodings.
+        tensors = [(array, spec.dtype) for array, spec in zip(arrays, specs, strict=True)]
+        cost = measure({layer: tensors}, encoding, most_repeats=1)[layer]
+        return float(cost.size_bytes), copied_s + cost.encode_s
 
     def _is_close(self, layer: str, values: Mapping[str, Value], encoding: Encoding) -> bool:
         """Whether the outputs stay within the largest error when this layer's value travels so."""

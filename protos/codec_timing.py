@@ -40,16 +40,18 @@ def measure(
     values: Mapping[str, Sequence[tuple[npt.NDArray[Any], str]]],
     encoding: Encoding,
     *,
+    most_repeats: int = MAX_REPEATS,
     clock_s: Callable[[], float] = time.thread_time,
 ) -> dict[str, CodecCost]:
     """Encode and decode layers' values, and say what it cost.
 
-    Each is tried `MIN_REPEATS` times, and up to `MAX_REPEATS` times while that takes less than `REPEAT_FOR_S`; the
+    Each is tried `MIN_REPEATS` times, and up to `most_repeats` times while that takes less than `REPEAT_FOR_S`; the
     least time counts.
 
     Args:
         values: By layer name its arrays with their dtype names, as for `encode_tensor`.
         encoding: What is wanted; layers to which it does not apply are measured raw.
+        most_repeats: At least 1.
         clock_s: Tells the time in seconds. The default is what the thread computes: both ways are one thread's
             arithmetic, and so it is what they take on an idle machine, however busy this one is now.
     """
@@ -58,18 +60,18 @@ def measure(
         size_bytes, encode_s, decode_s = 0, 0.0, 0.0
         for array, dtype in arrays:
             encode = partial(encode_tensor, layer, array, dtype=dtype, encoding=encoding)
-            encoded, seconds = _timed(encode, clock_s)
+            encoded, seconds = _timed(encode, most_repeats, clock_s)
             encode_s += seconds
-            decode_s += _timed(partial(decode_tensor, encoded), clock_s)[1]
+            decode_s += _timed(partial(decode_tensor, encoded), most_repeats, clock_s)[1]
             size_bytes += encoded.size
         costs[layer] = CodecCost(size_bytes, encode_s, decode_s)
     return costs
 
 
-def _timed(call: Callable[[], _T], clock_s: Callable[[], float]) -> tuple[_T, float]:
+def _timed(call: Callable[[], _T], most_repeats: int, clock_s: Callable[[], float]) -> tuple[_T, float]:
     """Return what a call returns and the least of the seconds that it took."""
     least_s = spent_s = 0.0
-    for repeat in range(MAX_REPEATS):
+    for repeat in range(most_repeats):
         began_s = clock_s()
         result = call()
         took_s = clock_s() - began_s
