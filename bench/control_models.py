@@ -83,7 +83,9 @@ class SimulatedModel:
         return Split(
             edge=edge,
             edge_s=sum(s for s, here in zip(self.edge_s, inside, strict=True) if here),
-            sent_bytes=float(sum(layer.output_bytes for layer in layers if layer.name in edge and layer.name in crossing)),
+            sent_bytes=float(
+                sum(layer.output_bytes for layer in layers if layer.name in edge and layer.name in crossing)
+            ),
             cloud_s=sum(s for s, here in zip(self.cloud_s, inside, strict=True) if not here),
             rest_s=sum(s for s, here in zip(self.edge_s, inside, strict=True) if not here),
         )
@@ -98,11 +100,13 @@ def measure(path: Path = PROFILES) -> None:
         model = models.load(spec)
         best = min((models.profile(model) for _ in range(_RUNS)), key=lambda profile: profile.whole_s)
         layers = zip(model.graph.layers, best.layer_s, strict=True)
-        record.append({
-            "model": spec,
-            "outputs": list(model.graph.outputs),
-            "layers": [[layer.name, list(layer.inputs), layer.output_bytes, seconds] for layer, seconds in layers],
-        })
+        record.append(
+            {
+                "model": spec,
+                "outputs": list(model.graph.outputs),
+                "layers": [[layer.name, list(layer.inputs), layer.output_bytes, seconds] for layer, seconds in layers],
+            }
+        )
     path.write_text(json.dumps(record) + "\n", encoding="utf-8")
 
 

@@ -1,6 +1,5 @@
 """Who chooses the split of a frame in the control simulation: the real controller, fixed splits, and oracles."""
 
-
 from bench.control_models import SimulatedModel, Split
 from bench.control_world import Choice, Job, World
 from edge_service.control import (

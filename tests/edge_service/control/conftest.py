@@ -157,7 +157,7 @@ class World:
             self._later(patience_s, UploadStalled(size, patience_s))
             return
         self._link_free_s = began_s + seconds
-        events = [UplinkMeasured(size, seconds, after_idle), CloudAnswered()]
+        events = [UplinkMeasured(size, seconds, after_idle, by_receiver=not tail_s), CloudAnswered()]
         if tail_s:
             events.append(TailMeasured(tail_s, tail_s * self.cloud_load * self._jitter()))
         self._later(took_s + RTT_S, *events)
