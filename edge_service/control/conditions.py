@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 
 from edge_service.control.plan import Phase
+from edge_service.control.slow_start import SlowStart
 from partitioner import Link
 
 
@@ -19,6 +20,7 @@ class Conditions:
         cloud_load: Likewise.
         rate_hz: Rate of frames.
         stalled_s: How long the upload under way has taken, if it is late: as long again must be expected. Else 0.
+        slow_start: What each upload begins with; None where the connection is kept out of it.
     """
 
     phase: Phase
@@ -28,6 +30,7 @@ class Conditions:
     cloud_load: float
     rate_hz: float
     stalled_s: float = 0.0
+    slow_start: SlowStart | None = None
 
     @property
     def link(self) -> Link:
@@ -40,6 +43,7 @@ class Conditions:
             self.phase is not earlier.phase
             or self.rate_hz != earlier.rate_hz
             or (self.uplink_bps is None) != (earlier.uplink_bps is None)
+            or (self.slow_start is None) != (earlier.slow_start is None)
         )
 
     def moved(self, earlier: "Conditions", tolerance: float) -> bool:
@@ -50,7 +54,12 @@ class Conditions:
             or _differ(self.fixed_s, earlier.fixed_s, tolerance)
             or _differ(self.edge_load, earlier.edge_load, tolerance)
             or _differ(self.cloud_load, earlier.cloud_load, tolerance)
+            or _differ(_lost_share(self), _lost_share(earlier), tolerance)
         )
+
+
+def _lost_share(conditions: Conditions) -> float:
+    return 0.0 if conditions.slow_start is None else conditions.slow_start.share
 
 
 def _differ(one: float, other: float, tolerance: float) -> bool:

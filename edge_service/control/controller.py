@@ -47,7 +47,7 @@ from edge_service.control.events import (
 from edge_service.control.plan import ControllerConfig, ControllerState, Phase, Plan, Strategy
 from edge_service.control.planner import Planner
 from edge_service.control.probing import ProbeScheduler
-from edge_service.control.upload_clock import IDLE_S
+from edge_service.control.slow_start import INITIAL_WINDOW_BYTES, SlowStart, SlowStartShare, Warmth
 from partitioner import LayerGraph
 
 _TAILS_FRESH_S = 5.0
@@ -90,8 +90,9 @@ class Controller:
         self._lost_reason = ""
         self._tail_at_s = -math.inf
         self._uploaded_at_s = -math.inf
-        self._pinged_at_s = -math.inf
         self._stalled_s = 0.0
+        self._warmth = Warmth()
+        self._slow_start = SlowStartShare()
 
     def observe(self, event: Event, now_s: float) -> None:
         """Takes one observation, made at `now_s`.
@@ -102,11 +103,7 @@ class Controller:
         """
         match event:
             case UplinkMeasured():
-                self._uploaded_at_s = now_s
-                slow_started = event.after_idle and not self._was_warm(event, now_s)
-                self._uplink.add(
-                    event.bytes, event.seconds, now_s, after_idle=slow_started, by_receiver=event.by_receiver
-                )
+                self._uploaded(event, now_s)
             case UploadStalled():
                 self._uplink.at_most(event.bytes, event.seconds, now_s)
                 self._missed(now_s)
@@ -114,7 +111,7 @@ class Controller:
                 self._late(size, seconds, now_s)
             case RoundTripMeasured(seconds):
                 self._round_trip.add(seconds, now_s)
-                self._pinged_at_s = now_s
+                self._warmth.sent(0, now_s - seconds, now_s, self._rtt_s)
             case OverheadMeasured(seconds):
                 self._overhead.add(seconds)
             case HeadMeasured(predicted_s, measured_s):
@@ -141,13 +138,15 @@ class Controller:
             uplink_bps=self._uplink.bps,
             age_s=self._uplink.age_s(now_s),
             unconfirmed=self._uplink.unconfirmed,
+            slow_start_rtt_s=self._rtt_s if self._slow_starts(now_s) else 0.0,
+            pause_s=1.0 / self._rate_hz,
         )
 
     def ping_due(self, now_s: float) -> bool:
         """Whether to measure the round trip now, with a call of about 1 kB on the connection that carries frames.
 
-        While frames are offloaded rarely over a long fat link, pings come often enough to keep the connection out of
-        slow start, which would make the next upload 2 to 3 times slower than its prediction.
+        Over a long fat link they come often enough to keep the connection out of slow start, which would make the next
+        upload 2 to 3 times slower than its prediction, and the next probe read as much too little.
         """
         if self._phase() is Phase.ALONE:
             return False
@@ -190,7 +189,10 @@ class Controller:
         bps = self._uplink.bps
         if bps is None:
             return
-        if seconds > self._config.late_ratio * 8.0 * size / bps + self._config.late_margin_s:
+        expected_s = 8.0 * size / bps
+        if self._slow_starts(now_s - seconds):
+            expected_s += SlowStart(bps, self._rtt_s).lost_s(size)
+        if seconds > self._config.late_ratio * expected_s + self._config.late_margin_s:
             self._uplink.at_most(size, seconds, now_s)
             self._stalled_s = seconds
         elif self._stalled_s > 0.0:
@@ -214,11 +216,19 @@ class Controller:
             cloud_load=self._cloud_load.factor(now_s),
             rate_hz=self._rate_hz,
             stalled_s=self._stalled_s,
+            slow_start=self._expected_slow_start(),
         )
+
+    def _expected_slow_start(self) -> SlowStart | None:
+        bps, share = self._uplink.bps, self._slow_start.value
+        if bps is None or not self._frames_are_rare or not share:
+            return None
+        return SlowStart(bps, self._rtt_s, share)
 
     def _cloud_seen(self, event: Event, now_s: float) -> None:
         match event:
             case CloudProfiled(cloud_s, decode_s):
+                self._warmth.restart()
                 self._planner.cloud_profiled(cloud_s, decode_s)
                 self._answered(now_s)
             case CloudAnswered():
@@ -256,22 +266,47 @@ class Controller:
             self._lost_reason = self._lost_reason or "no answers"
             self._uplink.forget()
 
-    def _was_warm(self, event: UplinkMeasured, now_s: float) -> bool:
-        """Whether an upload after a pause of frames was out of slow start all the same.
+    def _uploaded(self, event: UplinkMeasured, now_s: float) -> None:
+        arrived_s = now_s - self._rtt_s
+        began_s = arrived_s - event.seconds
+        slow_started = (event.after_idle or event.by_receiver) and not self._was_warm(event, began_s)
+        if slow_started and not event.by_receiver and self._uplink.bps is not None:
+            self._slow_start.add(event.bytes, event.seconds, self._uplink.bps, self._rtt_s)
+        self._uploaded_at_s = now_s
+        sent_bytes = 2 * event.bytes if event.by_receiver else event.bytes  # of a probe, the second half is told
+        self._warmth.sent(sent_bytes, began_s, arrived_s, self._rtt_s)
+        self._uplink.add(event.bytes, event.seconds, now_s, after_idle=slow_started, by_receiver=event.by_receiver)
 
-        A ping just before it kept the congestion window open, or the link holds no more than the first window.
+    def _slow_starts(self, now_s: float) -> bool:
+        """Whether an upload that begins now finds a window smaller than the link needs."""
+        needed_bytes = (self._uplink.bps or 0.0) * self._rtt_s / 8.0
+        return self._warmth.window_bytes(now_s, self._rtt_s) < needed_bytes
+
+    def _was_warm(self, event: UplinkMeasured, began_s: float) -> bool:
+        """Whether the window never held this upload up: it was larger than the upload, or than the link needs.
+
+        The second half of a probe begins in a window that has grown by half of the bytes before it, at least.
         """
-        rtt_s = self._round_trip.minimum_s or 0.0
-        began_s = now_s - rtt_s - event.seconds
-        in_window = event.bytes * rtt_s <= self._config.warm_window_bytes * event.seconds
-        return in_window or began_s - self._pinged_at_s <= IDLE_S
+        window_bytes = self._warmth.window_bytes(began_s, self._rtt_s) + (
+            event.bytes / 2.0 if event.by_receiver else 0.0
+        )
+        return event.bytes <= window_bytes or event.bytes * self._rtt_s <= window_bytes * event.seconds
+
+    @property
+    def _rtt_s(self) -> float:
+        return self._round_trip.minimum_s or 0.0
 
     def _keeps_warm(self, now_s: float) -> bool:
         bps, rtt_s = self._uplink.bps, self._round_trip.minimum_s
-        if bps is None or rtt_s is None or not self._planner.offloads:
+        if bps is None or rtt_s is None:
             return False
         idle = now_s - self._uploaded_at_s >= self._config.warm_interval_s
-        return idle and bps * rtt_s / 8.0 > self._config.warm_window_bytes
+        return idle and not self._frames_are_rare and bps * rtt_s / 8.0 > INITIAL_WINDOW_BYTES
+
+    @property
+    def _frames_are_rare(self) -> bool:
+        """Whether frames are left to slow start, because pings in between would cost more than they save."""
+        return self._rate_hz * self._config.warm_longest_pause_s < 1.0
 
 
 def _checked_rate(rate_hz: float) -> float:

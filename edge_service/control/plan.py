@@ -50,8 +50,9 @@ class ControllerConfig:
         late_ratio: An upload that takes longer than this many times its prediction lowers the estimate before it ends.
         late_margin_s: And this much more, for jitter.
         most_in_flight: Limit of `Plan.in_flight`.
-        warm_window_bytes: Keep an idle connection out of slow start when the link holds more than this in flight.
-        warm_interval_s: By a small call this often.
+        warm_interval_s: Keep an idle connection out of slow start by a small call this often: more often than a
+            retransmission timeout, which is 0.2 s and a round trip.
+        warm_longest_pause_s: But not between frames that are further apart.
         breaker: Settings of the breaker.
         probe: Settings of probes and pings.
     """
@@ -68,8 +69,8 @@ class ControllerConfig:
     late_ratio: float = 1.5
     late_margin_s: float = 0.05
     most_in_flight: int = 16
-    warm_window_bytes: int = 14_600
     warm_interval_s: float = 0.1
+    warm_longest_pause_s: float = 20.0
     breaker: BreakerConfig = field(default_factory=BreakerConfig)
     probe: ProbeConfig = field(default_factory=ProbeConfig)
 

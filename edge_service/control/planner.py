@@ -12,7 +12,7 @@ from edge_service.control.encoding_costs import EncodingCosts, SizeRatios, bytes
 from edge_service.control.hysteresis import worth_switching
 from edge_service.control.plan import ControllerConfig, Mode, Phase, Plan, Strategy
 from edge_service.control.pricing import splits_of
-from partitioner import CostProfile, LayerGraph, Link, Partition
+from partitioner import CostProfile, Decision, LayerGraph, Link, Partition
 
 
 class Planner:
@@ -119,12 +119,7 @@ class Planner:
     def _best(self, conditions: Conditions, now_s: float) -> Plan:
         headroom = self._config.headroom
         self.decisions += 1
-        decision = self._splits.decide(
-            conditions.link,
-            conditions.rate_hz / headroom,
-            edge_load=conditions.edge_load,
-            cloud_load=conditions.cloud_load,
-        )
+        decision = self._decision(conditions)
         partition, decided = decision.partition, Mode(decision.mode)
         if self.mode is Mode.LIGHT and conditions.stalled_s > 0.0:
             here = self._price(self._everything, conditions)
@@ -140,6 +135,30 @@ class Planner:
                 return self._plan_for(used, mode, decision.max_rate_hz, conditions)
         self._contrary_since_s = None
         return self._plan_for(partition, decided, decision.max_rate_hz, conditions)
+
+    def _decision(self, conditions: Conditions) -> Decision:
+        """The best split; with slow start, the best under any of the lines that its price is the lowest of."""
+        slow_start, links = conditions.slow_start, [conditions.link]
+        if slow_start is not None:
+            links = [Link(bps, fixed_s=conditions.fixed_s + begun_s) for bps, begun_s in slow_start.lines()]
+        decisions = [
+            self._splits.decide(
+                link,
+                conditions.rate_hz / self._config.headroom,
+                edge_load=conditions.edge_load,
+                cloud_load=conditions.cloud_load,
+            )
+            for link in links
+        ]
+        if slow_start is None:
+            return decisions[0]
+        priced = [
+            dataclasses.replace(
+                decision, partition=self._price(decision.partition.edge, conditions, decision.partition.encoding)
+            )
+            for decision in decisions
+        ]
+        return min(priced, key=lambda decision: decision.partition.latency_s)
 
     def _held_mode(self, decided: Mode, conditions: Conditions, now_s: float) -> Mode:
         """The mode while the split stays: it follows only what lasts, or a new rate."""
@@ -210,9 +229,13 @@ class Planner:
 
     def _price(self, edge: frozenset[str], conditions: Conditions, encoding: str = "raw") -> Partition:
         link = Link(math.inf) if edge == self._everything else conditions.link
-        return self._splits.evaluate(
+        price = self._splits.evaluate(
             edge, link, edge_load=conditions.edge_load, cloud_load=conditions.cloud_load, encoding=encoding
         )
+        if conditions.slow_start is None or not price.transfer_s:
+            return price
+        lost_s = conditions.slow_start.lost_s(price.transfer_s * link.uplink_bps / 8.0)
+        return dataclasses.replace(price, transfer_s=price.transfer_s + lost_s)
 
     def _position(self, layer: str) -> int:
         return self._graph.structure.position[layer]

@@ -2,11 +2,15 @@
 
 Frames that are offloaded measure the link for nothing. Edge-only frames do not, so without probes an edge that once
 stopped offloading would never start again. A probe is about `worth_s` of the last estimate: long enough to be right
-(64 kB up to 20 Mbit/s, 256 kB up to 100, 1 MB up to 1 Gbit/s), short enough not to be felt.
+(64 kB up to 20 Mbit/s, 256 kB up to 100, 1 MB up to 1 Gbit/s), short enough not to be felt. In slow start it must
+outgrow the window first: its second half begins in a round that filled the link only if it is four times what the link
+holds in flight.
 """
 
 import math
 from dataclasses import dataclass
+
+from edge_service.control.slow_start import INITIAL_WINDOW_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,13 +18,15 @@ class ProbeConfig:
     """When and how much to probe.
 
     Attributes:
-        interval_s: An estimate older than this is stale.
+        interval_s: An estimate older than this is stale; where frames are further apart, than the time between two.
         longest_interval_s: Even a very slow link is probed this often; there the share below gives way.
         confirm_s: Wait between probes while something is to be settled: no estimate, one sample far off, or a probe
-            that turned out to be too small for the link.
+            that turned out to be too small for the link. Longer where the share below asks for it, up to half of
+            `interval_s`.
         worth_s: Size of a probe in seconds of the estimated link.
         min_bytes: Smallest probe.
-        max_bytes: Largest probe.
+        max_bytes: Largest probe, where the window is open.
+        max_cold_bytes: Largest probe.
         first_bytes: Size of a probe when nothing is known.
         share: Of the link's capacity, at most this goes to probes.
         ping_interval_s: A round trip older than this is measured again.
@@ -32,6 +38,7 @@ class ProbeConfig:
     worth_s: float = 0.05
     min_bytes: int = 16_000
     max_bytes: int = 1_000_000
+    max_cold_bytes: int = 4_000_000
     first_bytes: int = 64_000
     share: float = 0.05
     ping_interval_s: float = 1.0
@@ -60,7 +67,16 @@ class ProbeScheduler:
         self._probed_bytes = 0
         self._pinged_at_s = -math.inf
 
-    def probe_due(self, now_s: float, *, uplink_bps: float | None, age_s: float, unconfirmed: bool) -> int | None:
+    def probe_due(
+        self,
+        now_s: float,
+        *,
+        uplink_bps: float | None,
+        age_s: float,
+        unconfirmed: bool,
+        slow_start_rtt_s: float = 0.0,
+        pause_s: float = 0.0,
+    ) -> int | None:
         """Bytes of the probe to send now, or None.
 
         Args:
@@ -68,21 +84,28 @@ class ProbeScheduler:
             uplink_bps: The estimate; None when there is none.
             age_s: Age of the estimate.
             unconfirmed: Whether the last sample was far off the estimate.
+            slow_start_rtt_s: The round trip, where the probe would begin with slow start; else 0.
+            pause_s: Between two frames.
         """
-        size = self.size(uplink_bps)
-        wait_s = self._wait_s(size, uplink_bps, age_s, unconfirmed=unconfirmed)
+        size = self.size(uplink_bps, slow_start_rtt_s=slow_start_rtt_s)
+        stale_s = min(max(self._config.interval_s, pause_s), self._config.longest_interval_s)
+        wait_s = self._wait_s(size, uplink_bps, age_s, stale_s, unconfirmed=unconfirmed)
         if wait_s is None or now_s - self._probed_at_s < wait_s:
             return None
         self._probed_at_s = now_s
         self._probed_bytes = size
         return size
 
-    def size(self, uplink_bps: float | None) -> int:
+    def size(self, uplink_bps: float | None, *, slow_start_rtt_s: float = 0.0) -> int:
         """Bytes of a probe for a link of this rate."""
         config = self._config
         if uplink_bps is None:
             return config.first_bytes
-        return int(min(max(uplink_bps * config.worth_s / 8.0, config.min_bytes), config.max_bytes))
+        size = min(max(uplink_bps * config.worth_s / 8.0, config.min_bytes), config.max_bytes)
+        in_flight_bytes = uplink_bps * slow_start_rtt_s / 8.0
+        if in_flight_bytes > INITIAL_WINDOW_BYTES:
+            size = min(max(size, 4.0 * in_flight_bytes), config.max_cold_bytes)
+        return int(size)
 
     def ping_due(self, now_s: float, *, age_s: float, interval_s: float | None = None) -> bool:
         """Whether to measure the round trip now; at most one ping per interval, answered or not."""
@@ -98,7 +121,9 @@ class ProbeScheduler:
         self._probed_bytes = 0
         self._pinged_at_s = -math.inf
 
-    def _wait_s(self, size: int, uplink_bps: float | None, age_s: float, *, unconfirmed: bool) -> float | None:
+    def _wait_s(
+        self, size: int, uplink_bps: float | None, age_s: float, stale_s: float, *, unconfirmed: bool
+    ) -> float | None:
         """Seconds that must lie between the last probe and the next one; None while none is wanted."""
         config = self._config
         if uplink_bps is None:
@@ -106,7 +131,7 @@ class ProbeScheduler:
             return config.interval_s
         spaced_s = min(8.0 * size / (uplink_bps * config.share), config.longest_interval_s)
         if unconfirmed or 0 < self._probed_bytes < size / 2:
-            return max(config.confirm_s, min(spaced_s, config.interval_s))
-        if age_s < config.interval_s:
+            return max(config.confirm_s, min(spaced_s, config.interval_s / 2.0))
+        if age_s < stale_s:
             return None
-        return max(config.interval_s, spaced_s)
+        return max(stale_s, spaced_s)

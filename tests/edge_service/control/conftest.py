@@ -64,6 +64,7 @@ class World:
         self.probe_times = []
         self._next_frame_s = 0.0
         self._link_free_s = -10.0
+        self._answers_s = []
         self._down_since_s = None
         self._pending, self._order = [], itertools.count()
 
@@ -135,6 +136,9 @@ class World:
     def _frame(self):
         plan = self.controller.plan(self.now_s)
         self.history.append((self.now_s, plan))
+        self._answers_s = [answer_s for answer_s in self._answers_s if answer_s > self.now_s]
+        if len(self._answers_s) >= plan.in_flight:
+            return  # dropped: no head begins while so many frames are under way
         edge = plan.partition.edge
         head_s = sum(s for layer, s in zip(self.graph.layers, self.edge_s, strict=True) if layer.name in edge)
         self.observe(HeadMeasured(plan.base_edge_s, head_s * self.edge_load * self._jitter()))
@@ -157,8 +161,9 @@ class World:
             self._later(patience_s, UploadStalled(size, patience_s))
             return
         self._link_free_s = began_s + seconds
-        events = [UplinkMeasured(size, seconds, after_idle), CloudAnswered()]
+        events = [UplinkMeasured(size, seconds, after_idle, by_receiver=not tail_s), CloudAnswered()]
         if tail_s:
+            self._answers_s.append(self.now_s + took_s + RTT_S)
             events.append(TailMeasured(tail_s, tail_s * self.cloud_load * self._jitter()))
         self._later(took_s + RTT_S, *events)
 

@@ -398,9 +398,10 @@ class TestUploadsAfterAPause:
 
     def test_tell_of_a_slower_link_where_pings_kept_the_window_open(self):
         controller = self.controller(0.05)
-        for now_s in (5.0, 6.0, 7.0):
-            controller.observe(RoundTripMeasured(0.05), now_s - 0.05 - 0.3 - 0.2)
-            controller.observe(UplinkMeasured(150_000, 0.3, after_idle=True), now_s)
+        pings = [(RoundTripMeasured(0.05), 0.3 + 0.1 * i) for i in range(1, 64)]
+        uploads = [(UplinkMeasured(150_000, 0.3, after_idle=True), now_s) for now_s in (5.0, 6.0, 7.0)]
+        for event, now_s in sorted(pings + uploads, key=lambda pair: pair[1]):
+            controller.observe(event, now_s)
         assert controller.state(7.0).uplink_bps == pytest.approx(4e6, rel=0.1)
 
     def test_tell_of_a_slower_link_where_it_holds_no_more_than_the_first_window(self):

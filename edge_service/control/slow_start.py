@@ -1,0 +1,117 @@
+"""What TCP slow start costs an upload after a pause, and whether the connection is out of it.
+
+A sender that was silent for longer than one retransmission timeout (at least 200 ms and the round trip) begins again
+with the initial window and doubles it with each round trip (RFC 5681, section 4.1; RFC 6928). Until the window covers
+the link, the link waits. Round n sends `2^n` initial windows and takes a round trip; when the upload or the growth ends
+after n rounds it has lost
+
+    n round trips - bytes of these rounds / rate
+
+Not every congestion control does so (BBR goes on at its old rate; Linux can be told not to), so what is lost is taken
+to be nothing until an upload after a pause was slow, and then as much of the above as was seen.
+"""
+
+import math
+from dataclasses import dataclass
+
+INITIAL_WINDOW_BYTES = 14_480  # ten segments of Ethernet
+_LEAST_TIMEOUT_S = 0.2  # Linux's smallest retransmission timeout above the round trip
+_WEIGHT = 0.5
+_MOST_SHARE = 1.25
+
+
+@dataclass(frozen=True, slots=True)
+class SlowStart:
+    """The growth of the window on one link.
+
+    Attributes:
+        uplink_bps: The link's rate, positive.
+        rtt_s: Its round trip.
+        share: How much of the loss is to be expected, in [0, 1.25].
+    """
+
+    uplink_bps: float
+    rtt_s: float
+    share: float = 1.0
+
+    def lost_s(self, sent_bytes: float) -> float:
+        """Seconds that an upload of so many bytes takes longer than on an open window."""
+        lost_s, window_bytes, left_bytes = 0.0, float(INITIAL_WINDOW_BYTES), sent_bytes
+        while window_bytes < left_bytes and (waits_s := self.rtt_s - 8.0 * window_bytes / self.uplink_bps) > 0.0:
+            lost_s += waits_s
+            left_bytes -= window_bytes
+            window_bytes *= 2.0
+        return self.share * lost_s
+
+    def lines(self) -> tuple[tuple[float, float], ...]:
+        """Rates and fixed times whose lowest price is that of an upload, the steps of the rounds smoothed.
+
+        Time grows ever slower with bytes, so it is the lowest of its tangents: one per round, and one for the open
+        window. A split that is best in one of them is best in all; each can be priced as a link.
+
+        Returns:
+            Pairs of bits per second and seconds.
+        """
+        lines = []
+        began_s, sent_bytes, window_bytes = 0.0, 0.0, float(INITIAL_WINDOW_BYTES)
+        while 8.0 * window_bytes / self.rtt_s < self.uplink_bps if self.rtt_s > 0.0 else False:
+            full_s = 8.0 * window_bytes / self.uplink_bps
+            round_s = full_s + self.share * (self.rtt_s - full_s)
+            bps = 8.0 * window_bytes / round_s
+            lines.append((bps, max(0.0, began_s - 8.0 * sent_bytes / bps)))
+            began_s += round_s
+            sent_bytes += window_bytes
+            window_bytes *= 2.0
+        lines.append((self.uplink_bps, max(0.0, began_s - 8.0 * sent_bytes / self.uplink_bps)))
+        return tuple(lines)
+
+
+class SlowStartShare:
+    """How much of slow start's loss uploads after a pause really have: 0 until one was seen."""
+
+    def __init__(self) -> None:
+        self._share: float | None = None
+
+    @property
+    def value(self) -> float:
+        """In [0, 1.25]."""
+        return self._share or 0.0
+
+    def add(self, sent_bytes: int, seconds: float, uplink_bps: float, rtt_s: float) -> bool:
+        """Takes an upload after a pause; returns whether it says anything: that takes a loss to be expected."""
+        expected_s = SlowStart(uplink_bps, rtt_s).lost_s(sent_bytes)
+        open_s = 8.0 * sent_bytes / uplink_bps
+        if not (math.isfinite(seconds) and seconds > 0.0) or expected_s < 0.25 * open_s:
+            return False
+        share = min(max((seconds - open_s) / expected_s, 0.0), _MOST_SHARE)
+        self._share = share if self._share is None else self._share + _WEIGHT * (share - self._share)
+        return True
+
+
+class Warmth:
+    """How large the connection's window is: told all that the edge sends. A lower bound, from what slow start grows."""
+
+    def __init__(self) -> None:
+        self._sent_s = -math.inf
+        self._window_bytes = INITIAL_WINDOW_BYTES
+
+    def sent(self, sent_bytes: int, from_s: float, to_s: float, rtt_s: float) -> None:
+        """So many bytes were sent in this time; small ones keep a window open and grow none.
+
+        Args:
+            sent_bytes: How many.
+            from_s: When that began.
+            to_s: When they had arrived.
+            rtt_s: The round trip.
+        """
+        self._window_bytes = max(self.window_bytes(from_s, rtt_s), INITIAL_WINDOW_BYTES + sent_bytes)
+        self._sent_s = max(self._sent_s, to_s)
+
+    def window_bytes(self, now_s: float, rtt_s: float) -> int:
+        """What an upload that begins now may have in flight at once."""
+        silent = now_s - self._sent_s > _LEAST_TIMEOUT_S + rtt_s
+        return INITIAL_WINDOW_BYTES if silent else self._window_bytes
+
+    def restart(self) -> None:
+        """A new connection: the window is small."""
+        self._sent_s = -math.inf
