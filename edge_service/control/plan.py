@@ -59,7 +59,7 @@ class ControllerConfig:
 
     strategy: Strategy = Strategy.ADAPTIVE
     headroom: float = 0.9
-    hysteresis: float = 0.05
+    hysteresis: float = 0.10
     mode_dwell_s: float = 1.0
     tolerance: float = 0.005
     search_interval_s: float = 2.0
