@@ -29,6 +29,8 @@ from protos import limits
 
 __all__ = ["Agent"]
 
+ControllerFactory = Callable[[LayerGraph, tuple[float, ...], ControllerConfig, float], Controller]
+
 _ENDLESS_BYTES = 10**15
 
 
@@ -50,6 +52,7 @@ class Agent:
         edge_profile: the model's times on this machine; measured on entry if not given.
         on_result: told each result, in order, before its waiter is. What it raises ends the agent: the next frame
             submitted and leaving the context raise it.
+        controller: makes the controller; another one chooses splits in another way.
 
     Attributes:
         metrics: the Prometheus metrics, in a registry of their own.
@@ -64,6 +67,7 @@ class Agent:
         *,
         edge_profile: Profile | None = None,
         on_result: Callable[[FrameResult], None] | None = None,
+        controller: ControllerFactory = Controller,
     ) -> None:
         self._model = model
         self._config = config or AgentConfig()
@@ -74,6 +78,7 @@ class Agent:
         self._cloud = None if self._config.strategy == "edge_only" else cloud
         self._edge_profile = edge_profile
         self._on_result = on_result
+        self._make_controller = controller
         self.metrics = EdgeMetrics(model.name, model.graph)
         self._order = InOrder(self._left)
         self._rate = ArrivalRate(self._config.rate_hz)
@@ -91,7 +96,7 @@ class Agent:
         config = self._config
         if self._edge_profile is None:
             self._edge_profile = await asyncio.get_running_loop().run_in_executor(None, profile, self._model)
-        self._controller = Controller(
+        self._controller = self._make_controller(
             _sendable(self._model.graph),
             edge_seconds(self._edge_profile.layer_s, config.slowdown),
             ControllerConfig(strategy=Strategy(config.strategy)),

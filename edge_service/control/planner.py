@@ -71,6 +71,13 @@ class Planner:
         self.mode = plan.mode
         return plan
 
+    def given(self, edge: frozenset[str], conditions: Conditions) -> Plan:
+        """The plan for a split that somebody else chose; everything here while nothing can be offloaded."""
+        plan = self._fixed(edge if conditions.phase is Phase.OFFLOADING else self._everything, conditions)
+        self._plan, self._conditions = plan, None
+        self.mode = plan.mode
+        return plan
+
     def _due(self, conditions: Conditions, now_s: float) -> bool:
         earlier = self._conditions
         if earlier is None or conditions.jumped(earlier):
@@ -95,7 +102,7 @@ class Planner:
         mode = Mode.LIGHT if busy < self._config.headroom else Mode.HEAVY
         self._contrary_since_s = None
         max_rate_hz = 1.0 / partition.bottleneck_s if partition.bottleneck_s > 0.0 else math.inf
-        return self._plan_for(partition, mode, max_rate_hz, conditions)
+        return self._plan_for(partition, mode, max_rate_hz, conditions, chosen=False)
 
     def _best(self, conditions: Conditions, now_s: float) -> Plan:
         headroom = self._config.headroom
@@ -130,7 +137,9 @@ class Planner:
             return decided
         return self.mode
 
-    def _plan_for(self, partition: Partition, mode: Mode, max_rate_hz: float, conditions: Conditions) -> Plan:
+    def _plan_for(
+        self, partition: Partition, mode: Mode, max_rate_hz: float, conditions: Conditions, *, chosen: bool = True
+    ) -> Plan:
         last = self._plan
         changed = last is not None and last.partition.edge != partition.edge
         self.switches += changed
@@ -144,7 +153,7 @@ class Planner:
             changed=changed,
             phase=conditions.phase,
             uplink_bps=conditions.uplink_bps,
-            deadline_s=self._deadline_s(partition, mode, in_flight, conditions),
+            deadline_s=self._deadline_s(partition, mode, in_flight, conditions, chosen=chosen),
             in_flight=in_flight,
             edge_load=conditions.edge_load,
             cloud_load=conditions.cloud_load,
@@ -157,11 +166,14 @@ class Planner:
         period_s = max(partition.bottleneck_s, 1.0 / rate_hz)
         return min(math.ceil(remote_s / period_s) + 1, self._config.most_in_flight)
 
-    def _deadline_s(self, partition: Partition, mode: Mode, in_flight: int, conditions: Conditions) -> float:
+    def _deadline_s(
+        self, partition: Partition, mode: Mode, in_flight: int, conditions: Conditions, *, chosen: bool
+    ) -> float:
         """How long to wait for an answer.
 
-        A multiple of the prediction; but not longer past the expected answer than finishing locally would take, since
-        from then on waiting can only lose (the ski-rental argument: at most twice the better of the two).
+        A multiple of the prediction; but where the split was chosen, not longer past the expected answer than finishing
+        locally would take, since from then on waiting can only lose (the ski-rental argument: at most twice the better
+        of the two). A split without a choice is kept to.
         """
         config = self._config
         if partition.edge == self._everything:
@@ -174,7 +186,7 @@ class Planner:
         if conditions.uplink_bps is None:
             return max(expected_s, config.longest_deadline_s)
         patience_s = (config.deadline_factor - 1.0) * busy_s
-        if config.strategy is Strategy.ADAPTIVE:
+        if chosen:
             patience_s = min(patience_s, self._price(self._everything, conditions).edge_s - partition.edge_s)
         # A link so slow that the prediction itself is longer than the limit was chosen with open eyes.
         return max(expected_s, min(expected_s + patience_s, config.longest_deadline_s))
