@@ -20,9 +20,9 @@ _METHOD = (
     "call of `put` to the result in the caller's hands, taken outside the agent. What is missing is time that no stage "
     "accounts for: the copy of the input, steps of the event loop, and a result that waits for the one before it. "
     "Light: one frame at a time. Heavy: 40 frames a second, more than can be processed; dropped frames are not "
-    "counted. Unaccounted time in percent of the wall time: the median over the frames, and the largest. The transfer is "
-    "what is left of the time between sending and answer without round trip and server; whether it is as long as the "
-    "link makes it is the question of the prediction benchmark."
+    "counted. Unaccounted time in percent of the wall time: the median over the frames, and the largest. The transfer "
+    "is what is left of the time between sending and answer without round trip and server; whether it is as long as "
+    "the link makes it, the prediction benchmark asks."
 )
 _WHY = "time that no stage reports; the table says where"
 

@@ -85,7 +85,7 @@ def digits(value: float) -> str:
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, texts: int = 1, remark: bool = False) -> list[str]:
-    """Returns a table's lines; columns are numbers, but the first `texts` of them, and the last where it is a remark."""
+    """Returns a table's lines: columns of numbers, but the first `texts` of them, and the last where it is a remark."""
     numbers = len(head) - texts - remark
     marks = ["---"] * texts + ["--:"] * numbers + ["---"] * remark
     return [f"| {' | '.join(cells)} |" for cells in (head, marks, *rows)]

@@ -1,10 +1,10 @@
 """Predicted against measured latency of every split: is the model behind the decisions right?
 
 Run with `make bench ARGS=prediction` (about five minutes, a sample on one link) or `make bench-full ARGS=prediction`
-(more than an hour; every finished cell is kept, an interrupted run goes on). Every split of AlexNet and a sample of those
-of GoogLeNet and ResNet-50, stratified by predicted latency and by where the time goes, is run over a shaped link: busy,
-one frame right after the other, and idle, each frame after a pause of a second. A prediction is what the agent itself
-predicted for that frame, with the estimates it had when the frame began.
+(more than an hour; every finished split is kept, an interrupted run goes on). Every split of AlexNet and a sample of
+those of GoogLeNet and ResNet-50, stratified by predicted latency, is run over a shaped link: busy, one frame right
+after the other, and idle, each frame after a pause of a second. A prediction is what the agent itself predicted for
+that frame, with the estimates it had when the frame began.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ FULL = Plan(
 
 
 def sample(model: EdgeModel, count: int, uplink_bps: float, rtt_s: float) -> list[tuple[str, ...]]:
-    """Splits of every kind: from each stratum of predicted latency one drawn at random, a fixed seed.
+    """At least `count` splits, all where there are no more: from each stratum of predicted latency one, at random.
 
     Edge-only and cloud-only are always there; what takes longer than twenty times the best split is left out where not
     all are taken, because nothing would ever choose it, and it takes most of the time.
@@ -80,7 +80,7 @@ def sample(model: EdgeModel, count: int, uplink_bps: float, rtt_s: float) -> lis
         return [edge for _, edge in priced]
     affordable = [edge for latency_s, edge in priced if latency_s < 20 * priced[0][0]]
     rng = random.Random(2019)  # noqa: S311 # a sample
-    bounds = [k * len(affordable) // (count - 2) for k in range(count - 1)]
+    bounds = [k * len(affordable) // count for k in range(count + 1)]
     strata = [affordable[low:high] for low, high in pairwise(bounds) if low < high]
     inputs = tuple(layer.name for layer in model.graph.layers if not layer.inputs)
     return list(dict.fromkeys([inputs, tuple(names), *(rng.choice(stratum) for stratum in strata)]))

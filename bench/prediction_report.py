@@ -23,7 +23,7 @@ _METHOD = (
     "agent's own for that frame, from the profiles and from the estimates of link and load that it had when the frame "
     "began; measured is the wall time from submission to result, outside the agent. A split's error is that of the "
     "median measured latency against the median predicted one. Busy: a frame follows the other at once. Idle: a pause "
-    "of one second before each frame, so that TCP may have closed its window. The splits of GoogLeNet and ResNet-50 are "
+    "of one second before each frame, so that TCP may have closed its window. Splits of GoogLeNet and ResNet-50 are "
     "drawn from strata of the predicted latency; edge-only and cloud-only are always there, and splits of more than "
     "twenty times the best one's latency are left out."
 )
@@ -54,9 +54,12 @@ def report(data: Mapping[str, Any]) -> Report:
         errors.append((*name, str(len(rows)), *counts))
         stages.append((*name, *(_stage_cell(rows, stage) for stage in (*STAGES, "rest"))))
     link = data["link"]
-    body = [
+    note = (
         f"Link: {link['kind']}, TCP {link['congestion']} at both ends. The edge is {data['slowdown']:g} times slower "
-        f"than the cloud. {left_out} splits with a frame that fell back or failed are left out.",
+        f"than the cloud. {left_out} splits with a frame that fell back or failed are left out."
+    )
+    body = [
+        note,
         "",
         *table(
             ("model", "link", "pace", "splits", "median error, %", "signed, %", "90th percentile, %", "largest, %"),
@@ -100,10 +103,8 @@ def _off(row: Row, stage: str) -> float:
     offs = []
     for frame in row["frames"]:
         predicted, measured = frame["predicted"], frame["measured"]
-        if stage == "rest":
-            off_s = frame["wall_s"] - sum(measured.values())
-        else:
-            off_s = measured[stage] - predicted[stage]
+        rest_s = frame["wall_s"] - sum(measured.values())
+        off_s = rest_s if stage == "rest" else measured[stage] - predicted[stage]
         offs.append(100 * off_s / sum(predicted.values()))
     return _median(offs)
 
