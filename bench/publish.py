@@ -82,7 +82,7 @@ def publish(name: str, measured: Mapping[str, Any], report: Reporter, folder: Pa
     data["title"] = report(data).title
     data["figures"] = [figure.as_json() for figure in report(data).figures]
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{name}.json").write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
+    (folder / f"{name}.json").write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
     render(name, report, folder)
 
 
@@ -94,7 +94,7 @@ def render(name: str, report: Reporter, folder: Path) -> None:
     figures = [figure.as_json() for figure in made.figures]
     if (data.get("figures"), data.get("title")) != (figures, made.title):
         data |= {"figures": figures, "title": made.title}
-        path.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
+        path.write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
     for plot in made.plots:
         plot.draw(folder / f"{name}-{plot.suffix}.svg")
     (folder / f"{name}.md").write_text(_page(name, data, made), encoding="utf-8")

@@ -1,12 +1,12 @@
 """A recorded LTE uplink, live: adaptive against the best fixed split, the baselines, and an oracle that knows the link.
 
 Run with `make bench ARGS=real_link` (about three minutes: the first 30 seconds of the trace) or `make bench-full
-ARGS=real_link` (about 25 minutes: all 140 seconds, twice; resumable). The uplink of a shaped link follows the trace from
-the moment the first frame is submitted; every way of running gets the same trace and the same frames, one after another:
+ARGS=real_link` (about 25 minutes: all 140 seconds, twice; resumable). The uplink of a shaped link follows the trace
+from the moment the first frame is submitted; every way of running gets the same trace and frames, one after another:
 
 - adaptive, edge-only and cloud-only are the agent's own strategies;
-- the best fixed split is found with hindsight: each split is replayed over the trace by the cost model, and the one with
-  the lowest mean latency is run live;
+- the best fixed split is found with hindsight: each split is replayed over the trace by the cost model, and the one
+  with the lowest mean latency is run live;
 - the oracle knows the trace: for each frame, when its head begins, it takes the split that will end first by the same
   cost model, the upload integrated over the true rates to come. It is run live, too: what it cannot escape, such as the
   noise of compute, it pays like the others.

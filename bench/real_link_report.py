@@ -57,9 +57,11 @@ def report(data: Mapping[str, Any]) -> Report:
     missed = sum(frame["outcome"] not in _RESULTS for row in adaptive for frame in row["frames"])
     link = data["link"]
     method = (
-        f"{data['model']} at {data['rate_hz']:g} frames/s, the edge {data['slowdown']:g} times slower than the cloud, over "
-        f"a link of kind {link['kind']} with a round trip of {1000 * link['rtt_s']:g} ms, TCP {link['congestion']}, whose "
-        f"uplink follows the trace {data['trace']} for {data['seconds']:g} s, {len(adaptive)} time(s) for each way. "
+        f"{data['model']} at {data['rate_hz']:g} frames/s, the edge {data['slowdown']:g} times slower than the cloud, "
+        f"over a link of kind {link['kind']} with a round trip of {1000 * link['rtt_s']:g} ms, TCP "
+        f"{link['congestion']}, "
+        f"whose uplink follows the trace {data['trace']} for {data['seconds']:g} s, {len(adaptive)} time(s) for each "
+        "way. "
         f"The best fixed split's last layer on the edge is `{data['best_fixed_last']}`. "
         "Replayed is the mean latency that the cost model gives the same way on the same trace, without an estimator's "
         "errors and without noise. Switches are frames whose split differs from the one before."
