@@ -1,6 +1,6 @@
 """Whether the reported stages account for a frame's time: their sum against the wall time that the caller sees.
 
-Run with `make bench ARGS=accounting` (about a minute and a half). Cloud and edge are two processes at the ends of a
+Run with `make bench ARGS=accounting` (a bit more than a minute). Cloud and edge are two processes at the ends of a
 shaped link. Over two links and two models: everything in the cloud, a split in the middle, and everything here; one
 frame at a time (light) and frames that come faster than they can be processed (heavy). The wall time is taken outside
 the agent, from the call of `put` to the result in the caller's hands.
@@ -17,10 +17,10 @@ from bench.publish import arguments, publish, render
 MODELS = ("torchvision:alexnet", "torchvision:resnet18")
 UPLINKS_BPS, RTT_S = (10e6, 100e6), 0.02
 SLOWDOWN = 2.0
-LIGHT_FRAMES, HEAVY_FRAMES = 12, 24
+LIGHT_FRAMES, HEAVY_FRAMES = 8, 14
 # Faster than any of these splits can be processed.
 HEAVY_HZ = 40.0
-_EXPECTED_S = 100.0
+_EXPECTED_S = 70.0
 
 
 def splits(model: EdgeModel) -> dict[str, tuple[str, ...]]:

@@ -52,7 +52,9 @@ class Edge:
             if request["ask"] == "load":
                 self._tell(self._load(request["model"]))
             else:
-                self._tell(asdict(asyncio.run(self._run(EdgeRun.from_json(request["run"])))))
+                run = EdgeRun.from_json(request["run"])
+                self._load(run.model)
+                self._tell(asdict(asyncio.run(self._run(run))))
 
     def _tell(self, answer: Mapping[str, Any]) -> None:
         print(json.dumps(answer), file=self._channel, flush=True)
@@ -73,7 +75,6 @@ class Edge:
 
     async def _run(self, run: EdgeRun) -> RunResult:
         began_s = time.monotonic()
-        self._load(run.model)
         frames = _Frames()
         made: list[Controller] = []
         agent = Agent(

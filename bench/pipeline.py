@@ -3,7 +3,7 @@
 Run with `make bench ARGS=pipeline` (about a minute). With sleeping stages see `bench.pipeline_sleeping`. With real
 compute: ResNet-50, cut where head and tail are about equally long, over a link so fast that the transfer is too; edge
 and cloud are two processes of one thread each. Frames come faster than they can be processed. The slowest stage is the
-largest of the three medians that the agent measured during the run itself, so what the two processes take from each
+largest of the three means that the agent measured during the run itself, so what the two processes take from each
 other is in it, and what is missing to 1 is time in which no frame was in the slowest stage.
 """
 
@@ -67,7 +67,7 @@ def measure_compute() -> dict[str, Any]:
             done = sorted(result.done, key=lambda frame: frame.ended_s)[FIRST:]
             if any(frame.outcome != "offloaded" for frame in done):
                 raise SystemExit(f"a frame was {', '.join(sorted({frame.outcome for frame in done}))}: {done[0].error}")
-            stages = {name: statistics.median(frame.times[name] for frame in done) for name in done[0].times}
+            stages = {name: statistics.fmean(frame.times[name] for frame in done) for name in done[0].times}
             rate_hz = (len(done) - 1) / (done[-1].ended_s - done[0].ended_s)
             runs.append({"rate_hz": rate_hz, "times_s": stages})
             print(f"real compute, run {run + 1} of {RUNS}: {rate_hz:.2f} frames/s", flush=True)

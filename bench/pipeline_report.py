@@ -20,7 +20,7 @@ _METHOD = (
     "Throughput of frames that come faster than they can be processed, times the slowest stage: 1 is a pipeline whose "
     "slowest stage is never without a frame. Sleeping stages take no core from each other; the slowest is known "
     "beforehand. With real compute, edge and cloud have a thread each and share two cores with everything else; the "
-    "slowest stage is the largest of the medians measured in the run itself."
+    "slowest stage is the largest of the means measured in the run itself."
 )
 
 
@@ -69,7 +69,7 @@ def report(data: Mapping[str, Any]) -> Report:
             "",
             *table(("stages", "head, ms", "transfer, ms", "tail, ms", "frames/s", "of the slowest stage"), rows),
             "",
-            "The other stages of the runs with real compute, medians in ms:",
+            "The other stages of the runs with real compute, means in ms:",
             "",
             *table(("", *names), others),
         ],
@@ -97,6 +97,6 @@ def _draw(data: Mapping[str, Any], path: Path) -> None:
         bars["period"] = [1000 / run["rate_hz"] for run in runs]
         for place, ((name, heights), style) in enumerate(zip(bars.items(), STYLES, strict=False)):
             axes.bar([i + 0.2 * place for i in range(len(runs))], heights, 0.18, label=name, **style.of_bar)
-        axes.set(ylabel="median per frame (ms)", xticks=[i + 0.3 for i in range(len(runs))])
+        axes.set(ylabel="mean per frame (ms)", xticks=[i + 0.3 for i in range(len(runs))])
         axes.set_xticklabels([f"run {i + 1}" for i in range(len(runs))])
         axes.legend(ncols=4, fontsize=8)

@@ -1,6 +1,6 @@
 """Predicted against measured latency of every split: is the model behind the decisions right?
 
-Run with `make bench ARGS=prediction` (about five minutes, a sample on one link) or `make bench-full ARGS=prediction`
+Run with `make bench ARGS=prediction` (about four minutes, a sample on one link) or `make bench-full ARGS=prediction`
 (more than an hour; every finished split is kept, an interrupted run goes on). Every split of AlexNet and a sample of
 those of GoogLeNet and ResNet-50, stratified by predicted latency, is run over a shaped link: busy, one frame right
 after the other, and idle, each frame after a pause of a second. A prediction is what the agent itself predicted for
@@ -17,7 +17,7 @@ from itertools import pairwise
 
 from bench.edge_run import EdgeModel, EdgeRun
 from bench.journal import FOLDER, Journal
-from bench.links import open_link
+from bench.links import available_kinds, open_link
 from bench.live import Live, Pacer
 from bench.prediction_report import report
 from bench.publish import arguments, publish, render
@@ -35,29 +35,30 @@ class Plan:
 
     Attributes:
         splits: How many of each model's; all where there are no more.
-        links: Uplink in bits per second, and round trip.
+        links: Uplink in bits per second, round trip, and TCP's congestion control; None is the machine's own. After
+            an idle second cubic starts slowly again and bbr does not.
         busy_frames: Of each split, after one that is not counted.
         idle_frames: Likewise.
         expected_s: How long it takes.
     """
 
     splits: dict[str, int]
-    links: tuple[tuple[float, float], ...]
+    links: tuple[tuple[float, float, str | None], ...]
     busy_frames: int
     idle_frames: int
     expected_s: float
 
 
 SAMPLE = Plan(
-    splits={"torchvision:alexnet": 23, "torchvision:googlenet": 14, "torchvision:resnet50": 14},
-    links=((50e6, 0.02),),
+    splits={"torchvision:alexnet": 23, "torchvision:googlenet": 6, "torchvision:resnet50": 6},
+    links=((50e6, 0.02, None),),
     busy_frames=3,
     idle_frames=2,
-    expected_s=300.0,
+    expected_s=210.0,
 )
 FULL = Plan(
     splits={"torchvision:alexnet": 10_000, "torchvision:googlenet": 60, "torchvision:resnet50": 60},
-    links=((20e6, 0.02), (100e6, 0.05)),
+    links=((20e6, 0.02, "bbr"), (100e6, 0.05, "cubic")),
     busy_frames=5,
     idle_frames=3,
     expected_s=4200.0,
@@ -95,11 +96,16 @@ def _spread(sets: int, count: int) -> Sequence[int]:
 def measure(plan: Plan, journal: Journal) -> dict[str, object]:
     """Runs every cell that is not in the journal; a cell is one split on one link at one pace."""
     pacer = Pacer(plan.expected_s)
-    kinds: dict[str, str] = {}
+    kind, used = "", []
     rows: list[object] = []
-    for uplink_bps, rtt_s in plan.links:
-        with open_link(uplink_bps, rtt_s=rtt_s) as link, Live(link, list(plan.splits)) as live:
-            kinds = {"kind": link.kind, "congestion": link.congestion}
+    for uplink_bps, rtt_s, wanted in plan.links:
+        congestion = wanted if available_kinds()[0] == "packets" else None
+        with (
+            open_link(uplink_bps, rtt_s=rtt_s, congestion=congestion) as link,
+            Live(link, list(plan.splits)) as live,
+        ):
+            used.append(f"{uplink_bps / 1e6:g} Mbit/s: {link.congestion}")
+            kind = link.kind
             for spec, count in plan.splits.items():
                 pacer.say(f"{spec}, {uplink_bps / 1e6:g} Mbit/s: loading")
                 model = live.load(spec)
@@ -107,8 +113,9 @@ def measure(plan: Plan, journal: Journal) -> dict[str, object]:
                 for pace, frames in (("busy", plan.busy_frames), ("idle", plan.idle_frames)):
                     pacer.say(f"{spec}, {uplink_bps / 1e6:g} Mbit/s, {pace}: {len(found)} splits")
                     cell = {"model": spec, "uplink_bps": uplink_bps, "rtt_s": rtt_s, "pace": pace, "frames": frames}
+                    cell["congestion"] = link.congestion
                     rows += _measure_splits(live, spec, found, cell, journal)
-    return {"link": kinds, "slowdown": SLOWDOWN, "rows": rows}
+    return {"link": {"kind": kind, "congestion": ", ".join(used)}, "slowdown": SLOWDOWN, "rows": rows}
 
 
 def _measure_splits(

@@ -30,14 +30,14 @@ PROGRAMS = (
     Program("wide_graphs", 90.0, arguments=("--quick",)),
     Program("rpc_overhead", 90.0),
     Program("split_compute", 60.0),
-    Program("accounting", 100.0),
-    Program("pipeline", 90.0),
+    Program("accounting", 70.0),
+    Program("pipeline", 80.0),
     Program("estimators", 60.0),
     Program("idle_link", 60.0),
     Program("control_simulation", 20.0),
-    Program("prediction", 230.0, full_s=4200.0),
-    Program("paper_table", 150.0, full_s=3600.0),
-    Program("real_link", 140.0, full_s=1500.0),
+    Program("prediction", 220.0, full_s=4200.0),
+    Program("paper_table", 160.0, full_s=5400.0),
+    Program("real_link", 190.0, full_s=1500.0),
 )
 
 
