@@ -185,7 +185,7 @@ class CloudLink:
             self._lost(error)
             return
         if reading.received_s > 0:
-            sample = UplinkMeasured(reading.received_bytes, reading.received_s, after_idle=False)
+            sample = UplinkMeasured(reading.received_bytes, reading.received_s, by_receiver=True)
             self._controller.observe(sample, time.monotonic())
 
     def _open_tails(self) -> None:

@@ -46,6 +46,7 @@ from edge_service.control.events import (
 from edge_service.control.plan import ControllerConfig, ControllerState, Phase, Plan, Strategy
 from edge_service.control.planner import Planner
 from edge_service.control.probing import ProbeScheduler
+from edge_service.control.upload_clock import IDLE_S
 from partitioner import LayerGraph
 
 _TAILS_FRESH_S = 5.0
@@ -82,6 +83,7 @@ class Controller:
         self._lost_reason = ""
         self._tail_at_s = -math.inf
         self._uploaded_at_s = -math.inf
+        self._pinged_at_s = -math.inf
 
     def observe(self, event: Event, now_s: float) -> None:
         """Takes one observation, made at `now_s`.
@@ -93,7 +95,10 @@ class Controller:
         match event:
             case UplinkMeasured():
                 self._uploaded_at_s = now_s
-                self._uplink.add(event.bytes, event.seconds, now_s, after_idle=event.after_idle)
+                slow_started = event.after_idle and not self._was_warm(event, now_s)
+                self._uplink.add(
+                    event.bytes, event.seconds, now_s, after_idle=slow_started, by_receiver=event.by_receiver
+                )
             case UploadStalled():
                 self._uplink.at_most(event.bytes, event.seconds, now_s)
                 self._missed(now_s)
@@ -101,6 +106,7 @@ class Controller:
                 self._late(size, seconds, now_s)
             case RoundTripMeasured(seconds):
                 self._round_trip.add(seconds, now_s)
+                self._pinged_at_s = now_s
             case OverheadMeasured(seconds):
                 self._overhead.add(seconds)
             case HeadMeasured(predicted_s, measured_s):
@@ -237,6 +243,16 @@ class Controller:
         if self._breaker.state is not BreakerState.CLOSED:
             self._lost_reason = self._lost_reason or "no answers"
             self._uplink.forget()
+
+    def _was_warm(self, event: UplinkMeasured, now_s: float) -> bool:
+        """Whether an upload after a pause of frames was out of slow start all the same.
+
+        A ping just before it kept the congestion window open, or the link holds no more than the first window.
+        """
+        rtt_s = self._round_trip.minimum_s or 0.0
+        began_s = now_s - rtt_s - event.seconds
+        in_window = event.bytes * rtt_s <= self._config.warm_window_bytes * event.seconds
+        return in_window or began_s - self._pinged_at_s <= IDLE_S
 
     def _keeps_warm(self, now_s: float) -> bool:
         bps, rtt_s = self._uplink.bps, self._round_trip.minimum_s

@@ -67,7 +67,15 @@ class UplinkEstimator:
         """Seconds since the last sample that said something; infinite without an estimate."""
         return math.inf if self._s_per_byte is None else max(0.0, now_s - self._updated_s)
 
-    def add(self, sample_bytes: int, seconds: float, now_s: float, *, after_idle: bool = False) -> bool:
+    def add(
+        self,
+        sample_bytes: int,
+        seconds: float,
+        now_s: float,
+        *,
+        after_idle: bool = False,
+        by_receiver: bool = False,
+    ) -> bool:
         """Takes an upload of `sample_bytes` that took `seconds`.
 
         Args:
@@ -76,13 +84,15 @@ class UplinkEstimator:
             now_s: The time of the observation.
             after_idle: The link was idle for more than 0.3 s before: the sample carries TCP slow start and can only
                 look slower than the link is. It counts only as evidence of a faster link.
+            by_receiver: There is no latency in it, however few the bytes. Were small ones dropped here too, probes
+                sized by a low estimate would be heard only while the link is as slow as that.
 
         Returns:
             Whether the sample was used.
         """
         if not (math.isfinite(seconds) and seconds > 0.0) or sample_bytes <= 0:
             return False
-        if sample_bytes < self._min_bytes and seconds < self._long_s:
+        if not by_receiver and sample_bytes < self._min_bytes and seconds < self._long_s:
             return False
         at_least = after_idle or seconds < self._resolution_s
         value = _clamped(max(seconds, self._resolution_s) / sample_bytes)

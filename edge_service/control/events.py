@@ -15,11 +15,13 @@ class UplinkMeasured:
         seconds: How long they took, without round trip and server time.
         after_idle: The link was idle for more than 0.3 s before. False for the second half of a probe, which is
             right even out of slow start.
+        by_receiver: Timed on the receiver's clock: no round trip was subtracted, so few bytes tell as well as many.
     """
 
     bytes: int
     seconds: float
     after_idle: bool = False
+    by_receiver: bool = False
 
 
 @dataclass(frozen=True, slots=True)
