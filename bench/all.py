@@ -32,7 +32,8 @@ def chosen(names: list[str], *, full: bool) -> list[Program]:
 def run(program: Program, extra: list[str], *, full: bool) -> bool:
     """Runs one; returns whether it succeeded."""
     arguments = ["--full"] if full else list(program.arguments)
-    command = [sys.executable, "-m", f"bench.{program.name}", *arguments, *extra]
+    arguments += extra if program.publishes else []
+    command = [sys.executable, "-m", f"bench.{program.name}", *arguments]
     return subprocess.run(command, check=False).returncode == 0
 
 

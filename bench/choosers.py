@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from edge_service.control import CloudProfiled, Controller, ControllerConfig, Event, HeadMeasured, Plan
+from edge_service.control import CloudProfiled, Controller, ControllerConfig, EncodingCosts, Event, HeadMeasured, Plan
 from link_emulator import Trace
 from partitioner import LayerGraph
 from partitioner.listing import list_closed_sets
-from partitioner.set_sums import inside_and_outside
+from partitioner.set_sums import crossing, inside_and_outside
 
 __all__ = ["GivenSplits", "Oracle", "TracedSplits"]
 
@@ -46,7 +46,8 @@ class TracedSplits:
         self._sets = list_closed_sets(graph, _MOST_SETS)
         self.head_s, _ = inside_and_outside(self._sets, edge_s)
         _, self.tail_s = inside_and_outside(self._sets, cloud_s)
-        self.wire_bytes = self._sets.bytes_up / goodput_share
+        sent = crossing(self._sets, [float(layer.output_bytes) for layer in graph.layers])
+        self.wire_bytes = sent / goodput_share
         self._trace = trace
 
     def edge(self, index: int) -> frozenset[str]:
@@ -77,9 +78,14 @@ class Oracle(Controller):
     zero_s: float | None = None
 
     def __init__(
-        self, graph: LayerGraph, edge_s: tuple[float, ...], config: ControllerConfig | None = None, rate_hz: float = 1.0
+        self,
+        graph: LayerGraph,
+        edge_s: tuple[float, ...],
+        config: ControllerConfig | None = None,
+        rate_hz: float = 1.0,
+        encodings: tuple[EncodingCosts, ...] = (),
     ) -> None:
-        super().__init__(graph, edge_s, config, rate_hz)
+        super().__init__(graph, edge_s, config, rate_hz, encodings)
         self._model = graph, edge_s
         self._splits: TracedSplits | None = None
         self._link_free_s = 0.0

@@ -35,6 +35,7 @@ class EdgeRun:
         limit_s: See above.
         slowdown: The edge's.
         max_waiting: Frames that wait for the head; None leaves the agent's own.
+        encodings: What else may be sent: "raw" is sent as it is, "auto" chooses among the lossless encodings too.
         input_encoding: How input frames are sent: "raw" or "jpeg".
     """
 
@@ -53,7 +54,8 @@ class EdgeRun:
     limit_s: float = 600.0
     slowdown: float = 1.0
     max_waiting: int | None = None
-    input_encoding: str = "raw"
+    encodings: Literal["raw", "auto"] = "raw"
+    input_encoding: Literal["raw", "jpeg"] = "raw"
 
     def as_json(self) -> dict[str, Any]:
         """Returns what `from_json` reads."""
@@ -75,6 +77,7 @@ class RunFrame:
         split: Position in `EdgeRun.splits`, or -1.
         outcome: As `edge_service.Outcome`.
         cut: The tensors sent, as a label.
+        encoding: What they were sent in; "" where nothing was.
         mode: "light", "heavy" or None.
         switched: Whether its split is another than that of the frame before it.
         submitted_s: Since the run was let go.
@@ -90,6 +93,7 @@ class RunFrame:
     split: int
     outcome: str
     cut: str
+    encoding: str
     mode: str | None
     switched: bool
     submitted_s: float

@@ -10,7 +10,7 @@ import asyncio
 import json
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, TextIO
 
@@ -21,8 +21,9 @@ import torch
 import models
 from bench.choosers import GivenSplits, Oracle
 from bench.edge_run import EdgeRun, RunFrame, RunResult
-from edge_service import Agent, AgentConfig, FrameResult, cut_label
-from edge_service.control import Controller, ControllerConfig
+from edge_service import Agent, AgentConfig, FrameResult, WireCosts, cut_label, measure_wire_costs
+from edge_service.agent import ControllerFactory
+from edge_service.control import Controller, ControllerConfig, EncodingCosts
 from edge_service.sources import open_source
 from link_emulator import Trace
 from partitioner import LayerGraph
@@ -30,6 +31,7 @@ from partitioner import LayerGraph
 Image = npt.NDArray[np.uint8]
 
 _IMAGES = 16
+_WIRE_FRAMES = 2
 
 
 class Edge:
@@ -44,6 +46,7 @@ class Edge:
         self._models: dict[str, models.Model] = {}
         self._profiles: dict[str, models.Profile] = {}
         self._images: dict[str, list[Image]] = {}
+        self._wire_costs: dict[tuple[str, str, str], WireCosts] = {}
 
     def serve(self) -> None:
         """Answers until stdin ends."""
@@ -82,6 +85,7 @@ class Edge:
             run.cloud,
             _config(run),
             edge_profile=self._profiles[run.model],
+            wire_costs=self._wire_costs_of(run),
             controller=_recording(_controller(run), made),
             on_result=frames.took,
         )
@@ -94,6 +98,14 @@ class Edge:
                 made[0].zero_s = frames.zero_s
             await _Feeder(agent, run, self._images[run.model], frames, made[0]).feed()
         return RunResult(tuple(frames.told), time.monotonic() - began_s)
+
+    def _wire_costs_of(self, run: EdgeRun) -> WireCosts:
+        """Measured once for each kind of run, on frames like those that are sent."""
+        key = run.model, run.encodings, run.input_encoding
+        if key not in self._wire_costs:
+            frames = [(torch.from_numpy(image),) for image in self._images[run.model][:_WIRE_FRAMES]]
+            self._wire_costs[key] = measure_wire_costs(self._models[run.model], frames, _config(run))
+        return self._wire_costs[key]
 
 
 class _Frames:
@@ -116,6 +128,7 @@ class _Frames:
                 split=self.split,
                 outcome=result.outcome.value,
                 cut="" if result.partition is None else cut_label(result.partition),
+                encoding="" if result.partition is None or not result.partition.cut else result.partition.encoding,
                 mode=result.mode,
                 switched=result.switched,
                 submitted_s=submitted_s - self.zero_s,
@@ -183,14 +196,14 @@ def _config(run: EdgeRun) -> AgentConfig:
         "rate_hz": run.rate_hz,
         "strategy": run.strategy,
         "slowdown": run.slowdown,
+        "encodings": run.encodings,
+        "input_encoding": run.input_encoding,
         "require_cloud": run.cloud is not None and run.strategy != "edge_only",
         "connect_timeout_s": 60.0,
         "call_timeout_s": 30.0,
     }
     if run.max_waiting is not None:
         settings["max_waiting"] = run.max_waiting
-    if run.input_encoding != "raw":
-        settings["input_encoding"] = run.input_encoding
     return AgentConfig(**settings)
 
 
@@ -203,11 +216,17 @@ def _controller(run: EdgeRun) -> type[Controller]:
     return Controller
 
 
-def _recording(
-    kind: type[Controller], made: list[Controller]
-) -> Callable[[LayerGraph, tuple[float, ...], ControllerConfig, float], Controller]:
-    def make(graph: LayerGraph, edge_s: tuple[float, ...], config: ControllerConfig, rate_hz: float) -> Controller:
-        controller = kind(graph, edge_s, config, rate_hz)
+def _recording(kind: type[Controller], made: list[Controller]) -> ControllerFactory:
+    """Makes controllers of a kind, and keeps them at hand."""
+
+    def make(
+        graph: LayerGraph,
+        edge_s: tuple[float, ...],
+        config: ControllerConfig,
+        rate_hz: float,
+        encodings: tuple[EncodingCosts, ...],
+    ) -> Controller:
+        controller = kind(graph, edge_s, config, rate_hz, encodings)
         if isinstance(controller, GivenSplits):
             controller.now = frozenset(layer.name for layer in graph.layers)
         made.append(controller)

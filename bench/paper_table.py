@@ -8,7 +8,8 @@ waiting to the ratio between the paper's Raspberry Pi 3B and its cloud.
 Light load (Q = 0.1) is one frame at a time, without the ten seconds of waiting between two frames: nothing carries over
 from one frame to the next but an open connection. Heavy load (Q = 20) is 20 frames a second until enough have a result.
 Edge-only sends nothing, so it is run once per model and load, not once per uplink. Cloud-only is run three times: with
-the frame as float32, which is what the paper sends, with the frame as it comes (uint8), and as JPEG, once agents can.
+the frame as float32, which is what the paper sends, with the frame as it comes (uint8), and as JPEG. DADS itself may
+choose lossless encodings, as it does by default; it is run with the frame as it comes, and with the frame as JPEG.
 
 Reference:
     C. Hu, W. Bao, D. Wang, F. Liu, "Dynamic Adaptive DNN Surgery for Inference Acceleration on the Edge", IEEE INFOCOM
@@ -28,7 +29,6 @@ from bench.links import open_link
 from bench.live import Live, Pacer
 from bench.paper_table_report import report
 from bench.publish import arguments, publish, render
-from edge_service import AgentConfig
 from partitioner import Link, Partition, SplitTable
 
 # Tiny YOLOv2 as the paper measured it (read off its Figures 1 and 7): 1.821 s on its Raspberry Pi 3B and 0.1664 s in
@@ -40,9 +40,9 @@ HEAVY_HZ, LIGHT_HZ = 20.0, 0.1
 FRAMES = 10
 
 Load = Literal["light", "heavy"]
-Way = Literal["adaptive", "edge_only", "cloud_only_float", "cloud_only", "cloud_only_jpeg"]
+Way = Literal["adaptive", "edge_only", "cloud_only_float", "cloud_only", "cloud_only_jpeg", "adaptive_jpeg"]
 LOADS: tuple[Load, ...] = ("light", "heavy")
-WAYS: tuple[Way, ...] = ("adaptive", "edge_only", "cloud_only_float", "cloud_only", "cloud_only_jpeg")
+WAYS: tuple[Way, ...] = ("adaptive", "edge_only", "cloud_only_float", "cloud_only", "cloud_only_jpeg", "adaptive_jpeg")
 # A frame of 600 kB or 2 MB takes half a minute or two at 0.13 Mbit/s.
 SLOWEST_FLOAT_BPS = 1e6
 
@@ -65,11 +65,6 @@ class Cell:
     way: Way
 
 
-def jpeg_exists() -> bool:
-    """Whether the agent can send its input as JPEG."""
-    return "input_encoding" in AgentConfig.model_fields
-
-
 def cells(models: tuple[str, ...], uplinks_bps: tuple[float, ...]) -> Iterator[Cell]:
     for model in models:
         for load in LOADS:
@@ -79,15 +74,7 @@ def cells(models: tuple[str, ...], uplinks_bps: tuple[float, ...]) -> Iterator[C
 
 
 def _runs(way: Way, uplink_bps: float) -> bool:
-    match way:
-        case "edge_only":
-            return False
-        case "cloud_only_jpeg":
-            return jpeg_exists()
-        case "cloud_only_float":
-            return uplink_bps >= SLOWEST_FLOAT_BPS
-        case _:
-            return True
+    return way != "edge_only" and (way != "cloud_only_float" or uplink_bps >= SLOWEST_FLOAT_BPS)
 
 
 def expected_s(cell: Cell) -> float:
@@ -98,6 +85,7 @@ def expected_s(cell: Cell) -> float:
     frame_s = {"edge_only": here_s, "cloud_only": sent_s + there_s, "cloud_only_jpeg": sent_s / 8 + there_s}
     frame_s["cloud_only_float"] = 4 * sent_s + there_s
     frame_s["adaptive"] = min(here_s, sent_s + there_s)
+    frame_s["adaptive_jpeg"] = min(here_s, sent_s / 8 + there_s)
     return _START_S + (FRAMES + 1) * frame_s[cell.way]
 
 
@@ -115,7 +103,8 @@ def cast(model: EdgeModel) -> tuple[str, ...]:
 def run_of(cell: Cell, model: EdgeModel, address: str) -> EdgeRun:
     """What the edge is asked to run."""
     heavy, split = cell.load == "heavy", cell.way == "cloud_only_float"
-    strategies = {"cloud_only_jpeg": "cloud_only", "cloud_only_float": "adaptive"}
+    jpeg = cell.way.endswith("_jpeg")
+    strategies = {"cloud_only_jpeg": "cloud_only", "cloud_only_float": "adaptive", "adaptive_jpeg": "adaptive"}
     return EdgeRun(
         cell.model,
         None if cell.way == "edge_only" else address,
@@ -127,7 +116,8 @@ def run_of(cell: Cell, model: EdgeModel, address: str) -> EdgeRun:
         pace="rate" if heavy else "single",
         rate_hz=HEAVY_HZ if heavy else LIGHT_HZ,
         slowdown=SLOWDOWN,
-        input_encoding="jpeg" if cell.way == "cloud_only_jpeg" else "raw",
+        encodings="auto" if cell.way.startswith("adaptive") else "raw",
+        input_encoding="jpeg" if jpeg else "raw",
     )
 
 
@@ -144,7 +134,7 @@ def summary(cell: Cell, frames: tuple[RunFrame, ...]) -> dict[str, Any]:
         "latency_s": statistics.median(frame.wall_s for frame in done),
         "waited_s": statistics.median(frame.times["wait_s"] for frame in done),
         "throughput_hz": (len(done) - 1) / elapsed_s if cell.load == "heavy" else 1 / slowest_s,
-        "cuts": sorted({frame.cut for frame in done}),
+        "cuts": sorted({f"{frame.cut} ({frame.encoding})" if frame.encoding else frame.cut for frame in done}),
         "stages_s": stages,
         "walls_s": [frame.wall_s for frame in done],
     }
@@ -188,7 +178,6 @@ def measure(models: tuple[str, ...], uplinks_bps: tuple[float, ...], journal: Jo
         "slowdown": SLOWDOWN,
         "uplinks_bps": list(uplinks_bps),
         "models": list(models),
-        "jpeg": jpeg_exists(),
         "rows": rows,
     }
 

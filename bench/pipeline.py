@@ -19,7 +19,7 @@ from bench.pipeline_report import report
 from bench.pipeline_sleeping import measure_sleeping
 from bench.publish import arguments, publish, render
 from partitioner.listing import list_closed_sets
-from partitioner.set_sums import inside_and_outside
+from partitioner.set_sums import crossing, inside_and_outside
 
 MODEL = "torchvision:resnet50"
 FRAMES, RUNS, FIRST = 60, 3, 10
@@ -35,11 +35,12 @@ def balanced(model: EdgeModel) -> tuple[tuple[str, ...], float, float]:
     """
     sets = list_closed_sets(model.graph, _ALL)
     head_s, _ = inside_and_outside(sets, model.layer_s)
+    sent = crossing(sets, [float(layer.output_bytes) for layer in model.graph.layers])
     whole_s = float(head_s[-1])
     middle = [i for i in range(len(sets)) if 0.45 * whole_s < head_s[i] < 0.55 * whole_s]
-    index = min(middle, key=lambda i: (sets.bytes_up[i], abs(head_s[i] - whole_s / 2)))
+    index = min(middle, key=lambda i: (sent[i], abs(head_s[i] - whole_s / 2)))
     names = [layer.name for layer in model.graph.layers]
-    return tuple(names[i] for i in sorted(sets.members(index))), float(head_s[index]), float(sets.bytes_up[index])
+    return tuple(names[i] for i in sorted(sets.members(index))), float(head_s[index]), float(sent[index])
 
 
 def measure_compute() -> dict[str, Any]:
@@ -67,9 +68,10 @@ def measure_compute() -> dict[str, Any]:
             done = sorted(result.done, key=lambda frame: frame.ended_s)[FIRST:]
             if any(frame.outcome != "offloaded" for frame in done):
                 raise SystemExit(f"a frame was {', '.join(sorted({frame.outcome for frame in done}))}: {done[0].error}")
-            stages = {name: statistics.fmean(frame.times[name] for frame in done) for name in done[0].times}
+            times = {name: statistics.fmean(frame.times[name] for frame in done) for name in done[0].times}
+            stages = {name: statistics.fmean(frame.measured[name] for frame in done) for name in done[0].measured}
             rate_hz = (len(done) - 1) / (done[-1].ended_s - done[0].ended_s)
-            runs.append({"rate_hz": rate_hz, "times_s": stages})
+            runs.append({"rate_hz": rate_hz, "stages_s": stages, "times_s": times})
             print(f"real compute, run {run + 1} of {RUNS}: {rate_hz:.2f} frames/s", flush=True)
         return {
             "model": MODEL,

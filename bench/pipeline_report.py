@@ -14,13 +14,13 @@ from bench.publish import Plot, Report
 __all__ = ["report"]
 
 WANTED_SLEEPING, WANTED_COMPUTE = 0.97, 0.90
-_STAGES = ("head_s", "transfer_s", "tail_s")
+_STAGES = ("head", "transfer", "tail")
 
 _METHOD = (
     "Throughput of frames that come faster than they can be processed, times the slowest stage: 1 is a pipeline whose "
     "slowest stage is never without a frame. Sleeping stages take no core from each other; the slowest is known "
     "beforehand. With real compute, edge and cloud have a thread each and share two cores with everything else; the "
-    "slowest stage is the largest of the means measured in the run itself."
+    "slowest stage is the largest of the means measured in the run itself, encoding and decoding included."
 )
 
 
@@ -30,11 +30,16 @@ def report(data: Mapping[str, Any]) -> Report:
     shares = spread_of(rate_hz * sleeping["slowest_s"] for rate_hz in sleeping["rates_hz"])
     real = spread_of(run["rate_hz"] * _slowest_s(run) for run in compute["runs"])
     rows = [
-        ("sleeping", *_ms(sleeping), digits(statistics.median(sleeping["rates_hz"])), f"{shares.median:.3f}"),
+        (
+            "sleeping",
+            *_ms({stage: sleeping[f"{stage}_s"] for stage in _STAGES}),
+            digits(statistics.median(sleeping["rates_hz"])),
+            f"{shares.median:.3f}",
+        ),
         *(
             (
                 f"real compute, run {i + 1}",
-                *_ms(run["times_s"]),
+                *_ms(run["stages_s"]),
                 digits(run["rate_hz"]),
                 f"{run['rate_hz'] * _slowest_s(run):.3f}",
             )
@@ -69,7 +74,7 @@ def report(data: Mapping[str, Any]) -> Report:
             "",
             *table(("stages", "head, ms", "transfer, ms", "tail, ms", "frames/s", "of the slowest stage"), rows),
             "",
-            "The other stages of the runs with real compute, means in ms:",
+            "The other parts of the runs with real compute, means in ms:",
             "",
             *table(("", *names), others),
         ],
@@ -78,22 +83,22 @@ def report(data: Mapping[str, Any]) -> Report:
 
 
 def _slowest_s(run: Mapping[str, Any]) -> float:
-    return max(float(run["times_s"][name]) for name in _STAGES)
+    return max(float(run["stages_s"][name]) for name in _STAGES)
 
 
-def _ms(times_s: Mapping[str, float]) -> list[str]:
-    return [digits(1000 * times_s[name]) for name in _STAGES]
+def _ms(stages_s: Mapping[str, float]) -> list[str]:
+    return [digits(1000 * stages_s[name]) for name in _STAGES]
 
 
 def _others(run: Mapping[str, Any]) -> list[str]:
-    return [name for name in run["times_s"] if name not in _STAGES]
+    return [name for name in run["times_s"] if name.removesuffix("_s") not in _STAGES]
 
 
 def _draw(data: Mapping[str, Any], path: Path) -> None:
     runs = data["compute"]["runs"]
     with drawing(path) as figure:
         axes = figure.add_subplot()
-        bars = {name.removesuffix("_s"): [1000 * run["times_s"][name] for run in runs] for name in _STAGES}
+        bars = {name: [1000 * run["stages_s"][name] for run in runs] for name in _STAGES}
         bars["period"] = [1000 / run["rate_hz"] for run in runs]
         for place, ((name, heights), style) in enumerate(zip(bars.items(), STYLES, strict=False)):
             axes.bar([i + 0.2 * place for i in range(len(runs))], heights, 0.18, label=name, **style.of_bar)

@@ -17,24 +17,26 @@ class Program:
         seconds: About how long `make bench` runs it.
         full_s: About how long `make bench-full` runs it; 0 where it has no long form.
         arguments: For `make bench`.
+        publishes: Whether it takes the arguments of `bench.publish` and writes a page.
     """
 
     name: str
     seconds: float
     full_s: float = 0.0
     arguments: tuple[str, ...] = ()
+    publishes: bool = True
 
 
 PROGRAMS = (
     Program("decide", 110.0),
-    Program("wide_graphs", 90.0, arguments=("--quick",)),
-    Program("rpc_overhead", 90.0),
-    Program("split_compute", 60.0),
+    Program("wide_graphs", 90.0, arguments=("--quick",), publishes=False),
+    Program("rpc_overhead", 90.0, publishes=False),
+    Program("split_compute", 50.0, publishes=False),
     Program("accounting", 70.0),
     Program("pipeline", 80.0),
-    Program("estimators", 60.0),
-    Program("idle_link", 60.0),
-    Program("control_simulation", 20.0),
+    Program("estimators", 50.0, publishes=False),
+    Program("idle_link", 60.0, publishes=False),
+    Program("control_simulation", 20.0, publishes=False),
     Program("prediction", 220.0, full_s=4200.0),
     Program("paper_table", 160.0, full_s=5400.0),
     Program("real_link", 190.0, full_s=1500.0),

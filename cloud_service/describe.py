@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import models
 from cloud_service.registry import ServedModel
 from protos import DTYPES, split_pb2
+from protos.encodings import WIRE
 
 
 def model_info(served: ServedModel) -> split_pb2.ModelInfo:
@@ -31,6 +32,10 @@ def profile_response(served: ServedModel, load_factor: float) -> split_pb2.GetPr
         whole_s=served.profile.whole_s,
         load_factor=load_factor,
         device=str(model.device),
+        encodings=[
+            split_pb2.EncodingProfile(encoding=WIRE[encoding], decode_s=decode_s)
+            for encoding, decode_s in served.decode_s.items()
+        ],
     )
 
 

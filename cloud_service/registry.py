@@ -5,12 +5,12 @@ Laws:
     * Before the registry is ready it answers `StartingError`, never "not found".
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 
 import models
 from cloud_service.errors import ConfigurationError, DigestMismatchError, StartingError, UnknownModelError
-from protos import DTYPES
+from protos import DTYPES, Encoding
 
 
 class ServedModel:
@@ -19,11 +19,15 @@ class ServedModel:
     Args:
         model: The model.
         profile: Seconds of each layer, in the order of `model.graph.layers`.
+        decode_s: Seconds to decode each layer's value, in that order, by encoding.
     """
 
-    def __init__(self, model: models.Model, profile: models.Profile) -> None:
+    def __init__(
+        self, model: models.Model, profile: models.Profile, decode_s: Mapping[Encoding, Sequence[float]]
+    ) -> None:
         self.model = model
         self.profile = profile
+        self.decode_s = decode_s
         self._layers = {
             layer.name: (layer.inputs, s) for layer, s in zip(model.graph.layers, profile.layer_s, strict=True)
         }
@@ -78,10 +82,14 @@ class Registry:
         self._served: dict[str, ServedModel] = {}
         self.ready = False
 
-    def warm_up(self, measure: Callable[[models.Model], models.Profile]) -> None:
+    def warm_up(
+        self,
+        measure: Callable[[models.Model], models.Profile],
+        measure_decoding: Callable[[models.Model], Mapping[Encoding, Sequence[float]]],
+    ) -> None:
         """Run and measure every model; blocks for as long as that takes. From then on the models can be found."""
         for model in self._candidates:
-            self._served[model.name] = ServedModel(model, measure(model))
+            self._served[model.name] = ServedModel(model, measure(model), measure_decoding(model))
         self.ready = True
 
     def all(self) -> tuple[ServedModel, ...]:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 import grpc
@@ -12,6 +12,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from cloud_service.admission import Admission
+from cloud_service.codec_profile import profile_decoding
 from cloud_service.config import CloudConfig
 from cloud_service.errors import BindError
 from cloud_service.load import LoadEstimator
@@ -20,10 +21,8 @@ from cloud_service.metrics import CloudMetrics, MetricsServer
 from cloud_service.registry import Registry
 from cloud_service.service import SplitInference
 from models import Model, Profile, profile
-from protos import split_pb2, split_pb2_grpc
-
-SERVICE = split_pb2.DESCRIPTOR.services_by_name["SplitInference"].full_name
-"""`dads.v1.SplitInference`, the name that health checks may ask for; the empty name means the whole server."""
+from protos import Encoding
+from protos.transport import SERVICE, add_to_server
 
 FLUSH_S = 1.0
 """What answers already made may take to leave, after everything is computed."""
@@ -37,6 +36,7 @@ class CloudServer:
         models: What to serve; distinct names.
         credentials: For an encrypted port; None: plain text.
         measure: Makes a model's profile; called with `repeats`.
+        measure_decoding: Tells what it costs to decode each layer's value, by encoding.
 
     Raises:
         ConfigurationError: no models, or two of one name.
@@ -49,10 +49,12 @@ class CloudServer:
         *,
         credentials: grpc.ServerCredentials | None = None,
         measure: Callable[..., Profile] = profile,
+        measure_decoding: Callable[[Model], Mapping[Encoding, Sequence[float]]] = profile_decoding,
     ) -> None:
         self._config = config
         self._credentials = credentials
         self._measure = partial(measure, repeats=config.profile_repeats)
+        self._measure_decoding = measure_decoding
         self._registry = Registry(models)
         self._admission = Admission(
             max_concurrency=config.max_concurrency,
@@ -129,7 +131,7 @@ class CloudServer:
         if self._config.metrics_port is not None:
             self._metrics_server = MetricsServer(self._metrics.registry, self._config.host, self._config.metrics_port)
         log.info("listening", port=self._port, metrics_port=self.metrics_port)
-        await self._admission.run(partial(self._registry.warm_up, self._measure))
+        await self._admission.run(partial(self._registry.warm_up, self._measure, self._measure_decoding))
         await self._set_health(health_pb2.HealthCheckResponse.SERVING)
         for served in self._registry.all():
             log.info("serving", model=served.model.name, whole_s=served.profile.whole_s)
@@ -144,7 +146,7 @@ class CloudServer:
                 ("grpc.so_reuseport", 0),
             ]
         )
-        split_pb2_grpc.add_SplitInferenceServicer_to_server(self._service, server)
+        add_to_server(self._service, server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         reflection.enable_server_reflection((SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
         self._port = self._bind(server)
@@ -164,5 +166,5 @@ class CloudServer:
             torch.set_num_threads(self._config.threads)
 
     async def _set_health(self, status: "health_pb2.HealthCheckResponse.ServingStatus") -> None:
-        for name in ("", SERVICE):
+        for name in ("", SERVICE):  # what health checks may ask for; the empty name means the whole server
             await self._health.set(name, status)

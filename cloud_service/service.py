@@ -5,7 +5,9 @@ import math
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
+from typing import TypeVar
 
 import grpc
 import grpc.aio
@@ -23,7 +25,10 @@ from cloud_service.statuses import Context, abort, status_of
 from cloud_service.streams import FrameStream
 from cloud_service.tails import answer
 from protos import Reason, split_pb2, split_pb2_grpc
+from protos.frames import Malformed, StreamEvent, StreamRequest, TailRequest, TailResponse
 from protos.limits import HEARTBEAT_INTERVAL_S, MAX_PROBE_S
+
+Readable = TypeVar("Readable", TailRequest, StreamRequest)
 
 
 class SplitInference(split_pb2_grpc.SplitInferenceServicer):
@@ -50,7 +55,7 @@ class SplitInference(split_pb2_grpc.SplitInferenceServicer):
         self._admission = admission
         self._load = load
         self._metrics = metrics
-        self._streams: set[FrameStream[split_pb2.StreamTailsRequest, split_pb2.StreamTailsResponse]] = set()
+        self._streams: set[FrameStream[StreamRequest | Malformed, StreamEvent]] = set()
         self._ended = False
 
     async def ListModels(  # noqa: N802 # gRPC's name
@@ -102,19 +107,19 @@ class SplitInference(split_pb2_grpc.SplitInferenceServicer):
         except RequestError as error:
             await abort(context, error)
 
-    async def RunTail(  # noqa: N802 # gRPC's name
-        self, request: split_pb2.RunTailRequest, context: Context
-    ) -> split_pb2.RunTailResponse:
+    async def RunTail(  # type: ignore[override] # noqa: N802 # gRPC's name; it speaks the values of protos.frames
+        self, request: TailRequest | Malformed, context: Context
+    ) -> TailResponse:
         """Run the rest of a model for one frame."""
         arrived_s = time.monotonic()
         try:
             with self._counted("RunTail"):
-                return await self._run(request, arrived_s, context.time_remaining())
+                return await self._run(_readable(request), arrived_s, context.time_remaining())
         except RequestError as error:
             await abort(context, error)
 
-    async def StreamTails(  # type: ignore[override] # noqa: N802 # gRPC's name; it writes instead of yielding
-        self, request_iterator: AsyncIterator[split_pb2.StreamTailsRequest], context: Context
+    async def StreamTails(  # type: ignore[override] # noqa: N802 # as RunTail; it writes instead of yielding
+        self, request_iterator: AsyncIterator[StreamRequest | Malformed], context: Context
     ) -> None:
         """Run the rest of a model for every frame of a stream."""
         try:
@@ -129,7 +134,7 @@ class SplitInference(split_pb2_grpc.SplitInferenceServicer):
         for stream in self._streams:
             stream.finish()
 
-    async def _serve_stream(self, requests: AsyncIterator[split_pb2.StreamTailsRequest], context: Context) -> None:
+    async def _serve_stream(self, requests: AsyncIterator[StreamRequest | Malformed], context: Context) -> None:
         self._check_not_draining()
         if len(self._streams) >= self._config.max_streams:
             raise OverloadedError(f"{len(self._streams)} streams are open; expected at most {self._config.max_streams}")
@@ -151,31 +156,26 @@ class SplitInference(split_pb2_grpc.SplitInferenceServicer):
         if self._ended:
             raise DrainingError
 
-    async def _answer_frame(self, request: split_pb2.StreamTailsRequest) -> split_pb2.StreamTailsResponse:
+    async def _answer_frame(self, received: StreamRequest | Malformed) -> StreamEvent:
         arrived_s = time.monotonic()
         try:
             with self._counted("StreamTails"):
-                timeout_s = request.timeout_s
+                frame = _readable(received)
+                timeout_s = frame.timeout_s
                 if not 0 <= timeout_s < math.inf:
                     raise InvalidRequestError(
                         Reason.BAD_REQUEST, f"timeout_s is {timeout_s}; expected seconds, or 0 for no limit"
                     )
-                result = await self._run(request.request, arrived_s, timeout_s or None)
-                return split_pb2.StreamTailsResponse(result=result)
+                return await self._run(frame.request, arrived_s, timeout_s or None)
         except RequestError as error:
             status = status_of(error).SerializeToString()
-            return split_pb2.StreamTailsResponse(
-                error=split_pb2.FrameError(frame_id=request.request.frame_id, status=status)
-            )
+            frame_id = received.frame_id if isinstance(received, Malformed) else received.request.frame_id
+            return split_pb2.FrameError(frame_id=frame_id or 0, status=status)
 
-    def _heartbeat(self) -> split_pb2.StreamTailsResponse:
-        return split_pb2.StreamTailsResponse(
-            heartbeat=split_pb2.Heartbeat(load_factor=self._load.factor(time.monotonic()))
-        )
+    def _heartbeat(self) -> StreamEvent:
+        return split_pb2.Heartbeat(load_factor=self._load.factor(time.monotonic()))
 
-    async def _run(
-        self, request: split_pb2.RunTailRequest, arrived_s: float, timeout_s: float | None
-    ) -> split_pb2.RunTailResponse:
+    async def _run(self, request: TailRequest, arrived_s: float, timeout_s: float | None) -> TailResponse:
         """Queue one request, compute it, and say where the time went."""
         if not request.digest:
             raise InvalidRequestError(
@@ -183,7 +183,7 @@ class SplitInference(split_pb2_grpc.SplitInferenceServicer):
             )
         served = self._registry.find(request.model, request.digest)
         answered = await self._admission.run(
-            partial(answer, served, request), size_bytes=request.ByteSize(), timeout_s=timeout_s
+            partial(answer, served, request), size_bytes=request.size, timeout_s=timeout_s
         )
         response, timing = answered.response, answered.response.timing
         timing.queue_s = answered.started_s - arrived_s
@@ -196,9 +196,8 @@ class SplitInference(split_pb2_grpc.SplitInferenceServicer):
         self._metrics.staged(
             queue_s=timing.queue_s, decode_s=timing.decode_s, tail_s=timing.compute_s, encode_s=timing.encode_s
         )
-        response.load_factor = self._load.factor(time.monotonic())
         timing.total_s = time.monotonic() - arrived_s
-        return response
+        return replace(response, load_factor=self._load.factor(time.monotonic()))
 
     def _check_not_draining(self) -> None:
         if self._admission.draining:
@@ -234,3 +233,9 @@ class SplitInference(split_pb2_grpc.SplitInferenceServicer):
             self._metrics.rejected(failure.reason)
             log.exception("call failed", method=method)
             raise failure from error
+
+
+def _readable(received: Readable | Malformed) -> Readable:
+    if isinstance(received, Malformed):
+        raise InvalidRequestError(Reason.BAD_REQUEST, received.reason)
+    return received

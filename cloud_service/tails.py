@@ -14,8 +14,9 @@ import torch
 import models
 from cloud_service.errors import InvalidRequestError
 from cloud_service.registry import ServedModel
-from protos import CodecError, Reason, decode_tensor, dtype_name, encode_tensor, split_pb2
-from protos.limits import MAX_TENSORS
+from protos import CodecError, EncodedTensor, Reason, decode_tensor, decoded_bytes, dtype_name, encode_tensor
+from protos.frames import TailRequest, TailResponse
+from protos.limits import MAX_MESSAGE_BYTES
 
 Array = npt.NDArray[np.generic]
 
@@ -30,12 +31,12 @@ class Answer:
         predicted_s: Seconds of the tail by the profile.
     """
 
-    response: split_pb2.RunTailResponse
+    response: TailResponse
     started_s: float
     predicted_s: float
 
 
-def answer(served: ServedModel, request: split_pb2.RunTailRequest) -> Answer:
+def answer(served: ServedModel, request: TailRequest) -> Answer:
     """Run the rest of the model.
 
     Args:
@@ -56,27 +57,27 @@ def answer(served: ServedModel, request: split_pb2.RunTailRequest) -> Answer:
         if model.device.type == "cuda":
             torch.cuda.synchronize(model.device)  # kernels are launched, not finished, when run returns
     computed_s = time.monotonic()
-    response = split_pb2.RunTailResponse(frame_id=request.frame_id, outputs=write_outputs(model, computed))
+    response = TailResponse(request.frame_id, tuple(write_outputs(model, computed)))
     response.timing.decode_s = decoded_s - started_s
     response.timing.compute_s = computed_s - decoded_s
     response.timing.encode_s = time.monotonic() - computed_s
     return Answer(response, started_s, served.predicted_s(feeds, request.outputs))
 
 
-def read_feeds(model: models.Model, tensors: Sequence[split_pb2.Tensor]) -> dict[str, tuple[Array, ...]]:
+def read_feeds(model: models.Model, tensors: Sequence[EncodedTensor]) -> dict[str, tuple[Array, ...]]:
     """Take the layers' values out of the messages: by layer, one array per tensor of its value.
+
+    Together they take at most what one message may hold: compressed tensors do not make requests larger than raw ones.
 
     Raises:
         InvalidRequestError: BAD_REQUEST, UNKNOWN_LAYER, BAD_TENSOR, WRONG_TENSOR, DUPLICATE_TENSOR, or
             MISSING_TENSOR where a layer's tuple is incomplete.
     """
-    if len(tensors) > MAX_TENSORS:
-        raise InvalidRequestError(
-            Reason.BAD_REQUEST, f"{len(tensors)} tensors in one request; expected at most {MAX_TENSORS}"
-        )
     found: dict[str, dict[int, Array]] = {}
+    left = MAX_MESSAGE_BYTES
     for tensor in tensors:
-        array = _read_tensor(model, tensor)
+        array = _read_tensor(model, tensor, left)
+        left -= array.nbytes
         parts = found.setdefault(tensor.name, {})
         if tensor.index in parts:
             raise InvalidRequestError(
@@ -110,7 +111,7 @@ def find_tail(model: models.Model, feeds: Mapping[str, object], outputs: Sequenc
         ) from error
 
 
-def write_outputs(model: models.Model, computed: Mapping[str, torch.Tensor]) -> Iterator[split_pb2.Tensor]:
+def write_outputs(model: models.Model, computed: Mapping[str, torch.Tensor]) -> Iterator[EncodedTensor]:
     """Put computed outputs, by path, into messages, one at a time."""
     dtypes = {spec.path: spec.dtype for spec in model.outputs}
     for path, tensor in computed.items():
@@ -118,7 +119,8 @@ def write_outputs(model: models.Model, computed: Mapping[str, torch.Tensor]) -> 
         yield encode_tensor(path, array, dtype=dtypes[path])
 
 
-def _read_tensor(model: models.Model, tensor: split_pb2.Tensor) -> Array:
+def _read_tensor(model: models.Model, tensor: EncodedTensor, left: int) -> Array:
+    """Decode a tensor of at most `left` bytes; whether it is what the layer sends is known before it is decoded."""
     layer = tensor.name
     specs = model.layer_specs.get(layer)
     if specs is None:
@@ -127,22 +129,33 @@ def _read_tensor(model: models.Model, tensor: split_pb2.Tensor) -> Array:
             f"the model has no layer {layer[:256]!r}; expected names that ListModels returns",
         )
     try:
-        array = decode_tensor(tensor)
+        size = decoded_bytes(tensor)
+        _check_spec(specs, tensor)
+        if size > left:
+            raise InvalidRequestError(
+                Reason.BAD_REQUEST,
+                f"layer {layer!r}: the request's tensors take more than {MAX_MESSAGE_BYTES} bytes when they are "
+                "decoded; expected at most these",
+            )
+        return decode_tensor(tensor)
     except CodecError as error:
         raise InvalidRequestError(Reason.BAD_TENSOR, str(error)) from error
+
+
+def _check_spec(specs: Sequence[models.TensorSpec], tensor: EncodedTensor) -> None:
+    layer = tensor.name
     if tensor.index >= len(specs):
         raise InvalidRequestError(
             Reason.WRONG_TENSOR, f"layer {layer!r} has {len(specs)} tensors; index {tensor.index} is not one of them"
         )
     spec = specs[tensor.index]
-    dtype = dtype_name(tensor)
-    if dtype != spec.dtype or array.shape != tuple(spec.shape):
+    dtype, shape = dtype_name(tensor.meta), tuple(tensor.meta.shape)
+    if dtype != spec.dtype or shape != tuple(spec.shape):
         raise InvalidRequestError(
             Reason.WRONG_TENSOR,
             f"layer {layer!r}, index {tensor.index}: expected {spec.dtype} of shape {list(spec.shape)}, "
-            f"got {dtype} of shape {list(array.shape)}",
+            f"got {dtype} of shape {list(shape)}",
         )
-    return array
 
 
 def _in_order(layer: str, parts: Mapping[int, Array], count: int) -> tuple[Array, ...]:

@@ -23,7 +23,18 @@ from dads.errors import CommandError, ExitCode, InterruptedByUserError, InvalidU
 from dads.frame_table import FrameTable, PlainConsole
 from dads.health import check
 from dads.loading import SEEDED, is_seeded
-from dads.options import MODEL_HELP, Device, ReportOption, above_zero, in_units
+from dads.options import (
+    MODEL_HELP,
+    Device,
+    Encodings,
+    EncodingsOption,
+    InputEncoding,
+    InputEncodingOption,
+    MaxErrorOption,
+    ReportOption,
+    above_zero,
+    in_units,
+)
 from link_emulator import LinkEmulator, Trace, TraceError, bundled
 
 _START_LIMIT_S = 300.0
@@ -43,6 +54,7 @@ class DemoOptions:
     slowdown: float
     source: str
     device: str
+    wire: tuple[str, ...]
 
 
 def demo(
@@ -71,6 +83,9 @@ def demo(
     source: Annotated[
         str, typer.Option(help="sample is a real clip; or a video file or a folder of images.")
     ] = "sample",
+    encodings: EncodingsOption = None,
+    max_error: MaxErrorOption = None,
+    input_encoding: InputEncodingOption = None,
     device: Annotated[Device, typer.Option(help="Where both sides compute.")] = Device.CPU,
     report: ReportOption = None,
 ) -> None:
@@ -84,6 +99,7 @@ def demo(
         slowdown=edge_slowdown,
         source=source,
         device=device.value,
+        wire=_wire_arguments(encodings, max_error, input_encoding),
     )
     from edge_service.sources import open_source  # noqa: PLC0415 - torch takes seconds to import
 
@@ -129,6 +145,13 @@ async def _report(options: DemoOptions, report: Path | None, console: Console) -
         if terminated.is_set():
             raise InterruptedByUserError("interrupted") from None
         raise
+
+
+def _wire_arguments(
+    encodings: Encodings | None, max_error: float | None, input_encoding: InputEncoding | None
+) -> tuple[str, ...]:
+    given = {"--encodings": encodings, "--max-error": max_error, "--input-encoding": input_encoding}
+    return tuple(part for name, value in given.items() if value is not None for part in (name, str(value)))
 
 
 def _failed(what: str, code: int) -> CommandError:
@@ -221,7 +244,7 @@ class Demo:
         arguments = ["edge", "--model", options.model, "--cloud", address, "--source", options.source]
         arguments += ["--rate", str(options.rate_hz), "--frames", str(options.frames), "--device", options.device]
         arguments += ["--edge-slowdown", str(options.slowdown), "--threads", "1", "--require-cloud"]
-        arguments += ["--strategy", "adaptive", "--compare", "--verify"]
+        arguments += ["--strategy", "adaptive", "--compare", "--verify", *options.wire]
         arguments += ["--report", str(self._report), "--results", "-", "--log-format", "json"]
         edge = await stack.enter_async_context(Child("edge", arguments, self._edge_message))
         progress = _BaselineProgress(options.frames)

@@ -21,6 +21,9 @@ from dads.options import (
     MODEL_HELP,
     Device,
     DeviceOption,
+    EncodingsOption,
+    InputEncodingOption,
+    MaxErrorOption,
     MetricsPortOption,
     ReportOption,
     ThreadsOption,
@@ -91,6 +94,9 @@ def edge(
         Path | None,
         typer.Option(help="Times of the layers here, from dads profile; measured if not given.", show_default=False),
     ] = None,
+    encodings: EncodingsOption = None,
+    max_error: MaxErrorOption = None,
+    input_encoding: InputEncodingOption = None,
     require_cloud: Annotated[
         bool | None, typer.Option("--require-cloud", help="Exit with 3 if the cloud cannot be reached at the start.")
     ] = None,
@@ -111,7 +117,14 @@ def edge(
         raise InvalidUsageError(f"--strategy is {strategy!r}, expected one of {', '.join(STRATEGIES)}")
     logs.configure(log_format)
     config = settings(
-        rate_hz=rate, strategy=strategy, slowdown=edge_slowdown, require_cloud=require_cloud, keep_inputs=verify or None
+        rate_hz=rate,
+        strategy=strategy,
+        slowdown=edge_slowdown,
+        encodings=encodings,
+        max_error=max_error,
+        input_encoding=input_encoding,
+        require_cloud=require_cloud,
+        keep_inputs=verify or None,
     )
     if cloud is None and (compare or config.require_cloud or config.strategy == "cloud_only"):
         raise InvalidUsageError("--compare, --require-cloud and --strategy cloud_only need --cloud HOST:PORT")

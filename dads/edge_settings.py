@@ -21,6 +21,9 @@ _OPTIONS = {
     "slowdown": "--edge-slowdown",
     "require_cloud": "--require-cloud",
     "keep_inputs": "--verify",
+    "encodings": "--encodings",
+    "max_error": "--max-error",
+    "input_encoding": "--input-encoding",
 }
 
 

@@ -102,6 +102,8 @@ def _cut(record: dict[str, Any]) -> str:
         where = "finished locally"
     else:
         where = str(record["cut_label"]) if record["cut"] else "edge only"
+        if record["encoding"] not in (None, "raw"):
+            where += f" ({record['encoding']})"
     return f"*{where}" if record["switched"] else where
 
 

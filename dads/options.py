@@ -26,6 +26,20 @@ class Device(StrEnum):
     CUDA = "cuda"
 
 
+class Encodings(StrEnum):
+    """Which encodings the agent may choose from."""
+
+    AUTO = "auto"
+    RAW = "raw"
+
+
+class InputEncoding(StrEnum):
+    """How frames themselves are sent."""
+
+    RAW = "raw"
+    JPEG = "jpeg"
+
+
 def in_units(parse: Callable[[str], float]) -> Callable[[str], float]:
     """Turn a parser of quantities into one for an option, whose errors name the option."""
 
@@ -80,6 +94,13 @@ def an_address(text: str | None) -> str | None:
     return text
 
 
+def an_error(value: float | None) -> float | None:
+    """Check a relative error, where it was given."""
+    if value is not None and not 0 <= value < math.inf:
+        raise typer.BadParameter(f"must be at least 0 and finite, not {value:g}")
+    return value
+
+
 MODEL_HELP = "torchvision:NAME, zoo:NAME, file:PATH.pt2 or package.module:factory; dads models lists them."
 
 ModelArgument = Annotated[str, typer.Argument(metavar="MODEL", help=MODEL_HELP, show_default=False)]
@@ -92,6 +113,24 @@ WeightsOption = Annotated[
 DeviceOption = Annotated[Device, typer.Option(help="Where torch computes.")]
 ThreadsOption = Annotated[
     int | None, typer.Option(min=1, help="torch's threads; torch's own choice when left out.", show_default=False)
+]
+EncodingsOption = Annotated[
+    Encodings | None,
+    typer.Option(help="auto, the default: what is sent is compressed when that pays; raw: never.", show_default=False),
+]
+MaxErrorOption = Annotated[
+    float | None,
+    typer.Option(
+        callback=an_error,
+        metavar="SHARE",
+        help="Also lossy encodings, where outputs stay this close (0.01: 1 % of their scale) with the same top-1 on "
+        "frames of the source; 0, the default: lossless only.",
+        show_default=False,
+    ),
+]
+InputEncodingOption = Annotated[
+    InputEncoding | None,
+    typer.Option(help="raw, the default, or jpeg: smaller frames, which lose some detail.", show_default=False),
 ]
 MetricsPortOption = Annotated[
     int | None,

@@ -42,7 +42,10 @@ def plan(
     model: ModelArgument,
     uplink: Annotated[float, Uplink],
     rtt: Annotated[float, Rtt],
-    rate: Annotated[float, typer.Option(callback=above_zero, metavar="HZ", help="Frames per second.")],
+    rate: Annotated[
+        float,
+        typer.Option(callback=above_zero, metavar="HZ", help="Frames per second; dads edge keeps 10 % of it free."),
+    ],
     downlink: DownlinkOption = None,
     edge_slowdown: SlowdownOption = 1.0,
     edge_profile: EdgeProfileOption = None,

@@ -83,7 +83,7 @@ def figure_of(curves: Curves, link: Link, title: str) -> Figure:
 
 
 def _finish(axes: Axes, uplink_mbps: list[float], planned_mbps: float) -> None:
-    from matplotlib.ticker import LogLocator  # noqa: PLC0415 # optional, and slow to import
+    from matplotlib.ticker import LogLocator, NullFormatter  # noqa: PLC0415 # optional, and slow to import
 
     axes.set_xscale("log")
     axes.set_yscale("log")
@@ -91,6 +91,7 @@ def _finish(axes: Axes, uplink_mbps: list[float], planned_mbps: float) -> None:
     axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))  # a plain axis may show one number or none
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(lambda value, _: f"{value:g}")
+        axis.set_minor_formatter(NullFormatter())  # it would write powers of ten between the plain numbers
     axes.grid(visible=True, which="major", color="#cccccc", linewidth=0.6)
     if uplink_mbps[0] <= planned_mbps <= uplink_mbps[-1]:
         axes.axvline(planned_mbps, color="black", linewidth=0.8)

@@ -44,5 +44,5 @@ def tail_request(model: models.Model, *, frame_id: int) -> split_pb2.RunTailRequ
         if spec.layer is None:
             continue
         (array,) = arrays_of(value)
-        tensors.append(encode_tensor(spec.layer, array, dtype=spec.dtype))
+        tensors.append(encode_tensor(spec.layer, array, dtype=spec.dtype).message())
     return split_pb2.RunTailRequest(model=model.name, digest=model.digest, frame_id=frame_id, tensors=tensors)

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import logging
+import math
 import signal
 import sys
 from collections.abc import AsyncGenerator, Iterator
@@ -13,18 +14,31 @@ from dataclasses import dataclass
 from typing import Any, TextIO
 
 import structlog
+import torch
 from prometheus_client import start_http_server
 
 from dads.errors import CommandError
 from dads.frame_table import FrameTable
 from dads.progress import shown
-from edge_service import Agent, AgentConfig, ClipRun, FrameResult, RunReport, Verifier, frame_record
+from edge_service import (
+    TOLERANCE,
+    Agent,
+    AgentConfig,
+    ClipRun,
+    FrameResult,
+    RunReport,
+    Verifier,
+    WireCosts,
+    frame_record,
+    measure_wire_costs,
+)
 from edge_service.sources import Frame, open_source
 from models import Model, Profile
 
 log = structlog.wrap_logger(logging.getLogger("dads"))
 
 _WARN_EVERY_S = 5.0
+_WIRE_FRAMES = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +83,7 @@ class EdgeSession:
         self._verify = verify
         self._metrics_port = metrics_port
         self._stopping = asyncio.Event()
+        self._wire_costs: WireCosts | None = None
 
     async def run(self, strategies: list[str], results: TextIO | None) -> dict[str, Any]:
         """Runs the strategies one after another.
@@ -79,6 +94,8 @@ class EdgeSession:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._stop, number)
+        if self._cloud is not None and set(strategies) != {"edge_only"}:
+            self._wire_costs = await self._measured_wire()
         reports: dict[str, dict[str, Any]] = {}
         for strategy in strategies:
             if self._stopping.is_set():
@@ -97,7 +114,7 @@ class EdgeSession:
         self._stopping.set()
 
     async def _run_one(self, strategy: str, results: TextIO | None) -> dict[str, Any]:
-        verifier = Verifier(self._model) if self._verify else None
+        verifier = Verifier(self._model, max(TOLERANCE, self._config.max_error)) if self._verify else None
         table = FrameTable() if results is not sys.stdout else None
         watch = _RateWatch(self._config.rate_hz)
 
@@ -115,7 +132,14 @@ class EdgeSession:
         )
         config = self._config.model_copy(update={"strategy": strategy})
         log.info("run started", run=strategy, model=self._model.name, rate_hz=config.rate_hz, slowdown=config.slowdown)
-        agent = Agent(self._model, self._cloud, config, edge_profile=self._edge_profile, on_result=clip.took)
+        agent = Agent(
+            self._model,
+            self._cloud,
+            config,
+            edge_profile=self._edge_profile,
+            wire_costs=self._wire_costs,
+            on_result=clip.took,
+        )
         with self._metrics(agent):
             async with agent:
                 await self._feed(clip, agent)
@@ -124,6 +148,22 @@ class EdgeSession:
         if verifier is not None:
             made["verify"] = await _verified(verifier)
         return made
+
+    async def _measured_wire(self) -> WireCosts:
+        """Measures the encodings on frames of the source, a second apart."""
+        height, width = _frame_size(self._model)
+        source = open_source(
+            self._stream.source, height=height, width=width, rate_hz=1.0, frames=_WIRE_FRAMES, paced=False
+        )
+        async with contextlib.aclosing(_until(source, self._stopping)) as frames:
+            images = [(torch.from_numpy(frame.image).to(self._model.device),) async for frame in frames]
+        title = f"measuring encodings on {len(images)} frames"
+        with shown(title) as on_progress:
+            measured = await asyncio.to_thread(
+                measure_wire_costs, self._model, images or (self._model.example_inputs,), self._config, on_progress
+            )
+        log.info("encodings measured", **_allowed_layers(measured))
+        return measured
 
     async def _feed(self, clip: ClipRun, agent: Agent) -> None:
         stream = self._stream
@@ -149,6 +189,14 @@ class EdgeSession:
             server.shutdown()
             server.server_close()
             thread.join()
+
+
+def _allowed_layers(costs: WireCosts) -> dict[str, int | str]:
+    """On how many layers each encoding may be used."""
+    told: dict[str, int | str] = {
+        encoding.name: sum(math.isfinite(size) for size in encoding.output_bytes) for encoding in costs.encodings
+    }
+    return told if costs.input_encoding == "raw" else {**told, "frames": costs.input_encoding.value}
 
 
 async def _verified(verifier: Verifier) -> dict[str, Any]:

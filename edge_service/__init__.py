@@ -18,9 +18,11 @@ from edge_service.frame import FrameResult, Outcome, StageTimes, cut_label
 from edge_service.report import RunReport
 from edge_service.results import frame_record
 from edge_service.run import ClipRun
-from edge_service.verify import Verification, Verifier
+from edge_service.verify import TOLERANCE, Verification, Verifier
+from edge_service.wire_costs import WireCosts, measure_wire_costs
 
 __all__ = [
+    "TOLERANCE",
     "Agent",
     "AgentClosedError",
     "AgentConfig",
@@ -36,7 +38,9 @@ __all__ = [
     "StageTimes",
     "Verification",
     "Verifier",
+    "WireCosts",
     "WrongTwinError",
     "cut_label",
     "frame_record",
+    "measure_wire_costs",
 ]

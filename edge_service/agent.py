@@ -16,20 +16,31 @@ from edge_service.cloud import Cloud
 from edge_service.cloud_client import GrpcCloud
 from edge_service.compute import EdgeCompute, edge_seconds
 from edge_service.config import AgentConfig
-from edge_service.control import ArrivalRate, Controller, ControllerConfig, ControllerState, RateChanged, Strategy
+from edge_service.control import (
+    ArrivalRate,
+    Controller,
+    ControllerConfig,
+    ControllerState,
+    EncodingCosts,
+    RateChanged,
+    Strategy,
+)
 from edge_service.errors import AgentClosedError, CloudError
 from edge_service.frame import FrameResult
 from edge_service.inputs import own_inputs
 from edge_service.metrics import EdgeMetrics
 from edge_service.order import InOrder
 from edge_service.pipeline import Pipeline
+from edge_service.wire_costs import WireCosts, measure_wire_costs
 from models import Model, Profile, profile
 from partitioner import LayerGraph
 from protos import limits
 
-__all__ = ["Agent"]
+__all__ = ["Agent", "ControllerFactory"]
 
-ControllerFactory = Callable[[LayerGraph, tuple[float, ...], ControllerConfig, float], Controller]
+ControllerFactory = Callable[
+    [LayerGraph, tuple[float, ...], ControllerConfig, float, tuple[EncodingCosts, ...]], Controller
+]
 
 _ENDLESS_BYTES = 10**15
 
@@ -50,6 +61,8 @@ class Agent:
         cloud: "host:port" of a cloud service that serves the same model under the same name, a `Cloud`, or None.
         config: settings; by default those of the environment.
         edge_profile: the model's times on this machine; measured on entry if not given.
+        wire_costs: what each encoding makes of each layer's value, as `measure_wire_costs` finds on frames like those
+            to come; without it everything is sent as it is.
         on_result: told each result, in order, before its waiter is. What it raises ends the agent: the next frame
             submitted and leaving the context raise it.
         controller: makes the controller; another one chooses splits in another way.
@@ -66,6 +79,7 @@ class Agent:
         config: AgentConfig | None = None,
         *,
         edge_profile: Profile | None = None,
+        wire_costs: WireCosts | None = None,
         on_result: Callable[[FrameResult], None] | None = None,
         controller: ControllerFactory = Controller,
     ) -> None:
@@ -77,6 +91,7 @@ class Agent:
         # A baseline that never offloads makes no call at all.
         self._cloud = None if self._config.strategy == "edge_only" else cloud
         self._edge_profile = edge_profile
+        self._wire_costs = wire_costs
         self._on_result = on_result
         self._make_controller = controller
         self.metrics = EdgeMetrics(model.name, model.graph)
@@ -96,15 +111,19 @@ class Agent:
         config = self._config
         if self._edge_profile is None:
             self._edge_profile = await asyncio.get_running_loop().run_in_executor(None, profile, self._model)
-        self._controller = self._make_controller(
-            _sendable(self._model.graph),
-            edge_seconds(self._edge_profile.layer_s, config.slowdown),
-            ControllerConfig(strategy=Strategy(config.strategy)),
-            config.rate_hz,
-        )
+        if self._wire_costs is None:
+            self._wire_costs = await asyncio.get_running_loop().run_in_executor(None, self._raw_costs)
+        self._controller = self._new_controller(self._edge_profile, self._wire_costs)
         self._compute = EdgeCompute(config.slowdown)
         pipeline = Pipeline(
-            self._model, self._controller, self._compute, self._cloud, config, self.metrics, self._order.finish
+            self._model,
+            self._controller,
+            self._compute,
+            self._cloud,
+            self._wire_costs,
+            config,
+            self.metrics,
+            self._order.finish,
         )
         try:
             await pipeline.start()
@@ -167,6 +186,24 @@ class Agent:
     def cloud_error(self) -> CloudError | None:
         """Why the cloud is not in use, or None."""
         return None if self._pipeline is None else self._pipeline.cloud_error
+
+    def _new_controller(self, edge_profile: Profile, wire_costs: WireCosts) -> Controller:
+        config = self._config
+        encodings = tuple(
+            replace(encoding, encode_s=edge_seconds(encoding.encode_s, config.slowdown))
+            for encoding in wire_costs.encodings
+        )
+        return self._make_controller(
+            _sendable(self._model.graph),
+            edge_seconds(edge_profile.layer_s, config.slowdown),
+            ControllerConfig(strategy=Strategy(config.strategy)),
+            config.rate_hz,
+            encodings,
+        )
+
+    def _raw_costs(self) -> WireCosts:
+        raw = self._config.model_copy(update={"encodings": "raw", "input_encoding": "raw"})
+        return measure_wire_costs(self._model, (self._model.example_inputs,), raw)
 
     def _told_rate(self, now_s: float) -> None:
         rate_hz = self._rate.arrived(now_s)

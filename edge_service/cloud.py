@@ -6,23 +6,48 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from edge_service.errors import CloudError
+from protos import Encoding
 
-__all__ = ["Answer", "Beat", "Cloud", "CloudProfile", "FrameToSend", "ProbeReading", "Refusal", "StreamEvent", "Tails"]
+__all__ = [
+    "ALL_RAW",
+    "Answer",
+    "Beat",
+    "Cloud",
+    "CloudProfile",
+    "FrameToSend",
+    "ProbeReading",
+    "Refusal",
+    "StreamEvent",
+    "Tails",
+]
+
+
+ALL_RAW: Mapping[str, Encoding] = MappingProxyType({})
+"""No layer is sent in another encoding than raw."""
 
 
 @dataclass(frozen=True, slots=True)
 class CloudProfile:
-    """Seconds of every layer on the idle cloud, in graph order, and how much slower it is now (at least 1)."""
+    """What the cloud measured.
+
+    Attributes:
+        layer_s: seconds of every layer on the idle cloud, in graph order.
+        load_factor: how much slower it is now; at least 1.
+        decode_s: by encoding, seconds that it needs to decode every layer's value, in graph order; raw's where the
+            encoding does not apply. What is missing here the cloud does not accept, or, where all are, did not measure.
+    """
 
     layer_s: tuple[float, ...]
     load_factor: float
+    decode_s: Mapping[Encoding, tuple[float, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +65,13 @@ class FrameToSend:
     Attributes:
         message: what the transport sends; opaque to the agent.
         size: its bytes.
+        tensor_bytes: the part of them that is tensors.
     """
 
     frame_id: int
     message: object
     size: int
+    tensor_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +83,7 @@ class Answer:
         size: bytes of the answer.
         server_s: from the whole request in the cloud's memory to the answer's leaving.
         queue_s: the part of `server_s` spent waiting for other frames.
+        decode_s: the part of `server_s` that decoding the request took.
         compute_s: the part of `server_s` that the tail itself took.
         load_factor: how much slower the cloud is than when it was profiled.
     """
@@ -65,6 +93,7 @@ class Answer:
     size: int
     server_s: float
     queue_s: float
+    decode_s: float
     compute_s: float
     load_factor: float
 
@@ -125,8 +154,16 @@ class Cloud(Protocol):
         frame_id: int,
         tensors: Mapping[str, Sequence[tuple[npt.NDArray[np.generic], str]]],
         outputs: Sequence[str],
+        encodings: Mapping[str, Encoding] = ALL_RAW,
     ) -> FrameToSend:
-        """Encodes a frame: by layer name its arrays with their dtype names, and the paths of the outputs wanted."""
+        """Encodes a frame; may be called in any thread.
+
+        Args:
+            frame_id: which frame it is.
+            tensors: by layer name its arrays with their dtype names; they must not change until the frame is sent.
+            outputs: the paths of the outputs wanted.
+            encodings: by layer name how it is sent; raw where it is missing, or where the encoding does not apply.
+        """
 
     def open_tails(self) -> Tails:
         """Opens a stream of frames."""

@@ -20,9 +20,12 @@ from google.rpc import error_details_pb2, status_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_status import rpc_status
 
-from edge_service.cloud import Answer, Beat, CloudProfile, FrameToSend, ProbeReading, Refusal, StreamEvent
+from edge_service.cloud import ALL_RAW, Answer, Beat, CloudProfile, FrameToSend, ProbeReading, Refusal, StreamEvent
 from edge_service.errors import CloudError, CloudRefusedError, CloudSilentError, CloudUnreachableError, WrongTwinError
-from protos import decode_tensor, encode_tensor, limits, split_pb2, split_pb2_grpc
+from protos import CodecError, Encoding, decode_tensor, encode_tensor, limits, split_pb2, split_pb2_grpc
+from protos.encodings import of_wire
+from protos.frames import Malformed, TailRequest, TailResponse, TimedRequest, WrittenRequest, write_stream_request
+from protos.transport import stream_tails
 
 __all__ = ["GrpcCloud"]
 
@@ -69,11 +72,8 @@ class GrpcCloud:
             )
         layer_s = tuple(answer.layer_s)
         if len(layer_s) != len(self._layers) or not all(0.0 <= seconds < math.inf for seconds in layer_s):
-            raise CloudRefusedError(
-                f"the profile of the cloud at {self.address} makes no sense: expected {len(self._layers)} finite times",
-                reason="BAD_PROFILE",
-            )
-        return CloudProfile(layer_s, max(1.0, answer.load_factor))
+            raise self._bad_profile()
+        return CloudProfile(layer_s, max(1.0, answer.load_factor), self._decode_s(answer))
 
     async def ping(self, timeout_s: float) -> float:
         """Times a health check, the smallest call there is."""
@@ -104,30 +104,48 @@ class GrpcCloud:
         frame_id: int,
         tensors: Mapping[str, Sequence[tuple[npt.NDArray[np.generic], str]]],
         outputs: Sequence[str],
+        encodings: Mapping[str, Encoding] = ALL_RAW,
     ) -> FrameToSend:
-        """Encodes a `RunTailRequest`."""
-        message = split_pb2.RunTailRequest(
+        """Encodes a `StreamTailsRequest`, of which raw tensors share the arrays' memory until it is sent."""
+        request = TailRequest(
             model=self._model,
             digest=self._digest,
             frame_id=frame_id,
-            tensors=[
-                encode_tensor(layer, array, index=index, dtype=dtype)
+            tensors=tuple(
+                encode_tensor(layer, array, index=index, dtype=dtype, encoding=encodings.get(layer, Encoding.RAW))
                 for layer, value in tensors.items()
                 for index, (array, dtype) in enumerate(value)
-            ],
-            outputs=outputs,
+            ),
+            outputs=tuple(outputs),
         )
-        return FrameToSend(frame_id, message, message.ByteSize())
+        written = write_stream_request(request)
+        return FrameToSend(frame_id, written, written.size, sum(tensor.size for tensor in request.tensors))
 
     def open_tails(self) -> GrpcTails:
         """Opens a `StreamTails` stream."""
-        return GrpcTails(self._service().StreamTails(), self._translate)
+        return GrpcTails(stream_tails(self._connected())(), self._translate)
 
     async def close(self) -> None:
         """Closes the channel."""
         if self._channel is not None:
             await self._channel.close(grace=None)
             self._channel = None
+
+    def _decode_s(self, answer: split_pb2.GetProfileResponse) -> dict[Encoding, tuple[float, ...]]:
+        found = {}
+        for profile in answer.encodings:
+            encoding, decode_s = of_wire(profile.encoding), tuple(profile.decode_s)
+            if len(decode_s) != len(self._layers) or not all(0.0 <= seconds < math.inf for seconds in decode_s):
+                raise self._bad_profile()
+            if encoding is not None:  # a newer cloud may accept more than this edge knows
+                found[encoding] = decode_s
+        return found
+
+    def _bad_profile(self) -> CloudRefusedError:
+        return CloudRefusedError(
+            f"the profile of the cloud at {self.address} makes no sense: expected {len(self._layers)} finite times",
+            reason="BAD_PROFILE",
+        )
 
     def _connected(self) -> grpc.aio.Channel:
         if self._channel is None:
@@ -157,9 +175,10 @@ class GrpcTails:
 
     async def send(self, frame: FrameToSend, timeout_s: float) -> None:
         """Writes one request; returns when the transport has taken it."""
-        request = split_pb2.StreamTailsRequest(request=frame.message, timeout_s=timeout_s)  # type: ignore[arg-type] # made by encode()
+        if not isinstance(frame.message, WrittenRequest):
+            raise TypeError("expected a frame that this cloud's encode() made")
         try:
-            await self._call.write(request)
+            await self._call.write(TimedRequest(frame.message, timeout_s))
         except grpc.aio.AioRpcError as error:
             self._translate(error)
         except asyncio.InvalidStateError as error:  # what aio raises on a call that is over
@@ -170,15 +189,16 @@ class GrpcTails:
     async def events(self) -> AsyncIterator[StreamEvent]:
         """Yields answers, refusals and heartbeats."""
         try:
-            async for response in self._call:
-                match response.WhichOneof("event"):
-                    case "result":
-                        yield _answer(response.result)
-                    case "error":
-                        status = status_pb2.Status.FromString(response.error.status)
-                        yield Refusal(response.error.frame_id, _refused(status, "error"))
-                    case "heartbeat":
-                        yield Beat(max(1.0, response.heartbeat.load_factor))
+            async for event in self._call:
+                match event:
+                    case TailResponse():
+                        yield _answer(event)
+                    case split_pb2.FrameError():
+                        yield Refusal(event.frame_id, _refused(status_pb2.Status.FromString(event.status), "error"))
+                    case split_pb2.Heartbeat():
+                        yield Beat(max(1.0, event.load_factor))
+                    case Malformed():
+                        yield _unreadable(event)
         except grpc.aio.AioRpcError as error:
             self._translate(error)
         except asyncio.CancelledError as error:
@@ -200,16 +220,28 @@ class GrpcTails:
         self._call.cancel()
 
 
-def _answer(result: split_pb2.RunTailResponse) -> Answer:
+def _answer(result: TailResponse) -> Answer | Refusal:
+    try:
+        outputs = {tensor.name: decode_tensor(tensor) for tensor in result.outputs}
+    except CodecError as error:
+        return Refusal(result.frame_id, CloudRefusedError(f"the cloud's answer is wrong: {error}", reason="BAD_ANSWER"))
     return Answer(
         frame_id=result.frame_id,
-        outputs={tensor.name: decode_tensor(tensor) for tensor in result.outputs},
-        size=result.ByteSize(),
+        outputs=outputs,
+        size=result.size,
         server_s=result.timing.total_s,
         queue_s=result.timing.queue_s,
+        decode_s=result.timing.decode_s,
         compute_s=result.timing.compute_s,
         load_factor=max(1.0, result.load_factor),
     )
+
+
+def _unreadable(answer: Malformed) -> Refusal:
+    error = CloudRefusedError(f"the cloud's answer is wrong: {answer.reason}", reason="BAD_ANSWER")
+    if answer.frame_id is None:
+        raise error  # nobody can tell which frame waits for it in vain
+    return Refusal(answer.frame_id, error)
 
 
 def _refused(status: status_pb2.Status, fallback_reason: str) -> CloudError:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from edge_service.cloud import Answer, Beat, Cloud, FrameToSend, Refusal, Tails
 from edge_service.config import AgentConfig
@@ -26,6 +26,7 @@ from edge_service.control import (
 from edge_service.errors import CloudError, CloudSilentError, CloudUnreachableError, WrongTwinError
 from edge_service.log import log
 from edge_service.metrics import EdgeMetrics
+from protos import Encoding
 
 __all__ = ["CloudLink"]
 
@@ -41,6 +42,7 @@ class CloudLink:
         controller: is told events, and asked when to connect, ping and probe.
         config: timeouts.
         metrics: counts bytes.
+        decode_s: turns the cloud's seconds of decoding, by encoding of a layer, into those by encoding of a cut.
         idle: whether no frame is on the link; measurements wait for that, or they would measure the frames.
         on_answer: told each answer or refusal of a frame, as it arrives.
         on_lost: told that frames in flight will not be answered, and why.
@@ -53,6 +55,7 @@ class CloudLink:
         config: AgentConfig,
         metrics: EdgeMetrics,
         *,
+        decode_s: Callable[[Mapping[Encoding, tuple[float, ...]]], Mapping[str, tuple[float, ...]]],
         idle: Callable[[], bool],
         on_answer: Callable[[Answer | Refusal], None],
         on_lost: Callable[[str], None],
@@ -61,6 +64,7 @@ class CloudLink:
         self._controller = controller
         self._config = config
         self._metrics = metrics
+        self._decode_s = decode_s
         self._idle = idle
         self._on_answer = on_answer
         self._on_lost = on_lost
@@ -140,7 +144,7 @@ class CloudLink:
             self._lost(error)
             return
         now_s = time.monotonic()
-        self._controller.observe(CloudProfiled(profile.layer_s), now_s)
+        self._controller.observe(CloudProfiled(profile.layer_s, self._decode_s(profile.decode_s)), now_s)
         self._controller.observe(CloudLoadReported(profile.load_factor), now_s)
         self._controller.observe(CloudAnswered(), now_s)
         self._open_tails()

@@ -33,4 +33,16 @@ class AgentConfig(BaseSettings):
         default=2, ge=1, description="Frames that wait for the head; beyond, the oldest is dropped."
     )
     max_in_flight: int = Field(default=8, ge=1, description="Frames between head and result, at most.")
+    encodings: Literal["auto", "raw"] = Field(
+        default="auto", description="Choose the encoding of what is sent together with the split, or send it as it is."
+    )
+    max_error: float = Field(
+        default=0.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="How far outputs may be off, relative to their scale, for fewer bytes; 0 keeps to lossless.",
+    )
+    input_encoding: Literal["raw", "jpeg"] = Field(
+        default="raw", description="How frames themselves are sent; jpeg loses some of them."
+    )
     keep_inputs: bool = Field(default=False, description="Keep each frame's inputs in its result, to verify it later.")

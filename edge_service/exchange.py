@@ -10,21 +10,36 @@ import torch
 from edge_service.cloud import Answer, Cloud, FrameToSend
 from edge_service.frame import StageTimes
 from models import Model, TensorSpec, Value, arrays_of, value_of
+from protos import Encoding
 
 __all__ = ["LinkTimes", "encode_cut", "read_answer"]
 
 
 def encode_cut(
-    model: Model, cloud: Cloud, frame_id: int, values: Mapping[str, Value], cut: Sequence[str], outputs: Sequence[str]
+    model: Model,
+    cloud: Cloud,
+    frame_id: int,
+    values: Mapping[str, Value],
+    encodings: Mapping[str, Encoding],
+    outputs: Sequence[str],
 ) -> FrameToSend:
-    """Encodes the values of the layers in `cut`; `outputs` are the paths that the cloud shall compute."""
+    """Encodes the values of the layers that cross, each as `encodings` says.
+
+    Args:
+        model: the model.
+        cloud: makes the message.
+        frame_id: the frame's.
+        values: at least those of the layers that cross.
+        encodings: what crosses, and how.
+        outputs: paths of the outputs that the cloud shall compute.
+    """
     tensors = {
         layer: [
             (array, spec.dtype) for array, spec in zip(arrays_of(values[layer]), model.layer_specs[layer], strict=True)
         ]
-        for layer in cut
+        for layer in encodings
     }
-    return cloud.encode(frame_id, tensors, outputs)
+    return cloud.encode(frame_id, tensors, outputs, encodings)
 
 
 def read_answer(model: Model, values: Mapping[str, Value], answer: Answer, wanted: Sequence[str]) -> Any:  # noqa: ANN401 # the module's own type
@@ -63,6 +78,7 @@ class LinkTimes:
             transfer_s=max(0.0, outside_s - round_trip_s - link_wait_s),
             round_trip_s=round_trip_s,
             queue_s=answer.queue_s,
-            server_s=max(0.0, answer.server_s - answer.queue_s - answer.compute_s),
+            unpack_s=answer.decode_s,
+            server_s=max(0.0, answer.server_s - answer.queue_s - answer.decode_s - answer.compute_s),
             tail_s=answer.compute_s,
         )

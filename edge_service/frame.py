@@ -36,12 +36,13 @@ class StageTimes:
     Attributes:
         wait_s: from submission to the start of the head.
         head_s: the head, the edge's slowdown included.
-        encode_s: tensors to a protobuf message.
+        encode_s: tensors to what is sent, the edge's slowdown included.
         link_wait_s: from the message's being ready to the link's being free of the frames before it.
         transfer_s: bytes on the link, up and down.
         round_trip_s: the link's round trip, which occupies nothing.
         queue_s: the cloud's queue.
-        server_s: the cloud's decoding and encoding.
+        unpack_s: the cloud's decoding of what was sent.
+        server_s: the rest of the cloud's own time: encoding the answer, scheduling.
         tail_s: the tail in the cloud, or here when the cloud did not answer.
         decode_s: the answer's bytes to the module's own outputs.
     """
@@ -53,6 +54,7 @@ class StageTimes:
     transfer_s: float = 0.0
     round_trip_s: float = 0.0
     queue_s: float = 0.0
+    unpack_s: float = 0.0
     server_s: float = 0.0
     tail_s: float = 0.0
     decode_s: float = 0.0
@@ -93,7 +95,10 @@ class FrameResult:
     feeds: tuple[torch.Tensor, ...] | None = None
 
     def predicted(self) -> Mapping[str, float]:
-        """The predicted seconds of head, transfer, fixed (round trip and overhead) and tail; empty if never started."""
+        """The predicted seconds of the stages; empty if the frame never started.
+
+        head (with encoding), transfer, fixed (round trip and overhead), tail (with decoding).
+        """
         split = self.partition
         if split is None:
             return {}
@@ -108,10 +113,10 @@ class FrameResult:
         """The measured seconds of the same stages."""
         times = self.times
         return {
-            "head": times.head_s,
+            "head": times.head_s + times.encode_s,
             "transfer": times.transfer_s,
-            "fixed": times.encode_s + times.round_trip_s + times.server_s + times.decode_s,
-            "tail": times.tail_s,
+            "fixed": times.round_trip_s + times.server_s + times.decode_s,
+            "tail": times.unpack_s + times.tail_s,
         }
 
 

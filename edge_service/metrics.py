@@ -80,14 +80,16 @@ class EdgeMetrics:
             self._stage.labels("transfer").observe(times.transfer_s)
             self._stage.labels("queue").observe(times.link_wait_s + times.queue_s)
             self._stage.labels("tail").observe(times.tail_s)
-            self._stage.labels("decode").observe(times.decode_s)
+            self._stage.labels("decode").observe(times.unpack_s + times.decode_s)
 
     def split(self, partition: Partition, mode: str, max_rate_hz: float) -> None:
         """Shows the split in use."""
         for stage, seconds in (
-            ("head", partition.edge_s),
+            ("head", partition.edge_s - partition.encode_s),
+            ("encode", partition.encode_s),
             ("transfer", partition.transfer_s),
-            ("tail", partition.cloud_s),
+            ("tail", partition.cloud_s - partition.decode_s),
+            ("decode", partition.decode_s),
         ):
             self._predicted.labels(stage).set(seconds)
         self._split_layers.labels("edge").set(len(partition.edge))

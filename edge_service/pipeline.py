@@ -18,6 +18,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -31,6 +32,7 @@ from edge_service.control import (
     CloudAnswered,
     CloudLoadReported,
     Controller,
+    CutEncoded,
     HeadMeasured,
     OverheadMeasured,
     Plan,
@@ -43,6 +45,7 @@ from edge_service.frame import FrameResult, Outcome, StageTimes
 from edge_service.job import Job, Started
 from edge_service.log import log
 from edge_service.metrics import EdgeMetrics
+from edge_service.wire_costs import WireCosts
 from models import Model, ModelError
 from protos import limits
 
@@ -60,6 +63,7 @@ class Pipeline:
         controller: says how to split each frame.
         compute: the edge's worker thread.
         cloud: encodes frames; None for an agent without a cloud.
+        wire: how what crosses is encoded.
         config: bounds.
         metrics: told the split in use.
         on_result: told each frame's end, exactly once.
@@ -71,6 +75,7 @@ class Pipeline:
         controller: Controller,
         compute: EdgeCompute,
         cloud: Cloud | None,
+        wire: WireCosts,
         config: AgentConfig,
         metrics: EdgeMetrics,
         on_result: Callable[[FrameResult], None],
@@ -82,10 +87,18 @@ class Pipeline:
         self._metrics = metrics
         self._on_result = on_result
         self._cloud = cloud
+        self._wire = wire
         self._link: CloudLink | None = None
         if cloud is not None:
             self._link = CloudLink(
-                cloud, controller, config, metrics, idle=self._idle, on_answer=self._answered, on_lost=self._cloud_lost
+                cloud,
+                controller,
+                config,
+                metrics,
+                decode_s=partial(wire.decode_s, [layer.name for layer in model.graph.layers]),
+                idle=self._idle,
+                on_answer=self._answered,
+                on_lost=self._cloud_lost,
             )
         self._waiting: deque[Job] = deque()
         self._stages: list[asyncio.Task[None]] = []
@@ -175,39 +188,52 @@ class Pipeline:
             log.exception("head failed", frame=job.frame_id)
             self._end(job, Outcome.FAILED, error=f"the head failed: {error}")
             return
+        refusal = await self._encode(job, started, wanted) if wanted else None
         if plan.base_edge_s > 0:
-            self._controller.observe(HeadMeasured(plan.base_edge_s, started.head_s), time.monotonic())
+            self._controller.observe(
+                HeadMeasured(plan.base_edge_s, started.head_s + started.encode_s), time.monotonic()
+            )
         if wanted:
-            self._hand_over(job, started, wanted)
+            self._hand_over(job, started, refusal)
         else:
             self._end(job, Outcome.EDGE_ONLY, outputs=outputs)
 
+    async def _encode(self, job: Job, started: Started, wanted: Sequence[str]) -> str | None:
+        """Encodes what crosses, on the worker thread: it is the edge's work, as the head is.
+
+        Returns:
+            Why it cannot be sent, or None.
+        """
+        cloud, split, values = self._cloud, started.plan.partition, started.values
+        if cloud is None or values is None:
+            raise RuntimeError("a split was planned without a cloud, or sent before its head had run")
+        encodings = self._wire.of_cut(split.cut, split.encoding)
+        try:
+            frame, started.encode_s = await self._compute.run(
+                lambda: encode_cut(self._model, cloud, job.frame_id, values, encodings, wanted)
+            )
+        except ValueError as error:  # a tensor beyond the limits of the wire
+            return f"the cut cannot be sent: {error}"
+        if frame.size > _MOST_BYTES:
+            return f"the cut is {frame.size} bytes, more than a message may have ({_MOST_BYTES})"
+        started.frame = frame
+        sizes = CutEncoded(split.encoding, started.plan.measured_bytes, frame.tensor_bytes)
+        self._controller.observe(sizes, time.monotonic())
+        return None
+
     # --- transfer -----------------------------------------------------------------------------------------------
 
-    def _hand_over(self, job: Job, started: Started, wanted: Sequence[str]) -> None:
-        """Encodes what crosses and queues it for the link; from here on the frame has a deadline."""
-        if self._cloud is None or started.values is None:
-            raise RuntimeError("a split was planned without a cloud, or sent before its head had run")
-        split = started.plan.partition
-        began_s = time.monotonic()
-        try:
-            started.frame = encode_cut(self._model, self._cloud, job.frame_id, started.values, split.cut, wanted)
-        except ValueError as error:  # a tensor beyond the limits of the wire
-            started.sent_s = began_s
-            self._in_flight[job.frame_id] = job
-            self._finish_here(job, f"the cut cannot be sent: {error}")
-            return
+    def _hand_over(self, job: Job, started: Started, refusal: str | None) -> None:
+        """Queues what crosses for the link; from here on the frame has a deadline."""
         started.sent_s = time.monotonic()
-        started.encode_s = started.sent_s - began_s
         # Frames ahead on the link each take up to the slowest stage before this one's turn comes.
-        started.timeout_s = started.plan.deadline_s + len(self._in_flight) * split.bottleneck_s
+        started.timeout_s = started.plan.deadline_s + len(self._in_flight) * started.plan.partition.bottleneck_s
         self._in_flight[job.frame_id] = job
-        size = started.frame.size
-        if size > _MOST_BYTES:
-            self._finish_here(job, f"the cut is {size} bytes, more than a message may have ({_MOST_BYTES})")
+        if started.frame is None:
+            self._finish_here(job, refusal or "the cut cannot be sent")
             return
         started.deadline = asyncio.get_running_loop().call_later(started.timeout_s, self._overdue, job, started)
-        self._uploads.sent(job.frame_id, size, started.sent_s)
+        self._uploads.sent(job.frame_id, started.frame.size, started.sent_s)
         self._outbox.put_nowait(job)  # bounded by the frames in flight
 
     async def _run_transfers(self) -> None:
@@ -259,7 +285,7 @@ class Pipeline:
         self._take_off(job)
         ended_s = time.monotonic()
         times = replace(times, decode_s=ended_s - now_s)
-        self._controller.observe(OverheadMeasured(job.started.encode_s + times.server_s + times.decode_s), ended_s)
+        self._controller.observe(OverheadMeasured(times.server_s + times.decode_s), ended_s)
         self._end(job, Outcome.OFFLOADED, outputs=outputs, times=times)
 
     def _measure(self, started: Started, answer: Answer, now_s: float) -> StageTimes:
@@ -270,7 +296,7 @@ class Pipeline:
         observe(CloudAnswered(), now_s)
         observe(CloudLoadReported(answer.load_factor), now_s)
         if started.plan.base_cloud_s > 0:
-            observe(TailMeasured(started.plan.base_cloud_s, answer.compute_s), now_s)
+            observe(TailMeasured(started.plan.base_cloud_s, answer.decode_s + answer.compute_s), now_s)
         return self._link_times.of(answer, sent_s=started.sent_s, now_s=now_s, rtt_s=rtt_s)
 
     def _rtt_s(self, now_s: float) -> float:

@@ -1,9 +1,9 @@
 """Is the split model's answer the whole model's? Each result is compared with the original module, run here.
 
 Equal means: the same structure, shapes and dtypes, every element within 1e-4 of the output's own scale (floating
-point sums are ordered differently by different kernels, so bits may differ), and, for a classification, the same
-top-1. Infinities and not-a-numbers must be in the same places, and whole numbers and truth values the same: no kernel
-rounds them, and a large index would forgive its neighbours.
+point sums are ordered differently by different kernels, so bits may differ; where lossy encodings are allowed, within
+the error that is), and, for a classification, the same top-1. Infinities and not-a-numbers must be in the same places,
+and whole numbers and truth values the same: no kernel rounds them, and a large index would forgive its neighbours.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import torch
 from edge_service.frame import FrameResult
 from models import InputError, Model, TensorSpec
 
-__all__ = ["Verification", "Verifier", "difference"]
+__all__ = ["TOLERANCE", "Verification", "Verifier", "difference"]
 
 TOLERANCE = 1e-4
 _MOST_KEPT_BYTES = 256 * 1024 * 1024
@@ -39,10 +39,12 @@ class Verifier:
 
     Args:
         model: the model; calling it runs the original module.
+        tolerance: how far an element may be off, relative to its output's scale.
     """
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: Model, tolerance: float = TOLERANCE) -> None:
         self._model = model
+        self._tolerance = tolerance
         self._waiting: deque[FrameResult] = deque()
         self._kept_bytes = 0
         self._checked = 0
@@ -85,7 +87,7 @@ class Verifier:
         with torch.inference_mode():
             expected = self._model.flatten(self._model(*result.feeds))
         try:
-            found = difference(expected, self._model.flatten(result.outputs))
+            found = difference(expected, self._model.flatten(result.outputs), self._tolerance)
         except InputError as error:  # another structure
             found = str(error)
         self._checked += 1
@@ -94,18 +96,20 @@ class Verifier:
             self._first = self._first or f"frame {result.frame_id}: {found}"
 
 
-def difference(expected: dict[str, torch.Tensor], actual: dict[str, torch.Tensor]) -> str | None:
+def difference(
+    expected: dict[str, torch.Tensor], actual: dict[str, torch.Tensor], tolerance: float = TOLERANCE
+) -> str | None:
     """Says how two sets of outputs, by path, differ; None when they are equal in the sense of this module."""
     if expected.keys() != actual.keys():
         return f"outputs {sorted(actual)} instead of {sorted(expected)}"
     for path, want in expected.items():
-        found = _tensor_difference(path, want, actual[path])
+        found = _tensor_difference(path, want, actual[path], tolerance)
         if found is not None:
             return found
     return None
 
 
-def _tensor_difference(path: str, want: torch.Tensor, got: torch.Tensor) -> str | None:
+def _tensor_difference(path: str, want: torch.Tensor, got: torch.Tensor, tolerance: float) -> str | None:
     if want.shape != got.shape or want.dtype != got.dtype:
         return f"{path} is {got.dtype} {tuple(got.shape)} instead of {want.dtype} {tuple(want.shape)}"
     if not (want.is_floating_point() or want.is_complex()):
@@ -115,7 +119,7 @@ def _tensor_difference(path: str, want: torch.Tensor, got: torch.Tensor) -> str 
         return f"{path} has infinities or not-a-numbers in other places"
     wide = torch.complex128 if want.is_complex() else torch.float64  # in float16 a difference may be infinite
     scale, worst = _largest(want.to(wide)), _largest(want.to(wide) - got.to(wide))
-    if worst > TOLERANCE * scale:
+    if worst > tolerance * scale:
         return f"{path} is off by {worst:.3g}, {worst / scale if scale else float('inf'):.3g} of its scale"
     if want.is_floating_point() and want.ndim == 2 and want.shape[-1] > 1:
         top, other = want.argmax(-1), got.argmax(-1)

@@ -1,6 +1,7 @@
 """A model that can be split anywhere."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -120,6 +121,33 @@ class Model:
         """
         head = self._heads.get(edge, lambda: self._head(edge))
         return head, self.tail(head.sends, self.remote_outputs(edge))
+
+    def walk(self, *inputs: Tree) -> Iterator[tuple[str, dict[str, Value]]]:
+        """Runs the model one layer at a time.
+
+        Args:
+            inputs: As for a call.
+
+        Yields:
+            Each layer's name, in graph order, with the values of all layers that the rest of the model needs, its own
+            among them: enough for a tail.
+
+        Raises:
+            InputError: Inputs of the wrong number, shape or dtype.
+        """
+        fed = self._feed(inputs)
+        readers = Counter(name for entry in self.graph.layers for name in entry.inputs)
+        readers.update(self.graph.outputs)
+        values: dict[str, Value] = {}
+        for entry in self.graph.layers:
+            node = self._node_of[entry.name]
+            there = {self._node_of[name]: value for name, value in values.items()} | fed
+            values[entry.name] = self._program.schedule(tuple(there), (node,)).run(there)[node]
+            yield entry.name, dict(values)
+            readers.subtract(entry.inputs)
+            for name in (*entry.inputs, entry.name):
+                if readers[name] <= 0:
+                    values.pop(name, None)
 
     def tail(self, feeds: Collection[str], outputs: Sequence[str] = ()) -> Tail:
         """The schedule that leads from these layers' values to these outputs.

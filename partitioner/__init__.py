@@ -1,6 +1,7 @@
 """Where to split a model between edge and cloud: pure functions on numbers.
 
-The model is a `LayerGraph`, its times a `CostProfile`, the network a `Link`. `dsl`, `dsh` and `decide` answer callers
+The model is a `LayerGraph`, its times a `CostProfile`, the network a `Link`; what crosses may be sent in one of several
+`Encoding`s. `dsl`, `dsh` and `decide` answer callers
 who ask once; a live loop builds a `SplitTable` once and asks that.
 
 The problem and the names DSL and DSH are those of C. Hu, W. Bao, D. Wang, F. Liu, "Dynamic Adaptive DNN Surgery for
@@ -11,6 +12,7 @@ from partitioner.costs import CostProfile, Link
 from partitioner.decide import decide
 from partitioner.dsh import dsh
 from partitioner.dsl import dsl
+from partitioner.encodings import Encoding
 from partitioner.errors import PartitionError, TooManySplitsError
 from partitioner.evaluate import evaluate
 from partitioner.graph import Layer, LayerGraph
@@ -20,6 +22,7 @@ from partitioner.split_table import SplitTable
 __all__ = [
     "CostProfile",
     "Decision",
+    "Encoding",
     "Layer",
     "LayerGraph",
     "Link",

@@ -13,6 +13,7 @@ import numpy as np
 from partitioner.branch_and_bound import BranchAndBound, Found
 from partitioner.costs import CostProfile, Link
 from partitioner.dual_bounds import LowestLatency, Question, SmallestBottleneck
+from partitioner.encodings import Encoding
 from partitioner.evaluate import price
 from partitioner.graph import LayerGraph
 from partitioner.min_cut import BoolArray
@@ -33,7 +34,12 @@ _MOST_LAYERS_SOLVED = 1000
 
 
 def heavy_beyond_table(
-    graph: LayerGraph, costs: CostProfile, link: Link, rate_hz: float | None, candidates: Candidates
+    graph: LayerGraph,
+    costs: CostProfile,
+    link: Link,
+    rate_hz: float | None,
+    candidates: Candidates,
+    encoding: Encoding | None = None,
 ) -> Partition:
     """Returns the best split found for heavy load; see `partitioner.dsh`.
 
@@ -43,9 +49,10 @@ def heavy_beyond_table(
         link: The network.
         rate_hz: Frames per second, or None for the smallest bottleneck.
         candidates: What `partitioner.weighted_cuts.search` found on the same problem.
+        encoding: What the cut is sent in, valid for the graph; None for the graph's bytes, without time.
     """
     best = candidates.heavy(rate_hz)
-    problem = _Problem(graph, costs, link, candidates)
+    problem = _Problem(graph, costs, link, candidates, encoding)
     if rate_hz is None or best.bottleneck_s >= 1.0 / rate_hz:
         best = problem.smaller_bottleneck(best, enough_s=0.0 if rate_hz is None else 1.0 / rate_hz)
         if rate_hz is None or best.bottleneck_s >= 1.0 / rate_hz:
@@ -58,8 +65,15 @@ def heavy_beyond_table(
 class _Problem:
     """Both questions of heavy load on one graph, profile and link."""
 
-    def __init__(self, graph: LayerGraph, costs: CostProfile, link: Link, candidates: Candidates) -> None:
-        self._graph, self._costs, self._link = graph, costs, link
+    def __init__(
+        self,
+        graph: LayerGraph,
+        costs: CostProfile,
+        link: Link,
+        candidates: Candidates,
+        encoding: Encoding | None,
+    ) -> None:
+        self._graph, self._costs, self._link, self._encoding = graph, costs, link, encoding
         self._candidates = candidates
 
     def smaller_bottleneck(self, best: Partition, enough_s: float) -> Partition:
@@ -72,7 +86,7 @@ class _Problem:
             return best
         if best.bottleneck_s <= best.lower_bound_s * _CLOSE_ENOUGH or len(self._graph) > _MOST_LAYERS_SOLVED:
             return best
-        improved = StageProgram(self._graph, self._costs, self._link).smallest_bottleneck(best)
+        improved = StageProgram(self._graph, self._costs, self._link, self._encoding).smallest_bottleneck(best)
         return _smaller(best, improved.split, improved.lower_bound_s)
 
     def lower_latency(self, best: Partition, period_s: float) -> Partition:
@@ -83,13 +97,13 @@ class _Problem:
         best = self._lower(best, self._priced(found), found.lower_bound_s, period_s)
         if best.latency_s <= best.lower_bound_s * _CLOSE_ENOUGH or len(self._graph) > _MOST_LAYERS_SOLVED:
             return best
-        improved = StageProgram(self._graph, self._costs, self._link).lowest_latency(period_s, best)
+        improved = StageProgram(self._graph, self._costs, self._link, self._encoding).lowest_latency(period_s, best)
         # The program leaves out the fixed time, which every split pays but edge-only.
         return self._lower(best, improved.split, improved.lower_bound_s + self._link.fixed_s, period_s)
 
     def _search(self, question: Question, known_s: float, enough_s: float = 0.0) -> Found:
         most_cuts = max(_FEWEST_CUTS, min(_MOST_CUTS, _MOST_LAYER_CUTS // len(self._graph)))
-        stages = StageArrays.of(self._graph, self._costs, self._link)
+        stages = StageArrays.of(self._graph, self._costs, self._link, self._encoding)
         tree = BranchAndBound(stages, question, known_s, gap=_TREE_GAP, most_cuts=most_cuts, enough_s=enough_s)
         return tree.run(self._to_array(split) for split in self._candidates.splits)
 
@@ -99,7 +113,8 @@ class _Problem:
     def _priced(self, found: Found) -> Partition | None:
         if found.inside is None:
             return None
-        return price(self._graph, self._costs, self._link, frozenset(np.flatnonzero(found.inside).tolist()))
+        inside = frozenset(np.flatnonzero(found.inside).tolist())
+        return price(self._graph, self._costs, self._link, inside, self._encoding)
 
     def _lower(self, best: Partition, other: Partition | None, bound_s: float, period_s: float) -> Partition:
         """Returns the better of two; the bound is for every split but edge-only."""

@@ -5,6 +5,10 @@ last in graph order. Set 0 holds the model inputs only; the sets whose last laye
 knows its *parent*, the same set without that layer, which is closed too. So a set takes four bytes, sums over sets are
 one addition each, and members are found by walking up. Blocks (see `partitioner.blocks`) are filled one after the
 other: the base of a block is the last set of the block before it, which holds everything so far.
+
+Which tensors cross is written the same way, as a change from the parent: a set's last layer begins to cross, and what
+it is the last to read stops, unless another reader is outside. So sums over crossing tensors can be taken for any
+numbers, long after the listing (see `partitioner.set_sums`).
 """
 
 from dataclasses import dataclass
@@ -13,6 +17,20 @@ import numpy as np
 import numpy.typing as npt
 
 FloatArray = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Released:
+    """A tensor that stops crossing when a layer, the last in graph order to read it, joins a set.
+
+    Attributes:
+        layer: Position in the graph of the layer whose tensor it is.
+        kept: One bit for each set whose last layer is that reader, as by `numpy.packbits`: whether the tensor crosses
+            still, because another reader is outside. None where it never does.
+    """
+
+    layer: int
+    kept: npt.NDArray[np.uint8] | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,8 +46,7 @@ class ClosedSets:
         first_set: int64 [layers + 1]: the sets whose last layer is number j are ``first_set[j]`` up to
             ``first_set[j + 1]``, exclusive; ``first_set[0]`` is 1.
         parent: int32 [sets]: the same set without its last layer; set 0 is its own.
-        bytes_up: float64 [sets]: bytes that cross to the cloud, each tensor once.
-        bytes_down: float64 [sets]: bytes of the outputs made in the cloud.
+        released: By number of the layer: the tensors that it is the last to read.
     """
 
     inputs: tuple[int, ...]
@@ -37,8 +54,7 @@ class ClosedSets:
     blocks: npt.NDArray[np.int64]
     first_set: npt.NDArray[np.int64]
     parent: npt.NDArray[np.int32]
-    bytes_up: FloatArray
-    bytes_down: FloatArray
+    released: tuple[tuple[Released, ...], ...]
 
     def __len__(self) -> int:
         return len(self.parent)

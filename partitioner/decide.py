@@ -5,15 +5,16 @@ IEEE INFOCOM 2019, doi:10.1109/INFOCOM.2019.8737614.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 
-from partitioner.beyond_table import heavy_beyond_table
 from partitioner.costs import CostProfile, Link, check_rate
+from partitioner.each_encoding import EachEncoding
+from partitioner.encodings import Encoding
 from partitioner.errors import TooManySplitsError
 from partitioner.graph import LayerGraph
 from partitioner.partition import Decision
 from partitioner.split_table import SplitTable
-from partitioner.weighted_cuts import search
 
 
 def decide(
@@ -22,8 +23,9 @@ def decide(
     link: Link,
     rate_hz: float,
     uplink_interval_bps: tuple[float, float] | None = None,
+    encodings: Sequence[Encoding] = (),
 ) -> Decision:
-    """Chooses the split for frames that arrive at `rate_hz`.
+    """Chooses the split, and the encoding of what crosses, for frames that arrive at `rate_hz`.
 
     The load is light when the bottleneck of DSL's split is below 1 / rate, and that split is kept; a bottleneck of
     exactly 1 / rate is heavy. Under heavy load it is the split of `partitioner.dsh` with the rate.
@@ -38,10 +40,11 @@ def decide(
         link: The network.
         rate_hz: Frames per second, above 0.
         uplink_interval_bps: The lowest and the highest rate that the uplink may have, in place of the link's own.
+        encodings: What the cut may be sent in; none for the graph's bytes, without time.
 
     Raises:
-        PartitionError: The costs do not fit the graph, the rate is not above 0, or the interval is not two rates in
-            (0, inf] in ascending order.
+        PartitionError: The costs or an encoding do not fit the graph, two encodings have one name, the rate is not
+            above 0, or the interval is not two rates in (0, inf] in ascending order.
 
     Example:
         >>> from partitioner import Layer
@@ -57,16 +60,16 @@ def decide(
     """
     if uplink_interval_bps is not None:
         link = link.at_worst(uplink_interval_bps)
-        return replace(decide(graph, costs, link, rate_hz), worst_case_uplink_bps=link.uplink_bps)
+        return replace(decide(graph, costs, link, rate_hz, encodings=encodings), worst_case_uplink_bps=link.uplink_bps)
     check_rate(rate_hz, "rate_hz")
     try:
-        return SplitTable(graph, costs).decide(link, rate_hz)
+        return SplitTable(graph, costs, encodings=encodings).decide(link, rate_hz)
     except TooManySplitsError:
         pass
-    candidates = search(graph, costs, link)
-    light = candidates.lowest_latency.bottleneck_s < 1.0 / rate_hz
-    partition = candidates.lowest_latency if light else heavy_beyond_table(graph, costs, link, rate_hz, candidates)
-    smallest_s = min(split.bottleneck_s for split in [partition, *candidates.splits])
+    search = EachEncoding(graph, costs, link, encodings)
+    light = search.lowest_latency.bottleneck_s < 1.0 / rate_hz
+    partition = search.lowest_latency if light else search.heavy(rate_hz)
+    smallest_s = min(partition.bottleneck_s, search.smallest_bottleneck_s())
     return Decision(
         partition=partition,
         mode="light" if light else "heavy",

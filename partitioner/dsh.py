@@ -4,16 +4,24 @@ Reference: C. Hu, W. Bao, D. Wang, F. Liu, "Dynamic Adaptive DNN Surgery for Inf
 IEEE INFOCOM 2019, doi:10.1109/INFOCOM.2019.8737614.
 """
 
-from partitioner.beyond_table import heavy_beyond_table
+from collections.abc import Sequence
+
 from partitioner.costs import CostProfile, Link
+from partitioner.each_encoding import EachEncoding
+from partitioner.encodings import Encoding
 from partitioner.errors import TooManySplitsError
 from partitioner.graph import LayerGraph
 from partitioner.partition import Partition
 from partitioner.split_table import SplitTable
-from partitioner.weighted_cuts import search
 
 
-def dsh(graph: LayerGraph, costs: CostProfile, link: Link, rate_hz: float | None = None) -> Partition:
+def dsh(
+    graph: LayerGraph,
+    costs: CostProfile,
+    link: Link,
+    rate_hz: float | None = None,
+    encodings: Sequence[Encoding] = (),
+) -> Partition:
     """Returns the split for heavy load.
 
     Frames are pipelined over edge, link and cloud, so one is done every max(Te, Tt, Tc). Without a rate, the split
@@ -27,13 +35,16 @@ def dsh(graph: LayerGraph, costs: CostProfile, link: Link, rate_hz: float | None
         costs: Seconds of each layer.
         link: The network.
         rate_hz: Frames per second, above 0.
+        encodings: What the cut may be sent in; none for the graph's bytes, without time.
 
     Returns:
         The split; `lower_bound_s` bounds the latency when a rate is given and kept up with, else the bottleneck. Ties:
-        lower latency, then fewer bytes, then graph order; under a rate, lower bottleneck first.
+        lower latency, then fewer bytes, then graph order, then the order of the encodings; under a rate, lower
+        bottleneck first.
 
     Raises:
-        PartitionError: The costs do not fit the graph, or the rate is not above 0.
+        PartitionError: The costs or an encoding do not fit the graph, two encodings have one name, or the rate is not
+            above 0.
 
     Example:
         >>> from partitioner import Layer
@@ -45,7 +56,7 @@ def dsh(graph: LayerGraph, costs: CostProfile, link: Link, rate_hz: float | None
         0.5
     """
     try:
-        table = SplitTable(graph, costs)
+        table = SplitTable(graph, costs, encodings=encodings)
     except TooManySplitsError:
-        return heavy_beyond_table(graph, costs, link, rate_hz, search(graph, costs, link))
+        return EachEncoding(graph, costs, link, encodings).heavy(rate_hz)
     return table.dsh(link, rate_hz)

@@ -7,6 +7,9 @@ With S the layers on the edge (DADS, section II-B; the fixed time and the downli
     bytes_up(S)   = bytes of every layer in S with a successor outside S, each once
     bytes_down(S) = bytes of every output outside S
 
+An encoding (see `partitioner.encodings`) has other bytes for what goes up, and every layer that crosses adds seconds to
+Te and Tc.
+
 S is feasible when it holds every model input and is closed: with a layer, it holds all the layer's predecessors.
 
 Reference: C. Hu, W. Bao, D. Wang, F. Liu, "Dynamic Adaptive DNN Surgery for Inference Acceleration on the Edge",
@@ -18,12 +21,15 @@ from collections.abc import Collection
 from collections.abc import Set as AbstractSet
 
 from partitioner.costs import CostProfile, Link
+from partitioner.encodings import Encoding
 from partitioner.errors import PartitionError
 from partitioner.graph import LayerGraph
 from partitioner.partition import Partition
 
 
-def evaluate(graph: LayerGraph, costs: CostProfile, link: Link, edge: Collection[str]) -> Partition:
+def evaluate(
+    graph: LayerGraph, costs: CostProfile, link: Link, edge: Collection[str], encoding: Encoding | None = None
+) -> Partition:
     """Prices one split.
 
     Args:
@@ -31,12 +37,15 @@ def evaluate(graph: LayerGraph, costs: CostProfile, link: Link, edge: Collection
         costs: Seconds of each layer.
         link: The network.
         edge: Names of the layers on the edge: every model input, and with a layer all its predecessors.
+        encoding: What the cut is sent in; None for the graph's bytes, without time. Where one of the tensors may not be
+            sent so, `transfer_s` is inf.
 
     Returns:
         The split with its times, each sum correctly rounded. Nothing is minimised, so `lower_bound_s` is 0.
 
     Raises:
-        PartitionError: `edge` names an unknown layer, lacks a model input or is not closed; or the costs do not fit.
+        PartitionError: `edge` names an unknown layer, lacks a model input or is not closed; or the costs or the
+            encoding do not fit.
 
     Example:
         >>> from partitioner import Layer
@@ -46,7 +55,9 @@ def evaluate(graph: LayerGraph, costs: CostProfile, link: Link, edge: Collection
         0.2
     """
     costs.check(graph)
-    return price(graph, costs, link, feasible_positions(graph, edge))
+    if encoding is not None:
+        encoding.check(graph)
+    return price(graph, costs, link, feasible_positions(graph, edge), encoding)
 
 
 def feasible_positions(graph: LayerGraph, edge: Collection[str]) -> frozenset[int]:
@@ -74,24 +85,32 @@ def price(
     costs: CostProfile,
     link: Link,
     inside: AbstractSet[int],
+    encoding: Encoding | None = None,
     *,
     edge_load: float = 1.0,
     cloud_load: float = 1.0,
 ) -> Partition:
     """Prices the split that has the layers at the positions `inside` on the edge; they must be feasible."""
     structure, layers = graph.structure, graph.layers
+    encoding = Encoding.raw(graph) if encoding is None else encoding
     cut = crossing(graph, inside)
     offloads = len(inside) < len(layers)
-    bytes_up = math.fsum(layers[i].output_bytes for i in cut)
+    bytes_up = math.fsum(encoding.output_bytes[i] for i in cut)
     bytes_down = math.fsum(layers[i].output_bytes for i in structure.outputs if i not in inside)
+    encode_s, decode_s = math.fsum(encoding.encode_s[i] for i in cut), math.fsum(encoding.decode_s[i] for i in cut)
+    cloud_s = math.fsum(costs.cloud_s[i] for i in range(len(layers)) if i not in inside)
     return Partition(
         edge=frozenset(layers[i].name for i in inside),
         cut=tuple(layers[i].name for i in cut),
-        edge_s=math.fsum(costs.edge_s[i] for i in inside) * edge_load,
-        transfer_s=link.transfer_s(bytes_up, bytes_down),
-        cloud_s=math.fsum(costs.cloud_s[i] for i in range(len(layers)) if i not in inside) * cloud_load,
+        edge_s=(math.fsum(costs.edge_s[i] for i in inside) + encode_s) * edge_load,
+        # An unlimited link makes nothing of infinity: what may not be sent takes for ever all the same.
+        transfer_s=link.transfer_s(bytes_up, bytes_down) if math.isfinite(bytes_up) else math.inf,
+        cloud_s=(cloud_s + decode_s) * cloud_load,
         fixed_s=link.fixed_s if offloads else 0.0,
         lower_bound_s=0.0,
+        encoding=encoding.name if offloads else "raw",
+        encode_s=encode_s * edge_load,
+        decode_s=decode_s * cloud_load,
     )
 
 

@@ -3,8 +3,9 @@
 Within a block the layers are taken in graph order. Every set found so far that holds all predecessors of the next layer
 is also there with that layer added; so each closed set is found once, and every set on the way is one that counts.
 
-Memory: 20 bytes per set (parent, bytes up, bytes down), and while a block is listed 8 bytes per set of the block for
-every 64 layers that are live at once. Sets are counted before they are made, so the limit holds for memory too.
+Memory: 4 bytes per set for its parent, and one bit for each tensor that its last layer is the last to read, where
+another reader may be missing (a quarter of a bit on average in models); while a block is listed 8 bytes per set of the
+block for every 64 layers that are live at once. Sets are counted before they are made, so the limit holds for memory.
 """
 
 from itertools import pairwise
@@ -13,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from partitioner.blocks import block_starts
-from partitioner.closed_sets import ClosedSets
+from partitioner.closed_sets import ClosedSets, Released
 from partitioner.errors import TooManySplitsError
 from partitioner.graph import LayerGraph
 from partitioner.live_slots import WORD, LiveSlots, assign_slots, masks
@@ -48,17 +49,11 @@ class _Listing:
         # Model inputs are in every set: they ask for nothing, but their tensors may cross.
         self.predecessors = [tuple(number[p] for p in structure.predecessors[i] if p in number) for i in self.layers]
         self.readers = {i: tuple(number[r] for r in read) for i, read in enumerate(structure.successors) if read}
-        self.size = [float(layer.output_bytes) for layer in graph.layers]
-        outputs = frozenset(structure.outputs)
-        self.down = [self.size[i] if i in outputs else 0.0 for i in self.layers]
         self.first_set = [1]
         # The full set so far, which is the base of the next block.
         self.base = 0
-        self.base_up = sum(self.size[i] for i in structure.inputs if i in self.readers)
-        self.base_down = sum(self.down)
         self.parents: list[npt.ArrayLike] = [[0]]
-        self.ups: list[npt.ArrayLike] = [[self.base_up]]
-        self.downs: list[npt.ArrayLike] = [[self.base_down]]
+        self.released: list[tuple[Released, ...]] = []
 
     def run(self) -> ClosedSets:
         blocks = block_starts(self.predecessors)
@@ -67,53 +62,41 @@ class _Listing:
                 self._take_single(start)
             else:
                 self._list_block(start, end)
-        up, down = np.concatenate(self.ups, dtype=np.float64), np.concatenate(self.downs, dtype=np.float64)
-        # Sizes that are not whole numbers leave rounding errors behind; the full set sends nothing.
-        np.maximum(up, 0.0, out=up)[-1] = 0.0
-        np.maximum(down, 0.0, out=down)[-1] = 0.0
         return ClosedSets(
             inputs=self.graph.structure.inputs,
             layers=self.layers,
             blocks=np.array(blocks, dtype=np.int64),
             first_set=np.array(self.first_set, dtype=np.int64),
             parent=np.concatenate(self.parents, dtype=np.int32),
-            bytes_up=up,
-            bytes_down=down,
+            released=tuple(self.released),
         )
 
     def _take_single(self, j: int) -> None:
         """Adds a block of one layer: one more set, which everything before it is in."""
         self._count(j, 1)
-        self.base_up += self._gain(j) - sum(self.size[i] for i, _ in self._released(j))
-        self.base_down -= self.down[j]
-        self._keep([self.base], [self.base_up], [self.base_down], 1)
+        self.released.append(tuple(Released(i, None) for i, _ in self._last_read_by(j)))
+        self.parents.append([self.base])
+        self.base += 1
 
     def _list_block(self, start: int, end: int) -> None:
         """Adds every set that holds some of the layers start..end, and all before them."""
         slots = assign_slots(self._needed_until(start, end))
         inside: Words = [np.zeros(1, dtype=np.uint64) for _ in range(slots.words)]
-        up, down = np.array([self.base_up]), np.array([self.base_down])
-        parents = [np.zeros(0, dtype=np.int64)]
+        count = 1
         for j in range(start, end):
             wanted = masks(slots, [p - start for p in self.predecessors[j] if p >= start])
-            parent = np.flatnonzero(_holds(inside, wanted, len(up)))
+            parent = np.flatnonzero(_holds(inside, wanted, count))
             self._count(j, len(parent))
-            parents.append(parent)
-            grown = up[parent] + self._gain(j)
-            for i, others in self._released(j):
+            self.parents.append(parent + self.base)
+            released = []
+            for i, others in self._last_read_by(j):
                 read = masks(slots, [other - start for other in others if other >= start])
-                grown -= self.size[i] * _holds([word[parent] for word in inside], read, len(parent))
-            up = np.concatenate([up, grown])
-            down = np.concatenate([down, down[parent] - self.down[j]])
+                held = _holds([word[parent] for word in inside], read, len(parent))
+                released.append(Released(i, None if held.all() else np.packbits(~held)))
+            self.released.append(tuple(released))
+            count += len(parent)
             _grow(inside, parent, slots, j - start)
-        self._keep(np.concatenate(parents) + self.base, up[1:], down[1:], len(up) - 1)
-        self.base_up, self.base_down = float(up[-1]), float(down[-1])
-
-    def _keep(self, parent: npt.ArrayLike, up: npt.ArrayLike, down: npt.ArrayLike, count: int) -> None:
-        self.parents.append(parent)
-        self.ups.append(up)
-        self.downs.append(down)
-        self.base += count
+        self.base += count - 1
 
     def _count(self, j: int, new: int) -> None:
         total = self.first_set[-1] + new
@@ -121,15 +104,8 @@ class _Listing:
             raise TooManySplitsError(self.max_sets, self.graph.layers[self.layers[j]].name)
         self.first_set.append(total)
 
-    def _gain(self, j: int) -> float:
-        """Bytes that cross because layer j is inside while all its readers, being later, are not."""
-        return self.size[self.layers[j]] if self.layers[j] in self.readers else 0.0
-
-    def _released(self, j: int) -> list[tuple[int, tuple[int, ...]]]:
-        """Returns the layers (by position) whose last reader is j, with their other readers (by number).
-
-        Such a tensor stops crossing when j joins a set that holds the other readers.
-        """
+    def _last_read_by(self, j: int) -> list[tuple[int, tuple[int, ...]]]:
+        """Returns the layers (by position) whose last reader is j, with their other readers (by number)."""
         sources = self.graph.structure.predecessors[self.layers[j]]
         return [(i, self.readers[i][:-1]) for i in sources if self.readers[i][-1] == j]
 
@@ -140,7 +116,7 @@ class _Listing:
             for p in self.predecessors[j]:
                 if p >= start:
                     until[p - start] = max(until[p - start], j - start)
-            for _, others in self._released(j):
+            for _, others in self._last_read_by(j):
                 for other in others:
                     if other >= start:
                         until[other - start] = max(until[other - start], j - start)

@@ -19,6 +19,7 @@ from scipy.optimize import Bounds, LinearConstraint, milp
 from partitioner.closed_sets import FloatArray
 from partitioner.costs import CostProfile, Link
 from partitioner.dsl import stage_weights
+from partitioner.encodings import Encoding
 from partitioner.evaluate import price
 from partitioner.graph import LayerGraph
 from partitioner.min_cut import Weights, model_arcs
@@ -52,13 +53,14 @@ class StageProgram:
         graph: The model.
         costs: Seconds of each layer; valid for the graph.
         link: The network.
+        encoding: What the cut is sent in, valid for the graph; None for the graph's bytes, without time.
     """
 
-    def __init__(self, graph: LayerGraph, costs: CostProfile, link: Link) -> None:
-        self._graph, self._costs, self._link = graph, costs, link
-        edge = stage_weights(graph, costs, link, transfer=0.0, cloud=0.0)
-        transfer = stage_weights(graph, costs, link, edge=0.0, cloud=0.0)
-        cloud = stage_weights(graph, costs, link, edge=0.0, transfer=0.0)
+    def __init__(self, graph: LayerGraph, costs: CostProfile, link: Link, encoding: Encoding | None = None) -> None:
+        self._graph, self._costs, self._link, self._encoding = graph, costs, link, encoding
+        edge = stage_weights(graph, costs, link, encoding, transfer=0.0, cloud=0.0)
+        transfer = stage_weights(graph, costs, link, encoding, edge=0.0, cloud=0.0)
+        cloud = stage_weights(graph, costs, link, encoding, edge=0.0, transfer=0.0)
         self._constant, self._rows = zip(*map(_affine, (edge, transfer, cloud)), strict=True)
         self._splits = _split_rows(graph)
 
@@ -100,7 +102,7 @@ class StageProgram:
         for i, sources in enumerate(self._graph.structure.predecessors):
             if not sources or (x[i] > 0.5 and inside.issuperset(sources)):
                 inside.add(i)
-        return price(self._graph, self._costs, self._link, inside)
+        return price(self._graph, self._costs, self._link, inside, self._encoding)
 
 
 def _affine(weights: Weights) -> tuple[float, FloatArray]:

@@ -11,12 +11,16 @@ class Partition:
     Attributes:
         edge: Names of the layers that run on the edge; the rest run in the cloud.
         cut: Names of the layers whose tensors are sent, in graph order; empty when nothing is in the cloud.
-        edge_s: Seconds of compute on the edge, Te.
-        transfer_s: Bytes over rates in seconds, up and down, Tt; 0 when nothing is in the cloud.
-        cloud_s: Seconds of compute in the cloud, Tc.
+        edge_s: Seconds of compute on the edge, Te, with those of encoding.
+        transfer_s: Bytes over rates in seconds, up and down, Tt; 0 when nothing is in the cloud, inf where the encoding
+            may not be used for this cut.
+        cloud_s: Seconds of compute in the cloud, Tc, with those of decoding.
         fixed_s: Round trip and overhead of the call in seconds; 0 when nothing is in the cloud.
         lower_bound_s: Proven bound on what was minimised: the latency for DSL and for DSH with a rate that the split
             keeps up with, else the bottleneck. Equal to it when the split is optimal; 0 when nothing was minimised.
+        encoding: Name of the encoding in which the cut is sent; "raw" when nothing is in the cloud.
+        encode_s: Seconds of `edge_s` that encoding takes.
+        decode_s: Seconds of `cloud_s` that decoding takes.
     """
 
     edge: frozenset[str]
@@ -26,6 +30,9 @@ class Partition:
     cloud_s: float
     fixed_s: float
     lower_bound_s: float
+    encoding: str = "raw"
+    encode_s: float = 0.0
+    decode_s: float = 0.0
 
     @property
     def latency_s(self) -> float:

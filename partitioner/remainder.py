@@ -16,6 +16,7 @@ import numpy.typing as npt
 from partitioner.closed_sets import FloatArray
 from partitioner.costs import CostProfile, Link
 from partitioner.dsl import stage_weights
+from partitioner.encodings import Encoding
 from partitioner.graph import LayerGraph, Structure
 from partitioner.min_cut import BoolArray, CutNetwork, Weights, model_arcs
 
@@ -26,7 +27,9 @@ class StageArrays:
 
     Attributes:
         edge: To Te, on the edge.
-        up: To Tt, on the edge with a reader in the cloud.
+        encode: To Te, on the edge with a reader in the cloud.
+        up: To Tt, likewise.
+        decode: To Tc, likewise.
         down: To Tt, in the cloud.
         cloud: To Tc, in the cloud.
         read: int [arcs]: the layer read by each arc of the model.
@@ -35,7 +38,9 @@ class StageArrays:
     """
 
     edge: FloatArray
+    encode: FloatArray
     up: FloatArray
+    decode: FloatArray
     down: FloatArray
     cloud: FloatArray
     read: npt.NDArray[np.intp]
@@ -43,20 +48,27 @@ class StageArrays:
     structure: Structure
 
     @classmethod
-    def of(cls, graph: LayerGraph, costs: CostProfile, link: Link) -> "StageArrays":
+    def of(cls, graph: LayerGraph, costs: CostProfile, link: Link, encoding: Encoding | None = None) -> "StageArrays":
         """Prices every layer."""
-        compute = stage_weights(graph, costs, link, transfer=0.0)
-        transfer = stage_weights(graph, costs, link, edge=0.0, cloud=0.0)
+        edge = stage_weights(graph, costs, link, encoding, transfer=0.0, cloud=0.0)
+        transfer = stage_weights(graph, costs, link, encoding, edge=0.0, cloud=0.0)
+        cloud = stage_weights(graph, costs, link, encoding, edge=0.0, transfer=0.0)
         read, reader = model_arcs(graph.structure)
-        return cls(compute.edge, transfer.send, transfer.cloud, compute.cloud, read, reader, graph.structure)
+        sending = (edge.send, transfer.send, cloud.send)
+        return cls(edge.edge, *sending, transfer.cloud, cloud.cloud, read, reader, graph.structure)
 
     def of_split(self, inside: BoolArray, outside: BoolArray | None = None) -> FloatArray:
         """Returns Te, Tt, Tc of what is placed; without `outside`, everything else is in the cloud."""
         outside = ~inside if outside is None else outside
         crosses = np.zeros(len(inside), dtype=np.bool_)
         crosses[self.read[inside[self.read] & outside[self.reader]]] = True
-        transfer_s = self.up[crosses].sum() + self.down[outside].sum()
-        return np.array([self.edge[inside].sum(), transfer_s, self.cloud[outside].sum()])
+        return np.array(
+            [
+                self.edge[inside].sum() + self.encode[crosses].sum(),
+                self.up[crosses].sum() + self.down[outside].sum(),
+                self.cloud[outside].sum() + self.decode[crosses].sum(),
+            ]
+        )
 
 
 class Remainder:
@@ -81,7 +93,7 @@ class Remainder:
         # Vertex 0 is an input that costs nothing: what reads only placed layers must not become an input itself.
         self._network = CutNetwork(_structure(stages.structure, self._kept.tolist(), free))
         placed = ~free[self._kept]
-        sent = stages.up[self._kept]
+        sent = np.stack([stages.encode, stages.up, stages.decode])[:, self._kept]
         free_to_send = sends_anyway[self._kept]
         self._edge = _with_zero(stages.edge[self._kept], placed)
         self._cloud = _with_zero(stages.cloud[self._kept], placed)
@@ -102,9 +114,9 @@ class Remainder:
         edge, transfer, cloud = weights.tolist()
         cut = self._network.minimum(
             Weights(
-                edge=edge * self._edge + transfer * self._sent_anyway,
+                edge=edge * self._edge + weights @ self._sent_anyway,
                 cloud=cloud * self._cloud + transfer * self._down,
-                send=transfer * self._sent,
+                send=weights @ self._sent,
             )
         )
         inside = self._inside.copy()
@@ -127,4 +139,5 @@ def _structure(whole: Structure, kept: list[int], free: BoolArray) -> Structure:
 
 
 def _with_zero(numbers: FloatArray, without: BoolArray) -> FloatArray:
-    return np.concatenate([[0.0], np.where(without, 0.0, numbers)])
+    zero = np.zeros((*numbers.shape[:-1], 1))
+    return np.concatenate([zero, np.where(without, 0.0, numbers)], axis=-1)

@@ -1,24 +1,27 @@
 """The closed-set table: one model's every split in four arrays, scanned for each decision.
 
 A split matters only through Te, bytes up, bytes down and Tc, and these do not depend on the network, the load or the
-rate. So they are computed once, and any decision is an exact minimum over arrays: microseconds, no approximation.
+rate. So they are computed once, and any decision is an exact minimum over arrays: microseconds, no approximation. With
+encodings, the arrays have an entry for each choice of split and encoding (see `partitioner.choices`).
 
 The definitions are those of DADS (C. Hu, W. Bao, D. Wang, F. Liu, INFOCOM 2019, doi:10.1109/INFOCOM.2019.8737614),
 section II-B; the table is ours. Ties: DSL takes the lower bottleneck, DSH the lower latency, then both the fewer bytes,
-then what is listed first, which grows in graph order from the model inputs.
+then what is listed first, which grows in graph order from the model inputs, then the encoding that was given first.
 """
 
 import copy
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from partitioner.choices import Choices, list_choices
 from partitioner.closed_sets import ClosedSets, FloatArray
 from partitioner.costs import CostProfile, Link, check_rate
+from partitioner.encodings import Encoding, check_encodings, find_encoding
 from partitioner.evaluate import crossing, feasible_positions, price
 from partitioner.graph import LayerGraph, check_number
 from partitioner.listing import list_closed_sets
@@ -34,30 +37,35 @@ Bound = Literal["latency", "bottleneck"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Stages:
-    """What every split costs on one link: float64 [sets] each."""
+    """What every choice costs on one link: float64 [choices] each."""
 
     edge_s: FloatArray
     transfer_s: FloatArray
     cloud_s: FloatArray
     latency_s: FloatArray
+    edge_load: float
+    cloud_load: float
 
     def bottleneck_s(self) -> FloatArray:
-        return np.maximum(np.maximum(self.edge_s, self.transfer_s), self.cloud_s)
+        bottleneck_s = np.maximum(self.edge_s, self.transfer_s)
+        return np.maximum(bottleneck_s, self.cloud_s, out=bottleneck_s)
 
 
 class SplitTable:
     """Every split of one model, listed once and priced for one profile.
 
-    Memory: 52 bytes per set, 100 MB at the default limit; about twice that while it is built.
+    Memory: 44 bytes per set and a few bits, 90 MB at the default limit; about twice that while it is built. With
+    encodings 4 bytes per set and up to 56 for each encoding.
 
     Args:
         graph: The model.
         costs: Seconds of each layer.
         max_sets: How many closed sets may be listed.
+        encodings: What the cut may be sent in; none for the graph's bytes, without time.
 
     Raises:
         TooManySplitsError: The graph has more closed sets.
-        PartitionError: The costs do not fit the graph.
+        PartitionError: The costs or an encoding do not fit the graph, or two encodings have one name.
 
     Example:
         >>> from partitioner import Layer
@@ -69,24 +77,41 @@ class SplitTable:
         (('image',), ())
     """
 
-    __slots__ = ("_bits_down", "_bits_up", "_cloud_s", "_costs", "_edge_s", "_graph", "_names", "_sets")
+    __slots__ = (
+        "_bits_down",
+        "_choices",
+        "_cloud_s",
+        "_costs",
+        "_edge_s",
+        "_encodings",
+        "_graph",
+        "_names",
+        "_sets",
+    )
 
     _graph: LayerGraph
     _costs: CostProfile
     _sets: ClosedSets
+    _encodings: tuple[Encoding, ...]
+    _choices: Choices
     _edge_s: FloatArray
     _cloud_s: FloatArray
-    _bits_up: FloatArray
     _bits_down: FloatArray
     _names: dict[int, tuple[frozenset[str], tuple[str, ...]]]
 
-    def __init__(self, graph: LayerGraph, costs: CostProfile, max_sets: int = 2_000_000) -> None:
+    def __init__(
+        self,
+        graph: LayerGraph,
+        costs: CostProfile,
+        max_sets: int = 2_000_000,
+        encodings: Sequence[Encoding] = (),
+    ) -> None:
         costs.check(graph)
+        self._encodings = check_encodings(graph, encodings)
         self._graph = graph
         self._sets = list_closed_sets(graph, max_sets)
-        self._bits_up = 8.0 * self._sets.bytes_up
-        self._bits_down = 8.0 * self._sets.bytes_down
         self._names = {}
+        self._encode()
         self._price(costs)
 
     def __len__(self) -> int:
@@ -101,6 +126,18 @@ class SplitTable:
         costs.check(self._graph)
         table = copy.copy(self)
         table._price(costs)  # noqa: SLF001  # a copy of this very class
+        return table
+
+    def with_encodings(self, encodings: Sequence[Encoding]) -> "SplitTable":
+        """Returns the same sets at the same costs, with other encodings to choose from; nothing is listed again.
+
+        Raises:
+            PartitionError: An encoding does not fit the graph, or two have one name.
+        """
+        table = copy.copy(self)
+        table._encodings = check_encodings(self._graph, encodings)  # noqa: SLF001  # a copy of this very class
+        table._encode()  # noqa: SLF001
+        table._price(self._costs)  # noqa: SLF001
         return table
 
     def dsl(self, link: Link, *, edge_load: float = 1.0, cloud_load: float = 1.0) -> Partition:
@@ -161,23 +198,51 @@ class SplitTable:
         )
 
     def evaluate(
-        self, edge: Collection[str], link: Link, *, edge_load: float = 1.0, cloud_load: float = 1.0
+        self,
+        edge: Collection[str],
+        link: Link,
+        *,
+        edge_load: float = 1.0,
+        cloud_load: float = 1.0,
+        encoding: str = "raw",
     ) -> Partition:
-        """Prices one split, by names; see `partitioner.evaluate`."""
+        """Prices one split, by names; see `partitioner.evaluate`.
+
+        Args:
+            edge: Names of the layers on the edge.
+            link: The network.
+            edge_load: Multiplies the edge's times, encoding included; finite, at least 0.
+            cloud_load: Multiplies the cloud's times, decoding included; finite, at least 0.
+            encoding: Name of one of the table's encodings. "raw" is the graph's bytes, without time, where the table
+                has none of that name.
+
+        Raises:
+            PartitionError: The split is not feasible, or there is no such encoding.
+        """
         _check_loads(edge_load, cloud_load)
         inside = feasible_positions(self._graph, edge)
-        return price(self._graph, self._costs, link, inside, edge_load=edge_load, cloud_load=cloud_load)
+        named = find_encoding(self._encodings, encoding)
+        return price(self._graph, self._costs, link, inside, named, edge_load=edge_load, cloud_load=cloud_load)
+
+    def _encode(self) -> None:
+        self._choices = list_choices(self._sets, self._encodings)
+        outputs = frozenset(self._graph.structure.outputs)
+        down = [layer.output_bytes if i in outputs else 0.0 for i, layer in enumerate(self._graph.layers)]
+        _, bytes_down = inside_and_outside(self._sets, down)
+        self._bits_down = 8.0 * bytes_down[self._choices.sets]
 
     def _price(self, costs: CostProfile) -> None:
         self._costs = costs
-        self._edge_s, _ = inside_and_outside(self._sets, costs.edge_s)
-        _, self._cloud_s = inside_and_outside(self._sets, costs.cloud_s)
+        edge_s, _ = inside_and_outside(self._sets, costs.edge_s)
+        _, cloud_s = inside_and_outside(self._sets, costs.cloud_s)
+        self._edge_s = edge_s[self._choices.sets] + self._choices.encode_s
+        self._cloud_s = cloud_s[self._choices.sets] + self._choices.decode_s
 
     def _stages(self, link: Link, edge_load: float, cloud_load: float) -> _Stages:
-        """Applies the formulas of `partitioner.evaluate`, operation by operation, to all sets."""
+        """Applies the formulas of `partitioner.evaluate`, operation by operation, to all choices."""
         _check_loads(edge_load, cloud_load)
         with np.errstate(over="ignore"):  # a link that never delivers takes for ever, which is a fine price
-            transfer_s = self._bits_up / link.uplink_bps
+            transfer_s = self._choices.bits_up / link.uplink_bps
             if not math.isinf(link.downlink_bps):
                 transfer_s += self._bits_down / link.downlink_bps
             edge_s = self._edge_s if edge_load == 1.0 else self._edge_s * edge_load
@@ -188,7 +253,7 @@ class SplitTable:
                 edge_only_s = latency_s[-1]
                 latency_s += link.fixed_s
                 latency_s[-1] = edge_only_s
-        return _Stages(edge_s, transfer_s, cloud_s, latency_s)
+        return _Stages(edge_s, transfer_s, cloud_s, latency_s, edge_load, cloud_load)
 
     def _lowest_latency(self, stages: _Stages) -> int:
         ties = _smallest(stages.latency_s)
@@ -211,21 +276,25 @@ class SplitTable:
 
     def _fewest_bytes(self, ties: npt.NDArray[np.intp]) -> int:
         if len(ties) > 1:
-            ties = ties[_smallest(self._bits_up[ties] + self._bits_down[ties])]
+            ties = ties[_smallest(self._choices.bits_up[ties] + self._bits_down[ties])]
         return int(ties[0])
 
     def _partition(self, index: int, stages: _Stages, link: Link, bound: Bound) -> Partition:
-        edge, cut = self._edge_and_cut(index)
+        edge, cut = self._edge_and_cut(int(self._choices.sets[index]))
         edge_s, transfer_s = float(stages.edge_s[index]), float(stages.transfer_s[index])
         cloud_s, latency_s = float(stages.cloud_s[index]), float(stages.latency_s[index])
+        offloads = index < len(self._choices) - 1
         return Partition(
             edge=edge,
             cut=cut,
             edge_s=edge_s,
             transfer_s=transfer_s,
             cloud_s=cloud_s,
-            fixed_s=link.fixed_s if index < len(self) - 1 else 0.0,
+            fixed_s=link.fixed_s if offloads else 0.0,
             lower_bound_s=latency_s if bound == "latency" else max(edge_s, transfer_s, cloud_s),
+            encoding=self._encodings[self._choices.encodings[index]].name if offloads else "raw",
+            encode_s=float(self._choices.encode_s[index]) * stages.edge_load,
+            decode_s=float(self._choices.decode_s[index]) * stages.cloud_load,
         )
 
     def _edge_and_cut(self, index: int) -> tuple[frozenset[str], tuple[str, ...]]:

@@ -53,12 +53,15 @@ def _on_the_way(stages: StageArrays, low: BoolArray, added: np.ndarray) -> Float
     last_reader = np.zeros(len(low), dtype=np.intp)
     np.maximum.at(last_reader, stages.read, joins[stages.reader])
     sent = np.flatnonzero(last_reader > joins)
-    change = np.bincount(joins[sent], stages.up[sent], steps + 1)
-    change -= np.bincount(last_reader[sent], stages.up[sent], steps + 1)
-    outside = ~low
-    edge_s = _running(stages.edge[low].sum(), stages.edge[added])
-    transfer_s = np.cumsum(change)[:steps] + _running(stages.down[outside].sum(), -stages.down[added])
-    cloud_s = _running(stages.cloud[outside].sum(), -stages.cloud[added])
+    begins, ends, outside = joins[sent], last_reader[sent], ~low
+
+    def crossing(numbers: FloatArray) -> FloatArray:
+        change = np.bincount(begins, numbers[sent], steps + 1) - np.bincount(ends, numbers[sent], steps + 1)
+        return np.cumsum(change)[:steps]
+
+    edge_s = _running(stages.edge[low].sum(), stages.edge[added]) + crossing(stages.encode)
+    transfer_s = _running(stages.down[outside].sum(), -stages.down[added]) + crossing(stages.up)
+    cloud_s = _running(stages.cloud[outside].sum(), -stages.cloud[added]) + crossing(stages.decode)
     return np.column_stack([edge_s, transfer_s, cloud_s])
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from partitioner.costs import CostProfile, Link, check_rate
 from partitioner.dsl import dsl_by_min_cut, stage_weights
 from partitioner.dual_bounds import SmallestBottleneck
+from partitioner.encodings import Encoding
 from partitioner.evaluate import price
 from partitioner.graph import LayerGraph
 from partitioner.min_cut import CutNetwork
@@ -49,13 +50,14 @@ class Candidates:
         return dataclasses.replace(best, lower_bound_s=min(best.bottleneck_s, self.bottleneck_bound_s))
 
 
-def search(graph: LayerGraph, costs: CostProfile, link: Link) -> Candidates:
+def search(graph: LayerGraph, costs: CostProfile, link: Link, encoding: Encoding | None = None) -> Candidates:
     """Collects splits worth considering under heavy load.
 
     Args:
         graph: The model.
         costs: Seconds of each layer.
         link: The network.
+        encoding: What the cut is sent in, valid for the graph; None for the graph's bytes, without time.
 
     Raises:
         PartitionError: The costs do not fit the graph.
@@ -63,10 +65,10 @@ def search(graph: LayerGraph, costs: CostProfile, link: Link) -> Candidates:
     Complexity: at most 40 minimum cuts.
     """
     costs.check(graph)
-    lowest_latency = dsl_by_min_cut(graph, costs, link)
+    lowest_latency = dsl_by_min_cut(graph, costs, link, encoding)
     splits = [
         price(graph, costs, link, frozenset(range(len(graph)))),
-        price(graph, costs, link, frozenset(graph.structure.inputs)),
+        price(graph, costs, link, frozenset(graph.structure.inputs), encoding),
         lowest_latency,
     ]
     network = CutNetwork(graph.structure)
@@ -75,9 +77,9 @@ def search(graph: LayerGraph, costs: CostProfile, link: Link) -> Candidates:
     weights, question = np.full(3, 1 / 3), SmallestBottleneck()
     for _ in range(_ROUNDS):
         edge, transfer, cloud = weights.tolist()
-        cut = network.minimum(stage_weights(graph, costs, link, edge=edge, transfer=transfer, cloud=cloud))
+        cut = network.minimum(stage_weights(graph, costs, link, encoding, edge=edge, transfer=transfer, cloud=cloud))
         bound_s = max(bound_s, cut.lower_bound)
-        splits.append(price(graph, costs, link, frozenset(np.flatnonzero(cut.inside).tolist())))
+        splits.append(price(graph, costs, link, frozenset(np.flatnonzero(cut.inside).tolist()), encoding))
         stages = np.array([(split.edge_s, split.transfer_s, split.cloud_s) for split in splits])
         weights, ceiling_s = question.next_weights(stages)
         if ceiling_s - bound_s <= _CLOSED * bound_s:

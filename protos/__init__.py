@@ -3,16 +3,32 @@
 Knows neither models nor partitioning, and imports no torch: any client that speaks gRPC and numpy can use it.
 """
 
-from protos.codec import DTYPES, decode_tensor, dtype_name, encode_tensor
-from protos.errors import CodecError
+from protos.codec import (
+    DTYPES,
+    EncodedTensor,
+    decode_tensor,
+    decoded_bytes,
+    dtype_name,
+    encode_tensor,
+    roundtrip,
+)
+from protos.encodings import LOSSLESS, Encoding, applies
+from protos.errors import CodecError, WireError
 from protos.reasons import ERROR_DOMAIN, Reason
 
 __all__ = [
     "DTYPES",
     "ERROR_DOMAIN",
+    "LOSSLESS",
     "CodecError",
+    "EncodedTensor",
+    "Encoding",
     "Reason",
+    "WireError",
+    "applies",
     "decode_tensor",
+    "decoded_bytes",
     "dtype_name",
     "encode_tensor",
+    "roundtrip",
 ]

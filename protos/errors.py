@@ -1,9 +1,14 @@
 """The errors of the wire contract.
 
 ValueError
-└── CodecError    an array or a `Tensor` message that cannot be one
+├── CodecError    an array or a `Tensor` message that cannot be one
+└── WireError     bytes that are no message, or one beyond the limits
 """
 
 
 class CodecError(ValueError):
     """An array cannot be sent, or a `Tensor` message cannot be an array; the message says what was expected."""
+
+
+class WireError(ValueError):
+    """Received bytes are no message of the expected type, or exceed a limit; the message says what was expected."""

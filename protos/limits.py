@@ -29,3 +29,15 @@ MAX_PROBE_S = 5.0
 
 HEARTBEAT_INTERVAL_S = 0.5
 """Seconds between two heartbeats of `StreamTails`."""
+
+MAX_CHANNELS = 4096
+"""Channels of one tensor that are quantised apart."""
+
+MIN_CHANNEL_ELEMENTS = 16
+"""Elements of a channel that is quantised apart: with 8 bytes of scale and offset each, fewer save too little."""
+
+MAX_ENVELOPE_BYTES = 1024 * 1024
+"""What a message with tensors may hold besides their data, whatever it is."""
+
+MAX_FIELDS = 32768
+"""Fields of a message with tensors, at all levels: each costs the reader time."""

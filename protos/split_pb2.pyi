@@ -8,8 +8,11 @@ machine's monotonic clock; no field compares two machines' clocks.
 
 Limits (RESOURCE_EXHAUSTED or INVALID_ARGUMENT when exceeded; the server's flags may lower them):
   one message                64 MiB, on both sides (gRPC's own default of 4 MiB is too small for a first layer)
+  a request without data     1 MiB and 32768 fields (tags on the wire), of RunTail and StreamTails
   tensors in one request     256
+  a request's tensors        64 MiB, decoded, together
   dimensions of a tensor     8
+  channels of a tensor       4096, where they are quantised apart
   a name                     256 bytes (of a layer, a model, an output)
   a probe                    4 MiB of filler, 5 s
 
@@ -90,18 +93,49 @@ class _EncodingEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Encoding.Val
     ENCODING_UNSPECIFIED: _Encoding.ValueType  # 0
     ENCODING_RAW: _Encoding.ValueType  # 1
     """Little-endian, row-major, no padding: exactly item size times the product of the shape, in bytes."""
+    ENCODING_ZSTD: _Encoding.ValueType  # 2
+    ENCODING_FLOAT16: _Encoding.ValueType  # 3
+    """The elements as IEEE 754 binary16, little-endian."""
+    ENCODING_FLOAT16_ZSTD: _Encoding.ValueType  # 4
+    ENCODING_INT8: _Encoding.ValueType  # 5
+    """One scale and one offset for the tensor."""
+    ENCODING_INT8_ZSTD: _Encoding.ValueType  # 6
+    ENCODING_INT8_CHANNEL: _Encoding.ValueType  # 7
+    """A scale and an offset for each index of dimension 1; of tensors with at least three dimensions."""
+    ENCODING_INT8_CHANNEL_ZSTD: _Encoding.ValueType  # 8
+    ENCODING_JPEG: _Encoding.ValueType  # 9
+    """A baseline JPEG picture in RGB, W wide and H high, of a uint8 tensor of shape [1, 3, H, W]."""
 
 class Encoding(_Encoding, metaclass=_EncodingEnumTypeWrapper):
-    """How `Tensor.data` holds the elements."""
+    """How `Tensor.data` holds the elements.
+
+    The reduced encodings of elements are of float32 and float64 only; quantised ones have q in uint8, one byte for each
+    element in row-major order, and stand for offset + scale * q. `_ZSTD` is one zstd frame (RFC 8878) of what the
+    encoding without it holds; the frame must tell its content's size.
+    """
 
 ENCODING_UNSPECIFIED: Encoding.ValueType  # 0
 ENCODING_RAW: Encoding.ValueType  # 1
 """Little-endian, row-major, no padding: exactly item size times the product of the shape, in bytes."""
+ENCODING_ZSTD: Encoding.ValueType  # 2
+ENCODING_FLOAT16: Encoding.ValueType  # 3
+"""The elements as IEEE 754 binary16, little-endian."""
+ENCODING_FLOAT16_ZSTD: Encoding.ValueType  # 4
+ENCODING_INT8: Encoding.ValueType  # 5
+"""One scale and one offset for the tensor."""
+ENCODING_INT8_ZSTD: Encoding.ValueType  # 6
+ENCODING_INT8_CHANNEL: Encoding.ValueType  # 7
+"""A scale and an offset for each index of dimension 1; of tensors with at least three dimensions."""
+ENCODING_INT8_CHANNEL_ZSTD: Encoding.ValueType  # 8
+ENCODING_JPEG: Encoding.ValueType  # 9
+"""A baseline JPEG picture in RGB, W wide and H high, of a uint8 tensor of shape [1, 3, H, W]."""
 Global___Encoding: _TypeAlias = Encoding  # noqa: Y015
 
 @_typing.final
 class Tensor(_message.Message):
-    """One tensor: the value of a layer, or one element of it where the layer's value is a tuple of tensors."""
+    """One tensor: the value of a layer, or one element of it where the layer's value is a tuple of tensors.
+    `dtype` and `shape` are those of the elements after decoding, whatever the encoding.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -111,6 +145,8 @@ class Tensor(_message.Message):
     SHAPE_FIELD_NUMBER: _builtins.int
     ENCODING_FIELD_NUMBER: _builtins.int
     DATA_FIELD_NUMBER: _builtins.int
+    SCALE_FIELD_NUMBER: _builtins.int
+    OFFSET_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """The layer's name; in a response, the output's path (`out`, `parts.0`)."""
     index: _builtins.int
@@ -122,6 +158,12 @@ class Tensor(_message.Message):
     def shape(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
         """Sizes of the dimensions, outermost first; empty for a scalar."""
 
+    @_builtins.property
+    def scale(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """Of quantised encodings: finite, one for the tensor or one for each channel; empty otherwise. Scales are 0 or more."""
+
+    @_builtins.property
+    def offset(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]: ...
     def __init__(
         self,
         *,
@@ -131,10 +173,12 @@ class Tensor(_message.Message):
         shape: _abc.Iterable[_builtins.int] | None = ...,
         encoding: Global___Encoding.ValueType = ...,
         data: _builtins.bytes = ...,
+        scale: _abc.Iterable[_builtins.float] | None = ...,
+        offset: _abc.Iterable[_builtins.float] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["data", b"data", "dtype", b"dtype", "encoding", b"encoding", "index", b"index", "name", b"name", "shape", b"shape"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["data", b"data", "dtype", b"dtype", "encoding", b"encoding", "index", b"index", "name", b"name", "offset", b"offset", "scale", b"scale", "shape", b"shape"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -280,6 +324,7 @@ class GetProfileResponse(_message.Message):
     WHOLE_S_FIELD_NUMBER: _builtins.int
     LOAD_FACTOR_FIELD_NUMBER: _builtins.int
     DEVICE_FIELD_NUMBER: _builtins.int
+    ENCODINGS_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     digest: _builtins.str
     whole_s: _builtins.float
@@ -293,6 +338,10 @@ class GetProfileResponse(_message.Message):
 
     @_builtins.property
     def layer_s(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]: ...
+    @_builtins.property
+    def encodings(self) -> _containers.RepeatedCompositeFieldContainer[Global___EncodingProfile]:
+        """What it costs the server to take tensors out of messages: one entry for each encoding it accepts."""
+
     def __init__(
         self,
         *,
@@ -303,14 +352,42 @@ class GetProfileResponse(_message.Message):
         whole_s: _builtins.float = ...,
         load_factor: _builtins.float = ...,
         device: _builtins.str = ...,
+        encodings: _abc.Iterable[Global___EncodingProfile] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["device", b"device", "digest", b"digest", "layer_s", b"layer_s", "layers", b"layers", "load_factor", b"load_factor", "model", b"model", "whole_s", b"whole_s"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["device", b"device", "digest", b"digest", "encodings", b"encodings", "layer_s", b"layer_s", "layers", b"layers", "load_factor", b"load_factor", "model", b"model", "whole_s", b"whole_s"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetProfileResponse: _TypeAlias = GetProfileResponse  # noqa: Y015
+
+@_typing.final
+class EncodingProfile(_message.Message):
+    """Seconds that the server needs to decode each layer's value, on an idle server."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ENCODING_FIELD_NUMBER: _builtins.int
+    DECODE_S_FIELD_NUMBER: _builtins.int
+    encoding: Global___Encoding.ValueType
+    @_builtins.property
+    def decode_s(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """In graph order. Where the encoding does not apply to a layer, the layer is sent raw, and raw's seconds stand here."""
+
+    def __init__(
+        self,
+        *,
+        encoding: Global___Encoding.ValueType = ...,
+        decode_s: _abc.Iterable[_builtins.float] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["decode_s", b"decode_s", "encoding", b"encoding"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EncodingProfile: _TypeAlias = EncodingProfile  # noqa: Y015
 
 @_typing.final
 class ProbeRequest(_message.Message):
@@ -532,6 +609,7 @@ class FrameError(_message.Message):
     FRAME_ID_FIELD_NUMBER: _builtins.int
     STATUS_FIELD_NUMBER: _builtins.int
     frame_id: _builtins.int
+    """0 where the request was too broken to tell."""
     status: _builtins.bytes
     """A serialised google.rpc.Status, with the details that RunTail would have sent."""
     def __init__(

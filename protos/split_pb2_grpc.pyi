@@ -8,8 +8,11 @@ machine's monotonic clock; no field compares two machines' clocks.
 
 Limits (RESOURCE_EXHAUSTED or INVALID_ARGUMENT when exceeded; the server's flags may lower them):
   one message                64 MiB, on both sides (gRPC's own default of 4 MiB is too small for a first layer)
+  a request without data     1 MiB and 32768 fields (tags on the wire), of RunTail and StreamTails
   tensors in one request     256
+  a request's tensors        64 MiB, decoded, together
   dimensions of a tensor     8
+  channels of a tensor       4096, where they are quantised apart
   a name                     256 bytes (of a layer, a model, an output)
   a probe                    4 MiB of filler, 5 s
 

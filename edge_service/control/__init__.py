@@ -9,6 +9,7 @@ One idea per file: `estimators` and `upload_clock` measure, `probing` and `break
 from edge_service.control.arrival_rate import ArrivalRate
 from edge_service.control.breaker import Breaker, BreakerConfig, BreakerState
 from edge_service.control.controller import Controller
+from edge_service.control.encoding_costs import EncodingCosts, SizeRatios
 from edge_service.control.estimators import LoadEstimator, OverheadEstimator, RoundTripEstimator, UplinkEstimator
 from edge_service.control.events import (
     AnswerMissed,
@@ -16,7 +17,7 @@ from edge_service.control.events import (
     CloudLoadReported,
     CloudLost,
     CloudProfiled,
-    EdgeProfiled,
+    CutEncoded,
     Event,
     HeadMeasured,
     OverheadMeasured,
@@ -44,7 +45,8 @@ __all__ = [
     "Controller",
     "ControllerConfig",
     "ControllerState",
-    "EdgeProfiled",
+    "CutEncoded",
+    "EncodingCosts",
     "Event",
     "HeadMeasured",
     "LoadEstimator",
@@ -58,6 +60,7 @@ __all__ = [
     "RateChanged",
     "RoundTripEstimator",
     "RoundTripMeasured",
+    "SizeRatios",
     "Strategy",
     "TailMeasured",
     "UplinkEstimator",

@@ -25,6 +25,7 @@ import math
 
 from edge_service.control.breaker import Breaker, BreakerState
 from edge_service.control.conditions import Conditions
+from edge_service.control.encoding_costs import EncodingCosts
 from edge_service.control.estimators import LoadEstimator, OverheadEstimator, RoundTripEstimator, UplinkEstimator
 from edge_service.control.events import (
     AnswerMissed,
@@ -32,7 +33,7 @@ from edge_service.control.events import (
     CloudLoadReported,
     CloudLost,
     CloudProfiled,
-    EdgeProfiled,
+    CutEncoded,
     Event,
     HeadMeasured,
     OverheadMeasured,
@@ -60,6 +61,7 @@ class Controller:
         edge_s: Seconds of each layer on the edge, in graph order.
         config: Settings.
         rate_hz: Rate of frames until `RateChanged` says otherwise.
+        encodings: What a cut may be sent in, as measured on the edge, the default first; none for the graph's bytes.
 
     Raises:
         PartitionError: If the times do not fit the graph.
@@ -67,11 +69,16 @@ class Controller:
     """
 
     def __init__(
-        self, graph: LayerGraph, edge_s: tuple[float, ...], config: ControllerConfig | None = None, rate_hz: float = 1.0
+        self,
+        graph: LayerGraph,
+        edge_s: tuple[float, ...],
+        config: ControllerConfig | None = None,
+        rate_hz: float = 1.0,
+        encodings: tuple[EncodingCosts, ...] = (),
     ) -> None:
         self._config = config or ControllerConfig()
         self._rate_hz = _checked_rate(rate_hz)
-        self._planner = Planner(graph, edge_s, self._config)
+        self._planner = Planner(graph, edge_s, self._config, encodings)
         self._uplink = UplinkEstimator()
         self._round_trip = RoundTripEstimator()
         self._overhead = OverheadEstimator()
@@ -113,8 +120,8 @@ class Controller:
                 self._edge_load.add(predicted_s, measured_s, now_s)
             case TailMeasured() | CloudLoadReported():
                 self._cloud_worked(event, now_s)
-            case EdgeProfiled(edge_s):
-                self._planner.edge_profiled(edge_s)
+            case CutEncoded(encoding, measured_bytes, sent_bytes):
+                self._planner.cut_encoded(encoding, measured_bytes, sent_bytes)
             case RateChanged(rate_hz):
                 self._rate_hz = _checked_rate(rate_hz)
             case _:
@@ -209,8 +216,8 @@ class Controller:
 
     def _cloud_seen(self, event: Event, now_s: float) -> None:
         match event:
-            case CloudProfiled(cloud_s):
-                self._planner.cloud_profiled(cloud_s)
+            case CloudProfiled(cloud_s, decode_s):
+                self._planner.cloud_profiled(cloud_s, decode_s)
                 self._answered(now_s)
             case CloudAnswered():
                 self._answered(now_s)

@@ -3,7 +3,8 @@
 Seconds, bytes, bits per second and hertz. Nothing here carries a clock reading; `Controller.observe` takes the time.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +50,14 @@ class RoundTripMeasured:
 
 @dataclass(frozen=True, slots=True)
 class OverheadMeasured:
-    """What one call cost besides upload, round trip and the server's own time: encoding, decoding, scheduling."""
+    """What one call cost besides head, upload, round trip, queue and tail: the answer's way back, scheduling."""
 
     seconds: float
 
 
 @dataclass(frozen=True, slots=True)
 class HeadMeasured:
-    """A head ran on the edge. `predicted_s` is the profile's sum for its layers, at load 1 (`Plan.base_edge_s`)."""
+    """A head ran on the edge, and what it sends was encoded. `predicted_s` is at load 1 (`Plan.base_edge_s`)."""
 
     predicted_s: float
     measured_s: float
@@ -64,7 +65,7 @@ class HeadMeasured:
 
 @dataclass(frozen=True, slots=True)
 class TailMeasured:
-    """A tail ran in the cloud. `predicted_s` is at load 1 (`Plan.base_cloud_s`), `measured_s` what it took there."""
+    """A tail was decoded and ran in the cloud. `predicted_s` is at load 1 (`Plan.base_cloud_s`)."""
 
     predicted_s: float
     measured_s: float
@@ -82,9 +83,24 @@ class CloudLoadReported:
 
 @dataclass(frozen=True, slots=True)
 class CloudProfiled:
-    """The cloud is there and sent its seconds per layer, in graph order, at load 1."""
+    """The cloud is there and sent what it measured, at load 1.
+
+    Attributes:
+        cloud_s: Seconds per layer, in graph order.
+        decode_s: By encoding, seconds to decode each layer's value; an encoding that is missing is not accepted.
+    """
 
     cloud_s: tuple[float, ...]
+    decode_s: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class CutEncoded:
+    """A cut was encoded: its layers took `measured_bytes` when they were measured, and `sent_bytes` now."""
+
+    encoding: str
+    measured_bytes: float
+    sent_bytes: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,13 +121,6 @@ class CloudLost:
 
 
 @dataclass(frozen=True, slots=True)
-class EdgeProfiled:
-    """The edge was profiled again: seconds per layer, in graph order."""
-
-    edge_s: tuple[float, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class RateChanged:
     """Frames now come at this rate."""
 
@@ -128,9 +137,9 @@ Event = (
     | TailMeasured
     | CloudLoadReported
     | CloudProfiled
+    | CutEncoded
     | CloudAnswered
     | AnswerMissed
     | CloudLost
-    | EdgeProfiled
     | RateChanged
 )

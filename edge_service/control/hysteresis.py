@@ -1,4 +1,4 @@
-"""Whether to leave the split in use for a better one.
+"""Whether to leave the split in use, or its encoding, for a better one.
 
 Both are priced at the conditions of now. A candidate must keep up with the rate *with headroom* (the decision asked
 for `rate / headroom`); the split in use is left for that reason only when it has used half of that headroom up. And
@@ -23,7 +23,7 @@ def worth_switching(used: Partition, candidate: Partition, rate_hz: float, *, he
         headroom: Largest share of the time that a stage of a candidate may be busy.
         gain: Smallest relative gain that is worth a switch.
     """
-    if used.edge == candidate.edge:
+    if (used.edge, used.encoding) == (candidate.edge, candidate.encoding):
         return False
     # Halfway between headroom and 1 on a ratio scale: margins below and above are equal.
     used_keeps_up = used.bottleneck_s * rate_hz < math.sqrt(headroom)

@@ -104,6 +104,7 @@ class Plan:
         in_flight: How many frames should be under way between head and answer so that the slowest stage never waits.
         edge_load: Load factor of the edge that the partition's times include.
         cloud_load: Likewise of the cloud.
+        measured_bytes: What the cut took in its encoding when that was measured; 0 where it was not.
     """
 
     partition: Partition
@@ -118,15 +119,16 @@ class Plan:
     in_flight: int
     edge_load: float
     cloud_load: float
+    measured_bytes: float = 0.0
 
     @property
     def base_edge_s(self) -> float:
-        """The head's time by the profile alone: what `HeadMeasured` wants as its prediction."""
+        """The head's time, encoding included, by the profile alone: what `HeadMeasured` wants as its prediction."""
         return self.partition.edge_s / self.edge_load
 
     @property
     def base_cloud_s(self) -> float:
-        """The tail's time by the profile alone."""
+        """The tail's time, decoding included, by the profile alone."""
         return self.partition.cloud_s / self.cloud_load
 
 

@@ -5,8 +5,10 @@ The planner knows nothing of samples, probes or breakers; the controller knows n
 
 import dataclasses
 import math
+from collections.abc import Mapping
 
 from edge_service.control.conditions import Conditions
+from edge_service.control.encoding_costs import EncodingCosts, SizeRatios, bytes_of, usable
 from edge_service.control.hysteresis import worth_switching
 from edge_service.control.plan import ControllerConfig, Mode, Phase, Plan, Strategy
 from edge_service.control.pricing import splits_of
@@ -20,19 +22,29 @@ class Planner:
         graph: The model.
         edge_s: Seconds of each layer on the edge, in graph order.
         config: Settings.
+        encodings: What a cut may be sent in, the default first; none for the graph's bytes, without time.
 
     Raises:
         PartitionError: If the times do not fit the graph.
     """
 
-    def __init__(self, graph: LayerGraph, edge_s: tuple[float, ...], config: ControllerConfig) -> None:
+    def __init__(
+        self,
+        graph: LayerGraph,
+        edge_s: tuple[float, ...],
+        config: ControllerConfig,
+        encodings: tuple[EncodingCosts, ...] = (),
+    ) -> None:
         self._graph = graph
+        self._encodings = encodings
+        self._sizes = SizeRatios()
+        self._decode_s: Mapping[str, tuple[float, ...]] = {}
         self._config = config
         self._everything = frozenset(layer.name for layer in graph.layers)
         self._inputs = frozenset(layer.name for layer in graph.layers if not layer.inputs)
         self._edge_s = edge_s
         self._cloud_s: tuple[float, ...] | None = None
-        self._splits, self._cheap = splits_of(graph, self._costs(edge_s, None))
+        self._splits, self._cheap = splits_of(graph, self._costs(None))
         self._plan: Plan | None = None
         self._conditions: Conditions | None = None
         self._decided_at_s = -math.inf
@@ -51,13 +63,20 @@ class Planner:
         """Whether the last plan runs something in the cloud."""
         return self._plan is not None and self._plan.partition.edge != self._everything
 
-    def edge_profiled(self, edge_s: tuple[float, ...]) -> None:
-        """Replaces the edge's times."""
-        self._reprice(edge_s, self._cloud_s)
-
-    def cloud_profiled(self, cloud_s: tuple[float, ...]) -> None:
+    def cloud_profiled(self, cloud_s: tuple[float, ...], decode_s: Mapping[str, tuple[float, ...]]) -> None:
         """Replaces the cloud's times."""
-        self._reprice(self._edge_s, cloud_s)
+        if cloud_s != self._cloud_s:
+            self._splits = self._splits.with_costs(self._costs(cloud_s))
+            self._cloud_s = cloud_s
+            self._conditions = None
+        if decode_s != self._decode_s:
+            self._decode_s = decode_s
+            self._reencode()
+
+    def cut_encoded(self, encoding: str, measured_bytes: float, sent_bytes: float) -> None:
+        """Compares a cut's size with what was measured."""
+        if self._sizes.add(encoding, measured_bytes, sent_bytes):
+            self._reencode()
 
     def plan(self, conditions: Conditions, now_s: float) -> Plan:
         """The plan under these conditions; the last one while they have not moved."""
@@ -115,7 +134,7 @@ class Planner:
         )
         partition, decided = decision.partition, Mode(decision.mode)
         if self._plan is not None and self._plan.phase is Phase.OFFLOADING:
-            used = self._price(self._plan.partition.edge, conditions)
+            used = self._price(self._plan.partition.edge, conditions, self._plan.partition.encoding)
             if not worth_switching(
                 used, partition, conditions.rate_hz, headroom=headroom, gain=self._config.hysteresis
             ):
@@ -157,6 +176,7 @@ class Planner:
             in_flight=in_flight,
             edge_load=conditions.edge_load,
             cloud_load=conditions.cloud_load,
+            measured_bytes=bytes_of(self._encodings, partition.encoding, map(self._position, partition.cut)),
         )
 
     def _in_flight(self, partition: Partition, rate_hz: float) -> int:
@@ -191,17 +211,26 @@ class Planner:
         # A link so slow that the prediction itself is longer than the limit was chosen with open eyes.
         return max(expected_s, min(expected_s + patience_s, config.longest_deadline_s))
 
-    def _price(self, edge: frozenset[str], conditions: Conditions) -> Partition:
+    def _price(self, edge: frozenset[str], conditions: Conditions, encoding: str = "raw") -> Partition:
         link = Link(math.inf) if edge == self._everything else conditions.link
-        return self._splits.evaluate(edge, link, edge_load=conditions.edge_load, cloud_load=conditions.cloud_load)
+        return self._splits.evaluate(
+            edge, link, edge_load=conditions.edge_load, cloud_load=conditions.cloud_load, encoding=encoding
+        )
 
-    def _costs(self, edge_s: tuple[float, ...], cloud_s: tuple[float, ...] | None) -> CostProfile:
+    def _position(self, layer: str) -> int:
+        return self._graph.structure.position[layer]
+
+    def _costs(self, cloud_s: tuple[float, ...] | None) -> CostProfile:
         """Costs for a table; while the cloud's times are unknown nothing is priced with them."""
-        return CostProfile(edge_s=edge_s, cloud_s=cloud_s or (0.0,) * len(self._graph.layers))
+        return CostProfile(edge_s=self._edge_s, cloud_s=cloud_s or (0.0,) * len(self._graph.layers))
 
-    def _reprice(self, edge_s: tuple[float, ...], cloud_s: tuple[float, ...] | None) -> None:
-        if (edge_s, cloud_s) == (self._edge_s, self._cloud_s):
-            return
-        self._splits = self._splits.with_costs(self._costs(edge_s, cloud_s))
-        self._edge_s, self._cloud_s = edge_s, cloud_s
+    def _reencode(self) -> None:
+        priced = [
+            encoding.priced(self._decode_s[encoding.name], self._sizes.ratio(encoding.name))
+            for encoding in usable(self._encodings, self._decode_s)
+        ]
+        self._splits = self._splits.with_encodings(priced)
         self._conditions = None
+        known = {"raw", *(encoding.name for encoding in priced)}
+        if self._plan is not None and self._plan.partition.encoding not in known:
+            self._plan = None  # another cloud, which does not accept what is in use

@@ -13,7 +13,7 @@ from grpc_status import rpc_status
 import models
 from cloud_service import CloudConfig, CloudServer
 from partitioner import Layer, LayerGraph
-from protos import encode_tensor, split_pb2, split_pb2_grpc
+from protos import Encoding, encode_tensor, split_pb2, split_pb2_grpc
 
 
 class FakeTail:
@@ -98,6 +98,10 @@ def fake_profile(model, *, repeats):
     return models.Profile((0.0, 0.001, 0.002, 0.004), 0.007)
 
 
+def fake_decoding(model):
+    return {Encoding.RAW: (0.0, 0.1, 0.2, 0.3), Encoding.FLOAT16: (0.0, 1.0, 2.0, 3.0)}
+
+
 def details(status):
     """The ErrorInfo and RetryInfo of a google.rpc.Status; None for what is not there."""
     found = {}
@@ -161,7 +165,7 @@ def serve(model):
     @contextlib.asynccontextmanager
     async def running(*served, measure=fake_profile, **settings):
         config = CloudConfig(**{"listen": "127.0.0.1:0", "grace_s": 5, **settings})
-        server = CloudServer(config, served, measure=measure)
+        server = CloudServer(config, served, measure=measure, measure_decoding=fake_decoding)
         await server.start()
         options = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
         try:
@@ -179,7 +183,7 @@ def ask(model):
     """Make a RunTailRequest for the fake model from its input, with fields to override."""
 
     def make(**fields):
-        x = encode_tensor("x", model.example_inputs[0].numpy())
+        x = encode_tensor("x", model.example_inputs[0].numpy()).message()
         return split_pb2.RunTailRequest(**{"model": model.name, "digest": model.digest, "tensors": [x], **fields})
 
     return make

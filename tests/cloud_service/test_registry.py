@@ -10,7 +10,7 @@ from cloud_service.registry import Registry
 
 def warm(measure, *candidates):
     registry = Registry(candidates)
-    registry.warm_up(lambda model: measure(model, repeats=1))
+    registry.warm_up(lambda model: measure(model, repeats=1), lambda model: {})
     return registry
 
 

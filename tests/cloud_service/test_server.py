@@ -7,6 +7,7 @@ import threading
 
 import grpc
 import grpc.aio
+import numpy as np
 import pytest
 import trustme
 from google.rpc.status_pb2 import Status
@@ -15,7 +16,7 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoRe
 from grpc_status import rpc_status
 
 from cloud_service import BindError, CloudConfig, CloudServer
-from protos import split_pb2, split_pb2_grpc
+from protos import encode_tensor, split_pb2, split_pb2_grpc
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
@@ -39,6 +40,15 @@ async def test_healthy_for_the_server_and_for_the_service(model, serve):
         assert caught.value.code() is grpc.StatusCode.NOT_FOUND
 
 
+def no_decoding(model):
+    return {}
+
+
+def server_of(model, measure, **settings):
+    config = CloudConfig(**{"listen": "127.0.0.1:0", **settings})
+    return CloudServer(config, [model], measure=measure, measure_decoding=no_decoding)
+
+
 async def test_not_serving_until_warm(model, measure, ask, refusal, wait_for):
     warm = threading.Event()
 
@@ -46,7 +56,7 @@ async def test_not_serving_until_warm(model, measure, ask, refusal, wait_for):
         assert warm.wait(20)
         return measure(model, repeats=repeats)
 
-    server = CloudServer(CloudConfig(listen="127.0.0.1:0"), [model], measure=slow_profile)
+    server = server_of(model, slow_profile)
     starting = asyncio.create_task(server.start())
     try:
         await wait_for(lambda: server.port)
@@ -90,9 +100,10 @@ async def test_an_oversize_message_gets_grpcs_own_answer(model, serve, ask):
 
 
 async def test_a_message_larger_than_grpcs_default_is_taken(model, serve, ask, refusal):
+    large = encode_tensor("x", np.zeros(5_000_000, np.uint8)).message()
     async with serve(model) as (_, stub):
-        code, reason, _, _ = await refusal(stub.RunTail(ask(outputs=["x" * 5_000_000])))
-    assert (code, reason) == ("INVALID_ARGUMENT", "UNKNOWN_OUTPUT")
+        code, reason, _, _ = await refusal(stub.RunTail(ask(tensors=[large])))
+    assert (code, reason) == ("INVALID_ARGUMENT", "WRONG_TENSOR")
 
 
 # Drain
@@ -169,7 +180,7 @@ async def test_the_grace_ends(model, serve, ask, wait_for):
 
 
 async def test_serves_until_told_to_stop(model, measure, ask):
-    server = CloudServer(CloudConfig(listen="127.0.0.1:0", grace_s=5), [model], measure=measure)
+    server = server_of(model, measure, grace_s=5)
     await server.start()
     stop = asyncio.Event()
     serving = asyncio.create_task(server.serve_until(stop))
@@ -190,22 +201,22 @@ async def test_a_port_in_use_is_refused(model, measure):
         taken.listen()
         port = taken.getsockname()[1]
         with pytest.raises(BindError, match=f"cannot listen on 127.0.0.1:{port}; expected a free port"):
-            await CloudServer(CloudConfig(listen=f"127.0.0.1:{port}"), [model], measure=measure).start()
+            await server_of(model, measure, listen=f"127.0.0.1:{port}").start()
         with pytest.raises(BindError, match=f"cannot serve metrics on 127.0.0.1:{port}"):
-            await CloudServer(CloudConfig(listen="127.0.0.1:0", metrics_port=port), [model], measure=measure).start()
+            await server_of(model, measure, metrics_port=port).start()
 
 
 async def test_two_servers_do_not_share_a_port(model, measure, serve):
     async with serve(model) as (server, _):
         with pytest.raises(BindError):
-            await CloudServer(CloudConfig(listen=f"127.0.0.1:{server.port}"), [model], measure=measure).start()
+            await server_of(model, measure, listen=f"127.0.0.1:{server.port}").start()
 
 
 async def test_a_model_that_fails_to_warm_up_closes_the_port_again(model):
     def broken(model, *, repeats):
         raise ValueError("cannot run")
 
-    server = CloudServer(CloudConfig(listen="127.0.0.1:0", metrics_port=0), [model], measure=broken)
+    server = server_of(model, broken, metrics_port=0)
     with pytest.raises(ValueError, match="cannot run"):
         await server.start()
     assert server.metrics_port is None
@@ -222,6 +233,7 @@ async def test_credentials_encrypt_the_port(model, measure, ask):
         [model],
         credentials=grpc.ssl_server_credentials([(key, chain)]),
         measure=measure,
+        measure_decoding=no_decoding,
     )
     await server.start()
     try:

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from google.rpc.status_pb2 import Status
 
-from protos import decode_tensor, dtype_name, encode_tensor, split_pb2, split_pb2_grpc
+from protos import Encoding, decode_tensor, dtype_name, encode_tensor, split_pb2, split_pb2_grpc
+from protos.frames import read_stream_request
 from protos.limits import MAX_PROBE_BYTES, MAX_TENSORS
 
 X = np.arange(6, dtype=np.uint8).reshape(1, 6)
@@ -39,7 +40,7 @@ async def test_runs_the_whole_model_from_its_inputs(model, serve, ask):
 
 
 async def test_runs_from_a_tuple_to_the_wanted_output_only(model, serve, ask):
-    pair = [encode_tensor("pair", np.float32(X + 1 + i), index=i) for i in (1, 0)]  # in any order
+    pair = [encode_tensor("pair", np.float32(X + 1 + i), index=i).message() for i in (1, 0)]  # in any order
     async with serve(model) as (_, stub):
         response = await stub.RunTail(ask(tensors=pair, outputs=["out"]))
     (total,) = response.outputs
@@ -47,7 +48,7 @@ async def test_runs_from_a_tuple_to_the_wanted_output_only(model, serve, ask):
 
 
 def tensor(array, name="x", **fields):
-    message = encode_tensor(name, array)
+    message = encode_tensor(name, array).message()
     for field, value in fields.items():
         setattr(message, field, value)
     return message
@@ -60,7 +61,7 @@ REFUSED = {
     ),
     "no encoding": (
         {"tensors": [tensor(X, encoding=0)]},
-        ("INVALID_ARGUMENT", "BAD_TENSOR", "expected ENCODING_RAW"),
+        ("INVALID_ARGUMENT", "BAD_TENSOR", "expected one of ENCODING_RAW"),
     ),
     "huge shape": (
         {"tensors": [split_pb2.Tensor(name="x", dtype=2, shape=[2**62, 4], encoding=1, data=b"1")]},
@@ -129,6 +130,45 @@ async def test_a_wrong_request_is_told_what_was_expected(model, serve, ask, refu
         assert message in got_message
         assert (await stub.RunTail(ask())).outputs  # the server goes on
     assert len(model.ran) == 1
+
+
+def malformed_call(channel, message):
+    """RunTail with these bytes for a request."""
+    return channel.unary_unary("/dads.v1.SplitInference/RunTail")(message)
+
+
+async def test_bytes_that_are_no_message_are_a_bad_request(model, serve, ask, refusal):
+    async with serve(model) as (server, stub):
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel:
+            for message in (b"\x1e", ask().SerializeToString()[:-1], b"\x22\xff\xff\xff\xff\x0f"):
+                code, reason, text, _ = await refusal(malformed_call(channel, message))
+                assert (code, reason) == ("INVALID_ARGUMENT", "BAD_REQUEST")
+                assert "the message cannot be read" in text
+        assert (await stub.RunTail(ask())).outputs
+
+
+async def test_bytes_that_are_no_message_do_not_end_a_stream(model, serve, frame, answers, details):
+    good = frame(7).SerializeToString()
+    async with serve(model) as (server, _), grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel:
+        call = channel.stream_stream(
+            "/dads.v1.SplitInference/StreamTails",
+            response_deserializer=split_pb2.StreamTailsResponse.FromString,
+        )(iter([frame(5).SerializeToString() + b"\x1e", b"\x1e", good]))
+        found = {(r.error.frame_id or r.result.frame_id): r for r in await answers(call)}
+    assert found[7].WhichOneof("event") == "result"
+    for frame_id in (5, 0):  # where nothing can be read, not even which frame it was
+        info, _ = details(Status.FromString(found[frame_id].error.status))
+        assert info.reason == "BAD_REQUEST"
+
+
+async def test_a_tensor_is_taken_in_every_encoding(model, serve, ask):
+    pair = [np.float32(X + 1 + i) for i in range(2)]
+    async with serve(model) as (_, stub):
+        for encoding in Encoding:
+            sent = [encode_tensor("pair", array, index=i, encoding=encoding).message() for i, array in enumerate(pair)]
+            (total,) = (await stub.RunTail(ask(tensors=sent, outputs=["out"]))).outputs
+            assert total.encoding == split_pb2.ENCODING_RAW, "answers are raw"
+            np.testing.assert_allclose(decode_tensor(total), TOTAL, atol=0.1)
 
 
 async def test_insides_never_leak(model, serve, ask, refusal):
@@ -328,7 +368,7 @@ async def test_an_answer_that_cannot_be_written_ends_the_stream_quietly(model, s
             return "ipv4:127.0.0.1:1"
 
     async def requests():
-        yield frame(1)
+        yield read_stream_request(frame(1).SerializeToString())
         await asyncio.Event().wait()  # no second request ever comes
 
     async with serve(model) as (server, _):
@@ -454,6 +494,10 @@ async def test_profiles_are_found_by_name_and_checked_by_digest(model, serve, re
         "half": 0.004,
     }
     assert found.whole_s == 0.007
+    assert {split_pb2.Encoding.Name(found.encoding): list(found.decode_s) for found in found.encodings} == {
+        "ENCODING_RAW": [0.0, 0.1, 0.2, 0.3],
+        "ENCODING_FLOAT16": [0.0, 1.0, 2.0, 3.0],
+    }
     assert wrong[:2] == ("FAILED_PRECONDITION", "DIGEST_MISMATCH")
     assert unknown[:2] == ("NOT_FOUND", "UNKNOWN_MODEL")
 

@@ -1,15 +1,20 @@
 """From request to answer with real models: what the cloud computes is what the whole model returns."""
 
 import itertools
+import tracemalloc
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
 import models
+from cloud_service import tails
+from cloud_service.errors import InvalidRequestError
 from cloud_service.registry import ServedModel
-from cloud_service.tails import answer
-from protos import decode_tensor, dtype_name, encode_tensor, split_pb2
+from cloud_service.tails import answer, read_feeds
+from protos import EncodedTensor, Encoding, decode_tensor, dtype_name, encode_tensor, split_pb2
+from protos.frames import TailRequest, read_request, write_request
 
 
 class Branching(nn.Module):
@@ -42,24 +47,25 @@ def branching():
 
 
 def served(model):
-    return ServedModel(model, models.Profile(tuple(1.0 for _ in model.graph.layers), float(len(model.graph))))
+    return ServedModel(model, models.Profile(tuple(1.0 for _ in model.graph.layers), float(len(model.graph))), {})
 
 
 def request_of(model, values, outputs=()):
     """What an edge sends: every tensor of every value."""
-    tensors = [
+    tensors = tuple(
         encode_tensor(layer, array, index=index, dtype=spec.dtype)
         for layer, value in values.items()
         for index, (array, spec) in enumerate(zip(models.arrays_of(value), model.layer_specs[layer], strict=True))
-    ]
-    request = split_pb2.RunTailRequest(model=model.name, digest=model.digest, tensors=tensors, outputs=outputs)
-    return split_pb2.RunTailRequest.FromString(request.SerializeToString())
+    )
+    request = TailRequest(model.name, model.digest, 0, tensors, tuple(outputs))
+    return read_request(write_request(request))
 
 
-def outputs_of(response):
+def outputs_of(tensors):
     """What an edge makes of the answer: outputs by path."""
-    specs = {t.name: models.TensorSpec(dtype_name(t), tuple(t.shape)) for t in response.outputs}
-    return {t.name: models.value_of((decode_tensor(t),), (specs[t.name],)) for t in response.outputs}
+    tensors = tuple(tensors)
+    specs = {t.name: models.TensorSpec(dtype_name(t.meta), tuple(t.meta.shape)) for t in tensors}
+    return {t.name: models.value_of((decode_tensor(t),), (specs[t.name],)) for t in tensors}
 
 
 def closed_sets(graph):
@@ -92,9 +98,39 @@ def test_every_cut_gives_what_the_whole_model_gives(branching):
         if not remote:
             continue  # none means all on the wire; an edge that needs nothing does not call
         answered = answer(served(branching), request_of(branching, values, remote))
-        found = outputs_of(answered.response)
+        found = outputs_of(answered.response.outputs)
         assert tuple(found) == remote
         assert_same(branching, branching.assemble(values, found), expected)
+
+
+class Wide(nn.Module):
+    """Two inputs that fill a message each."""
+
+    def forward(self, x, y):
+        return x[:1] + y[:1]
+
+
+def test_what_a_request_decodes_to_is_limited_as_a_message_is(monkeypatch):
+    example = (torch.zeros(3000), torch.zeros(3000))
+    wide = served(models.Model(Wide().eval(), example, name="wide"))
+    tensors = [encode_tensor(layer, np.zeros(3000, np.float32), encoding=Encoding.ZSTD) for layer in ("x", "y")]
+    assert sum(tensor.size for tensor in tensors) < 200
+    assert set(read_feeds(wide.model, tensors)) == {"x", "y"}
+    monkeypatch.setattr(tails, "MAX_MESSAGE_BYTES", 23_999)
+    with pytest.raises(InvalidRequestError, match="layer 'y': the request's tensors take more than 23999 bytes"):
+        read_feeds(wide.model, tensors)
+
+
+def test_a_bomb_is_not_decoded(branching):
+    zeros = np.zeros(16 * 1024 * 1024 - 1, np.float32)
+    bomb = encode_tensor("x", zeros, encoding=Encoding.ZSTD)
+    del zeros
+    tracemalloc.start()
+    with pytest.raises(InvalidRequestError, match="expected float32 of shape"):
+        read_feeds(branching, [bomb])
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 100_000
 
 
 def test_all_outputs_when_none_are_named(branching):
@@ -102,7 +138,7 @@ def test_all_outputs_when_none_are_named(branching):
     values = {spec.layer: inputs[spec.path] for spec in branching.inputs}
     response = answer(served(branching), request_of(branching, values)).response
     expected = branching.flatten(branching(*branching.example_inputs))
-    found = outputs_of(response)
+    found = outputs_of(response.outputs)
     assert list(found) == [spec.path for spec in branching.outputs]
     for path, value in expected.items():
         torch.testing.assert_close(found[path], value)
@@ -136,5 +172,7 @@ async def test_an_image_model_is_served_at_every_cut(easy_net, serve):
         for count in range(1, len(graph)):  # every prefix in graph order is closed
             edge = frozenset(layer.name for layer in graph.layers[:count])
             values = easy_net.split(edge)[0](*easy_net.example_inputs)
-            response = await stub.RunTail(request_of(easy_net, values, easy_net.remote_outputs(edge)))
-            assert_same(easy_net, easy_net.assemble(values, outputs_of(response)), expected)
+            request = request_of(easy_net, values, easy_net.remote_outputs(edge))
+            response = await stub.RunTail(split_pb2.RunTailRequest.FromString(write_request(request)))
+            found = outputs_of(map(EncodedTensor.of, response.outputs))
+            assert_same(easy_net, easy_net.assemble(values, found), expected)

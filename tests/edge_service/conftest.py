@@ -11,7 +11,7 @@ import torch
 
 import models
 from cloud_service import CloudConfig, CloudServer
-from edge_service.cloud import Answer, Beat, CloudProfile, FrameToSend, ProbeReading, StreamEvent
+from edge_service.cloud import ALL_RAW, Answer, Beat, CloudProfile, FrameToSend, ProbeReading, StreamEvent
 from edge_service.errors import CloudError, CloudUnreachableError
 from models import arrays_of
 
@@ -98,20 +98,20 @@ class ManualCloud:
         self._called("probe", self.error or self.probe_error)
         return ProbeReading(size, 8 * size / 1e9)
 
-    def encode(self, frame_id, tensors, outputs) -> FrameToSend:
+    def encode(self, frame_id, tensors, outputs, encodings=ALL_RAW) -> FrameToSend:
         feeds = {}
         for layer, parts in tensors.items():
             values = tuple(torch.from_numpy(np.array(array)) for array, _ in parts)
             feeds[layer] = values[0] if len(values) == 1 else values
         size = sum(array.nbytes for parts in tensors.values() for array, _ in parts)
-        return FrameToSend(frame_id, (feeds, tuple(outputs)), size)
+        return FrameToSend(frame_id, (feeds, tuple(outputs)), size, size)
 
     def answer_to(self, frame: FrameToSend, **fields: object) -> Answer:
         feeds, outputs = frame.message
         with torch.inference_mode():
             made = self.model.tail(tuple(feeds), outputs).run(dict(feeds))
         arrays = {path: arrays_of(tensor)[0] for path, tensor in made.items()}
-        times = {"server_s": 1e-4, "queue_s": 0.0, "compute_s": 5e-5, "load_factor": 1.0}
+        times = {"server_s": 1e-4, "queue_s": 0.0, "decode_s": 0.0, "compute_s": 5e-5, "load_factor": 1.0}
         return Answer(**{"frame_id": frame.frame_id, "outputs": arrays, "size": 0, **times, **fields})
 
     def open_tails(self) -> ManualTails:

@@ -10,7 +10,7 @@ import torch
 
 import models
 from edge_service import Agent, AgentClosedError, AgentConfig, CloudUnreachableError, InputError, Outcome, Verifier
-from edge_service.cloud import Answer, Beat, CloudProfile, FrameToSend, ProbeReading, Refusal, StreamEvent
+from edge_service.cloud import ALL_RAW, Answer, Beat, CloudProfile, FrameToSend, ProbeReading, Refusal, StreamEvent
 from edge_service.control import Controller
 from edge_service.errors import CloudRefusedError, WrongTwinError
 from models import arrays_of
@@ -52,13 +52,13 @@ class FakeCloud:
         self._check()
         return ProbeReading(size, 8 * size / self.uplink_bps)
 
-    def encode(self, frame_id, tensors, outputs) -> FrameToSend:
+    def encode(self, frame_id, tensors, outputs, encodings=ALL_RAW) -> FrameToSend:
         values = {
             layer: tuple(torch.from_numpy(np.array(array)) for array, _ in parts) for layer, parts in tensors.items()
         }
         feeds = {layer: parts[0] if len(parts) == 1 else parts for layer, parts in values.items()}
         size = sum(array.nbytes for parts in tensors.values() for array, _ in parts)
-        return FrameToSend(frame_id, (feeds, tuple(outputs)), size)
+        return FrameToSend(frame_id, (feeds, tuple(outputs)), size, size)
 
     def open_tails(self) -> "FakeTails":
         self.calls.append("stream")
@@ -99,7 +99,9 @@ class FakeTails:
         with torch.inference_mode():
             made = self.cloud.model.tail(tuple(feeds), outputs).run(feeds)
         arrays = {path: arrays_of(tensor)[0] for path, tensor in made.items()}
-        answer = Answer(frame.frame_id, arrays, 0, server_s=1e-4, queue_s=0.0, compute_s=5e-5, load_factor=1.0)
+        answer = Answer(
+            frame.frame_id, arrays, 0, server_s=1e-4, queue_s=0.0, decode_s=0.0, compute_s=5e-5, load_factor=1.0
+        )
         self.held.append(answer)
         if not self.cloud.shuffled or len(self.held) == 2:
             for one in reversed(self.held):

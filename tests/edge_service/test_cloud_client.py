@@ -5,6 +5,7 @@ import contextlib
 import socket
 import threading
 
+import grpc
 import grpc.aio
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from edge_service.cloud import Answer, Beat, Refusal
 from edge_service.cloud_client import GrpcCloud
 from edge_service.errors import CloudError, CloudRefusedError, CloudSilentError, CloudUnreachableError, WrongTwinError
 from models import TensorSpec, arrays_of, value_of
-from protos import split_pb2, split_pb2_grpc
+from protos import Encoding, split_pb2, split_pb2_grpc
 
 LIMIT_S = 20.0
 
@@ -106,6 +107,30 @@ async def test_the_profile_is_the_servers_in_graph_order(served, two_by_two):
     profile = await cloud.profile(LIMIT_S)
     assert profile.layer_s == tuple(1e-6 if layer.inputs else 0.0 for layer in two_by_two.graph.layers)
     assert profile.load_factor >= 1.0
+    assert profile.decode_s.keys() == set(Encoding)
+    assert all(len(decode_s) == len(two_by_two.graph) for decode_s in profile.decode_s.values())
+
+
+async def test_encodings_that_this_edge_does_not_know_are_left_out(client):
+    class Newer(split_pb2_grpc.SplitInferenceServicer):
+        async def GetProfile(self, request, context):  # noqa: N802 - gRPC's name
+            encodings = [split_pb2.EncodingProfile(encoding=n, decode_s=[n]) for n in (split_pb2.ENCODING_RAW, 1000)]
+            return split_pb2.GetProfileResponse(layers=["x"], layer_s=[1.0], encodings=encodings)
+
+    async with answering(Newer()) as address, client(address, layers=["x"]) as cloud:
+        assert (await cloud.profile(LIMIT_S)).decode_s == {Encoding.RAW: (1.0,)}
+
+
+@pytest.mark.parametrize("decode_s", [[], [1.0, 2.0], [-1.0], [float("nan")], [float("inf")]])
+async def test_decoding_times_that_make_no_sense_are_refused(client, decode_s):
+    class Confused(split_pb2_grpc.SplitInferenceServicer):
+        async def GetProfile(self, request, context):  # noqa: N802 - gRPC's name
+            encodings = [split_pb2.EncodingProfile(encoding=split_pb2.ENCODING_RAW, decode_s=decode_s)]
+            return split_pb2.GetProfileResponse(layers=["x"], layer_s=[1.0], encodings=encodings)
+
+    async with answering(Confused()) as address, client(address, layers=["x"]) as cloud:
+        with pytest.raises(CloudRefusedError, match="makes no sense"):
+            await cloud.profile(LIMIT_S)
 
 
 async def test_a_ping_is_a_positive_time(served):
@@ -292,19 +317,85 @@ def test_the_size_of_a_frame_is_that_of_its_message(two_by_two):
     array = np.arange(1000, dtype=np.float32)
     frame = cloud.encode(3, {"a": [(array, "float32")], "b": [(array, "float32"), (array, "float32")]}, ("out",))
     assert frame.frame_id == 3
-    assert frame.size == len(frame.message.SerializeToString()) > 3 * array.nbytes
-    assert [(tensor.name, tensor.index) for tensor in frame.message.tensors] == [("a", 0), ("b", 0), ("b", 1)]
-    assert list(frame.message.outputs) == ["out"]
+    message = b"".join(frame.message.parts)
+    assert frame.size == len(message) > 3 * array.nbytes
+    request = split_pb2.StreamTailsRequest.FromString(message).request
+    assert (request.model, request.digest, request.frame_id) == ("m", "d", 3)
+    assert [(tensor.name, tensor.index) for tensor in request.tensors] == [("a", 0), ("b", 0), ("b", 1)]
+    assert list(request.outputs) == ["out"]
+
+
+def test_layers_are_sent_in_their_encodings_and_raw_where_none_is_named_or_none_applies():
+    cloud = GrpcCloud("127.0.0.1:1", model="m", digest="d", layers=())
+    floats, numbers = np.arange(1000, dtype=np.float32), np.arange(1000)
+    tensors = {"a": [(floats, "float32")], "b": [(floats, "float32"), (numbers, "int64")], "c": [(floats, "float32")]}
+    frame = cloud.encode(3, tensors, (), {"a": Encoding.ZSTD, "b": Encoding.FLOAT16, "elsewhere": Encoding.INT8})
+    request = split_pb2.StreamTailsRequest.FromString(b"".join(frame.message.parts)).request
+    assert [split_pb2.Encoding.Name(tensor.encoding) for tensor in request.tensors] == [
+        "ENCODING_ZSTD",
+        "ENCODING_FLOAT16",
+        "ENCODING_RAW",
+        "ENCODING_RAW",
+    ]
 
 
 def test_bfloat16_is_marked_as_such():
     cloud = GrpcCloud("127.0.0.1:1", model="m", digest="d", layers=())
     value = torch.tensor([1.5, -2.0], dtype=torch.bfloat16)
     (array,) = arrays_of(value)
-    (tensor,) = cloud.encode(0, {"a": [(array, "bfloat16")]}, ()).message.tensors
+    message = b"".join(cloud.encode(0, {"a": [(array, "bfloat16")]}, ()).message.parts)
+    (tensor,) = split_pb2.StreamTailsRequest.FromString(message).request.tensors
     assert tensor.dtype == split_pb2.DATA_TYPE_BFLOAT16
     back = value_of((array,), (TensorSpec("bfloat16", (2,)),), torch.device("cpu"))
     assert torch.equal(back, value)
+
+
+@contextlib.asynccontextmanager
+async def saying(*messages):
+    """A server that answers a stream with these bytes."""
+
+    async def stream_tails(requests, context):
+        for message in messages:
+            yield message
+
+    handler = grpc.stream_stream_rpc_method_handler(stream_tails)
+    server = grpc.aio.server()
+    server.add_generic_rpc_handlers(
+        (grpc.method_handlers_generic_handler("dads.v1.SplitInference", {"StreamTails": handler}),)
+    )
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    try:
+        yield f"127.0.0.1:{port}"
+    finally:
+        await server.stop(None)
+
+
+def result_of(tensor):
+    answer = split_pb2.RunTailResponse(frame_id=5, outputs=[tensor])
+    return split_pb2.StreamTailsResponse(result=answer).SerializeToString()
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        result_of(split_pb2.Tensor(name="out", dtype=9, shape=[9], encoding=1, data=b"x")),
+        result_of(split_pb2.Tensor()) + b"\x1e",
+    ],
+)
+async def test_an_answer_that_makes_no_sense_is_a_refusal_of_its_frame(client, message):
+    beat = split_pb2.StreamTailsResponse(heartbeat=split_pb2.Heartbeat(load_factor=2.0)).SerializeToString()
+    async with saying(message, b"", beat) as address, client(address) as cloud:
+        tails = cloud.open_tails()
+        refusal = await event_of(tails, Refusal)
+        assert (refusal.frame_id, refusal.error.reason) == (5, "BAD_ANSWER")
+        assert (await event_of(tails, Beat)).load_factor == 2.0, "the stream goes on"
+
+
+async def test_an_answer_to_nobody_knows_what_ends_the_stream(client):
+    async with saying(b"\x1e") as address, client(address) as cloud:
+        with pytest.raises(CloudRefusedError, match="cannot be read"):
+            await event_of(cloud.open_tails(), Beat)
 
 
 class Deaf(split_pb2_grpc.SplitInferenceServicer):

@@ -65,6 +65,7 @@ class Shell:
             controller,
             config,
             self.metrics,
+            decode_s=dict,
             idle=self._idle,
             on_answer=self.answers.append,
             on_lost=self.losses.append,

@@ -23,7 +23,8 @@ def test_arguments_win_over_the_environment_and_that_over_defaults(monkeypatch):
 @pytest.mark.parametrize("name", sorted(AgentConfig.model_fields))
 def test_every_setting_is_read_from_its_variable(monkeypatch, name):
     default = getattr(AgentConfig(), name)
-    other = {bool: "true", str: "cloud_only", int: "5", float: "3.5"}[type(default)]
+    words = {"strategy": "cloud_only", "encodings": "raw", "input_encoding": "jpeg"}
+    other = words.get(name) or {bool: "true", int: "5", float: "3.5"}[type(default)]
     monkeypatch.setenv(f"DADS_EDGE_{name.upper()}", other)
     assert getattr(AgentConfig(), name) != default
 
@@ -41,6 +42,10 @@ def test_every_setting_is_read_from_its_variable(monkeypatch, name):
         ("silence_s", 0.0),
         ("max_waiting", 0),
         ("max_in_flight", 0),
+        ("encodings", "best"),
+        ("max_error", -0.1),
+        ("max_error", float("inf")),
+        ("input_encoding", "png"),
         ("no_such_setting", 1),
     ],
 )

@@ -12,18 +12,18 @@ from edge_service.exchange import LinkTimes
 SECONDS = st.floats(0.0, 10.0)
 
 
-def answer(server_s: float, queue_s: float = 0.0, compute_s: float = 0.0) -> Answer:
-    return Answer(0, {}, 0, server_s=server_s, queue_s=queue_s, compute_s=compute_s, load_factor=1.0)
+def answer(server_s: float, queue_s: float = 0.0, decode_s: float = 0.0, compute_s: float = 0.0) -> Answer:
+    return Answer(0, {}, 0, server_s=server_s, queue_s=queue_s, decode_s=decode_s, compute_s=compute_s, load_factor=1.0)
 
 
-@given(st.lists(st.tuples(SECONDS, SECONDS, SECONDS, SECONDS, SECONDS), min_size=1, max_size=10), SECONDS)
+@given(st.lists(st.tuples(SECONDS, SECONDS, SECONDS, SECONDS, SECONDS, SECONDS), min_size=1, max_size=10), SECONDS)
 def test_the_stages_add_up_to_the_time_between_sending_and_answer(frames, rtt_s):
     times, now_s = LinkTimes(), 0.0
-    for pause_s, link_s, queue_s, compute_s, other_s in frames:
+    for pause_s, link_s, queue_s, decode_s, compute_s, other_s in frames:
         sent_s = now_s + pause_s / 2
-        server_s = queue_s + compute_s + other_s
+        server_s = queue_s + decode_s + compute_s + other_s
         now_s = sent_s + link_s + server_s + rtt_s
-        stages = times.of(answer(server_s, queue_s, compute_s), sent_s=sent_s, now_s=now_s, rtt_s=rtt_s)
+        stages = times.of(answer(server_s, queue_s, decode_s, compute_s), sent_s=sent_s, now_s=now_s, rtt_s=rtt_s)
         assert min(astuple(stages)) >= 0.0
         assert sum(astuple(stages)) == pytest.approx(now_s - sent_s, abs=1e-9)
 

@@ -49,10 +49,10 @@ def test_predicted_and_measured_speak_of_the_same_stages():
     measured = result.measured()
     assert measured.keys() == result.predicted().keys()
     assert measured == {
-        "head": times.head_s,
+        "head": times.head_s + times.encode_s,
         "transfer": times.transfer_s,
-        "fixed": times.encode_s + times.round_trip_s + times.server_s + times.decode_s,
-        "tail": times.tail_s,
+        "fixed": times.round_trip_s + times.server_s + times.decode_s,
+        "tail": times.unpack_s + times.tail_s,
     }
     waits_s = times.wait_s + times.link_wait_s + times.queue_s
     total_s = sum(dataclasses.astuple(times))

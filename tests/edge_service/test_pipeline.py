@@ -27,6 +27,7 @@ from edge_service.control import (
 from edge_service.errors import CloudRefusedError
 from edge_service.metrics import EdgeMetrics
 from edge_service.pipeline import Pipeline
+from edge_service.wire_costs import measure_wire_costs
 from link_emulator import LinkEmulator, Trace
 from partitioner import CostProfile, Link, evaluate
 
@@ -94,7 +95,8 @@ class Run:
         self.compute = EdgeCompute()
         self.metrics = EdgeMetrics(model.name, model.graph)
         config = AgentConfig(**{"silence_s": FAR_S, "max_waiting": 16, "keep_inputs": True, **settings})
-        self.pipeline = Pipeline(model, controller, self.compute, cloud, config, self.metrics, self.results.append)
+        raw = measure_wire_costs(model, (model.example_inputs,), AgentConfig(encodings="raw"))
+        self.pipeline = Pipeline(model, controller, self.compute, cloud, raw, config, self.metrics, self.results.append)
 
     def outcomes(self):
         return {result.frame_id: result.outcome for result in self.results}
@@ -351,11 +353,13 @@ async def test_the_controller_hears_what_heads_and_tails_took(running, two_by_tw
     async with running(edge=middle) as run:
         run.pipeline.put(0, random_inputs(two_by_two))
         await wait_until(lambda: run.sent)
-        run.cloud.streams[0].answer(run.sent[0], compute_s=0.004, server_s=0.01, queue_s=0.002, load_factor=3.0)
+        run.cloud.streams[0].answer(
+            run.sent[0], decode_s=0.001, compute_s=0.004, server_s=0.01, queue_s=0.002, load_factor=3.0
+        )
         await wait_until(lambda: run.results)
-        plan = run.controller.plan_
-        assert run.controller.of(HeadMeasured) == [HeadMeasured(plan.base_edge_s, run.results[0].times.head_s)]
-        assert run.controller.of(TailMeasured) == [TailMeasured(plan.base_cloud_s, 0.004)]
+        plan, times = run.controller.plan_, run.results[0].times
+        assert run.controller.of(HeadMeasured) == [HeadMeasured(plan.base_edge_s, times.head_s + times.encode_s)]
+        assert run.controller.of(TailMeasured) == [TailMeasured(plan.base_cloud_s, 0.005)]
         assert CloudLoadReported(3.0) in run.controller.heard
 
 

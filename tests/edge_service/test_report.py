@@ -103,9 +103,9 @@ def test_stage_means_are_of_predictions_and_measurements_without_fallbacks():
         result(3, Outcome.FAILED, times=StageTimes(head_s=100.0)),
     )
     assert {stage: both["measured_s"] for stage, both in made["stages"].items()} == {
-        "head": 2.0,
+        "head": 2.25,
         "transfer": 1.0,
-        "fixed": 0.5,
+        "fixed": 0.25,
         "tail": 1.5,
     }
     predicted = {stage: both["predicted_s"] for stage, both in made["stages"].items()}

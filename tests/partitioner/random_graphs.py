@@ -10,7 +10,7 @@ from itertools import product
 
 from hypothesis import strategies as st
 
-from partitioner import CostProfile, Layer, LayerGraph, Link, Partition
+from partitioner import CostProfile, Encoding, Layer, LayerGraph, Link, Partition
 
 # From nothing over 1 µs to 100 s, with repeats so that ties happen.
 SECONDS = st.one_of(st.sampled_from([0.0, 1e-6, 0.5, 1.0, 100.0]), st.floats(1e-6, 100.0))
@@ -56,6 +56,21 @@ def exact_problems(draw: st.DrawFn, max_layers: int = 9) -> Problem:
     return LayerGraph(layers, graph.outputs), costs, link
 
 
+@st.composite
+def encodings_of(draw: st.DrawFn, graph: LayerGraph, *, exact: bool = False, most: int = 3) -> tuple[Encoding, ...]:
+    """Up to some encodings, raw often among them; some may not send some layers."""
+    count = len(graph)
+    number = st.integers(0, 2).map(float) if exact else SECONDS
+    size = st.integers(0, 2).map(float) if exact else st.one_of(BYTES, st.floats(0.0, 1e7))
+    found = [Encoding.raw(graph)] if draw(st.booleans()) else []
+    for k in range(draw(st.integers(1, most))):
+        forbids = draw(st.booleans())
+        sizes = draw(st.lists(st.one_of(size, st.just(math.inf)) if forbids else size, min_size=count, max_size=count))
+        times = st.one_of(st.just([0.0] * count), st.lists(number, min_size=count, max_size=count)).map(tuple)
+        found.append(Encoding(f"e{k}", tuple(sizes), draw(times), draw(times)))
+    return tuple(draw(st.permutations(found)))
+
+
 @dataclass(frozen=True)
 class Priced:
     """One split as the definitions price it."""
@@ -66,7 +81,10 @@ class Priced:
     transfer_s: float
     cloud_s: float
     fixed_s: float
-    sent_bytes: int
+    sent_bytes: float
+    encoding: str = "raw"
+    encode_s: float = 0.0
+    decode_s: float = 0.0
 
     @property
     def latency_s(self) -> float:
@@ -105,6 +123,40 @@ def priced(graph: LayerGraph, costs: CostProfile, link: Link, edge: frozenset[st
         fixed_s=0.0 if all(sides) else link.fixed_s,
         sent_bytes=up + down,
     )
+
+
+def priced_encoded(
+    graph: LayerGraph, costs: CostProfile, link: Link, edge: frozenset[str], encoding: Encoding
+) -> Priced | None:
+    """The same with what crosses in an encoding; None where it may not be."""
+    plain = priced(graph, costs, link, edge)
+    if len(edge) == len(graph):
+        return plain
+    rows = {layer.name: i for i, layer in enumerate(graph.layers)}
+    crossing = [rows[name] for name in plain.cut]
+    up = sum(encoding.output_bytes[i] for i in crossing)
+    if math.isinf(up):
+        return None
+    down = sum(layer.output_bytes for layer in graph.layers if layer.name in graph.outputs and layer.name not in edge)
+    encode_s, decode_s = (sum(times[i] for i in crossing) for times in (encoding.encode_s, encoding.decode_s))
+    return Priced(
+        edge=edge,
+        cut=plain.cut,
+        edge_s=plain.edge_s + encode_s,
+        transfer_s=8 * up / link.uplink_bps + 8 * down / link.downlink_bps,
+        cloud_s=plain.cloud_s + decode_s,
+        fixed_s=plain.fixed_s,
+        sent_bytes=up + down,
+        encoding=encoding.name,
+        encode_s=encode_s,
+        decode_s=decode_s,
+    )
+
+
+def brute_force_encoded(problem: Problem, encodings: tuple[Encoding, ...]) -> list[Priced]:
+    """Every split in every encoding that it may be sent in."""
+    found = [priced_encoded(*problem, edge, each) for edge in closed_sets(problem[0]) for each in encodings]
+    return [split for split in found if split is not None]
 
 
 def brute_force(problem: Problem) -> list[Priced]:

@@ -36,7 +36,7 @@ def arrays(draw):
 
 @given(arrays(), st.integers(0, MAX_TENSORS - 1))
 def test_round_trip_keeps_dtype_shape_and_bits(array, index):
-    sent = encode_tensor("layer", array, index=index).SerializeToString()
+    sent = encode_tensor("layer", array, index=index).message().SerializeToString()
     tensor = split_pb2.Tensor.FromString(sent)
     back = decode_tensor(tensor)
     assert (tensor.name, tensor.index, dtype_name(tensor)) == ("layer", index, array.dtype.name)
@@ -49,7 +49,7 @@ def test_round_trip_keeps_dtype_shape_and_bits(array, index):
 
 @given(hnp.arrays(np.uint16, SHAPES))
 def test_bfloat16_travels_as_its_bits(bits):
-    tensor = encode_tensor("layer", bits, dtype="bfloat16")
+    tensor = encode_tensor("layer", bits, dtype="bfloat16").message()
     assert tensor.dtype == split_pb2.DATA_TYPE_BFLOAT16
     assert dtype_name(tensor) == "bfloat16"
     back = decode_tensor(tensor)
@@ -108,8 +108,8 @@ def message(**fields):
         ({"shape": [1] * 9}, r"9 dimensions; expected at most 8"),
         ({"dtype": 0}, r"dtype 0 is unknown; expected one of bool, .*bfloat16, float32"),
         ({"dtype": 99}, r"dtype 99 is unknown"),
-        ({"encoding": 0}, r"encoding 0 is unknown; expected ENCODING_RAW \(1\)"),
-        ({"encoding": 7}, r"encoding 7 is unknown"),
+        ({"encoding": 0}, r"encoding 0 is unknown; expected one of ENCODING_RAW \(1\)"),
+        ({"encoding": 77}, r"encoding 77 is unknown"),
         ({"name": ""}, r"a name has 1 to 256 bytes, this one has 0"),
         ({"name": "é" * 129}, r"this one has 258"),
         ({"index": MAX_TENSORS}, rf"index {MAX_TENSORS} is outside the expected 0 to {MAX_TENSORS - 1}"),

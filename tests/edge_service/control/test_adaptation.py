@@ -8,7 +8,6 @@ import pytest
 
 from edge_service.control import (
     ControllerConfig,
-    EdgeProfiled,
     Mode,
     Phase,
     RateChanged,
@@ -209,13 +208,6 @@ class TestModes:
         assert not plan.keeps_up
         w2 = world(rate_hz=plan.max_rate_hz * 0.99)
         assert w2.run(15, uplink_bps=4e6)[-1].keeps_up
-
-    def test_a_faster_edge_is_used(self, world):
-        w = world()
-        assert w.run(10, uplink_bps=4e6)[-1].partition.edge != EVERYTHING
-        w.edge_s = tuple(seconds / 20 for seconds in w.edge_s)
-        w.observe(EdgeProfiled(w.edge_s))
-        assert w.run(5)[-1].partition.edge == EVERYTHING
 
     def test_cloud_only_always_cuts_at_the_inputs_while_the_cloud_answers(self, world):
         w = world(config=ControllerConfig(strategy=Strategy.CLOUD_ONLY))

@@ -1,0 +1,99 @@
+"""What it costs this machine to decode each layer's value in each encoding.
+
+Measuring every layer in every encoding would take seconds to minutes for large models. Decoding is a pass or two over
+memory, so a few tensors tell the rest: for each encoding and dtype, seconds = a + b * bytes is fitted to them, in
+relative terms.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import nnls
+
+import models
+from protos import Encoding, applies
+from protos.codec_timing import measure
+
+SAMPLED_LAYERS = 6
+"""Layers of each dtype that are measured, of sizes spread from the smallest to the largest."""
+
+Line = tuple[float, float]
+"""Seconds of a tensor without bytes, and seconds for each byte."""
+
+Sample = tuple[npt.NDArray[Any], str]
+"""A tensor and its dtype's name."""
+
+
+def profile_decoding(model: models.Model) -> dict[Encoding, tuple[float, ...]]:
+    """Measure how long a few layers' values take to decode, and tell from them how long all layers' do.
+
+    Returns:
+        For each encoding, seconds of each layer, in graph order; where an encoding does not apply, raw's.
+    """
+    samples = _samples(model, _spread(model))
+    lines = {encoding: _lines(samples, encoding) for encoding in Encoding}
+    specs = [model.layer_specs[layer.name] for layer in model.graph.layers]
+    return {encoding: tuple(_decode_s(layer, encoding, lines) for layer in specs) for encoding in Encoding}
+
+
+def _spread(model: models.Model) -> list[str]:
+    """Return layers of each dtype, of sizes from the smallest to the largest."""
+    by_dtype: dict[str, dict[int, str]] = {}
+    for layer in model.graph.layers:
+        for spec in model.layer_specs[layer.name]:
+            by_dtype.setdefault(spec.dtype, {})[layer.output_bytes] = layer.name
+    names = []
+    for by_bytes in by_dtype.values():
+        sizes = sorted(by_bytes)
+        places = np.linspace(0, len(sizes) - 1, min(SAMPLED_LAYERS, len(sizes))).round().astype(int)
+        names += [by_bytes[sizes[place]] for place in places]
+    return names
+
+
+def _samples(model: models.Model, names: Iterable[str]) -> list[Sample]:
+    """Return the tensors of these layers, and those that come with them, for the model's example inputs."""
+    inputs = {layer.name for layer in model.graph.layers if not layer.inputs}
+    order = [layer.name for layer in model.graph.layers]
+    values: dict[str, models.Value] = {}
+    for name in names:
+        if name not in values:  # every prefix of the order that holds the inputs is closed
+            head, _ = model.split(frozenset(order[: order.index(name) + 1]) | inputs)
+            values |= head.run(model.example_inputs)
+    return [
+        (array, spec.dtype)
+        for layer, value in values.items()
+        for array, spec in zip(models.arrays_of(value), model.layer_specs[layer], strict=True)
+    ]
+
+
+def _lines(samples: Sequence[Sample], encoding: Encoding) -> dict[str, Line]:
+    """Fit a line for each dtype that the encoding applies to."""
+    fitting = {
+        str(place): [sample] for place, sample in enumerate(samples) if applies(encoding, sample[1], sample[0].shape)
+    }
+    points: dict[str, list[tuple[int, float]]] = {}
+    for place, cost in measure(fitting, encoding).items():
+        [(array, dtype)] = fitting[place]
+        points.setdefault(dtype, []).append((array.nbytes, cost.decode_s))
+    return {dtype: _fit(measured) for dtype, measured in points.items()}
+
+
+def _fit(points: Sequence[tuple[int, float]]) -> Line:
+    """Return the line of least squared relative errors, nowhere falling and nowhere below 0."""
+    sizes, seconds = np.array(points, np.float64).T
+    (a, b), _ = nnls(np.stack([1 / seconds, sizes / seconds], axis=1), np.ones_like(seconds))
+    return float(a), float(b)
+
+
+def _decode_s(
+    specs: Iterable[models.TensorSpec], encoding: Encoding, lines: Mapping[Encoding, Mapping[str, Line]]
+) -> float:
+    total_s = 0.0
+    for spec in specs:
+        used = encoding if applies(encoding, spec.dtype, spec.shape) else Encoding.RAW
+        # Every dtype was sampled, but an encoding may apply to none of the sampled shapes.
+        a, b = lines[used].get(spec.dtype) or lines[Encoding.RAW][spec.dtype]
+        total_s += a + b * spec.bytes
+    return total_s

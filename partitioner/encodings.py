@@ -1,0 +1,97 @@
+"""Ways to write a cut on the wire: fewer bytes for some time on either side."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from partitioner.errors import PartitionError
+from partitioner.graph import LayerGraph, check_number, first_repeated, is_text
+
+
+@dataclass(frozen=True, slots=True)
+class Encoding:
+    """One way to send a whole cut: what it makes of each layer's tensor, in graph order.
+
+    The numbers are checked where they meet a graph, because only then can an error name the layer.
+
+    Attributes:
+        name: Distinct among the encodings of one decision.
+        output_bytes: Bytes of each layer's value on the wire, at least 0; inf for a layer that may not be sent so. Only
+            the way up is encoded: outputs come down as the graph says.
+        encode_s: Seconds on the edge to encode each layer's value; finite, at least 0. Part of the edge's stage.
+        decode_s: Seconds in the cloud to decode it; finite, at least 0. Part of the cloud's stage.
+
+    Example:
+        >>> from partitioner import CostProfile, Layer, LayerGraph, Link, decide
+        >>> graph = LayerGraph((Layer("image", (), 1000), Layer("conv", ("image",), 10)), outputs=("conv",))
+        >>> costs = CostProfile(edge_s=(0.0, 0.5), cloud_s=(0.0, 0.1))
+        >>> zipped = Encoding("zipped", output_bytes=(250, 5), encode_s=(0.01, 0.0), decode_s=(0.002, 0.0))
+        >>> for bps in (4e4, 4e7):
+        ...     split = decide(graph, costs, Link(bps), 1.0, encodings=(Encoding.raw(graph), zipped)).partition
+        ...     print(split.cut, split.encoding, round(split.latency_s, 4))
+        ('image',) zipped 0.162
+        ('image',) raw 0.1002
+    """
+
+    name: str
+    output_bytes: tuple[float, ...]
+    encode_s: tuple[float, ...]
+    decode_s: tuple[float, ...]
+
+    @classmethod
+    def raw(cls, graph: LayerGraph) -> "Encoding":
+        """Returns the encoding that is none: the graph's bytes, in no time."""
+        nothing = (0.0,) * len(graph)
+        return cls("raw", tuple(layer.output_bytes for layer in graph.layers), nothing, nothing)
+
+    def check(self, graph: LayerGraph) -> None:
+        """Raises `PartitionError`, naming the encoding and the layer, unless this is an encoding for `graph`."""
+        if not is_text(self.name) or not self.name:
+            raise PartitionError(f"encoding name {self.name!r}: expected a non-empty string")
+        for what, numbers in (
+            ("output_bytes", self.output_bytes),
+            ("encode_s", self.encode_s),
+            ("decode_s", self.decode_s),
+        ):
+            if len(numbers) != len(graph):
+                without = [layer.name for layer in graph.layers[len(numbers) :]]
+                hint = f"; the first without one is {without[0]!r}" if without else ""
+                raise PartitionError(
+                    f"encoding {self.name!r}: {what} has {len(numbers)} numbers for {len(graph)} layers{hint}"
+                )
+            for layer, number in zip(graph.layers, numbers, strict=True):
+                if what == "output_bytes" and number == math.inf:
+                    continue
+                check_number(number, f"encoding {self.name!r}, layer {layer.name!r}: {what}")
+            # Eight bits to a byte.
+            if math.isinf(8.0 * sum(number for number in numbers if number != math.inf)):
+                raise PartitionError(f"encoding {self.name!r}: {what} of all layers add up to infinity")
+
+
+def check_encodings(graph: LayerGraph, encodings: Sequence[Encoding]) -> tuple[Encoding, ...]:
+    """Returns the encodings to choose from, raw alone where none are given.
+
+    Raises:
+        PartitionError: One does not fit the graph, or two have the same name.
+    """
+    for encoding in encodings:
+        encoding.check(graph)
+    repeated = first_repeated(tuple(encoding.name for encoding in encodings))
+    if repeated is not None:
+        raise PartitionError(f"encoding {repeated!r} is repeated: names must be distinct")
+    return tuple(encodings) or (Encoding.raw(graph),)
+
+
+def find_encoding(encodings: Sequence[Encoding], name: str) -> Encoding | None:
+    """Returns the encoding of that name; None for "raw" where no encoding has that name.
+
+    Raises:
+        PartitionError: There is none.
+    """
+    for encoding in encodings:
+        if encoding.name == name:
+            return encoding
+    if name != "raw":
+        known = ", ".join(repr(encoding.name) for encoding in encodings)
+        raise PartitionError(f"encoding {name!r} is not one to choose from; there are {known}")
+    return None

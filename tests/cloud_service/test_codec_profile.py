@@ -1,0 +1,65 @@
+"""Decoding times of a real model's layers: one for each layer and encoding, raw's where none applies."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import models
+from cloud_service import codec_profile
+from protos import Encoding, applies
+from protos.codec_timing import CodecCost
+
+
+class Mixed(nn.Module):
+    """A picture, floats of several sizes, a tuple of two dtypes."""
+
+    def __init__(self):
+        super().__init__()
+        self.convolution = nn.Conv2d(3, 4, 3)
+
+    def forward(self, image):
+        top, where = torch.topk(self.convolution(image.float()).flatten(1), 5)
+        return torch.relu(top), where + 1
+
+
+@pytest.fixture(scope="module")
+def mixed():
+    return models.Model(Mixed().eval(), (torch.zeros(1, 3, 16, 16, dtype=torch.uint8),), name="mixed")
+
+
+@pytest.fixture
+def costs(monkeypatch):
+    """Decoding takes a second and a second for each byte, and ten times as much for every encoding but raw."""
+
+    def measured(values, encoding):
+        scale = 1 if encoding is Encoding.RAW else 10
+        return {
+            layer: CodecCost(0, 0.0, scale * sum(1.0 + array.nbytes for array, _ in arrays))
+            for layer, arrays in values.items()
+        }
+
+    monkeypatch.setattr(codec_profile, "measure", measured)
+
+
+def test_every_layer_and_encoding_has_the_time_of_its_bytes(mixed, costs):
+    found = codec_profile.profile_decoding(mixed)
+    assert found.keys() == set(Encoding)
+    for encoding, decode_s in found.items():
+        expected = [
+            sum(
+                (10 if encoding is not Encoding.RAW and applies(encoding, spec.dtype, spec.shape) else 1)
+                * (1.0 + spec.bytes)
+                for spec in mixed.layer_specs[layer.name]
+            )
+            for layer in mixed.graph.layers
+        ]
+        np.testing.assert_allclose(decode_s, expected, rtol=1e-6, err_msg=encoding)
+    slower = np.divide(found[Encoding.JPEG], found[Encoding.RAW])
+    np.testing.assert_allclose(slower, [10] + [1] * (len(slower) - 1), err_msg="the picture as JPEG, the rest raw")
+
+
+def test_real_times_are_positive_and_finite(mixed):
+    for decode_s in codec_profile.profile_decoding(mixed).values():
+        assert len(decode_s) == len(mixed.graph.layers)
+        assert all(0 < seconds < 10 for seconds in decode_s)
