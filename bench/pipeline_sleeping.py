@@ -14,7 +14,6 @@ import asyncio
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -54,32 +53,41 @@ class Sleeping:
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 # whatever the model has
         return getattr(self._model, name)
 
+    def __call__(self, *inputs: torch.Tensor) -> Any:  # noqa: ANN401 # as the model's own
+        """The whole model, without sleeping."""
+        return self._model(*inputs)
+
     def split(self, edge: frozenset[str]) -> Any:  # noqa: ANN401 # as the model's own
         """A head that sleeps first, and the model's own tail."""
         head, tail = self._model.split(edge)
-
-        def slow_head(*inputs: torch.Tensor) -> Mapping[str, Any]:
-            time.sleep(self._head_s)
-            return head(*inputs)
-
-        return slow_head, tail
+        return SleepingPart(head, self._head_s), tail
 
     def tail(self, *arguments: Any) -> Any:  # noqa: ANN401 # as the model's own
         """A tail that sleeps first."""
-        return SleepingTail(self._model.tail(*arguments), self._tail_s)
+        return SleepingPart(self._model.tail(*arguments), self._tail_s)
 
 
-class SleepingTail:
-    """A tail that takes as long as it is told."""
+class SleepingPart:
+    """A head or a tail that takes as long as it is told.
 
-    def __init__(self, tail: models.Tail, tail_s: float) -> None:
-        self._tail = tail
-        self._tail_s = tail_s
+    Args:
+        part: What is really computed.
+        part_s: Seconds that it sleeps first.
+    """
 
-    def run(self, *arguments: Any) -> Any:  # noqa: ANN401 # as the tail's own
+    def __init__(self, part: Any, part_s: float) -> None:  # noqa: ANN401 # a head or a tail
+        self._part = part
+        self._part_s = part_s
+
+    def __call__(self, *arguments: Any) -> Any:  # noqa: ANN401 # as the part's own
         """Sleeps, then runs."""
-        time.sleep(self._tail_s)
-        return self._tail.run(*arguments)
+        time.sleep(self._part_s)
+        return self._part(*arguments)
+
+    def run(self, *arguments: Any) -> Any:  # noqa: ANN401 # as the part's own
+        """Sleeps, then runs."""
+        time.sleep(self._part_s)
+        return self._part.run(*arguments)
 
 
 async def serve() -> None:

@@ -44,3 +44,14 @@ def test_an_oracle_knows_when_the_link_stands_still(live):
     fast = ((0.0, 1e12), (1000.0, 1e12))
     run = EdgeRun(MODEL, live.address, chooser="oracle", trace=fast, frames=3, slowdown=200.0)
     assert [frame.outcome for frame in live.run(run).frames] == ["offloaded"] * 3
+
+
+def test_frames_may_be_sent_as_jpeg(live):
+    run = EdgeRun(MODEL, live.address, strategy="cloud_only", frames=2, input_encoding="jpeg")
+    result = live.run(run)
+    assert [frame.outcome for frame in result.frames] == ["offloaded"] * 2
+    raw = live.run(EdgeRun(MODEL, live.address, strategy="cloud_only", frames=2))
+    jpeg_bits, raw_bits = (
+        frame.predicted["transfer"] * frame.uplink_bps for frame in (result.frames[-1], raw.frames[-1])
+    )
+    assert jpeg_bits < raw_bits / 2
