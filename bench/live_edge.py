@@ -50,6 +50,10 @@ class Edge:
 
     def serve(self) -> None:
         """Answers until stdin ends."""
+        with asyncio.Runner() as self._runner:  # gRPC wants one event loop for the process's whole life
+            self._answer_all()
+
+    def _answer_all(self) -> None:
         while line := sys.stdin.readline():
             request = json.loads(line)
             if request["ask"] == "load":
@@ -57,7 +61,7 @@ class Edge:
             else:
                 run = EdgeRun.from_json(request["run"])
                 self._load(run.model)
-                self._tell(asdict(asyncio.run(self._run(run))))
+                self._tell(asdict(self._runner.run(self._run(run))))
 
     def _tell(self, answer: Mapping[str, Any]) -> None:
         print(json.dumps(answer), file=self._channel, flush=True)
@@ -66,7 +70,7 @@ class Edge:
         if spec not in self._models:
             model = self._models[spec] = models.load(spec)
             self._profiles[spec] = models.profile(model, repeats=5, warmup=2)
-            self._images[spec] = asyncio.run(_images(model))
+            self._images[spec] = self._runner.run(_images(model))
         graph, profile = self._models[spec].graph, self._profiles[spec]
         return {
             "spec": spec,
