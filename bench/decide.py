@@ -1,30 +1,26 @@
 """How long a decision takes: by the closed-set table, and by a minimum cut for each decision.
 
-Run with ``make bench-decide`` (about two minutes): loads and profiles real models, then measures on each, one after
+Run with `make bench ARGS=decide` (about two minutes): loads and profiles real models, then measures on each, one after
 another in the same process: building the table, pricing it anew for other layer times, and deciding again for another
 link, light and heavy; and beside that the lowest-latency split by networkx, by scipy and by plain Dinic. All engines
-are checked to agree. One thread; medians, with the fastest and the slowest run. Writes ``decide.md`` and
-``decide.json``.
+are checked to agree. One thread; medians, with the fastest and the slowest run.
 """
 
-import argparse
 import dataclasses
-import json
 import math
 import random
 import statistics
-import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TypeVar
 
 import torch
 
 import models
-from bench.decide_report import machine, markdown
+from bench.decide_report import report
 from bench.min_cut_engines import DinicEngine, Engine, NetworkxEngine, ScipyEngine
+from bench.publish import arguments, publish, render
 from partitioner import CostProfile, Decision, LayerGraph, Link, SplitTable
 
 MODELS = ("alexnet", "resnet50", "googlenet", "inception_v3", "densenet201", "vit_l_16", "swin_v2_b")
@@ -141,11 +137,12 @@ def load(name: str) -> tuple[LayerGraph, CostProfile]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="How long a decision takes, by table and by minimum cut.")
+    parser = arguments("How long a decision takes, by table and by minimum cut.")
     parser.add_argument("--models", nargs="+", default=MODELS, metavar="NAME", help="of torchvision")
-    parser.add_argument("--output", type=Path, default=Path("docs/benchmarks"), help="a folder")
-    parser.add_argument("--note", default="", help="what a reader should know about this run, such as a shared machine")
     options = parser.parse_args()
+    if options.render:
+        render("decide", report, options.output)
+        return
     torch.set_num_threads(1)
     began_s = time.monotonic()
     rows = []
@@ -154,13 +151,7 @@ def main() -> None:
         graph, costs = load(name)
         print(f"[{time.monotonic() - began_s:4.0f} s] {name}: {len(graph)} layers, measuring", flush=True)
         rows.append(measure(name, graph, costs))
-    data = {"note": options.note, **machine(), "rows": [dataclasses.asdict(row) for row in rows]}
-    options.output.mkdir(parents=True, exist_ok=True)
-    (options.output / "decide.json").write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
-    text = markdown(data)
-    (options.output / "decide.md").write_text(text, encoding="utf-8")
-    sys.stdout.write(text)
-    print(f"done in {time.monotonic() - began_s:.0f} s, written to {options.output}/decide.md and decide.json")
+    publish("decide", {"rows": [dataclasses.asdict(row) for row in rows]}, report, options.output, options.note)
 
 
 if __name__ == "__main__":

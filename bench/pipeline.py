@@ -1,137 +1,95 @@
-"""Throughput of the three-stage pipeline against its slowest stage.
+"""Throughput of the three-stage pipeline against its slowest stage: with stages that sleep, and with real compute.
 
-Run with ``python -m bench.pipeline`` (about half a minute). Two processes with the emulated link between them: every
-frame's head sleeps 50 ms, its tensor of 250 kB takes 100 ms at 20 Mbit/s, its tail sleeps 20 ms in the cloud process.
-A perfect pipeline delivers a frame each 100 ms; one frame at a time would take 170 ms.
-
-The stages sleep so that the two cores are not what is measured; everything else is the real agent, the real server,
-gRPC and protobuf.
+Run with `make bench ARGS=pipeline` (about a minute). With sleeping stages see `bench.pipeline_sleeping`. With real
+compute: ResNet-50, cut where head and tail are about equally long, over a link so fast that the transfer is too; edge
+and cloud are two processes of one thread each. Frames come faster than they can be processed. The slowest stage is the
+largest of the three means that the agent measured during the run itself, so what the two processes take from each
+other is in it, and what is missing to 1 is time in which no frame was in the slowest stage.
 """
 
 from __future__ import annotations
 
-import asyncio
-import subprocess
-import sys
-import time
-from collections.abc import Mapping
-from statistics import median
+import statistics
 from typing import Any
 
-import torch
-from torch import nn
+from bench.edge_run import EdgeModel, EdgeRun
+from bench.links import Kind, available_kinds, open_link
+from bench.live import Live, Pacer
+from bench.pipeline_report import report
+from bench.pipeline_sleeping import measure_sleeping
+from bench.publish import arguments, publish, render
+from partitioner.listing import list_closed_sets
+from partitioner.set_sums import crossing, inside_and_outside
 
-import models
-from cloud_service import CloudConfig, CloudServer
-from edge_service import Agent, AgentConfig, FrameResult, Outcome
-from link_emulator import LinkEmulator, Trace
-
-HEAD_S, TAIL_S = 0.050, 0.020
-UPLINK_BPS, TENSOR_BYTES = 20e6, 250_000
-FRAMES, RUNS = 60, 3
-
-
-def chain() -> tuple[nn.Module, tuple[torch.Tensor, ...]]:
-    """The model: one cheap layer over a tensor of 250 kB."""
-    return nn.Sequential(nn.ReLU()).eval(), (torch.zeros(1, TENSOR_BYTES // 4),)
+MODEL = "torchvision:resnet50"
+FRAMES, RUNS, FIRST = 60, 3, 10
+_ALL = 2_000_000
+_EXPECTED_S = 90.0
 
 
-class Sleeping:
-    """A model whose heads and tails take as long as they are told.
+def balanced(model: EdgeModel) -> tuple[tuple[str, ...], float, float]:
+    """The split with the fewest bytes among those whose head takes 45 to 55 % of the compute.
 
-    Args:
-        model: What is really computed.
-        head_s: Seconds that a head sleeps.
-        tail_s: Seconds that a tail sleeps.
+    Returns:
+        Its layers on the edge, the seconds of its head, and its bytes.
     """
-
-    def __init__(self, model: models.Model, head_s: float, tail_s: float) -> None:
-        self._model = model
-        self._head_s = head_s
-        self._tail_s = tail_s
-
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 # whatever the model has
-        return getattr(self._model, name)
-
-    def split(self, edge: frozenset[str]) -> Any:  # noqa: ANN401 # as the model's own
-        """A head that sleeps first, and the model's own tail."""
-        head, tail = self._model.split(edge)
-
-        def slow_head(*inputs: torch.Tensor) -> Mapping[str, Any]:
-            time.sleep(self._head_s)
-            return head(*inputs)
-
-        return slow_head, tail
-
-    def tail(self, *arguments: Any) -> Any:  # noqa: ANN401 # as the model's own
-        """A tail that sleeps first."""
-        return SleepingTail(self._model.tail(*arguments), self._tail_s)
+    sets = list_closed_sets(model.graph, _ALL)
+    head_s, _ = inside_and_outside(sets, model.layer_s)
+    sent = crossing(sets, [float(layer.output_bytes) for layer in model.graph.layers])
+    whole_s = float(head_s[-1])
+    middle = [i for i in range(len(sets)) if 0.45 * whole_s < head_s[i] < 0.55 * whole_s]
+    index = min(middle, key=lambda i: (sent[i], abs(head_s[i] - whole_s / 2)))
+    names = [layer.name for layer in model.graph.layers]
+    return tuple(names[i] for i in sorted(sets.members(index))), float(head_s[index]), float(sent[index])
 
 
-class SleepingTail:
-    """A tail that takes as long as it is told."""
-
-    def __init__(self, tail: models.Tail, tail_s: float) -> None:
-        self._tail = tail
-        self._tail_s = tail_s
-
-    def run(self, *arguments: Any) -> Any:  # noqa: ANN401 # as the tail's own
-        """Sleeps, then runs."""
-        time.sleep(self._tail_s)
-        return self._tail.run(*arguments)
-
-
-async def serve() -> None:
-    model: Any = Sleeping(models.load("bench.pipeline:chain"), 0.0, TAIL_S)
-    server = CloudServer(CloudConfig(listen="127.0.0.1:0", threads=1), [model])
-    await server.start()
-    print(server.port, flush=True)
-    await server.serve_until(asyncio.Event())
-
-
-async def measure(port: int) -> float:
-    """Frames per second through the pipeline, the first ones left out."""
-    model: Any = Sleeping(models.load("bench.pipeline:chain"), HEAD_S, 0.0)
-    done_s: list[float] = []
-
-    def on_result(result: FrameResult) -> None:
-        if result.outcome is not Outcome.OFFLOADED:
-            raise RuntimeError(f"frame {result.frame_id} was {result.outcome}: {result.error}")
-        done_s.append(time.monotonic())
-
-    uplink, downlink = Trace.constant(UPLINK_BPS), Trace.constant(1e9)
-    config = AgentConfig(rate_hz=10.0, strategy="cloud_only", max_waiting=FRAMES, require_cloud=True)
-    profile = models.Profile(layer_s=(0.0, HEAD_S), whole_s=HEAD_S)
-    async with (
-        LinkEmulator(f"127.0.0.1:{port}", uplink=uplink, downlink=downlink, delay_s=0.005) as link,
-        Agent(model, link.address, config, edge_profile=profile, on_result=on_result) as agent,
-    ):
-        await asyncio.gather(*(agent.put(torch.zeros(1, TENSOR_BYTES // 4)) for _ in range(FRAMES)))
-    first = FRAMES // 6
-    return (len(done_s) - first - 1) / (done_s[-1] - done_s[first])
+def measure_compute() -> dict[str, Any]:
+    """Runs the pipeline with real compute; returns rates and stages of each run."""
+    # tbf costs no process of ours, and the compute needs both cores.
+    kind: Kind = "tbf" if "tbf" in available_kinds() else "emulator"
+    with open_link(100e6, kind=kind) as link, Live(link, [MODEL]) as live:
+        model = live.load(MODEL)
+        edge, head_s, size = balanced(model)
+        uplink_bps = 8 * size / head_s / link.goodput_share
+        link.set_uplink(uplink_bps)
+        runs = []
+        for run in range(RUNS):
+            result = live.run(
+                EdgeRun(
+                    MODEL,
+                    live.address,
+                    chooser="given",
+                    splits=(edge,),
+                    frames=FRAMES,
+                    pace="rate",
+                    rate_hz=2.0 / head_s,
+                )
+            )
+            done = sorted(result.done, key=lambda frame: frame.ended_s)[FIRST:]
+            if any(frame.outcome != "offloaded" for frame in done):
+                raise SystemExit(f"a frame was {', '.join(sorted({frame.outcome for frame in done}))}: {done[0].error}")
+            times = {name: statistics.fmean(frame.times[name] for frame in done) for name in done[0].times}
+            stages = {name: statistics.fmean(frame.measured[name] for frame in done) for name in done[0].measured}
+            rate_hz = (len(done) - 1) / (done[-1].ended_s - done[0].ended_s)
+            runs.append({"rate_hz": rate_hz, "stages_s": stages, "times_s": times})
+            print(f"real compute, run {run + 1} of {RUNS}: {rate_hz:.2f} frames/s", flush=True)
+        return {
+            "model": MODEL,
+            "cut_bytes": size,
+            "uplink_bps": uplink_bps,
+            "link": {"kind": link.kind, "congestion": link.congestion},
+            "runs": runs,
+        }
 
 
 def main() -> None:
-    torch.set_num_threads(1)
-    if sys.argv[1:] == ["--serve"]:
-        asyncio.run(serve())
+    options = arguments("Throughput of the pipeline against its slowest stage.").parse_args()
+    if options.render:
+        render("pipeline", report, options.output)
         return
-    command = [sys.executable, "-m", "bench.pipeline", "--serve"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as cloud:
-        try:
-            port = next(int(line) for line in cloud.stdout or () if line.strip().isdecimal())
-            rates = []
-            for run in range(RUNS):
-                rates.append(asyncio.run(measure(port)))
-                print(f"run {run + 1} of {RUNS}: {rates[-1]:.2f} frames/s", flush=True)
-        finally:
-            cloud.terminate()
-    perfect_hz = 1 / max(HEAD_S, 8 * TENSOR_BYTES / UPLINK_BPS, TAIL_S)
-    print(
-        f"stages of {1000 * HEAD_S:.0f}, {8000 * TENSOR_BYTES / UPLINK_BPS:.0f} and {1000 * TAIL_S:.0f} ms: "
-        f"median {median(rates):.2f} frames/s (from {min(rates):.2f} to {max(rates):.2f}), "
-        f"{median(rates) / perfect_hz:.3f} of the {perfect_hz:.0f} frames/s that the slowest stage allows"
-    )
+    Pacer(_EXPECTED_S)
+    measured = {"sleeping": measure_sleeping(), "compute": measure_compute()}
+    publish("pipeline", measured, report, options.output, options.note)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.decide_report import machine
+from bench.machine import machine
 from bench.wide_graphs_report import markdown
 from bench.wide_kinds import KINDS, Problem
 from partitioner import Link, TooManySplitsError, dsh

@@ -16,7 +16,15 @@ from edge_service.cloud import Cloud
 from edge_service.cloud_client import GrpcCloud
 from edge_service.compute import EdgeCompute, edge_seconds
 from edge_service.config import AgentConfig
-from edge_service.control import ArrivalRate, Controller, ControllerConfig, ControllerState, RateChanged, Strategy
+from edge_service.control import (
+    ArrivalRate,
+    Controller,
+    ControllerConfig,
+    ControllerState,
+    EncodingCosts,
+    RateChanged,
+    Strategy,
+)
 from edge_service.errors import AgentClosedError, CloudError
 from edge_service.frame import FrameResult
 from edge_service.inputs import own_inputs
@@ -28,7 +36,11 @@ from models import Model, Profile, profile
 from partitioner import LayerGraph
 from protos import limits
 
-__all__ = ["Agent"]
+__all__ = ["Agent", "ControllerFactory"]
+
+ControllerFactory = Callable[
+    [LayerGraph, tuple[float, ...], ControllerConfig, float, tuple[EncodingCosts, ...]], Controller
+]
 
 _ENDLESS_BYTES = 10**15
 
@@ -53,6 +65,7 @@ class Agent:
             to come; without it everything is sent as it is.
         on_result: told each result, in order, before its waiter is. What it raises ends the agent: the next frame
             submitted and leaving the context raise it.
+        controller: makes the controller; another one chooses splits in another way.
 
     Attributes:
         metrics: the Prometheus metrics, in a registry of their own.
@@ -68,6 +81,7 @@ class Agent:
         edge_profile: Profile | None = None,
         wire_costs: WireCosts | None = None,
         on_result: Callable[[FrameResult], None] | None = None,
+        controller: ControllerFactory = Controller,
     ) -> None:
         self._model = model
         self._config = config or AgentConfig()
@@ -79,6 +93,7 @@ class Agent:
         self._edge_profile = edge_profile
         self._wire_costs = wire_costs
         self._on_result = on_result
+        self._make_controller = controller
         self.metrics = EdgeMetrics(model.name, model.graph)
         self._order = InOrder(self._left)
         self._rate = ArrivalRate(self._config.rate_hz)
@@ -178,7 +193,7 @@ class Agent:
             replace(encoding, encode_s=edge_seconds(encoding.encode_s, config.slowdown))
             for encoding in wire_costs.encodings
         )
-        return Controller(
+        return self._make_controller(
             _sendable(self._model.graph),
             edge_seconds(edge_profile.layer_s, config.slowdown),
             ControllerConfig(strategy=Strategy(config.strategy)),

@@ -129,6 +129,14 @@ class Controller:
         """How to run a frame that starts now. Microseconds unless something moved since the last call."""
         return self._planner.plan(self._conditions(now_s), now_s)
 
+    def plan_given(self, edge: frozenset[str], now_s: float) -> Plan:
+        """How to run a frame that starts now with a split that the caller chose: `edge` runs here, if the cloud does.
+
+        Raises:
+            PartitionError: `edge` is not a closed set of the graph.
+        """
+        return self._planner.given(edge, self._conditions(now_s))
+
     def probe_due(self, now_s: float) -> int | None:
         """Bytes of a probe to send now, or None. Asking again returns None until the next one is due."""
         if self._config.strategy is not Strategy.ADAPTIVE or self._phase() is Phase.ALONE:

@@ -46,7 +46,7 @@ class ControllerConfig:
         deadline_factor: Where finishing locally is no choice, a frame is given up after this many times its predicted
             upload and tail.
         deadline_margin_s: And this much more, for jitter.
-        longest_deadline_s: No frame is waited for longer, except where the prediction itself is longer.
+        longest_deadline_s: No frame is waited for longer than this past its prediction, or without one.
         late_ratio: An upload that takes longer than this many times its prediction lowers the estimate before it ends.
         late_margin_s: And this much more, for jitter.
         most_in_flight: Limit of `Plan.in_flight`.
@@ -65,7 +65,7 @@ class ControllerConfig:
     search_interval_s: float = 2.0
     deadline_factor: float = 3.0
     deadline_margin_s: float = 0.25
-    longest_deadline_s: float = 30.0
+    longest_deadline_s: float = 60.0
     late_ratio: float = 1.5
     late_margin_s: float = 0.05
     most_in_flight: int = 16

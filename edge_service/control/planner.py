@@ -90,6 +90,13 @@ class Planner:
         self.mode = plan.mode
         return plan
 
+    def given(self, edge: frozenset[str], conditions: Conditions) -> Plan:
+        """The plan for a split that somebody else chose; everything here while nothing can be offloaded."""
+        plan = self._fixed(edge if conditions.phase is Phase.OFFLOADING else self._everything, conditions)
+        self._plan, self._conditions = plan, None
+        self.mode = plan.mode
+        return plan
+
     def _due(self, conditions: Conditions, now_s: float) -> bool:
         earlier = self._conditions
         if earlier is None or conditions.jumped(earlier):
@@ -114,7 +121,7 @@ class Planner:
         mode = Mode.LIGHT if busy < self._config.headroom else Mode.HEAVY
         self._contrary_since_s = None
         max_rate_hz = 1.0 / partition.bottleneck_s if partition.bottleneck_s > 0.0 else math.inf
-        return self._plan_for(partition, mode, max_rate_hz, conditions)
+        return self._plan_for(partition, mode, max_rate_hz, conditions, chosen=False)
 
     def _best(self, conditions: Conditions, now_s: float) -> Plan:
         headroom = self._config.headroom
@@ -173,7 +180,9 @@ class Planner:
             return decided
         return self.mode
 
-    def _plan_for(self, partition: Partition, mode: Mode, max_rate_hz: float, conditions: Conditions) -> Plan:
+    def _plan_for(
+        self, partition: Partition, mode: Mode, max_rate_hz: float, conditions: Conditions, *, chosen: bool = True
+    ) -> Plan:
         last = self._plan
         changed = last is not None and last.partition.edge != partition.edge
         self.switches += changed
@@ -187,7 +196,7 @@ class Planner:
             changed=changed,
             phase=conditions.phase,
             uplink_bps=conditions.uplink_bps,
-            deadline_s=self._deadline_s(partition, mode, in_flight, conditions),
+            deadline_s=self._deadline_s(partition, mode, in_flight, conditions, chosen=chosen),
             in_flight=in_flight,
             edge_load=conditions.edge_load,
             cloud_load=conditions.cloud_load,
@@ -202,13 +211,15 @@ class Planner:
         period_s = max(partition.bottleneck_s, 1.0 / rate_hz)
         return min(math.ceil(remote_s / period_s) + 1, self._config.most_in_flight)
 
-    def _deadline_s(self, partition: Partition, mode: Mode, in_flight: int, conditions: Conditions) -> float:
+    def _deadline_s(
+        self, partition: Partition, mode: Mode, in_flight: int, conditions: Conditions, *, chosen: bool
+    ) -> float:
         """How long to wait for an answer.
 
         As long past the expected answer as finishing locally takes: then at most twice the better of the two is lost
         (the ski-rental argument). A multiple of the prediction gives up sooner where the upload is short, and throws
-        away most of an upload that a fade of the link interrupted; a link that is gone is known by its silence. Without
-        that choice, in the cloud-only baseline, it is such a multiple.
+        away most of an upload that a fade of the link interrupted; a link that is gone is known by its silence. A split
+        that nobody chose here (cloud-only, one that is given) is kept to, for such a multiple.
         """
         config = self._config
         if partition.edge == self._everything:
@@ -220,12 +231,11 @@ class Planner:
         expected_s = partition.fixed_s + busy_s + config.deadline_margin_s
         if conditions.uplink_bps is None:
             return max(expected_s, config.longest_deadline_s)
-        if config.strategy is Strategy.ADAPTIVE:
+        if chosen:
             patience_s = self._price(self._everything, conditions).edge_s - partition.edge_s
         else:
             patience_s = (config.deadline_factor - 1.0) * busy_s
-        # A link so slow that the prediction itself is longer than the limit was chosen with open eyes.
-        return max(expected_s, min(expected_s + patience_s, config.longest_deadline_s))
+        return expected_s + min(patience_s, config.longest_deadline_s)
 
     def _price(self, edge: frozenset[str], conditions: Conditions, encoding: str = "raw") -> Partition:
         link = Link(math.inf) if edge == self._everything else conditions.link

@@ -11,6 +11,7 @@ import torch
 import models
 from edge_service import Agent, AgentClosedError, AgentConfig, CloudUnreachableError, InputError, Outcome, Verifier
 from edge_service.cloud import ALL_RAW, Answer, Beat, CloudProfile, FrameToSend, ProbeReading, Refusal, StreamEvent
+from edge_service.control import Controller
 from edge_service.errors import CloudRefusedError, WrongTwinError
 from models import arrays_of
 
@@ -189,6 +190,22 @@ async def test_cloud_only_sends_the_inputs(model, cloud):
     assert result.outcome is Outcome.OFFLOADED
     assert result.partition.edge == frozenset(value.layer for value in model.inputs)
     check_right(model, [result])
+
+
+async def test_another_controller_chooses_in_another_way(model, cloud):
+    names = [layer.name for layer in model.graph.layers]
+    wanted = frozenset(names[:2])
+
+    class ChoosesTwo(Controller):
+        def plan(self, now_s):
+            return self.plan_given(wanted, now_s)
+
+    seconds = tuple(0.0 for _ in names)
+    profile = models.Profile(layer_s=seconds, whole_s=0.0)
+    async with Agent(model, cloud, AgentConfig(), edge_profile=profile, controller=ChoosesTwo) as agent:
+        results = [await agent.submit(frame(model)) for _ in range(3)]
+    assert [result.partition.edge for result in results] == [wanted] * 3
+    assert [result.outcome for result in results] == [Outcome.OFFLOADED] * 3
 
 
 async def test_answers_out_of_order_leave_in_order(model, cloud):

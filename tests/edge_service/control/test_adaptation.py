@@ -249,7 +249,7 @@ class TestDeadlines:
     def test_an_unmeasured_cloud_only_link_gets_the_longest(self, world):
         w = world(config=ControllerConfig(strategy=Strategy.CLOUD_ONLY))
         plans = [plan for plan in w.run(0.3, uplink_bps=0.13e6) if plan.partition.cut]
-        assert plans[0].deadline_s == 30.0
+        assert plans[0].deadline_s == ControllerConfig().longest_deadline_s
 
 
 class TestNoise:

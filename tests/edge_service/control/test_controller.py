@@ -115,6 +115,36 @@ def test_whatever_is_observed_plans_are_feasible_and_numbers_make_sense(strategy
             assert edge == {"image"}
 
 
+class TestAGivenSplit:
+    EDGE = frozenset({"image", "stem"})
+
+    def test_it_is_kept_to_and_priced_with_what_was_observed(self):
+        controller = offloading(bps=20e6)
+        for i in range(20):
+            controller.observe(HeadMeasured(0.1, 0.2), float(i))
+        plan = controller.plan_given(self.EDGE, 20.0)
+        assert plan.partition.edge == self.EDGE
+        assert plan.partition.transfer_s == pytest.approx(8 * 60_000 / 20e6)
+        assert plan.partition.edge_s > 0.1
+
+    def test_nothing_is_sent_while_nothing_can_be(self):
+        controller = Controller(GRAPH, EDGE_S)
+        assert controller.plan_given(self.EDGE, 0.0).partition.edge == ALL
+
+    def test_it_is_waited_for_longer_than_a_chosen_one(self):
+        """Given up where finishing here would be faster, it would not be the split that was given."""
+        controller = offloading(bps=2e5)
+        waited_s = controller.plan_given(frozenset(ALL - {"head"}), 0.0).deadline_s
+        transfer_s = 8 * 60_000 / 2e5
+        assert waited_s > 2 * transfer_s
+
+    def test_the_next_plan_without_one_is_decided_anew(self):
+        controller = offloading()
+        chosen = controller.plan(0.0).partition.edge
+        assert controller.plan_given(frozenset({"image"}), 1.0).changed == (chosen != {"image"})
+        assert controller.plan(1.0).partition.edge == chosen
+
+
 class TestPlan:
     def test_nothing_is_decided_again_while_nothing_moves(self):
         controller = offloading()

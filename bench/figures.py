@@ -1,0 +1,99 @@
+"""Wanted figures beside measured ones: kept or missed, and what stands in the way where missed."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+__all__ = ["Figure", "Spread", "digits", "spread_of", "table", "verdicts"]
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One figure that the project wants, and what was measured.
+
+    Attributes:
+        what: What is measured.
+        wanted: The bound.
+        measured: The figure, in the bound's unit; None where it could not be measured.
+        unit: Written behind both: "%", "ms", "x" or nothing.
+        at_most: Whether less is better; else more is.
+        why: What stands in the way; written where the figure is missed.
+    """
+
+    what: str
+    wanted: float
+    measured: float | None
+    unit: str = ""
+    at_most: bool = True
+    why: str = ""
+
+    @property
+    def kept(self) -> bool:
+        """Whether the figure is as wanted."""
+        if self.measured is None:
+            return False
+        return self.measured <= self.wanted if self.at_most else self.measured >= self.wanted
+
+    @property
+    def cells(self) -> tuple[str, str, str, str]:
+        """What, wanted, measured and the verdict, as a table's row holds them."""
+        unit = f" {self.unit}" if self.unit else ""
+        measured = "not measured" if self.measured is None else f"{digits(self.measured)}{unit}"
+        verdict = "kept" if self.kept else f"**missed**{f': {self.why}' if self.why else ''}"
+        return self.what, f"{'≤' if self.at_most else '≥'} {self.wanted:g}{unit}", measured, verdict
+
+    def as_json(self) -> dict[str, Any]:
+        """Returns what `from_json` reads, and the verdict for other readers."""
+        return {**asdict(self), "kept": self.kept}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Figure:
+        """Returns the figure that `as_json` wrote."""
+        return cls(**{name: value for name, value in data.items() if name != "kept"})
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """Repeated measurements of one thing: the middle one, the smallest, the largest, and how many."""
+
+    median: float
+    low: float
+    high: float
+    runs: int
+
+
+def spread_of(values: Iterable[float]) -> Spread:
+    """Returns the spread of some values.
+
+    >>> spread_of([3.0, 1.0, 2.0])
+    Spread(median=2.0, low=1.0, high=3.0, runs=3)
+    """
+    found = list(values)
+    return Spread(statistics.median(found), min(found), max(found), len(found))
+
+
+def digits(value: float) -> str:
+    """Returns a number with the digits that a measurement deserves.
+
+    >>> digits(1234.5), digits(0.01234)
+    ('1,234', '0.0123')
+    """
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, texts: int = 1, remark: bool = False) -> list[str]:
+    """Returns a table's lines: columns of numbers, but the first `texts` of them, and the last where it is a remark."""
+    numbers = len(head) - texts - remark
+    marks = ["---"] * texts + ["--:"] * numbers + ["---"] * remark
+    return [f"| {' | '.join(cells)} |" for cells in (head, marks, *rows)]
+
+
+def verdicts(figures: Iterable[Figure]) -> list[str]:
+    """Returns the section that sets wanted figures beside measured ones."""
+    rows = [figure.cells for figure in figures]
+    return (
+        ["## Wanted and measured", "", *table(("figure", "wanted", "measured", ""), rows, remark=True)] if rows else []
+    )

@@ -1,0 +1,200 @@
+"""The paper's table, live: five models, four uplinks, light and heavy load, against edge-only and cloud-only.
+
+Run with `make bench ARGS=paper_table` (about three minutes: two models, one uplink) or `make bench-full
+ARGS=paper_table` (about an hour and a half; every finished cell is kept, an interrupted run goes on). All ways of
+running a model are run in the same way: the same agent, the same frames, the same link, the edge slowed down by really
+waiting to the ratio between the paper's Raspberry Pi 3B and its cloud.
+
+Light load (Q = 0.1) is one frame at a time, without the ten seconds of waiting between two frames: nothing carries over
+from one frame to the next but an open connection. Heavy load (Q = 20) is 20 frames a second until enough have a result.
+Edge-only sends nothing, so it is run once per model and load, not once per uplink. Cloud-only is run three times: with
+the frame as float32, which is what the paper sends, with the frame as it comes (uint8), and as JPEG. DADS itself may
+choose lossless encodings, as it does by default; it is run with the frame as it comes, and with the frame as JPEG.
+
+Reference:
+    C. Hu, W. Bao, D. Wang, F. Liu, "Dynamic Adaptive DNN Surgery for Inference Acceleration on the Edge", IEEE INFOCOM
+    2019, doi:10.1109/INFOCOM.2019.8737614, section VI.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from bench.edge_run import EdgeModel, EdgeRun, RunFrame
+from bench.journal import FOLDER, Journal
+from bench.links import open_link
+from bench.live import Live, Pacer
+from bench.paper_table_report import report
+from bench.publish import arguments, publish, render
+from partitioner import Link, Partition, SplitTable
+
+# Tiny YOLOv2 as the paper measured it (read off its Figures 1 and 7): 1.821 s on its Raspberry Pi 3B and 0.1664 s in
+# its cloud, over all layers.
+SLOWDOWN = 1.821 / 0.1664
+UPLINKS_BPS = (0.13e6, 1.1e6, 5.85e6, 18.88e6)
+RTT_S = 0.01
+HEAVY_HZ, LIGHT_HZ = 20.0, 0.1
+FRAMES = 10
+
+Load = Literal["light", "heavy"]
+Way = Literal["adaptive", "edge_only", "cloud_only_float", "cloud_only", "cloud_only_jpeg", "adaptive_jpeg"]
+LOADS: tuple[Load, ...] = ("light", "heavy")
+WAYS: tuple[Way, ...] = ("adaptive", "edge_only", "cloud_only_float", "cloud_only", "cloud_only_jpeg", "adaptive_jpeg")
+# A frame of 600 kB or 2 MB takes half a minute or two at 0.13 Mbit/s.
+SLOWEST_FLOAT_BPS = 1e6
+
+FULL_MODELS = ("zoo:nin", "zoo:tiny_yolov2", "torchvision:vgg16", "torchvision:alexnet", "torchvision:resnet18")
+QUICK_MODELS, QUICK_UPLINKS_BPS = ("torchvision:alexnet", "torchvision:resnet18"), (5.85e6,)
+
+# Measured on one core; only to tell beforehand how long everything takes.
+_WHOLE_S = {"nin": 0.05, "tiny_yolov2": 0.12, "vgg16": 0.35, "alexnet": 0.035, "resnet18": 0.06}
+_INPUT_BYTES = {"tiny_yolov2": 3 * 416 * 416}
+_START_S, _LOAD_S = 2.0, 25.0
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One run: `uplink_bps` is None for edge-only, which sends nothing."""
+
+    model: str
+    uplink_bps: float | None
+    load: Load
+    way: Way
+
+
+def cells(models: tuple[str, ...], uplinks_bps: tuple[float, ...]) -> Iterator[Cell]:
+    for model in models:
+        for load in LOADS:
+            yield Cell(model, None, load, "edge_only")
+            for uplink_bps in uplinks_bps:
+                yield from (Cell(model, uplink_bps, load, way) for way in WAYS if _runs(way, uplink_bps))
+
+
+def _runs(way: Way, uplink_bps: float) -> bool:
+    return way != "edge_only" and (way != "cloud_only_float" or uplink_bps >= SLOWEST_FLOAT_BPS)
+
+
+def expected_s(cell: Cell) -> float:
+    """About how long a cell takes: its frames, one more to warm up, and starting the agent."""
+    name = cell.model.partition(":")[2]
+    here_s, there_s = SLOWDOWN * _WHOLE_S[name], _WHOLE_S[name]
+    sent_s = 8 * _INPUT_BYTES.get(name, 150_528) / (cell.uplink_bps or 1e9)
+    frame_s = {"edge_only": here_s, "cloud_only": sent_s + there_s, "cloud_only_jpeg": sent_s / 8 + there_s}
+    frame_s["cloud_only_float"] = 4 * sent_s + there_s
+    frame_s["adaptive"] = min(here_s, sent_s + there_s)
+    frame_s["adaptive_jpeg"] = min(here_s, sent_s / 8 + there_s)
+    return _START_S + (FRAMES + 1) * frame_s[cell.way]
+
+
+def cast(model: EdgeModel) -> tuple[str, ...]:
+    """The layers that make the frame float32 and normalise it: those before the first one of another size."""
+    layers = model.graph.layers
+    inputs = [layer.name for layer in layers if not layer.inputs]
+    for layer in layers[len(inputs) :]:
+        if layer.output_bytes != 4 * model.input_bytes:
+            break
+        inputs.append(layer.name)
+    return tuple(inputs)
+
+
+def run_of(cell: Cell, model: EdgeModel, address: str) -> EdgeRun:
+    """What the edge is asked to run."""
+    heavy, split = cell.load == "heavy", cell.way == "cloud_only_float"
+    jpeg = cell.way.endswith("_jpeg")
+    strategies = {"cloud_only_jpeg": "cloud_only", "cloud_only_float": "adaptive", "adaptive_jpeg": "adaptive"}
+    return EdgeRun(
+        cell.model,
+        None if cell.way == "edge_only" else address,
+        strategy=strategies.get(cell.way, cell.way),
+        chooser="given" if split else "strategy",
+        splits=(cast(model),) if split else (),
+        frames=FRAMES,
+        warmup=1,
+        pace="rate" if heavy else "single",
+        rate_hz=HEAVY_HZ if heavy else LIGHT_HZ,
+        slowdown=SLOWDOWN,
+        encodings="auto" if cell.way.startswith("adaptive") else "raw",
+        input_encoding="jpeg" if jpeg else "raw",
+    )
+
+
+def summary(cell: Cell, frames: tuple[RunFrame, ...]) -> dict[str, Any]:
+    """What is kept of a cell; latency is from submission to result."""
+    done = sorted((frame for frame in frames if frame.has_result), key=lambda frame: frame.ended_s)
+    stages = {name: statistics.median(frame.measured[name] for frame in done) for name in done[0].measured}
+    slowest_s = max(stages["head"], stages["transfer"], stages["tail"])
+    elapsed_s = done[-1].ended_s - done[0].ended_s
+    outcomes = [frame.outcome for frame in frames]
+    return {
+        "frames": len(done),
+        "outcomes": {outcome: outcomes.count(outcome) for outcome in sorted(set(outcomes))},
+        "latency_s": statistics.median(frame.wall_s for frame in done),
+        "waited_s": statistics.median(frame.times["wait_s"] for frame in done),
+        "throughput_hz": (len(done) - 1) / elapsed_s if cell.load == "heavy" else 1 / slowest_s,
+        "cuts": sorted({f"{frame.cut} ({frame.encoding})" if frame.encoding else frame.cut for frame in done}),
+        "stages_s": stages,
+        "walls_s": [frame.wall_s for frame in done],
+    }
+
+
+def prediction(model: EdgeModel, cell: Cell) -> Partition:
+    """The split that the cost model would choose with the link's true rate; beside what was chosen."""
+    link = Link(cell.uplink_bps or 1e9, fixed_s=RTT_S)
+    rate_hz = HEAVY_HZ if cell.load == "heavy" else LIGHT_HZ
+    return SplitTable(model.graph, model.costs(SLOWDOWN)).decide(link, rate_hz).partition
+
+
+def measure(models: tuple[str, ...], uplinks_bps: tuple[float, ...], journal: Journal) -> dict[str, Any]:
+    """Runs every cell that is not in the journal."""
+    everything = list(cells(models, uplinks_bps))
+    keys = {cell: {**asdict(cell), "frames": FRAMES, "slowdown": SLOWDOWN} for cell in everything}
+    missing = [cell for cell in everything if journal.get(keys[cell]) is None]
+    to_load = {cell.model for cell in missing}
+    print(f"{len(everything)} cells, {len(everything) - len(missing)} of them finished before", flush=True)
+    pacer = Pacer(sum(map(expected_s, missing)) + _LOAD_S * len(to_load))
+    link_used: dict[str, Any] = {}
+    for spec in models:
+        wanted = [cell for cell in missing if cell.model == spec]
+        if not wanted:
+            continue
+        pacer.say(f"{spec}: loading")
+        with open_link(uplinks_bps[0], rtt_s=RTT_S) as link, Live(link, [spec]) as live:
+            link_used = {"kind": link.kind, "congestion": link.congestion, "rtt_s": RTT_S}
+            model = live.load(spec)
+            for cell in wanted:
+                at = "" if cell.uplink_bps is None else f" at {cell.uplink_bps / 1e6:g} Mbit/s"
+                pacer.say(f"{spec}, {cell.load}, {cell.way}{at}: about {expected_s(cell):.0f} s")
+                if cell.uplink_bps is not None:
+                    link.set_uplink(cell.uplink_bps)
+                told = summary(cell, live.run(run_of(cell, model, live.address)).frames)
+                told["expected_latency_s"] = prediction(model, cell).latency_s
+                journal.put(keys[cell], {**told, "whole_s": model.whole_s, "link": link_used})
+    rows = [{**asdict(cell), **journal.get(keys[cell])} for cell in everything]
+    return {
+        "link": link_used or rows[0]["link"],
+        "slowdown": SLOWDOWN,
+        "uplinks_bps": list(uplinks_bps),
+        "models": list(models),
+        "rows": rows,
+    }
+
+
+def main() -> None:
+    parser = arguments("The paper's table, live.")
+    parser.add_argument("--full", action="store_true", help="all models and uplinks; resumable")
+    parser.add_argument("--fresh", action="store_true", help="with --full: forget the cells that are finished")
+    options = parser.parse_args()
+    name = "paper_table_full" if options.full else "paper_table"
+    if options.render:
+        render(name, report, options.output)
+        return
+    journal = Journal(FOLDER / f"{name}.jsonl" if options.full else None, fresh=options.fresh)
+    models, uplinks_bps = (FULL_MODELS, UPLINKS_BPS) if options.full else (QUICK_MODELS, QUICK_UPLINKS_BPS)
+    publish(name, measure(models, uplinks_bps, journal), report, options.output, options.note)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,66 @@
+"""The look of every plot: readable in print, and told apart without colour.
+
+Each series has its own marker, line and hatch besides its colour (Okabe and Ito's, which the colour-blind tell apart).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # slow to import
+    from matplotlib.figure import Figure
+
+__all__ = ["STYLES", "Style", "drawing"]
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """How one series looks."""
+
+    color: str
+    marker: str
+    line: Any
+    hatch: str
+
+    @property
+    def of_line(self) -> dict[str, Any]:
+        """Arguments for `Axes.plot`."""
+        return {"color": self.color, "marker": self.marker, "linestyle": self.line, "markersize": 5, "linewidth": 1.4}
+
+    @property
+    def of_points(self) -> dict[str, Any]:
+        """Arguments for `Axes.plot` without lines between the points."""
+        return {**self.of_line, "linestyle": "none", "markerfacecolor": "none"}
+
+    @property
+    def of_bar(self) -> dict[str, Any]:
+        """Arguments for `Axes.bar`."""
+        return {"facecolor": "white", "edgecolor": self.color, "hatch": self.hatch, "linewidth": 1.2}
+
+
+STYLES = (
+    Style("#d55e00", "o", "-", "////"),
+    Style("#0072b2", "s", (0, (7, 3)), ""),
+    Style("#007a53", "^", (0, (8, 2, 1.5, 2)), "...."),
+    Style("#555555", "D", (0, (1, 1.5)), "xxxx"),
+    Style("#aa4499", "v", (0, (3, 1, 1, 1)), "\\\\\\\\"),
+    Style("#000000", "x", (0, (5, 1)), "++++"),
+)
+
+
+@contextmanager
+def drawing(path: Path, *, width: float = 7.0, height: float = 3.6) -> Iterator[Figure]:
+    """A figure, written as SVG when the context ends; inches."""
+    import matplotlib as mpl  # noqa: PLC0415 # slow to import
+    from matplotlib.figure import Figure  # noqa: PLC0415 # see above
+
+    # Text as text, so that it can be searched and the file stays small; a fixed salt makes equal pictures equal files.
+    style: Any = {"svg.fonttype": "none", "svg.hashsalt": "dads", "font.size": 9, "axes.grid": True, "grid.alpha": 0.3}
+    with mpl.rc_context(style):
+        figure = Figure(figsize=(width, height), layout="constrained")
+        yield figure
+        figure.savefig(path, format="svg", metadata={"Date": None})

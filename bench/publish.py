@@ -1,0 +1,114 @@
+"""What every benchmark ends with: a JSON file of all it measured, a page to read, and its plots.
+
+A benchmark NAME has `bench/NAME.py`, which measures, and `bench/NAME_report.py`, which makes a `Report` of what was
+measured. The page is made from the JSON file alone: `--render` writes it anew without measuring anything.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bench.figures import Figure, verdicts
+from bench.machine import about, machine
+
+__all__ = ["FOLDER", "Plot", "Report", "arguments", "publish", "render"]
+
+FOLDER = Path("docs/benchmarks")
+
+
+@dataclass(frozen=True, slots=True)
+class Plot:
+    """A picture beside the page.
+
+    Attributes:
+        suffix: The file is NAME-suffix.svg.
+        caption: Read aloud where the picture cannot be seen, and written below it.
+        draw: Draws it into the file.
+    """
+
+    suffix: str
+    caption: str
+    draw: Callable[[Path], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a page says.
+
+    Attributes:
+        title: Its heading.
+        method: How it was measured, in a paragraph.
+        figures: Wanted and measured.
+        body: The lines of tables and remarks.
+        plots: Its pictures.
+    """
+
+    title: str
+    method: str
+    figures: Sequence[Figure]
+    body: Sequence[str]
+    plots: Sequence[Plot] = field(default=())
+
+
+Reporter = Callable[[Mapping[str, Any]], Report]
+
+
+def arguments(description: str) -> argparse.ArgumentParser:
+    """Returns a parser with what every benchmark takes."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--output", type=Path, default=FOLDER, metavar="FOLDER", help=f"default {FOLDER}")
+    parser.add_argument("--note", default="", help="what a reader should know about this run, such as a shared machine")
+    parser.add_argument("--render", action="store_true", help="write the page anew from the JSON file; measure nothing")
+    return parser
+
+
+def publish(name: str, measured: Mapping[str, Any], report: Reporter, folder: Path, note: str = "") -> None:
+    """Writes NAME.json and the page, and prints the verdicts.
+
+    Args:
+        name: The file's stem.
+        measured: What was measured; keys that `machine` has are overwritten.
+        report: Makes the page.
+        folder: Where to.
+        note: What a reader should know about this run.
+    """
+    data = {"note": note, **measured, **machine()}
+    data["title"] = report(data).title
+    data["figures"] = [figure.as_json() for figure in report(data).figures]
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{name}.json").write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
+    render(name, report, folder)
+
+
+def render(name: str, report: Reporter, folder: Path) -> None:
+    """Writes page and plots from the JSON file; figures that a report judges otherwise today are corrected there."""
+    path = folder / f"{name}.json"
+    data = json.loads(path.read_text(encoding="utf-8"))
+    made = report(data)
+    figures = [figure.as_json() for figure in made.figures]
+    if (data.get("figures"), data.get("title")) != (figures, made.title):
+        data |= {"figures": figures, "title": made.title}
+        path.write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
+    for plot in made.plots:
+        plot.draw(folder / f"{name}-{plot.suffix}.svg")
+    (folder / f"{name}.md").write_text(_page(name, data, made), encoding="utf-8")
+    sys.stdout.write("\n".join([*made.body, "", *verdicts(made.figures), "", f"written to {folder}/{name}.md\n"]))
+
+
+def _page(name: str, data: Mapping[str, Any], made: Report) -> str:
+    program = name.removesuffix("_full")
+    target = f"make bench-full ARGS={program}" if name != program else f"make bench ARGS={program}"
+    lines = [f"# {made.title}", "", f"Written by `{target}`; the raw numbers are in [{name}.json]({name}.json).", ""]
+    lines += [about(data), ""]
+    if data.get("note"):
+        lines += [f"**Note:** {data['note']}", ""]
+    lines += [made.method, ""]
+    for plot in made.plots:
+        lines += [f"![{plot.caption}]({name}-{plot.suffix}.svg)", "", f"*{plot.caption}*", ""]
+    return "\n".join([*lines, *made.body, "", *verdicts(made.figures)]).rstrip("\n") + "\n"
