@@ -24,7 +24,7 @@ def link(
         ),
     ],
     listen: Annotated[
-        str, typer.Option(metavar="HOST:PORT", callback=an_address, help="Where the edge connects to.")
+        str, typer.Option(metavar="HOST:PORT", help="Where the edge connects to; port 0 picks a free one.")
     ] = "127.0.0.1:50052",
     uplink: Annotated[
         str,
@@ -45,9 +45,10 @@ def link(
     `link_emulator` for what it models and what it does not.
     """
     up, down = a_trace("--uplink", uplink), a_trace("--downlink", downlink)
+    emulator = LinkEmulator(target, uplink=up, downlink=down, delay_s=rtt / 2, listen=listen)
     host, _, port = listen.rpartition(":")
     check_free("--listen", host.strip("[]"), int(port))
-    asyncio.run(_relay(LinkEmulator(target, uplink=up, downlink=down, delay_s=rtt / 2, listen=listen), target))
+    asyncio.run(_relay(emulator, target))
 
 
 def a_trace(option: str, text: str) -> Trace:
