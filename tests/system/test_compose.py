@@ -6,6 +6,7 @@ The tests run in their order and share one set of services. They are left out un
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +14,9 @@ from pathlib import Path
 
 import pytest
 from compose_stack import PROJECT, ROOT, SERVICES, Stack, require_engine, run, until
+from google.protobuf import json_format
+
+from protos import split_pb2
 
 pytestmark = [pytest.mark.compose, pytest.mark.timeout(2400)]
 
@@ -100,6 +104,19 @@ def test_prometheus_scrapes_both(stack):
     until(lambda: stack.targets() == {"dads-edge": "up", "dads-cloud": "up"})
 
 
+def test_a_browser_shows_the_targets_up(stack, tmp_path):
+    browser = shutil.which("chromium")
+    if browser is None:
+        pytest.skip("no chromium on the PATH (Debian: package chromium)")
+    until(lambda: stack.targets() == {"dads-edge": "up", "dads-cloud": "up"})
+    quiet = ("--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run")
+    options = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", *quiet, f"--user-data-dir={tmp_path}")
+    url = f"http://127.0.0.1:{stack.ports['PROMETHEUS']}/classic/targets"
+    page = run(browser, *options, "--virtual-time-budget=10000", "--dump-dom", url).stdout
+    for job in ("dads-edge", "dads-cloud"):
+        assert re.search(rf"{job} \(1/1 up\)", page), page[:2000]
+
+
 @pytest.mark.parametrize("port", ["EDGE", "CLOUD_METRICS"])
 def test_live_metrics_follow_prometheus_rules(stack, port):
     command = ("docker", "compose", "-p", PROJECT, "exec", "-T", "prometheus", "promtool", "check", "metrics")
@@ -128,9 +145,9 @@ def test_the_examples_with_grpcurl_work_as_printed(stack):
         )
         assert done.returncode == 0, (command, done.stderr)
         if command.endswith("RunTail"):
-            answer = json.loads(done.stdout)
-            assert answer["outputs"]
-            assert answer["timing"]["totalS"] > 0
+            answer = json_format.Parse(done.stdout, split_pb2.RunTailResponse())
+            assert answer.outputs
+            assert answer.timing.total_s > 0
 
 
 def test_a_switch_of_the_link_shows_in_the_split(stack):
