@@ -18,7 +18,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --no-inp
 PIP_LINES := awk '/^(Collecting|Building|Installing)/ { print "      " $$0; fflush() }'
 COMPOSE := docker compose
 
-.PHONY: help setup demo test lint typecheck imports protos protos-check bench bench-full up down clean
+.PHONY: help setup demo test lint typecheck imports protos protos-check dashboard bench bench-decide bench-full up down clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -72,18 +72,22 @@ protos-check: protos  ## check that the committed stubs are those of protos/spli
 	[ -z "$$changed" ] || { echo "error: the generated stubs differ from the committed ones; commit them:" >&2; \
 	  echo "$$changed" >&2; exit 1; }
 
+dashboard: $(STAMP)  ## make Grafana's dashboard again, from deploy/grafana/make_dashboard.py
+	$(BIN)/python deploy/grafana/make_dashboard.py
+
 bench: $(STAMP)  ## measure everything in under 20 minutes, or one thing: make bench ARGS=decide; --list tells names
 	OMP_NUM_THREADS=1 $(BIN)/python -m bench.all $(ARGS)
+
+bench-decide: $(STAMP)  ## measure how long decisions take
+	OMP_NUM_THREADS=1 $(BIN)/python -m bench.decide $(ARGS)
 
 bench-full: $(STAMP)  ## the long benchmarks (hours); goes on where it was interrupted, ARGS=--fresh begins anew
 	OMP_NUM_THREADS=1 $(BIN)/python -m bench.all --full $(ARGS)
 
-up:  ## start the services with docker compose
-	@[ -f docker-compose.yml ] || { echo "error: there is no docker-compose.yml in this version; see make demo." >&2; exit 1; }
+up:  ## start the services with docker compose; the dashboard is at http://localhost:3000
 	$(COMPOSE) up --detach --build $(ARGS)
 
 down:  ## stop what make up started
-	@[ -f docker-compose.yml ] || { echo "error: there is no docker-compose.yml in this version." >&2; exit 1; }
 	$(COMPOSE) down $(ARGS)
 
 clean:  ## remove caches and outputs; .venv stays (rm -r .venv removes it)

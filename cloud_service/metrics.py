@@ -3,16 +3,20 @@
 A registry of its own: two servers in one process do not mix, and nothing is registered on import.
 """
 
-from collections.abc import Callable
+import platform
+from collections.abc import Callable, Iterable
+from importlib.metadata import PackageNotFoundError, version
 from threading import Thread
 from wsgiref.simple_server import WSGIServer
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, start_http_server
 
+from cloud_service.config import CloudConfig
 from cloud_service.errors import BindError
 from protos import Reason
 
 SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+CONFIGURED = ("max_concurrency", "max_queue", "max_streams", "max_frames_per_stream", "threads")
 STAGES = ("queue", "decode", "tail", "encode")
 
 
@@ -43,11 +47,23 @@ class CloudMetrics:
         in_flight.set_function(tails_in_flight)
         load = Gauge("dads_load_factor", "Measured over profiled time.", ("side",), registry=self.registry)
         load.labels(side="cloud").set_function(load_factor)
+        self._build = Info("dads_build", "What runs here.", registry=self.registry)
+        self._model = Gauge(
+            "dads_model_info", "1 for each model that is served.", ("model", "digest"), registry=self.registry
+        )
+        self._config_info = Info("dads_config", "The settings it was started with.", registry=self.registry)
         # Every series exists from the start: a rate over a series that appears late misses its first events.
         for stage in STAGES:
             self._stage.labels(stage=stage)
         for reason in Reason:
             self._rejected.labels(reason=reason.value)
+
+    def started(self, config: CloudConfig, models: Iterable[tuple[str, str]], *, torch_version: str) -> None:
+        """Show what was started: versions, settings, and each model's name and digest."""
+        self._build.info({"version": _version(), "python": platform.python_version(), "torch": torch_version})
+        self._config_info.info({name: str(getattr(config, name)) for name in CONFIGURED})
+        for name, digest in models:
+            self._model.labels(model=name, digest=digest).set(1)
 
     def called(self, method: str, code: str, seconds: float) -> None:
         """Count one call, or one frame of a stream, with the name of its gRPC status code."""
@@ -95,3 +111,10 @@ class MetricsServer:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
+
+
+def _version() -> str:
+    try:
+        return version("dads")
+    except PackageNotFoundError:  # run from its sources, without having been installed
+        return "unknown"

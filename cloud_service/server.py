@@ -67,6 +67,7 @@ class CloudServer:
             tails_in_flight=lambda: self._admission.admitted,
             load_factor=lambda: self._load.factor(time.monotonic()),
         )
+        self._metrics.started(config, [(model.name, model.digest) for model in models], torch_version=torch.__version__)
         self._service = SplitInference(config, self._registry, self._admission, self._load, self._metrics)
         self._health = health.aio.HealthServicer()  # type: ignore[attr-defined] # grpc-stubs leaves `aio` out
         self._metrics_server: MetricsServer | None = None

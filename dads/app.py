@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from dads import __version__, cloud, demo, edge, graph, health, models, plan, profile, request
+from dads import __version__, cloud, demo, edge, graph, health, link, models, plan, profile, request
 from dads.command_line import CommandLine
 from dads.errors import EXIT_CODES_HELP
 
@@ -37,4 +37,5 @@ app.command("cloud")(cloud.cloud)
 app.command("edge")(edge.edge)
 app.command("request")(request.request)
 app.command("health")(health.health)
+app.command("link")(link.link)
 app.command("models")(models.list_models)

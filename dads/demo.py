@@ -19,9 +19,10 @@ from rich.console import Console
 from dads import units
 from dads.children import Child
 from dads.demo_summary import print_summary, verdict
-from dads.errors import CommandError, ExitCode, InterruptedByUserError, InvalidUsageError, UnitError
+from dads.errors import CommandError, ExitCode, InterruptedByUserError, InvalidUsageError
 from dads.frame_table import FrameTable, PlainConsole
 from dads.health import check
+from dads.link import a_trace
 from dads.loading import SEEDED, is_seeded
 from dads.options import (
     MODEL_HELP,
@@ -35,7 +36,7 @@ from dads.options import (
     above_zero,
     in_units,
 )
-from link_emulator import LinkEmulator, Trace, TraceError, bundled
+from link_emulator import LinkEmulator, Trace
 
 _START_LIMIT_S = 300.0
 _FEW_STEPS = 20  # a trace with more steps changes too often to announce each change
@@ -94,7 +95,7 @@ def demo(
         model=model,
         frames=frames,
         rate_hz=rate,
-        uplink=_trace(link),
+        uplink=a_trace("--link", link),
         rtt_s=rtt,
         slowdown=edge_slowdown,
         source=source,
@@ -158,22 +159,6 @@ def _failed(what: str, code: int) -> CommandError:
     """The error for a child that failed; what it calls wrong usage is wrong usage of the demo."""
     kind = InvalidUsageError if code == ExitCode.USAGE else CommandError
     return kind(f"{what} (exit code {code}); its messages are above")
-
-
-def _trace(link: str) -> Trace:
-    """Reads `--link`: a rate with its unit, a file, or the name of a bundled trace."""
-    if Path(link).suffix == ".csv":
-        return Trace.from_csv(link)
-    try:
-        return bundled(link)
-    except TraceError as no_trace:
-        try:
-            rate_bps = units.parse_rate(link)
-        except UnitError as error:
-            raise InvalidUsageError(f"--link {link}: {error}; and {no_trace}") from error
-        if rate_bps == 0:
-            raise InvalidUsageError(f"--link {link}: must be more than 0, or nothing gets through") from no_trace
-        return Trace.constant(rate_bps)
 
 
 class Demo:

@@ -101,6 +101,10 @@ def edge(
         bool | None, typer.Option("--require-cloud", help="Exit with 3 if the cloud cannot be reached at the start.")
     ] = None,
     metrics_port: MetricsPortOption = None,
+    metrics_host: Annotated[
+        str,
+        typer.Option(envvar="DADS_EDGE_METRICS_HOST", help="Address that --metrics-port is served on; 0.0.0.0 is all."),
+    ] = "127.0.0.1",
     weights: WeightsOption = None,
     device: DeviceOption = Device.CPU,
     threads: ThreadsOption = None,
@@ -129,7 +133,7 @@ def edge(
     if cloud is None and (compare or config.require_cloud or config.strategy == "cloud_only"):
         raise InvalidUsageError("--compare, --require-cloud and --strategy cloud_only need --cloud HOST:PORT")
     if metrics_port is not None:
-        check_free("--metrics-port", "127.0.0.1", metrics_port)
+        check_free("--metrics-port", metrics_host, metrics_port)
     from edge_service.sources import open_source  # noqa: PLC0415 - torch takes seconds to import
 
     open_source(source, height=1, width=1)  # a source that is not there is told before the model is loaded
@@ -151,6 +155,7 @@ def edge(
         edge_profile=Profile(layer_s=stored.layer_s, whole_s=stored.whole_s),
         verify=verify,
         metrics_port=metrics_port,
+        metrics_host=metrics_host,
     )
     if results != "-" and is_seeded(model, weights):
         typer.echo(SEEDED)

@@ -62,6 +62,7 @@ class EdgeSession:
         edge_profile: the model's times here.
         verify: whether to compare results with the whole model, after each run.
         metrics_port: where to serve the first run's metrics, or None.
+        metrics_host: on which address.
     """
 
     def __init__(
@@ -74,6 +75,7 @@ class EdgeSession:
         edge_profile: Profile,
         verify: bool,
         metrics_port: int | None,
+        metrics_host: str = "127.0.0.1",
     ) -> None:
         self._model = model
         self._cloud = cloud
@@ -82,6 +84,7 @@ class EdgeSession:
         self._edge_profile = edge_profile
         self._verify = verify
         self._metrics_port = metrics_port
+        self._metrics_host = metrics_host
         self._stopping = asyncio.Event()
         self._wire_costs: WireCosts | None = None
 
@@ -181,8 +184,8 @@ class EdgeSession:
         if port is None:
             yield
             return
-        server, thread = start_http_server(port, "127.0.0.1", registry=agent.metrics.registry)
-        log.info("metrics", url=f"http://127.0.0.1:{server.server_port}/metrics")
+        server, thread = start_http_server(port, self._metrics_host, registry=agent.metrics.registry)
+        log.info("metrics", url=f"http://{self._metrics_host}:{server.server_port}/metrics")
         try:
             yield
         finally:

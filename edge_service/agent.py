@@ -85,16 +85,20 @@ class Agent:
     ) -> None:
         self._model = model
         self._config = config or AgentConfig()
+        # A baseline that never offloads makes no call at all.
+        if self._config.strategy == "edge_only":
+            cloud = None
+        address = cloud if cloud is None or isinstance(cloud, str) else type(cloud).__name__
         if isinstance(cloud, str):
             layers = [layer.name for layer in model.graph.layers]
             cloud = GrpcCloud(cloud, model=model.name, digest=model.digest, layers=layers)
-        # A baseline that never offloads makes no call at all.
-        self._cloud = None if self._config.strategy == "edge_only" else cloud
+        self._cloud = cloud
         self._edge_profile = edge_profile
         self._wire_costs = wire_costs
         self._on_result = on_result
         self._make_controller = controller
         self.metrics = EdgeMetrics(model.name, model.graph)
+        self.metrics.started(self._config, cloud=address, digest=model.digest, torch_version=model.torch_version)
         self._order = InOrder(self._left)
         self._rate = ArrivalRate(self._config.rate_hz)
         self.next_id = 0

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+import platform
+from importlib.metadata import PackageNotFoundError, version
 
-from edge_service.control import ControllerState
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
+
+from edge_service.config import AgentConfig
+from edge_service.control import ControllerState, Phase
 from edge_service.frame import FrameResult, Outcome, cut_label
 from partitioner import LayerGraph, Partition
 
 __all__ = ["EdgeMetrics"]
 
 _LATENCY_BUCKETS = (0.005, 0.01, 0.02, 0.035, 0.05, 0.075, 0.1, 0.15, 0.25, 0.35, 0.5, 0.75, 1, 1.5, 2.5, 5, 10, 30)
+_CONFIGURED = ("strategy", "rate_hz", "slowdown", "max_waiting", "max_in_flight")
 _STAGE_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, *_LATENCY_BUCKETS[1:])
 
 
@@ -42,6 +47,12 @@ class EdgeMetrics:
         self._predicted = Gauge(
             "dads_predicted_stage_seconds", "Predicted time of a stage with the split in use.", ["stage"], registry=r
         )
+        self._foreseen = Counter(
+            "dads_stage_predicted_seconds",
+            "Predicted times of the frames whose stages were measured, added up: compare with dads_stage_seconds_sum.",
+            ["stage"],
+            registry=r,
+        )
         self._split_layers = Gauge(
             "dads_split_layers", "Layers on each side of the split in use.", ["side"], registry=r
         )
@@ -54,13 +65,30 @@ class EdgeMetrics:
         self._uplink = Gauge("dads_uplink_bits_per_second", "Estimated uplink; 0 while unknown.", registry=r)
         self._round_trip = Gauge("dads_round_trip_seconds", "Estimated round trip.", registry=r)
         self._load = Gauge("dads_load_factor", "How many times slower a side is than profiled.", ["side"], registry=r)
+        self._connected = Gauge("dads_cloud_connected", "1 while the cloud answers, else 0.", registry=r)
         self._rate = Gauge("dads_sampling_rate_hertz", "Frames offered per second.", registry=r)
         self._max_rate = Gauge("dads_max_rate_hertz", "Frames per second that could be sustained now.", registry=r)
         self._bytes = Counter("dads_bytes_sent", "Bytes sent to the cloud.", ["kind"], registry=r)
+        self._build = Info("dads_build", "What runs here.", registry=r)
+        self._model_info = Info("dads_model", "The model that runs here.", registry=r)
+        self._config_info = Info("dads_config", "The settings it was started with.", registry=r)
         for outcome in Outcome:
             self._frames.labels(outcome.value)
         for kind in ("tensor", "probe"):
             self._bytes.labels(kind)
+
+    def started(self, config: AgentConfig, *, cloud: str | None, digest: str, torch_version: str) -> None:
+        """Shows what was started: versions, model and settings.
+
+        Args:
+            config: the agent's settings.
+            cloud: the cloud's address; None where the agent has none.
+            digest: of the model.
+            torch_version: torch's own.
+        """
+        self._build.info({"version": _version(), "python": platform.python_version(), "torch": torch_version})
+        self._model_info.info({"model": self._model, "digest": digest})
+        self._config_info.info({name: str(getattr(config, name)) for name in _CONFIGURED} | {"cloud": cloud or "none"})
 
     def frame(self, result: FrameResult) -> None:
         """Counts a finished frame."""
@@ -73,9 +101,13 @@ class EdgeMetrics:
         if not result.outcome.has_result:
             return
         self._latency.observe(result.latency_s)
-        times = result.times
+        times, split = result.times, result.partition
         self._stage.labels("head").observe(times.head_s)
+        self._foreseen.labels("head").inc(split.edge_s)
         if result.outcome is Outcome.OFFLOADED:
+            self._foreseen.labels("transfer").inc(split.transfer_s)
+            self._foreseen.labels("fixed").inc(split.fixed_s)
+            self._foreseen.labels("tail").inc(split.cloud_s)
             self._stage.labels("encode").observe(times.encode_s)
             self._stage.labels("transfer").observe(times.transfer_s)
             self._stage.labels("queue").observe(times.link_wait_s + times.queue_s)
@@ -110,7 +142,15 @@ class EdgeMetrics:
         self._load.labels("edge").set(state.edge_load)
         self._load.labels("cloud").set(state.cloud_load)
         self._rate.set(state.rate_hz)
+        self._connected.set(state.phase is not Phase.ALONE)
 
     def sent(self, kind: str, size: int) -> None:
         """Counts bytes handed to the network; kind is "tensor" or "probe"."""
         self._bytes.labels(kind).inc(size)
+
+
+def _version() -> str:
+    try:
+        return version("dads")
+    except PackageNotFoundError:  # run from its sources, without having been installed
+        return "unknown"

@@ -48,6 +48,16 @@ async def test_every_series_with_a_bounded_label_is_there_from_the_start(model, 
     assert found[of("dads_load_factor", side="cloud")] == 1
 
 
+async def test_what_was_started_is_shown(model, serve, scrape):
+    async with serve(model, metrics_port=0, max_queue=7) as (server, _):
+        found = await scrape(server)
+    (config,) = (dict(labels) for name, labels in found if name == "dads_config_info")
+    assert (config["max_queue"], config["max_concurrency"]) == ("7", "1")
+    assert found[of("dads_model_info", model=model.name, digest=model.digest)] == 1
+    (build,) = (dict(labels) for name, labels in found if name == "dads_build_info")
+    assert build.keys() == {"version", "python", "torch"}
+
+
 async def test_calls_frames_and_refusals_are_counted(model, serve, ask, frame, refusal, answers, scrape):
     async with serve(model, metrics_port=0) as (server, stub):
         await stub.RunTail(ask())
@@ -65,7 +75,7 @@ async def test_calls_frames_and_refusals_are_counted(model, serve, ask, frame, r
     assert found[of("dads_rejected_total", reason="DIGEST_MISMATCH")] == 1
     for stage in ("queue", "decode", "tail", "encode"):
         assert found[of("dads_stage_seconds_count", stage=stage)] == 3
-    labels = {name for _, pairs in found for name, _ in pairs}
+    labels = {name for metric, pairs in found if not metric.endswith("_info") for name, _ in pairs}
     assert labels <= {"method", "code", "stage", "reason", "side", "le"}
 
 

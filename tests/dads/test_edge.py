@@ -102,6 +102,21 @@ def test_a_metrics_port_in_use_is_named_before_anything_is_loaded(dads, nothing_
     )
 
 
+@pytest.mark.parametrize("by", ["option", "environment"])
+def test_metrics_are_served_where_it_says(dads, nothing_is_loaded, monkeypatch, by):
+    """127.0.0.2 is this machine too: only what was asked for is looked at."""
+    if by == "environment":
+        monkeypatch.setenv("DADS_EDGE_METRICS_HOST", "127.0.0.2")
+    with socket.create_server(("127.0.0.2", 0)) as taken:
+        port = taken.getsockname()[1]
+        option = ("--metrics-host", "127.0.0.2") if by == "option" else ()
+        result = dads(*EDGE, "--metrics-port", port, *option)
+    assert (result.exit_code, result.stderr.split(";")[0]) == (
+        1,
+        f"error: --metrics-port: 127.0.0.2:{port} is in use",
+    )
+
+
 def test_its_help_names_the_environment(dads):
     text = " ".join(dads("edge", "--help").stdout.split())
     assert "DADS_EDGE_RATE_HZ" in text

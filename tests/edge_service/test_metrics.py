@@ -3,8 +3,8 @@
 import prometheus_client
 import pytest
 
-from edge_service import FrameResult, Outcome, StageTimes
-from edge_service.control import Controller, ControllerState
+from edge_service import AgentConfig, FrameResult, Outcome, StageTimes
+from edge_service.control import CloudLost, CloudProfiled, Controller, ControllerState
 from edge_service.metrics import EdgeMetrics
 from partitioner import Layer, LayerGraph, Partition
 
@@ -31,6 +31,11 @@ PROMISED = {
     "dads_sampling_rate_hertz": set(),
     "dads_max_rate_hertz": set(),
     "dads_bytes_sent_total": {"kind"},
+    "dads_stage_predicted_seconds_total": {"stage"},
+    "dads_cloud_connected": set(),
+    "dads_build_info": {"version", "python", "torch"},
+    "dads_model_info": {"model", "digest"},
+    "dads_config_info": {"cloud", "strategy", "rate_hz", "slowdown", "max_waiting", "max_in_flight"},
 }
 
 
@@ -79,6 +84,7 @@ def used(metrics: EdgeMetrics) -> EdgeMetrics:
     metrics.sent("tensor", 10)
     metrics.sent("probe", 20)
     metrics.frame(offloaded())
+    metrics.started(AgentConfig(rate_hz=3.0), cloud="192.0.2.7:50051", digest="abc", torch_version="2.13.0")
     return metrics
 
 
@@ -87,7 +93,8 @@ def test_every_promised_name_and_label_is_there(metrics):
     for name, labels in PROMISED.items():
         assert name in found, name
         assert all(set(sample.labels) == labels for sample in found[name]), name
-    names = {name.removesuffix("_count").removesuffix("_total") for name in PROMISED}
+    names = {name.removesuffix("_count").removesuffix("_total").removesuffix("_info") for name in PROMISED}
+    names |= {"dads_split_info"}  # a gauge of this name, not an Info
     extra = {family.name for family in metrics.registry.collect()} - names
     assert not extra, "a metric that nobody promised"
 
@@ -138,6 +145,11 @@ def test_an_offloaded_frames_stages_are_observed(metrics):
     metrics.frame(offloaded(switched=True))
     value = metrics.registry.get_sample_value
     sums = {stage: value("dads_stage_seconds_sum", {"stage": stage}) for stage in STAGES}
+    predicted = {
+        stage: value("dads_stage_predicted_seconds_total", {"stage": stage})
+        for stage in ("head", "transfer", "tail", "fixed")
+    }
+    assert predicted == {"head": 0.1, "transfer": 0.2, "tail": 0.3, "fixed": 0.4}
     assert sums == {"head": 0.1, "encode": 0.2, "transfer": 0.4, "queue": 0.75, "tail": 0.8, "decode": 0.9}
     assert value("dads_frame_latency_seconds_sum") == 2.0
     assert value("dads_frames_total", {"outcome": "offloaded"}) == 1
@@ -161,6 +173,8 @@ def test_frames_without_an_answer_say_only_what_they_know(metrics, result, laten
     assert value("dads_frame_latency_seconds_count") == latencies
     assert value("dads_stage_seconds_count", {"stage": "head"}) == heads
     assert value("dads_stage_seconds_count", {"stage": "transfer"}) is None
+    assert value("dads_stage_predicted_seconds_total", {"stage": "head"}) == (0.1 if heads else None)
+    assert value("dads_stage_predicted_seconds_total", {"stage": "transfer"}) is None, "not measured, so not compared"
     assert value("dads_decisions_total", {"mode": "heavy"}) == decided
 
 
@@ -171,6 +185,28 @@ def test_the_controllers_estimates_are_shown(metrics):
     assert value("dads_round_trip_seconds") == 0
     assert value("dads_load_factor", {"side": "edge"}) == value("dads_load_factor", {"side": "cloud"}) == 1
     assert value("dads_sampling_rate_hertz") == 12.5
+
+
+def test_the_cloud_is_connected_once_it_was_profiled_and_not_when_it_is_lost(metrics):
+    controller = Controller(GRAPH, (0.0, 1.0, 1.0, 1.0, 1.0), rate_hz=5.0)
+    shown = []
+    for event in (None, CloudProfiled((0.0, 0.1, 0.1, 0.1, 0.1)), CloudLost("gone")):
+        if event is not None:
+            controller.observe(event, 1.0)
+        metrics.state(controller.state(1.0))
+        shown.append(metrics.registry.get_sample_value("dads_cloud_connected"))
+    assert shown == [0, 1, 0]
+
+
+@pytest.mark.parametrize(("cloud", "shown"), [("192.0.2.7:50051", "192.0.2.7:50051"), (None, "none")])
+def test_what_was_started_is_shown(metrics, cloud, shown):
+    metrics.started(AgentConfig(rate_hz=3.0, slowdown=8.0), cloud=cloud, digest="abc", torch_version="2.13.0")
+    found = samples(metrics)
+    (config,), (model,), (build,) = (found[f"dads_{name}_info"] for name in ("config", "model", "build"))
+    assert (config.value, config.labels["cloud"], config.labels["rate_hz"]) == (1, shown, "3.0")
+    assert (config.labels["strategy"], config.labels["slowdown"]) == ("adaptive", "8.0")
+    assert model.labels == {"model": "zoo:net", "digest": "abc"}
+    assert build.labels["torch"] == "2.13.0"
 
 
 def test_bytes_are_counted_by_kind(metrics):

@@ -1,0 +1,111 @@
+"""What docker-compose.yml and the Dockerfile promise, without an engine."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+DOCKERFILE = (ROOT / "deploy/Dockerfile").read_text()
+SERVICES = ("cloud", "cloud-gpu", "link", "edge", "prometheus", "grafana")
+
+
+@pytest.fixture(scope="module")
+def services():
+    return yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+
+
+def test_the_services_are_these(services):
+    assert set(services) == set(SERVICES)
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_ports_are_published_on_loopback_only(services, name):
+    for port in services[name].get("ports", ()):
+        assert re.fullmatch(r"127\.0\.0\.1:\$\{DADS_PORT_\w+:-(\d+)\}:\1", port), port
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_every_service_may_do_as_little_as_possible(services, name):
+    service = services[name]
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert service["restart"] == "unless-stopped"
+    assert service["logging"]["options"].keys() == {"max-size", "max-file"}
+    assert "privileged" not in service
+    assert all("docker.sock" not in str(volume) for volume in service.get("volumes", ()))
+
+
+def test_each_starts_when_the_one_before_it_is_healthy(services):
+    order = {name: services[name].get("depends_on", {}) for name in services}
+    healthy = {"condition": "service_healthy"}
+    assert order == {
+        "cloud": {},
+        "cloud-gpu": {},
+        "link": {"cloud": healthy},
+        "edge": {"link": healthy},
+        "prometheus": {"edge": healthy},
+        "grafana": {"prometheus": healthy},
+    }
+
+
+def test_the_edge_is_limited_to_less_than_this_machine(services):
+    assert services["edge"]["cpus"] <= 1.0
+
+
+def test_only_the_gpu_needs_to_be_asked_for(services):
+    assert {name: service["profiles"] for name, service in services.items() if "profiles" in service} == {
+        "cloud-gpu": ["gpu"]
+    }
+
+
+def test_nobody_has_to_log_in_and_the_dashboard_is_the_first_page(services):
+    settings = services["grafana"]["environment"]
+    assert (settings["GF_AUTH_ANONYMOUS_ENABLED"], settings["GF_AUTH_ANONYMOUS_ORG_ROLE"]) == ("true", "Viewer")
+    home = Path(settings["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"])
+    mounts = dict(volume.split(":")[:2][::-1] for volume in services["grafana"]["volumes"])
+    assert (ROOT / mounts[str(home.parent)] / home.name).is_file()
+    provider = yaml.safe_load((ROOT / "deploy/grafana/provisioning/dashboards/dads.yml").read_text())["providers"][0]
+    assert provider["options"]["path"] in mounts
+
+
+def test_the_data_source_is_the_prometheus_beside_it(services):
+    file = ROOT / "deploy/grafana/provisioning/datasources/prometheus.yml"
+    (source,) = yaml.safe_load(file.read_text())["datasources"]
+    assert (source["url"], source["isDefault"]) == ("http://prometheus:9090", True)
+
+
+def test_prometheus_scrapes_the_ports_that_the_services_serve(services):
+    config = yaml.safe_load((ROOT / "deploy/prometheus/prometheus.yml").read_text())
+    for job in config["scrape_configs"]:
+        (target,) = job["static_configs"][0]["targets"]
+        service, port = target.split(":")
+        assert job["job_name"] == f"dads-{service}"
+        assert f"--metrics-port={port}" in services[service]["command"]
+
+
+def test_the_dockerfile_needs_no_frontend_to_be_fetched_and_no_newer_builder():
+    assert not re.search(r"^# *syntax=", DOCKERFILE, flags=re.MULTILINE)
+    assert "<<" not in DOCKERFILE
+    assert "--link" not in DOCKERFILE
+
+
+def test_torch_in_the_dockerfile_is_the_pinned_one():
+    (pin,) = re.findall(r"^torch==(\S+)$", (ROOT / "constraints.txt").read_text(), flags=re.MULTILINE)
+    assert f"torch=={pin} " in DOCKERFILE
+
+
+def test_dependencies_come_before_the_sources():
+    copies = re.findall(r"^COPY (?!--from)(.*)$", DOCKERFILE, flags=re.MULTILINE)
+    assert copies == ["pyproject.toml ./", "constraints.txt ./", ". ./"]
+    assert DOCKERFILE.index("-r requirements.txt") < DOCKERFILE.index("COPY . ./")
+
+
+def test_what_the_images_are_made_of_is_not_ignored():
+    lines = (ROOT / ".dockerignore").read_text().splitlines()
+    wheel = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
+    kept = {line.removeprefix("!") for line in lines if line.startswith("!")}
+    assert kept == {*wheel["packages"], "LICENSE", "README.md", "constraints.txt", "pyproject.toml"}
