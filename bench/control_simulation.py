@@ -127,6 +127,13 @@ def _run(link: LinkCase, policy: Policy, rate_hz: float) -> Run:
     )
 
 
+def _rounded(value: object) -> object:
+    """The same with numbers of five digits."""
+    if isinstance(value, dict):
+        return {name: _rounded(inner) for name, inner in value.items()}
+    return float(f"{value:.5g}") if isinstance(value, float) else value
+
+
 def _best(runs: Sequence[Run]) -> Run:
     """The fastest of those that drop hardly more than the one that drops fewest."""
     fewest = min(run.dropped for run in runs)
@@ -150,7 +157,7 @@ def main() -> None:
         print(f"{link.name}: {link.what}: done", flush=True)
     page = markdown(cases, links)
     (arguments.output / "control_simulation.md").write_text(page, encoding="utf-8")
-    record = json.dumps([asdict(case) for case in cases], indent=None)
+    record = json.dumps([_rounded(asdict(case)) for case in cases])
     (arguments.output / "control_simulation.json").write_text(record + "\n", encoding="utf-8")
     print(page)
 
