@@ -37,7 +37,7 @@ import models
 from cloud_service import CloudConfig, CloudServer
 from edge_service.cloud import Answer
 from edge_service.cloud_client import OPTIONS, GrpcCloud
-from models.memory import keep_freed_memory
+from models import keep_freed_memory
 from protos import decode_tensor, encode_tensor
 from protos.frames import TailRequest
 from protos.transport import run_tail

@@ -38,6 +38,7 @@ def load_model(
 
         import models  # noqa: PLC0415 # see above
 
+        models.keep_freed_memory()  # each of our processes runs one model over and over
         if threads is not None:
             torch.set_num_threads(threads)
         return models.load(spec, weights=weights, device=device)

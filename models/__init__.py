@@ -15,6 +15,7 @@ from models.errors import (
     WeightsError,
 )
 from models.loading import Loadable, describe, load
+from models.memory import keep_freed_memory
 from models.model import Model, ValueSpec
 from models.profiling import Profile, profile
 from models.schedule import Recorder
@@ -46,6 +47,7 @@ __all__ = [
     "WeightsError",
     "arrays_of",
     "describe",
+    "keep_freed_memory",
     "load",
     "profile",
     "value_of",

@@ -5,7 +5,7 @@ import sys
 
 CODE = """
 import resource, sys
-from models.memory import keep_freed_memory
+from models import keep_freed_memory
 
 def faults():
     for _ in range(3):
