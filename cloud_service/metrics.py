@@ -53,8 +53,7 @@ class CloudMetrics:
         )
         self._config_info = Info("dads_config", "The settings it was started with.", registry=self.registry)
         # Every series exists from the start: a rate over a series that appears late misses its first events.
-        for stage in STAGES:
-            self._stage.labels(stage=stage)
+        self._stages = tuple(self._stage.labels(stage=stage) for stage in STAGES)
         for reason in Reason:
             self._rejected.labels(reason=reason.value)
 
@@ -71,8 +70,8 @@ class CloudMetrics:
 
     def staged(self, *, queue_s: float, decode_s: float, tail_s: float, encode_s: float) -> None:
         """Take in the stages of one answered frame."""
-        for stage, seconds in zip(STAGES, (queue_s, decode_s, tail_s, encode_s), strict=True):
-            self._stage.labels(stage=stage).observe(seconds)
+        for stage, seconds in zip(self._stages, (queue_s, decode_s, tail_s, encode_s), strict=True):
+            stage.observe(seconds)
 
     def rejected(self, reason: Reason) -> None:
         """Count one refused request."""
