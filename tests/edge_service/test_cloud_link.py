@@ -118,7 +118,7 @@ async def test_the_start_profiles_warms_up_and_tells_the_controller(linked, clou
         assert wishes.of(CloudLoadReported) == [CloudLoadReported(1.5)]
         assert len(wishes.of(CloudAnswered)) == 1
         assert wishes.of(RoundTripMeasured)[:3] == [RoundTripMeasured(0.0005)] * 3
-        assert wishes.of(UplinkMeasured)[0] == UplinkMeasured(5000, 8 * 5000 / 1e9, after_idle=False)
+        assert wishes.of(UplinkMeasured)[0] == UplinkMeasured(5000, 8 * 5000 / 1e9, by_receiver=True)
         assert shell.link.last_error is None
         sent = shell.metrics.registry.get_sample_value("dads_bytes_sent_total", {"kind": "probe"})
         assert sent == 5000 * cloud.count("probe")
