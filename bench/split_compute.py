@@ -26,7 +26,7 @@ from typing import Any
 import torch
 
 import models
-from bench.decide_report import machine
+from bench.machine import machine
 from models.memory import keep_freed_memory
 
 WANTED = 0.85

@@ -130,6 +130,7 @@ class Agent:
             self._order.finish,
         )
         try:
+            await self._compute.prepare(self._model.warm_up)
             await pipeline.start()
         except BaseException:
             await pipeline.close()

@@ -79,9 +79,11 @@ class SlowStartShare:
 
     def add(self, sent_bytes: int, seconds: float, uplink_bps: float, rtt_s: float) -> bool:
         """Takes an upload after a pause; returns whether it says anything: that takes a loss to be expected."""
+        if not (math.isfinite(seconds) and seconds > 0.0) or sent_bytes <= 0:
+            return False
         expected_s = SlowStart(uplink_bps, rtt_s).lost_s(sent_bytes)
         open_s = 8.0 * sent_bytes / uplink_bps
-        if not (math.isfinite(seconds) and seconds > 0.0) or expected_s < 0.25 * open_s:
+        if expected_s < 0.25 * open_s:
             return False
         share = min(max((seconds - open_s) / expected_s, 0.0), _MOST_SHARE)
         self._share = share if self._share is None else self._share + _WEIGHT * (share - self._share)
