@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import json as json_module
 import math
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from dads import units
+from dads.edge_settings import settings
+from dads.errors import InvalidUsageError
 from dads.layer_costs import ProfileFiles
 from dads.loading import load_model
 from dads.options import (
@@ -18,7 +21,9 @@ from dads.options import (
     DeviceOption,
     DownlinkOption,
     EdgeProfileOption,
+    InputEncodingOption,
     JsonOption,
+    MaxErrorOption,
     ModelArgument,
     Rtt,
     SlowdownOption,
@@ -29,6 +34,11 @@ from dads.options import (
     in_a_folder,
 )
 from dads.plan_plot import check_plot_file, plot_curves
+
+if TYPE_CHECKING:  # torch takes seconds to import
+    import models
+    from edge_service import AgentConfig
+    from partitioner import Encoding
 
 
 def _a_picture(path: Path | None) -> Path | None:
@@ -50,6 +60,16 @@ def plan(
     edge_slowdown: SlowdownOption = 1.0,
     edge_profile: EdgeProfileOption = None,
     cloud_profile: CloudProfileOption = None,
+    source: Annotated[
+        str | None,
+        typer.Option(
+            help="Choose encodings too, as dads edge does, measured on this source's frames: sample, a video file, a "
+            "folder of images.",
+            show_default=False,
+        ),
+    ] = None,
+    max_error: MaxErrorOption = None,
+    input_encoding: InputEncodingOption = None,
     sweep: Annotated[bool, typer.Option("--sweep", help="Also list what is chosen for every uplink.")] = False,
     plot: Annotated[
         Path | None,
@@ -70,12 +90,15 @@ def plan(
     from dads.planning import Planner  # noqa: PLC0415 # see above
     from partitioner import Link  # noqa: PLC0415 # see above
 
+    config = settings(max_error=max_error, input_encoding=input_encoding)
+    if source is None and (max_error is not None or input_encoding is not None):
+        raise InvalidUsageError("--max-error and --input-encoding need --source: they depend on what frames show")
     # Read before the model is loaded, so that a broken file is told at once.
     files = ProfileFiles.read(edge_profile, cloud_profile)
     loaded = load_model(model, weights=weights, device=device, threads=threads)
     costs = files.costs_of(loaded, edge_slowdown=edge_slowdown)
     link = Link(uplink, math.inf if downlink is None else downlink, rtt)
-    planner = Planner(loaded.graph, costs)
+    planner = Planner(loaded.graph, costs, _encodings(loaded, source, config, edge_slowdown))
     answer = planner.plan(link, rate)
     # Beyond the table each of the hundreds of decisions may take seconds: only for who asks.
     found = planner.sweep(link, rate) if sweep or planner.is_listed else None
@@ -86,3 +109,14 @@ def plan(
         typer.echo(json_module.dumps(plan_json(loaded, link, rate, answer, found, sweep=sweep), indent=2))
     else:
         print_plan(loaded, link, rate, answer, found, sweep=sweep)
+
+
+def _encodings(
+    model: models.Model, source: str | None, config: AgentConfig, edge_slowdown: float
+) -> tuple[Encoding, ...]:
+    if source is None:
+        return ()
+    from dads import encodings  # noqa: PLC0415 # torch takes seconds to import
+
+    inputs = asyncio.run(encodings.inputs_of(model, encodings.first_frames(model, source)))
+    return encodings.priced(model, encodings.measure(model, inputs, config), edge_slowdown=edge_slowdown)

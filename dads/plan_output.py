@@ -11,7 +11,7 @@ from rich.table import Table
 
 from dads import units
 from dads.planning import HIGHEST_BPS, LOWEST_BPS, Plan, Range, max_rate_hz
-from partitioner import Link, Partition
+from partitioner import Decision, Link, Partition
 
 if TYPE_CHECKING:  # torch takes seconds to import
     import models
@@ -61,7 +61,7 @@ def print_plan(
         )
     console.print(table)
     decision = answer.decision
-    console.print(f"sent: {', '.join(decision.partition.cut) or 'nothing'}", soft_wrap=True)
+    console.print(f"sent: {_sent(decision.partition)}", soft_wrap=True)
     if decision.keeps_up:
         console.print(
             f"keeps up with {rate_hz:g} frames/s; the best any split can do is {_frames(decision.max_rate_hz)}"
@@ -90,10 +90,15 @@ def _print_sweep(console: Console, found: tuple[Range, ...]) -> None:
             units.format_rate(item.to_bps),
             item.decision.mode,
             str(len(partition.edge)),
-            ", ".join(partition.cut) or "nothing",
+            _sent(partition),
         )
     console.print()
     console.print(table)
+
+
+def _sent(partition: Partition) -> str:
+    how = "" if partition.encoding == "raw" else f" ({partition.encoding})"
+    return (", ".join(partition.cut) or "nothing") + how
 
 
 def _frames(rate_hz: float) -> str:
@@ -144,6 +149,7 @@ def plan_json(
                 "to_bps": item.to_bps,
                 "mode": item.decision.mode,
                 "cut": list(item.decision.partition.cut),
+                "encoding": item.decision.partition.encoding,
                 "edge_layers": len(item.decision.partition.edge),
             }
             for item in (found or () if sweep else ())
@@ -155,16 +161,22 @@ def _breaks_json(found: tuple[Range, ...]) -> list[dict[str, Any]]:
     return [
         {
             "uplink_bps": after.from_bps,
-            "from": {"mode": before.decision.mode, "cut": list(before.decision.partition.cut)},
-            "to": {"mode": after.decision.mode, "cut": list(after.decision.partition.cut)},
+            "from": _choice_json(before.decision),
+            "to": _choice_json(after.decision),
         }
         for before, after in pairwise(found)
     ]
 
 
+def _choice_json(decision: Decision) -> dict[str, Any]:
+    split = decision.partition
+    return {"mode": decision.mode, "cut": list(split.cut), "encoding": split.encoding}
+
+
 def _partition_json(partition: Partition) -> dict[str, Any]:
     return {
         "cut": list(partition.cut),
+        "encoding": partition.encoding,
         "edge_layers": len(partition.edge),
         "edge_s": partition.edge_s,
         "transfer_s": partition.transfer_s,

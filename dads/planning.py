@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from partitioner import (
     CostProfile,
     Decision,
+    Encoding,
     LayerGraph,
     Link,
     Partition,
@@ -87,13 +88,20 @@ class Range:
 
 
 class Planner:
-    """Answers for one model on one pair of machines."""
+    """Answers for one model on one pair of machines.
 
-    def __init__(self, graph: LayerGraph, costs: CostProfile) -> None:
+    Args:
+        graph: The model.
+        costs: Seconds of its layers.
+        encodings: What a cut may be sent in; none for the graph's bytes. What the choice is compared with is sent raw.
+    """
+
+    def __init__(self, graph: LayerGraph, costs: CostProfile, encodings: Sequence[Encoding] = ()) -> None:
         self._graph = graph
         self._costs = costs
+        self._encodings = tuple(encodings)
         try:
-            self._table: SplitTable | None = SplitTable(graph, costs)
+            self._table: SplitTable | None = SplitTable(graph, costs, encodings=self._encodings)
         except TooManySplitsError:
             self._table = None
 
@@ -106,15 +114,21 @@ class Planner:
         """Choose the split for a link and a sampling rate."""
         if self._table is not None:
             return self._table.decide(link, rate_hz)
-        return decide(self._graph, self._costs, link, rate_hz)
+        return decide(self._graph, self._costs, link, rate_hz, encodings=self._encodings)
 
     def dsl(self, link: Link) -> Partition:
         """Return the split of the lowest latency."""
-        return self._table.dsl(link) if self._table is not None else dsl(self._graph, self._costs, link)
+        return (
+            self._table.dsl(link) if self._table is not None else dsl(self._graph, self._costs, link, self._encodings)
+        )
 
     def dsh(self, link: Link) -> Partition:
         """Return the split of the highest throughput."""
-        return self._table.dsh(link) if self._table is not None else dsh(self._graph, self._costs, link)
+        return (
+            self._table.dsh(link)
+            if self._table is not None
+            else dsh(self._graph, self._costs, link, encodings=self._encodings)
+        )
 
     def plan(self, link: Link, rate_hz: float) -> Plan:
         """Choose, and price what the choice is compared with."""
@@ -212,4 +226,8 @@ def _first_change(
 
 
 def _same(one: Decision, other: Decision) -> bool:
-    return one.mode == other.mode and one.partition.edge == other.partition.edge
+    return (one.mode, one.partition.edge, one.partition.encoding) == (
+        other.mode,
+        other.partition.edge,
+        other.partition.encoding,
+    )

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import json
 import logging
-import math
 import signal
 import sys
 from collections.abc import AsyncGenerator, Iterator
@@ -14,10 +13,9 @@ from dataclasses import dataclass
 from typing import Any, TextIO
 
 import structlog
-import torch
 from prometheus_client import start_http_server
 
-from dads.errors import CommandError
+from dads import encodings
 from dads.frame_table import FrameTable
 from dads.progress import shown
 from edge_service import (
@@ -30,7 +28,6 @@ from edge_service import (
     Verifier,
     WireCosts,
     frame_record,
-    measure_wire_costs,
 )
 from edge_service.sources import Frame, open_source
 from models import Model, Profile
@@ -38,7 +35,6 @@ from models import Model, Profile
 log = structlog.wrap_logger(logging.getLogger("dads"))
 
 _WARN_EVERY_S = 5.0
-_WIRE_FRAMES = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,24 +149,15 @@ class EdgeSession:
         return made
 
     async def _measured_wire(self) -> WireCosts:
-        """Measures the encodings on frames of the source, a second apart."""
-        height, width = _frame_size(self._model)
-        source = open_source(
-            self._stream.source, height=height, width=width, rate_hz=1.0, frames=_WIRE_FRAMES, paced=False
-        )
-        async with contextlib.aclosing(_until(source, self._stopping)) as frames:
-            images = [(torch.from_numpy(frame.image).to(self._model.device),) async for frame in frames]
-        title = f"measuring encodings on {len(images)} frames"
-        with shown(title) as on_progress:
-            measured = await asyncio.to_thread(
-                measure_wire_costs, self._model, images or (self._model.example_inputs,), self._config, on_progress
-            )
-        log.info("encodings measured", **_allowed_layers(measured))
+        frames = _until(encodings.first_frames(self._model, self._stream.source), self._stopping)
+        inputs = await encodings.inputs_of(self._model, frames)
+        measured = await asyncio.to_thread(encodings.measure, self._model, inputs, self._config)
+        log.info("encodings measured", **encodings.allowed(measured))
         return measured
 
     async def _feed(self, clip: ClipRun, agent: Agent) -> None:
         stream = self._stream
-        height, width = _frame_size(self._model)
+        height, width = encodings.frame_size(self._model)
         source = open_source(
             stream.source, height=height, width=width, rate_hz=stream.rate_hz, frames=stream.frames, loop=stream.loop
         )
@@ -194,14 +181,6 @@ class EdgeSession:
             thread.join()
 
 
-def _allowed_layers(costs: WireCosts) -> dict[str, int | str]:
-    """On how many layers each encoding may be used."""
-    told: dict[str, int | str] = {
-        encoding.name: sum(math.isfinite(size) for size in encoding.output_bytes) for encoding in costs.encodings
-    }
-    return told if costs.input_encoding == "raw" else {**told, "frames": costs.input_encoding.value}
-
-
 async def _verified(verifier: Verifier) -> dict[str, Any]:
     total = verifier.pending()
     with shown(f"comparing {total} results with the whole model") as on_progress:
@@ -212,18 +191,6 @@ async def _verified(verifier: Verifier) -> dict[str, Any]:
     if outcome.first is not None:
         log.error("a result differs from the whole model's", first=outcome.first)
     return {"checked": outcome.checked, "different": outcome.different}
-
-
-def _frame_size(model: Model) -> tuple[int, int]:
-    """Height and width of the frames the model takes."""
-    inputs = model.inputs
-    if len(inputs) != 1 or inputs[0].dtype != "uint8" or len(inputs[0].shape) != 4 or inputs[0].shape[:2] != (1, 3):
-        found = ", ".join(f"{value.dtype} {list(value.shape)}" for value in inputs)
-        raise CommandError(
-            f"{model.name} takes {found}; frames from a source are uint8 [1, 3, height, width]. "
-            "Wrap the model in one that casts and normalises, or feed it through edge_service.Agent"
-        )
-    return inputs[0].shape[2], inputs[0].shape[3]
 
 
 async def _until(source: AsyncGenerator[Frame, None], stopping: asyncio.Event) -> AsyncGenerator[Frame, None]:

@@ -60,3 +60,20 @@ def other_model(times, tmp_path):
     path = tmp_path / "other.json"
     path.write_text(json.dumps(data))
     return path
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    """A folder of one picture."""
+    import av
+    import numpy as np
+
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    frame = av.VideoFrame.from_ndarray(np.zeros((48, 64, 3), dtype=np.uint8), format="rgb24")
+    with av.open(str(folder / "one.png"), "w", format="image2") as container:
+        stream = container.add_stream("png", rate=1)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "rgb24"
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return folder

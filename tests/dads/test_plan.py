@@ -58,13 +58,17 @@ def test_a_slow_downlink_counts(dads, times):
     assert slow["transfer_s"] > free["transfer_s"]
 
 
+def choice(item):
+    return {key: item[key] for key in ("mode", "cut", "encoding")}
+
+
 def test_a_sweep_covers_all_uplinks_and_changes_at_every_break(dads, times):
     found = plan_json(dads, *LINK, *times.options, "--sweep")["sweep"]
     assert (found[0]["from_bps"], found[-1]["to_bps"]) == (1e5, 1e9)
     assert len(found) > 1
     for one, other in itertools.pairwise(found):
         assert one["to_bps"] == other["from_bps"]
-        assert (one["mode"], one["cut"]) != (other["mode"], other["cut"])
+        assert choice(one) != choice(other)
 
 
 def test_the_break_points_are_where_the_sweep_changes(dads, times):
@@ -75,8 +79,8 @@ def test_the_break_points_are_where_the_sweep_changes(dads, times):
     assert len(plan["break_points"]) > 0
     for point, (one, other) in zip(plan["break_points"], itertools.pairwise(with_table["sweep"]), strict=True):
         assert point["uplink_bps"] == other["from_bps"]
-        assert point["from"] == {"mode": one["mode"], "cut": one["cut"]}
-        assert point["to"] == {"mode": other["mode"], "cut": other["cut"]}
+        assert point["from"] == choice(one)
+        assert point["to"] == choice(other)
 
 
 def test_each_mode_s_highest_rate_is_its_splits(dads, easy_net, times):
@@ -93,6 +97,23 @@ def test_the_best_chain_cut_stands_beside_it(dads, easy_net, times):
     names = [layer.name for layer in easy_net.graph.layers]
     prefixes = [evaluate(easy_net.graph, costs, link, names[: k + 1]) for k in range(len(names))]
     assert chain["latency_s"] == pytest.approx(min(split.latency_s for split in prefixes))
+
+
+def test_with_a_source_encodings_are_chosen_too(dads, times, pictures):
+    slow = ("--uplink", "1Mbit/s", "--rtt", "10ms", "--rate", "0.1")
+    plain = plan_json(dads, *slow, *times.options)
+    encoded = plan_json(dads, *slow, *times.options, "--source", str(pictures), "--max-error", "0.5")
+    assert plain["chosen"]["encoding"] == "raw"
+    assert encoded["chosen"]["encoding"] != "raw", "one color compresses"
+    assert encoded["chosen"]["latency_s"] < plain["chosen"]["latency_s"]
+    assert encoded["cloud_only"] == plain["cloud_only"], "what it is compared with is sent as it is"
+
+
+@pytest.mark.parametrize("option", [("--max-error", "0.1"), ("--input-encoding", "jpeg")])
+def test_what_depends_on_frames_needs_a_source(dads, times, option):
+    result = dads("plan", "zoo:easy_net", *LINK, *times.options, *option)
+    assert result.exit_code == 2
+    assert "--source" in result.stderr
 
 
 def test_the_table_for_people(dads, times):

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dads.planning import HIGHEST_BPS, LOWEST_BPS, Planner, max_rate_hz, ranges
-from partitioner import CostProfile, Layer, LayerGraph, Link, TooManySplitsError, evaluate
+from partitioner import CostProfile, Encoding, Layer, LayerGraph, Link, TooManySplitsError, evaluate
 
 GRAPH = LayerGraph(
     layers=(
@@ -23,7 +23,7 @@ COSTS = CostProfile(edge_s=(0.0, 0.010, 0.100), cloud_s=(0.0, 0.001, 0.010))
 def choices_that_change_at(breaks_bps):
     def decide_at(uplink_bps):
         choice = sum(uplink_bps >= value for value in breaks_bps)
-        return SimpleNamespace(mode="light", partition=SimpleNamespace(edge=frozenset({str(choice)})))
+        return SimpleNamespace(mode="light", partition=SimpleNamespace(edge=frozenset({str(choice)}), encoding="raw"))
 
     return decide_at
 
@@ -54,6 +54,16 @@ def test_ranges_cover_everything_without_gaps():
 def test_two_break_points_within_a_step_of_the_scan_end():
     found = ranges(choices_that_change_at([1e6, 1.01e6]))
     assert len(found) in {2, 3}
+
+
+def test_encodings_are_chosen_and_told_apart():
+    half = Encoding("half", tuple(layer.output_bytes / 2 for layer in GRAPH.layers), (0.001,) * 3, (0.0,) * 3)
+    planner = Planner(GRAPH, COSTS, (Encoding.raw(GRAPH), half))
+    chosen = {item.decision.partition.encoding for item in planner.sweep(Link(1e6), 1.0)}
+    assert chosen == {"raw", "half"}
+    slow = Link(1e6)
+    assert planner.plan(slow, 1.0).decision.partition.encoding == "half"
+    assert planner.plan(slow, 1.0).decision.partition.latency_s < Planner(GRAPH, COSTS).dsl(slow).latency_s
 
 
 def test_the_choice_is_never_worse_than_either_baseline():
@@ -142,7 +152,7 @@ def test_curves_cover_the_range_and_agree_with_the_definition():
 
 
 def test_a_graph_too_wide_to_list_is_planned_all_the_same(monkeypatch):
-    def refuse(*_):
+    def refuse(*_, **__):
         raise TooManySplitsError(1, "x")
 
     monkeypatch.setattr("dads.planning.SplitTable", refuse)

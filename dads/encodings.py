@@ -1,0 +1,81 @@
+"""Measuring encodings for a command: on frames of its source, with progress on stderr."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import AsyncGenerator
+from dataclasses import replace
+
+import torch
+
+from cloud_service.codec_profile import profile_decoding
+from dads.errors import CommandError
+from dads.progress import shown
+from edge_service import AgentConfig, WireCosts, measure_wire_costs
+from edge_service.sources import Frame, open_source
+from models import Model
+from partitioner import Encoding
+
+FRAMES = 2
+"""A second apart: the encodings of a clip differ less from frame to frame than from layer to layer."""
+
+
+def frame_size(model: Model) -> tuple[int, int]:
+    """Return height and width of the frames that a model takes.
+
+    Raises:
+        CommandError: it takes no frames.
+    """
+    inputs = model.inputs
+    if len(inputs) != 1 or inputs[0].dtype != "uint8" or len(inputs[0].shape) != 4 or inputs[0].shape[:2] != (1, 3):
+        found = ", ".join(f"{value.dtype} {list(value.shape)}" for value in inputs)
+        raise CommandError(
+            f"{model.name} takes {found}; frames from a source are uint8 [1, 3, height, width]. "
+            "Wrap the model in one that casts and normalises, or feed it through edge_service.Agent"
+        )
+    return inputs[0].shape[2], inputs[0].shape[3]
+
+
+def first_frames(model: Model, source: str) -> AsyncGenerator[Frame, None]:
+    """Open a source for the frames to measure on.
+
+    Raises:
+        CommandError: the model takes no frames.
+        SourceError: the source cannot be used.
+    """
+    height, width = frame_size(model)
+    return open_source(source, height=height, width=width, rate_hz=1.0, frames=FRAMES, paced=False)
+
+
+async def inputs_of(model: Model, frames: AsyncGenerator[Frame, None]) -> list[tuple[torch.Tensor]]:
+    """Read a source to its end, as the model's inputs; its example where there was no frame."""
+    async with contextlib.aclosing(frames):
+        read = [(torch.from_numpy(frame.image).to(model.device),) async for frame in frames]
+    return read or [model.example_inputs]
+
+
+def measure(model: Model, inputs: list[tuple[torch.Tensor]], config: AgentConfig) -> WireCosts:
+    """Measure the encodings that the settings allow."""
+    with shown(f"measuring encodings on {len(inputs)} frames") as on_progress:
+        return measure_wire_costs(model, inputs, config, on_progress)
+
+
+def allowed(costs: WireCosts) -> dict[str, int | str]:
+    """Say on how many layers each encoding may be used."""
+    told: dict[str, int | str] = {
+        encoding.name: sum(math.isfinite(size) for size in encoding.output_bytes) for encoding in costs.encodings
+    }
+    return told if costs.input_encoding == "raw" else {**told, "frames": costs.input_encoding.value}
+
+
+def priced(model: Model, costs: WireCosts, *, edge_slowdown: float) -> tuple[Encoding, ...]:
+    """Return the whole prices, with the seconds of decoding measured here in the cloud's place."""
+    layers = [layer.name for layer in model.graph.layers]
+    decode_s = costs.decode_s(layers, profile_decoding(model))
+    return tuple(
+        replace(encoding, encode_s=tuple(seconds * edge_slowdown for seconds in encoding.encode_s)).priced(
+            decode_s[encoding.name], 1.0
+        )
+        for encoding in costs.encodings
+    )
