@@ -180,7 +180,7 @@ def main() -> None:
     cases = list(product(arguments.uplinks, arguments.rtts, arguments.congestion, arguments.sizes))
     runs = []
     with ThreadPoolExecutor(arguments.at_a_time) as pool:
-        for run in pool.map(lambda case: measure(*case, arguments.rates), cases):
+        for run in pool.map(lambda case: measure(case[0], case[1], case[2], case[3], arguments.rates), cases):
             runs.append(run)
             print("\n".join(rows(run)), flush=True)
     if arguments.output:
