@@ -97,6 +97,12 @@ def edge(
     encodings: EncodingsOption = None,
     max_error: MaxErrorOption = None,
     input_encoding: InputEncodingOption = None,
+    compile_heads: Annotated[
+        bool | None,
+        typer.Option(
+            "--compile", help="Compile the head of a split that stays, in the background; needs a C++ compiler here."
+        ),
+    ] = None,
     require_cloud: Annotated[
         bool | None, typer.Option("--require-cloud", help="Exit with 3 if the cloud cannot be reached at the start.")
     ] = None,
@@ -127,6 +133,7 @@ def edge(
         encodings=encodings,
         max_error=max_error,
         input_encoding=input_encoding,
+        compile=compile_heads,
         require_cloud=require_cloud,
         keep_inputs=verify or None,
     )

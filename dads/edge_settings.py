@@ -22,6 +22,7 @@ _OPTIONS = {
     "require_cloud": "--require-cloud",
     "keep_inputs": "--verify",
     "encodings": "--encodings",
+    "compile": "--compile",
     "max_error": "--max-error",
     "input_encoding": "--input-encoding",
 }

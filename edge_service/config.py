@@ -45,4 +45,7 @@ class AgentConfig(BaseSettings):
     input_encoding: Literal["raw", "jpeg"] = Field(
         default="raw", description="How frames themselves are sent; jpeg loses some of them."
     )
+    compile: bool = Field(
+        default=False, description="Compile the head of a split that stays (torch.compile); needs a C++ compiler here."
+    )
     keep_inputs: bool = Field(default=False, description="Keep each frame's inputs in its result, to verify it later.")

@@ -46,7 +46,7 @@ from edge_service.job import Job, Started
 from edge_service.log import log
 from edge_service.metrics import EdgeMetrics
 from edge_service.wire_costs import WireCosts
-from models import Model, ModelError
+from models import Head, Model, ModelError
 from protos import limits
 
 __all__ = ["Pipeline"]
@@ -86,6 +86,7 @@ class Pipeline:
         self._config = config
         self._metrics = metrics
         self._on_result = on_result
+        self._head = _heads(model, compiled=config.compile)
         self._cloud = cloud
         self._wire = wire
         self._link: CloudLink | None = None
@@ -178,7 +179,7 @@ class Pipeline:
         self._last_edge = edge
         self._metrics.split(plan.partition, plan.mode.value, plan.max_rate_hz)
         try:
-            head, _ = self._model.split(edge)
+            head = self._head(edge)
             values, started.head_s = await self._compute.run(lambda: head(*job.inputs))
             started.values = values
             wanted = self._model.remote_outputs(edge)
@@ -374,3 +375,12 @@ class Pipeline:
         self._on_result(
             job.result(outcome, outputs=outputs, times=times, error=error, keep_inputs=self._config.keep_inputs)
         )
+
+
+def _heads(model: Model, *, compiled: bool) -> Callable[[frozenset[str]], Head]:
+    """How the head of a split is found."""
+    if compiled:
+        from models.compiled import CompiledHeads  # noqa: PLC0415 # imports torch's compiler, which takes seconds
+
+        return CompiledHeads(model).head
+    return lambda edge: model.split(edge)[0]

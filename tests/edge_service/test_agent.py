@@ -380,6 +380,24 @@ async def test_a_cut_too_large_for_a_message_is_finished_here_where_it_was_order
     check_right(too_large, [result])
 
 
+async def test_heads_are_compiled_where_that_is_wanted(model, cloud, monkeypatch):
+    asked = []
+
+    class Heads:
+        def __init__(self, model):
+            self._model = model
+
+        def head(self, edge):
+            asked.append(edge)
+            return self._model.split(edge)[0]
+
+    monkeypatch.setattr("models.compiled.CompiledHeads", Heads)
+    for wanted in (False, True):
+        async with agent_for(model, cloud, compile=wanted) as agent:
+            check_right(model, [await agent.submit(frame(model))])
+        assert bool(asked) is wanted
+
+
 async def test_frames_that_come_faster_than_expected_are_noticed(model, cloud):
     async with agent_for(model, cloud, max_waiting=64, rate_hz=1.0) as agent:
         await asyncio.gather(*(agent.put(frame(model)) for _ in range(20)))
