@@ -215,6 +215,9 @@ class Pipeline:
             )
         except ValueError as error:  # a tensor beyond the limits of the wire
             return f"the cut cannot be sent: {error}"
+        except Exception as error:  # noqa: BLE001 # a defect here costs this frame its offloading, not the agent
+            log.exception("encoding failed", frame=job.frame_id)
+            return f"encoding failed: {error}"
         if frame.size > _MOST_BYTES:
             return f"the cut is {frame.size} bytes, more than a message may have ({_MOST_BYTES})"
         started.frame = frame

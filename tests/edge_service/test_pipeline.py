@@ -363,6 +363,23 @@ async def test_the_controller_hears_what_heads_and_tails_took(running, two_by_tw
         assert CloudLoadReported(3.0) in run.controller.heard
 
 
+@pytest.mark.parametrize("error", [ValueError("too large"), MemoryError("no room")])
+async def test_what_cannot_be_encoded_is_finished_here(running, two_by_two, random_inputs, wait_until, error):
+    async with running() as run:
+
+        def encode(*_):
+            raise error
+
+        run.cloud.encode = encode
+        run.pipeline.put(0, random_inputs(two_by_two))
+        run.pipeline.put(1, random_inputs(two_by_two))
+        await wait_until(lambda: len(run.results) == 2)
+        assert run.outcomes() == {0: Outcome.LOCAL_FALLBACK, 1: Outcome.LOCAL_FALLBACK}
+        assert str(error) in run.results[0].error
+        check_right(two_by_two, run.results)
+        assert run.sent == []
+
+
 async def test_the_stages_of_an_offloaded_frame_add_up_to_its_latency(running, two_by_two, random_inputs, wait_until):
     """Frames behind each other on the link: what each waits, sends and gets back covers its latency, nothing twice."""
     async with running(plan={"in_flight": 4}) as run:
