@@ -12,7 +12,7 @@ from typing import TypeVar
 import grpc
 import grpc.aio
 
-from cloud_service import describe
+from cloud_service import clients, describe
 from cloud_service.admission import Admission
 from cloud_service.config import CloudConfig
 from cloud_service.errors import DrainingError, InternalError, InvalidRequestError, OverloadedError, RequestError
@@ -183,7 +183,10 @@ class SplitInference(split_pb2_grpc.SplitInferenceServicer):
             )
         served = self._registry.find(request.model, request.digest)
         answered = await self._admission.run(
-            partial(answer, served, request), size_bytes=request.size, timeout_s=timeout_s
+            partial(answer, served, request),
+            size_bytes=request.size,
+            timeout_s=timeout_s,
+            client=clients.CURRENT.get(),
         )
         response, timing = answered.response, answered.response.timing
         timing.queue_s = answered.started_s - arrived_s
