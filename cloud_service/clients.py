@@ -12,6 +12,9 @@ from contextvars import ContextVar
 from cloud_service.errors import OverloadedError
 from cloud_service.statuses import Context
 
+CALLS_WAIT_S = 1.0
+"""Until it makes sense to try again where too many calls are open: streams last."""
+
 CURRENT: ContextVar[str] = ContextVar("client", default="")
 """Who the call comes from that this task serves; tasks that it starts inherit it."""
 
@@ -52,9 +55,11 @@ class CallLimit:
             OverloadedError: too many are open.
         """
         if self._open[client] >= self._per_client:
-            raise OverloadedError(f"this client has {self._per_client} calls open; expected at most these at a time")
+            raise OverloadedError(
+                f"this client has {self._per_client} calls open; expected at most these", retry_after_s=CALLS_WAIT_S
+            )
         if self._open.total() >= self._total:
-            raise OverloadedError(f"{self._total} calls are open; expected at most these at a time")
+            raise OverloadedError(f"{self._total} calls are open; expected at most these", retry_after_s=CALLS_WAIT_S)
         self._open[client] += 1
         try:
             yield

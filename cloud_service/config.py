@@ -4,13 +4,13 @@ The command line passes only the options that were typed, as keyword arguments; 
 in the environment, when a `CloudConfig` is constructed and never on import.
 """
 
-import ipaddress
 from pathlib import Path
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from cloud_service.errors import ConfigurationError
+from protos.access import is_loopback
 from protos.limits import MAX_MESSAGE_BYTES
 
 
@@ -95,7 +95,7 @@ class CloudConfig(BaseSettings):
             raise ValueError("tls_client_ca (--tls-client-ca) needs tls_cert and tls_key; expected them too")
         if self.token is not None and self.token_file is not None:
             raise ValueError("token_file and token (DADS_CLOUD_TOKEN) are both set; expected one of them")
-        if self.tls_cert is None and not self.insecure and not _is_loopback(self.host):
+        if self.tls_cert is None and not self.insecure and not is_loopback(self.host):
             secret = "" if self.token is None and self.token_file is None else " and take the token from it"
             raise ValueError(
                 f"listening on {self.listen} without encryption would let anyone on the network read what is sent"
@@ -103,13 +103,6 @@ class CloudConfig(BaseSettings):
                 "127.0.0.1, or insecure=True, which is --insecure on the command line, to accept that"
             )
         return self
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _explain(error: ValidationError) -> str:

@@ -89,7 +89,10 @@ class OverloadedError(RequestError):
 
     code = grpc.StatusCode.RESOURCE_EXHAUSTED
     reason = Reason.OVERLOADED
-    retry_after_s = 0.25
+
+    def __init__(self, message: str, *, retry_after_s: float = 0.25) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
 
 
 class ExpiredError(RequestError):

@@ -137,7 +137,10 @@ class SplitInference(split_pb2_grpc.SplitInferenceServicer):
     async def _serve_stream(self, requests: AsyncIterator[StreamRequest | Malformed], context: Context) -> None:
         self._check_not_draining()
         if len(self._streams) >= self._config.max_streams:
-            raise OverloadedError(f"{len(self._streams)} streams are open; expected at most {self._config.max_streams}")
+            raise OverloadedError(
+                f"{len(self._streams)} streams are open; expected at most {self._config.max_streams}",
+                retry_after_s=clients.CALLS_WAIT_S,
+            )
         stream = FrameStream(
             answer=self._answer_frame,
             heartbeat=self._heartbeat,

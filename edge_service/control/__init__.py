@@ -14,6 +14,7 @@ from edge_service.control.estimators import LoadEstimator, OverheadEstimator, Ro
 from edge_service.control.events import (
     AnswerMissed,
     CloudAnswered,
+    CloudBusy,
     CloudLoadReported,
     CloudLost,
     CloudProfiled,
@@ -39,6 +40,7 @@ __all__ = [
     "BreakerConfig",
     "BreakerState",
     "CloudAnswered",
+    "CloudBusy",
     "CloudLoadReported",
     "CloudLost",
     "CloudProfiled",
