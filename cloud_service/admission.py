@@ -3,6 +3,7 @@
 Laws:
     * At most `max_concurrency` pieces of work run, at most `max_queue` wait, in order of arrival; one more is refused
       at once. The queue never grows.
+    * One client has at most `max_per_client` of both together, so that it leaves places to the others.
     * Work whose deadline passes while it waits is not run.
     * Work whose caller is cancelled while it waits is not run. Once it runs, its thread cannot be stopped: its place
       is taken until it ends, whether or not anybody waits for it.
@@ -10,6 +11,7 @@ Laws:
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -26,6 +28,7 @@ class Admission:
         max_concurrency: Pieces of work that run at the same time, one thread each.
         max_queue: Pieces of work that may wait.
         max_bytes: Bytes that all of them, waiting or running, may hold.
+        max_per_client: Pieces of work of one client, waiting or running; None: as many as there are places.
         initializer: Called once in each thread before its first work.
     """
 
@@ -35,10 +38,13 @@ class Admission:
         max_concurrency: int,
         max_queue: int,
         max_bytes: int,
+        max_per_client: int | None = None,
         initializer: Callable[[], None] = lambda: None,
     ) -> None:
         self._max_admitted = max_concurrency + max_queue
         self._max_bytes = max_bytes
+        self._max_per_client = max_per_client or self._max_admitted
+        self._by_client: Counter[str] = Counter()
         self._executor = ThreadPoolExecutor(max_concurrency, thread_name_prefix="tail", initializer=initializer)
         self._places = asyncio.Semaphore(max_concurrency)
         self._admitted = 0
@@ -57,28 +63,31 @@ class Admission:
         """Whether new work is refused because the server is shutting down."""
         return self._draining
 
-    async def run(self, work: Callable[[], T], *, size_bytes: int = 0, timeout_s: float | None = None) -> T:
+    async def run(
+        self, work: Callable[[], T], *, size_bytes: int = 0, timeout_s: float | None = None, client: str = ""
+    ) -> T:
         """Wait for a place and run `work` in a thread.
 
         Args:
             work: A blocking call.
             size_bytes: What it holds in memory meanwhile.
             timeout_s: Seconds from now until nobody waits for it any more; None: no limit.
+            client: Whose work it is.
 
         Raises:
             DrainingError: the server is shutting down.
-            OverloadedError: the queue is full.
+            OverloadedError: the queue is full, or holds too much of this client's.
             ExpiredError: the deadline passed before the work began.
         """
-        self._enter(size_bytes)
+        self._enter(size_bytes, client)
         running: asyncio.Future[T] | None = None
         try:
             await self._take_place(timeout_s)
             running = asyncio.get_running_loop().run_in_executor(self._executor, work)
-            running.add_done_callback(lambda _: self._finished(size_bytes))
+            running.add_done_callback(lambda _: self._finished(size_bytes, client))
         finally:
             if running is None:
-                self._leave(size_bytes)
+                self._leave(size_bytes, client)
         # Shielded: a cancelled caller leaves at once, and the place is free when the thread is.
         return await asyncio.shield(running)
 
@@ -94,16 +103,22 @@ class Admission:
         """Let go of the threads; work that has not begun is dropped."""
         self._executor.shutdown(wait=False, cancel_futures=True)
 
-    def _enter(self, size_bytes: int) -> None:
+    def _enter(self, size_bytes: int, client: str) -> None:
         if self._draining:
             raise DrainingError
         if self._admitted >= self._max_admitted:
             raise OverloadedError(
                 f"{self._admitted} requests are waiting or computed; expected fewer than {self._max_admitted}"
             )
+        if self._by_client[client] >= self._max_per_client:
+            raise OverloadedError(
+                f"{self._by_client[client]} requests of this client are waiting or computed; "
+                f"expected fewer than {self._max_per_client}"
+            )
         if self._admitted and self._bytes + size_bytes > self._max_bytes:
             raise OverloadedError(f"{self._bytes} bytes of requests are held; expected at most {self._max_bytes}")
         self._admitted += 1
+        self._by_client[client] += 1
         self._bytes += size_bytes
         self._idle.clear()
 
@@ -116,12 +131,15 @@ class Admission:
         except TimeoutError:
             raise ExpiredError("the deadline passed while the request was queued; it was not computed") from None
 
-    def _finished(self, size_bytes: int) -> None:
+    def _finished(self, size_bytes: int, client: str) -> None:
         self._places.release()
-        self._leave(size_bytes)
+        self._leave(size_bytes, client)
 
-    def _leave(self, size_bytes: int) -> None:
+    def _leave(self, size_bytes: int, client: str) -> None:
         self._admitted -= 1
+        self._by_client[client] -= 1
+        if not self._by_client[client]:
+            del self._by_client[client]
         self._bytes -= size_bytes
         if not self._admitted:
             self._idle.set()

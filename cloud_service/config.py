@@ -4,12 +4,13 @@ The command line passes only the options that were typed, as keyword arguments; 
 in the environment, when a `CloudConfig` is constructed and never on import.
 """
 
-import ipaddress
+from pathlib import Path
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from cloud_service.errors import ConfigurationError
+from protos.access import is_loopback
 from protos.limits import MAX_MESSAGE_BYTES
 
 
@@ -17,18 +18,36 @@ class CloudConfig(BaseSettings):
     """Settings of one `CloudServer`.
 
     Raises:
-        ConfigurationError: a value is out of its range, or a plain-text server would be reachable from outside.
+        ConfigurationError: a value is out of its range, or access is not settled: a plain-text server that
+            would be reachable from outside, half of a certificate, two sources of tokens.
     """
 
-    model_config = SettingsConfigDict(env_prefix="DADS_CLOUD_", env_ignore_empty=True, frozen=True, extra="forbid")
+    model_config = SettingsConfigDict(
+        env_prefix="DADS_CLOUD_", env_ignore_empty=True, frozen=True, extra="forbid", hide_input_in_errors=True
+    )
 
     listen: str = Field("127.0.0.1:50051", description="HOST:PORT; port 0 picks a free one.")
+    tls_cert: Path | None = Field(None, description="PEM file of the certificate chain to serve; with tls_key.")
+    tls_key: Path | None = Field(None, description="PEM file of its private key.")
+    tls_client_ca: Path | None = Field(
+        None, description="PEM file of who signs clients' certificates; clients without one are refused."
+    )
+    token_file: Path | None = Field(None, description="File of the accepted tokens, one a line.")
+    token: SecretStr | None = Field(None, description="The accepted tokens themselves, one a line.")
     insecure: bool = Field(default=False, description="Allow plain text on addresses other than loopback.")
     metrics_port: int | None = Field(None, ge=0, le=65535, description="Port of /metrics; 0 picks one, None is off.")
     max_concurrency: int = Field(1, ge=1, description="Tails computed at the same time.")
     max_queue: int = Field(16, ge=0, description="Tails that may wait; one more is refused at once.")
     max_queued_bytes: int = Field(256 * 1024 * 1024, gt=0, description="Bytes of requests waiting or computed.")
     threads: int | None = Field(None, ge=1, description="torch's threads for one tail; None leaves torch's choice.")
+    max_tails_per_client: int | None = Field(
+        None,
+        ge=1,
+        description="Tails of one client that wait or are computed; None: a stream's frames, and one more "
+        "for each further thread.",
+    )
+    max_calls: int = Field(128, ge=1, description="Calls of any kind open at the same time.")
+    max_calls_per_client: int = Field(32, ge=1, description="Of them, one client's.")
     max_streams: int = Field(32, ge=1, description="StreamTails calls open at the same time.")
     max_frames_per_stream: int = Field(8, ge=1, description="Unanswered frames of one stream; then reading pauses.")
     max_message_bytes: int = Field(MAX_MESSAGE_BYTES, gt=0, le=MAX_MESSAGE_BYTES, description="One gRPC message.")
@@ -46,6 +65,20 @@ class CloudConfig(BaseSettings):
         """The host part of `listen`, without the brackets of an IPv6 address."""
         return self.listen.rpartition(":")[0].strip("[]")
 
+    @property
+    def access(self) -> str:
+        """Who may call, in words for the log."""
+        channel = "plain text" if self.tls_cert is None else "TLS"
+        if self.tls_client_ca is not None:
+            channel = "mutual TLS"
+        token = "without a token" if self.token is None and self.token_file is None else "with a token"
+        return f"{channel}, {token}"
+
+    @property
+    def tails_per_client(self) -> int:
+        """Tails of one client that may wait or be computed."""
+        return self.max_tails_per_client or self.max_frames_per_stream + self.max_concurrency - 1
+
     @field_validator("listen")
     @classmethod
     def _listen_is_an_address(cls, listen: str) -> str:
@@ -55,21 +88,21 @@ class CloudConfig(BaseSettings):
         return listen
 
     @model_validator(mode="after")
-    def _plain_text_stays_here(self) -> "CloudConfig":
-        if not self.insecure and not _is_loopback(self.host):
+    def _access_is_settled(self) -> "CloudConfig":
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise ValueError("tls_cert and tls_key belong together (--tls-cert, --tls-key); expected both, or none")
+        if self.tls_client_ca is not None and self.tls_cert is None:
+            raise ValueError("tls_client_ca (--tls-client-ca) needs tls_cert and tls_key; expected them too")
+        if self.token is not None and self.token_file is not None:
+            raise ValueError("token_file and token (DADS_CLOUD_TOKEN) are both set; expected one of them")
+        if self.tls_cert is None and not self.insecure and not is_loopback(self.host):
+            secret = "" if self.token is None and self.token_file is None else " and take the token from it"
             raise ValueError(
-                f"listening on {self.listen} without encryption would let anyone on the network use and read it; "
-                "expected a loopback address such as 127.0.0.1, or insecure=True, which is --insecure on the command "
-                "line, to accept that"
+                f"listening on {self.listen} without encryption would let anyone on the network read what is sent"
+                f"{secret}; expected tls_cert and tls_key (--tls-cert, --tls-key), a loopback address such as "
+                "127.0.0.1, or insecure=True, which is --insecure on the command line, to accept that"
             )
         return self
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _explain(error: ValidationError) -> str:

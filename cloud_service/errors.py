@@ -7,6 +7,7 @@
         └── RequestError              a request that gets an error status instead of an answer
             ├── InvalidRequestError   INVALID_ARGUMENT     BAD_TENSOR, WRONG_TENSOR, UNKNOWN_LAYER, DUPLICATE_TENSOR,
             │                                              MISSING_TENSOR, UNKNOWN_OUTPUT, BAD_REQUEST
+            ├── UnauthenticatedError  UNAUTHENTICATED      UNAUTHENTICATED, BAD_TOKEN
             ├── DigestMismatchError   FAILED_PRECONDITION  DIGEST_MISMATCH
             ├── UnknownModelError     NOT_FOUND            UNKNOWN_MODEL
             ├── OverloadedError       RESOURCE_EXHAUSTED   OVERLOADED, with a time to retry after
@@ -59,6 +60,16 @@ class InvalidRequestError(RequestError):
         self.reason = reason
 
 
+class UnauthenticatedError(RequestError):
+    """The caller showed no token, or one that is not accepted; `reason` says which."""
+
+    code = grpc.StatusCode.UNAUTHENTICATED
+
+    def __init__(self, reason: Reason, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
 class DigestMismatchError(RequestError):
     """The caller's model is not the one served under its name."""
 
@@ -74,11 +85,14 @@ class UnknownModelError(RequestError):
 
 
 class OverloadedError(RequestError):
-    """The queue is full."""
+    """The queue is full, or the caller has too much in it or open."""
 
     code = grpc.StatusCode.RESOURCE_EXHAUSTED
     reason = Reason.OVERLOADED
-    retry_after_s = 0.25
+
+    def __init__(self, message: str, *, retry_after_s: float = 0.25) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
 
 
 class ExpiredError(RequestError):

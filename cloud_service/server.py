@@ -11,10 +11,12 @@ import torch
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from cloud_service.access import certificates_of, tokens_of
 from cloud_service.admission import Admission
 from cloud_service.codec_profile import profile_decoding
 from cloud_service.config import CloudConfig
 from cloud_service.errors import BindError
+from cloud_service.gate import Gate
 from cloud_service.load import LoadEstimator
 from cloud_service.log import log
 from cloud_service.metrics import CloudMetrics, MetricsServer
@@ -34,12 +36,11 @@ class CloudServer:
     Args:
         config: Settings.
         models: What to serve; distinct names.
-        credentials: For an encrypted port; None: plain text.
         measure: Makes a model's profile; called with `repeats`.
         measure_decoding: Tells what it costs to decode each layer's value, by encoding.
 
     Raises:
-        ConfigurationError: no models, or two of one name.
+        ConfigurationError: no models, two of one name, or a certificate, key or token that cannot be used.
     """
 
     def __init__(
@@ -47,12 +48,11 @@ class CloudServer:
         config: CloudConfig,
         models: Sequence[Model],
         *,
-        credentials: grpc.ServerCredentials | None = None,
         measure: Callable[..., Profile] = profile,
         measure_decoding: Callable[[Model], Mapping[Encoding, Sequence[float]]] = profile_decoding,
     ) -> None:
         self._config = config
-        self._credentials = credentials
+        self._certificates = certificates_of(config)
         self._measure = partial(measure, repeats=config.profile_repeats)
         self._measure_decoding = measure_decoding
         self._registry = Registry(models)
@@ -60,6 +60,7 @@ class CloudServer:
             max_concurrency=config.max_concurrency,
             max_queue=config.max_queue,
             max_bytes=config.max_queued_bytes,
+            max_per_client=config.tails_per_client,
             initializer=self._prepare_thread,
         )
         self._load = LoadEstimator()
@@ -69,6 +70,12 @@ class CloudServer:
         )
         self._metrics.started(config, [(model.name, model.digest) for model in models], torch_version=torch.__version__)
         self._service = SplitInference(config, self._registry, self._admission, self._load, self._metrics)
+        self._gate = Gate(
+            tokens_of(config),
+            max_calls=config.max_calls,
+            max_calls_per_client=config.max_calls_per_client,
+            rejected=self._metrics.rejected,
+        )
         self._health = health.aio.HealthServicer()  # type: ignore[attr-defined] # grpc-stubs leaves `aio` out
         self._metrics_server: MetricsServer | None = None
         self._server: grpc.aio.Server | None = None
@@ -131,7 +138,7 @@ class CloudServer:
         await self._server.start()
         if self._config.metrics_port is not None:
             self._metrics_server = MetricsServer(self._metrics.registry, self._config.host, self._config.metrics_port)
-        log.info("listening", port=self._port, metrics_port=self.metrics_port)
+        log.info("listening", port=self._port, metrics_port=self.metrics_port, access=self._config.access)
         await self._admission.run(partial(self._registry.warm_up, self._measure, self._measure_decoding))
         await self._set_health(health_pb2.HealthCheckResponse.SERVING)
         for served in self._registry.all():
@@ -140,12 +147,13 @@ class CloudServer:
     def _build(self) -> grpc.aio.Server:
         limit = self._config.max_message_bytes
         server = grpc.aio.server(
+            interceptors=[self._gate],
             options=[
                 ("grpc.max_receive_message_length", limit),
                 ("grpc.max_send_message_length", limit),
                 # Two servers on one port would share its connections; the second shall fail instead.
                 ("grpc.so_reuseport", 0),
-            ]
+            ],
         )
         add_to_server(self._service, server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
@@ -156,8 +164,8 @@ class CloudServer:
     def _bind(self, server: grpc.aio.Server) -> int:
         listen = self._config.listen
         try:
-            if self._credentials:
-                return server.add_secure_port(listen, self._credentials)
+            if self._certificates:
+                return server.add_secure_port(listen, self._certificates.credentials())
             return server.add_insecure_port(listen)
         except RuntimeError as error:
             raise BindError(f"cannot listen on {listen}; expected a free port of this machine, or 0") from error

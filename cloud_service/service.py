@@ -12,7 +12,7 @@ from typing import TypeVar
 import grpc
 import grpc.aio
 
-from cloud_service import describe
+from cloud_service import clients, describe
 from cloud_service.admission import Admission
 from cloud_service.config import CloudConfig
 from cloud_service.errors import DrainingError, InternalError, InvalidRequestError, OverloadedError, RequestError
@@ -137,7 +137,10 @@ class SplitInference(split_pb2_grpc.SplitInferenceServicer):
     async def _serve_stream(self, requests: AsyncIterator[StreamRequest | Malformed], context: Context) -> None:
         self._check_not_draining()
         if len(self._streams) >= self._config.max_streams:
-            raise OverloadedError(f"{len(self._streams)} streams are open; expected at most {self._config.max_streams}")
+            raise OverloadedError(
+                f"{len(self._streams)} streams are open; expected at most {self._config.max_streams}",
+                retry_after_s=clients.CALLS_WAIT_S,
+            )
         stream = FrameStream(
             answer=self._answer_frame,
             heartbeat=self._heartbeat,
@@ -183,7 +186,10 @@ class SplitInference(split_pb2_grpc.SplitInferenceServicer):
             )
         served = self._registry.find(request.model, request.digest)
         answered = await self._admission.run(
-            partial(answer, served, request), size_bytes=request.size, timeout_s=timeout_s
+            partial(answer, served, request),
+            size_bytes=request.size,
+            timeout_s=timeout_s,
+            client=clients.CURRENT.get(),
         )
         response, timing = answered.response, answered.response.timing
         timing.queue_s = answered.started_s - arrived_s

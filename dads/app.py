@@ -36,6 +36,7 @@ app.command("profile")(profile.profile)
 app.command("cloud")(cloud.cloud)
 app.command("edge")(edge.edge)
 app.command("request")(request.request)
-app.command("health")(health.health)
+# An image's health check is written before its TLS is known: variables tell it.
+app.command("health", context_settings={"auto_envvar_prefix": "DADS_HEALTH"})(health.health)
 app.command("link")(link.link)
 app.command("models")(models.list_models)

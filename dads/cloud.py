@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -30,6 +31,24 @@ def cloud(
     metrics_port: MetricsPortOption = None,
     max_concurrency: Annotated[int | None, typer.Option(help="Tails computed at the same time; default 1.")] = None,
     max_queue: Annotated[int | None, typer.Option(help="Tails that may wait; one more is refused; default 16.")] = None,
+    max_calls_per_client: Annotated[
+        int | None, typer.Option(help="Calls that one client may have open; default 32.")
+    ] = None,
+    tls_cert: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="PEM certificate chain to serve; read again when it changes.")
+    ] = None,
+    tls_key: Annotated[Path | None, typer.Option(metavar="FILE", help="PEM private key of --tls-cert.")] = None,
+    tls_client_ca: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="PEM certificates that sign those of clients, which then need one."),
+    ] = None,
+    token_file: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Tokens that calls may show, one a line; or in DADS_CLOUD_TOKEN. None: no token needed.",
+        ),
+    ] = None,
     insecure: Annotated[
         bool | None, typer.Option("--insecure", help="Allow plain text on addresses other than loopback.")
     ] = None,
@@ -40,6 +59,7 @@ def cloud(
     """Serve models. SIGTERM or SIGINT finishes what is in flight and exits; a second one exits at once.
 
     What is not given is read from DADS_CLOUD_LISTEN, DADS_CLOUD_MAX_QUEUE and so on, then from the defaults.
+    Health checks never need a token. docs/operations.md has a section on access.
     """
     logs.configure(log_format)
     config = _config(
@@ -48,6 +68,11 @@ def cloud(
         metrics_port=metrics_port,
         max_concurrency=max_concurrency,
         max_queue=max_queue,
+        max_calls_per_client=max_calls_per_client,
+        tls_cert=tls_cert,
+        tls_key=tls_key,
+        tls_client_ca=tls_client_ca,
+        token_file=token_file,
         insecure=insecure,
     )
     _check_ports(config)
@@ -55,11 +80,14 @@ def cloud(
     asyncio.run(serve(config, loaded))
 
 
-def _config(**options: str | int | bool | None) -> CloudConfig:
+def _config(**options: str | int | bool | Path | None) -> CloudConfig:
     """Check the settings before any model is loaded; what was not typed is left to the environment."""
     from cloud_service import CloudConfig  # noqa: PLC0415 # torch takes seconds to import
+    from cloud_service.access import check_access  # noqa: PLC0415 # see above
 
-    return CloudConfig(**{name: value for name, value in options.items() if value is not None})
+    config = CloudConfig(**{name: value for name, value in options.items() if value is not None})
+    check_access(config)
+    return config
 
 
 def _check_ports(config: CloudConfig) -> None:

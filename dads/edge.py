@@ -27,6 +27,11 @@ from dads.options import (
     MetricsPortOption,
     ReportOption,
     ThreadsOption,
+    TlsCaOption,
+    TlsCertOption,
+    TlsKeyOption,
+    TlsOption,
+    TlsServerNameOption,
     WeightsOption,
     above_zero,
     an_address,
@@ -103,6 +108,18 @@ def edge(
             "--compile", help="Compile the head of a split that stays, in the background; needs a C++ compiler here."
         ),
     ] = None,
+    tls: TlsOption = None,
+    tls_ca: TlsCaOption = None,
+    tls_cert: TlsCertOption = None,
+    tls_key: TlsKeyOption = None,
+    tls_server_name: TlsServerNameOption = None,
+    token_file: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="The token that the cloud wants; or in DADS_EDGE_TOKEN.", show_default=False),
+    ] = None,
+    insecure: Annotated[
+        bool | None, typer.Option("--insecure", help="Let the token leave this machine in plain text.")
+    ] = None,
     require_cloud: Annotated[
         bool | None, typer.Option("--require-cloud", help="Exit with 3 if the cloud cannot be reached at the start.")
     ] = None,
@@ -134,11 +151,20 @@ def edge(
         max_error=max_error,
         input_encoding=input_encoding,
         compile=compile_heads,
+        tls=tls,
+        tls_ca=tls_ca,
+        tls_cert=tls_cert,
+        tls_key=tls_key,
+        tls_server_name=tls_server_name,
+        token_file=token_file,
+        insecure=insecure,
         require_cloud=require_cloud,
         keep_inputs=verify or None,
     )
     if cloud is None and (compare or config.require_cloud or config.strategy == "cloud_only"):
         raise InvalidUsageError("--compare, --require-cloud and --strategy cloud_only need --cloud HOST:PORT")
+    if cloud is not None:
+        config.access.check(cloud)
     if metrics_port is not None:
         check_free("--metrics-port", metrics_host, metrics_port)
     from edge_service.sources import open_source  # noqa: PLC0415 - torch takes seconds to import

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dads.errors import InvalidUsageError
@@ -25,10 +27,17 @@ _OPTIONS = {
     "compile": "--compile",
     "max_error": "--max-error",
     "input_encoding": "--input-encoding",
+    "tls": "--tls",
+    "tls_ca": "--tls-ca",
+    "tls_cert": "--tls-cert",
+    "tls_key": "--tls-key",
+    "tls_server_name": "--tls-server-name",
+    "token_file": "--token-file",
+    "insecure": "--insecure",
 }
 
 
-def settings(**options: float | str | bool | None) -> AgentConfig:
+def settings(**options: float | str | bool | Path | None) -> AgentConfig:
     """Check the settings before any model is loaded.
 
     Args:
@@ -54,12 +63,15 @@ def settings(**options: float | str | bool | None) -> AgentConfig:
     return config
 
 
-def _explain(error: ValidationError, typed: dict[str, float | str | bool]) -> str:
+def _explain(error: ValidationError, typed: Mapping[str, float | str | bool | Path]) -> str:
     return "; ".join(
-        f"{_source(str(item['loc'][0]), typed)} is {item['input']!r}: {item['msg']}" for item in error.errors()
+        f"{_source(str(item['loc'][0]), typed)} is {item['input']!r}: {item['msg']}"
+        if item["loc"]
+        else item["msg"].removeprefix("Value error, ")  # of several settings together; their input holds the token
+        for item in error.errors()
     )
 
 
-def _source(name: str, typed: dict[str, float | str | bool]) -> str:
+def _source(name: str, typed: Mapping[str, float | str | bool | Path]) -> str:
     """Who set it: the option, or the variable."""
     return _OPTIONS[name] if name in typed else f"DADS_EDGE_{name.upper()}"

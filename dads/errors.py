@@ -78,6 +78,7 @@ KNOWN_ERRORS: tuple[tuple[str, str, ExitCode], ...] = (
     ("models.errors", "WeightsError", ExitCode.USAGE),
     ("models.errors", "ModelError", ExitCode.FAILED),
     ("partitioner.errors", "PartitionError", ExitCode.FAILED),
+    ("protos.errors", "AccessError", ExitCode.USAGE),
     ("protos.errors", "CodecError", ExitCode.FAILED),
     ("cloud_service.errors", "ConfigurationError", ExitCode.USAGE),
     ("cloud_service.errors", "CloudError", ExitCode.FAILED),

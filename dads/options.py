@@ -141,6 +141,27 @@ MetricsPortOption = Annotated[
         show_default=False,
     ),
 ]
+TlsOption = Annotated[
+    bool | None, typer.Option("--tls", help="Encrypt; also where one of the files of TLS is given.", show_default=False)
+]
+TlsCaOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE", help="PEM certificates that sign the cloud's; public ones when left out.", show_default=False
+    ),
+]
+TlsCertOption = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="PEM certificate to show, for mutual TLS.", show_default=False),
+]
+TlsKeyOption = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="PEM private key of --tls-cert.", show_default=False)
+]
+TlsServerNameOption = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="The name in the cloud's certificate; else the address's.", show_default=False),
+]
+
 ReportOption = Annotated[
     Path | None,
     typer.Option(metavar="FILE.json", callback=in_a_folder, help="Write the report.", show_default=False),

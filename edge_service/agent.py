@@ -67,6 +67,10 @@ class Agent:
             submitted and leaving the context raise it.
         controller: makes the controller; another one chooses splits in another way.
 
+    Raises:
+        AccessError: the cloud's address does not fit the access that the settings say, or a file of theirs cannot be
+            used.
+
     Attributes:
         metrics: the Prometheus metrics, in a registry of their own.
         next_id: the id that the next frame will have.
@@ -91,7 +95,7 @@ class Agent:
         address = cloud if cloud is None or isinstance(cloud, str) else type(cloud).__name__
         if isinstance(cloud, str):
             layers = [layer.name for layer in model.graph.layers]
-            cloud = GrpcCloud(cloud, model=model.name, digest=model.digest, layers=layers)
+            cloud = GrpcCloud(cloud, model=model.name, digest=model.digest, layers=layers, access=self._config.access)
         self._cloud = cloud
         self._edge_profile = edge_profile
         self._wire_costs = wire_costs

@@ -21,9 +21,19 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_status import rpc_status
 
 from edge_service.cloud import ALL_RAW, Answer, Beat, CloudProfile, FrameToSend, ProbeReading, Refusal, StreamEvent
-from edge_service.errors import CloudError, CloudRefusedError, CloudSilentError, CloudUnreachableError, WrongTwinError
+from edge_service.errors import (
+    CloudDeniedError,
+    CloudError,
+    CloudRefusedError,
+    CloudSilentError,
+    CloudUnreachableError,
+    CloudUntrustedError,
+    WrongTwinError,
+)
 from protos import CodecError, Encoding, decode_tensor, encode_tensor, limits, split_pb2, split_pb2_grpc
+from protos.access import PLAIN, ClientAccess, Identity, Metadata, advice, channel_credentials, suspicion
 from protos.encodings import of_wire
+from protos.errors import AccessError
 from protos.frames import Malformed, TailRequest, TailResponse, TimedRequest, WrittenRequest, write_stream_request
 from protos.transport import stream_tails
 
@@ -37,7 +47,11 @@ OPTIONS = (
     ("grpc.max_reconnect_backoff_ms", 1000),
     ("grpc.use_local_subchannel_pool", 1),
 )
+DENIED_WAIT_S = 30.0
+"""Until the next attempt of an edge whose token is not accepted: somebody has to replace it first."""
+
 _PROBE_CHUNK_BYTES = 4096
+_DENIED = {code.value[0] for code in (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED)}
 _LOST = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED)
 
 
@@ -49,20 +63,31 @@ class GrpcCloud:
         model: the name under which the cloud serves the model.
         digest: the edge's digest of it; the cloud refuses another.
         layers: the edge's layer names in graph order, to which the cloud's profile must fit.
+        access: TLS and token. Their files are read at each new connection; where they changed, it is a new channel.
+
+    Raises:
+        AccessError: the access cannot be used, or would show a token to the network.
     """
 
-    def __init__(self, address: str, *, model: str, digest: str, layers: Sequence[str]) -> None:
+    def __init__(
+        self, address: str, *, model: str, digest: str, layers: Sequence[str], access: ClientAccess = PLAIN
+    ) -> None:
+        access.check(address)
         self.address = address
         self._model = model
         self._digest = digest
         self._layers = tuple(layers)
+        self._access = access
+        self._identity: Identity | None = None
+        self._metadata: Metadata = ()
         self._channel: grpc.aio.Channel | None = None
 
     async def profile(self, timeout_s: float) -> CloudProfile:
-        """Asks for the model's profile (`GetProfile`)."""
+        """Asks for the model's profile (`GetProfile`); this is the first call of a connection."""
+        await self._renew_access()
         request = split_pb2.GetProfileRequest(model=self._model, digest=self._digest)
         try:
-            answer = await self._service().GetProfile(request, timeout=timeout_s)
+            answer = await self._service().GetProfile(request, timeout=timeout_s, metadata=self._metadata)
         except grpc.aio.AioRpcError as error:
             self._translate(error)
         if tuple(answer.layers) != self._layers:
@@ -94,7 +119,7 @@ class GrpcCloud:
                 yield chunk
 
         try:
-            answer = await self._service().Probe(filler(), timeout=timeout_s)
+            answer = await self._service().Probe(filler(), timeout=timeout_s, metadata=self._metadata)
         except grpc.aio.AioRpcError as error:
             self._translate(error)
         return ProbeReading(answer.second_half_bytes, answer.second_half_s)
@@ -123,7 +148,7 @@ class GrpcCloud:
 
     def open_tails(self) -> GrpcTails:
         """Opens a `StreamTails` stream."""
-        return GrpcTails(stream_tails(self._connected())(), self._translate)
+        return GrpcTails(stream_tails(self._connected())(metadata=self._metadata), self._translate)
 
     async def close(self) -> None:
         """Closes the channel."""
@@ -149,8 +174,22 @@ class GrpcCloud:
 
     def _connected(self) -> grpc.aio.Channel:
         if self._channel is None:
-            self._channel = grpc.aio.insecure_channel(self.address, options=OPTIONS)
+            options = (*OPTIONS, *self._access.options())
+            if self._identity is None:
+                self._channel = grpc.aio.insecure_channel(self.address, options=options)
+            else:
+                credentials = channel_credentials(self._identity)
+                self._channel = grpc.aio.secure_channel(self.address, credentials, options=options)
         return self._channel
+
+    async def _renew_access(self) -> None:
+        try:
+            identity, self._metadata = self._access.identity(), self._access.metadata()
+        except AccessError as error:
+            raise CloudUntrustedError(str(error)) from error
+        if identity != self._identity:
+            await self.close()
+            self._identity = identity
 
     def _service(self) -> Any:  # noqa: ANN401 - the aio stub's generated annotation is only visible to type checkers
         return split_pb2_grpc.SplitInferenceStub(self._connected())
@@ -158,7 +197,12 @@ class GrpcCloud:
     def _translate(self, error: grpc.aio.AioRpcError) -> NoReturn:
         status = rpc_status.from_call(error)  # type: ignore[arg-type] # has all that it reads
         if status is None and error.code() in _LOST:
-            message = f"no answer from the cloud at {self.address}: {error.code().name}: {error.details()}"
+            details = error.details() or ""
+            said = advice(details)
+            if said is not None:
+                raise CloudUntrustedError(f"no connection to the cloud at {self.address}: {said}") from error
+            message = f"no answer from the cloud at {self.address}: {error.code().name}: {details}"
+            message += suspicion(details, encrypts=self._access.encrypts)
             late = error.code() is grpc.StatusCode.DEADLINE_EXCEEDED
             raise (CloudSilentError if late else CloudUnreachableError)(message) from error
         if status is None:
@@ -254,6 +298,13 @@ def _refused(status: status_pb2.Status, fallback_reason: str) -> CloudError:
             retry_after_s = retry.retry_delay.ToTimedelta().total_seconds()
     if reason == "DIGEST_MISMATCH":
         return WrongTwinError(status.message)
+    if status.code in _DENIED:
+        return CloudDeniedError(
+            f"the cloud denies access ({reason}): {status.message}; expected --token-file (token_file, "
+            "DADS_EDGE_TOKEN) to hold a token that it accepts",
+            reason=reason,
+            retry_after_s=retry_after_s or DENIED_WAIT_S,
+        )
     return CloudRefusedError(
         f"the cloud refused ({reason}): {status.message}", reason=reason, retry_after_s=retry_after_s
     )

@@ -23,12 +23,23 @@ from edge_service.control import (
     UplinkMeasured,
     UploadStalled,
 )
-from edge_service.errors import CloudError, CloudSilentError, CloudUnreachableError, WrongTwinError
+from edge_service.errors import (
+    CloudDeniedError,
+    CloudError,
+    CloudRefusedError,
+    CloudSilentError,
+    CloudUnreachableError,
+    CloudUntrustedError,
+    WrongTwinError,
+)
 from edge_service.log import log
 from edge_service.metrics import EdgeMetrics
 from protos import Encoding
 
 __all__ = ["CloudLink"]
+
+_FOR_ALL_FRAMES = (WrongTwinError, CloudDeniedError)
+"""Refusals that every frame would get, until something is changed by hand."""
 
 _TICK_S = 0.05
 _WARM_PINGS = 3
@@ -222,8 +233,11 @@ class CloudLink:
                 self._heard_s = time.monotonic()
                 if isinstance(event, Beat):
                     self._controller.observe(CloudLoadReported(event.load_factor), self._heard_s)
-                else:
-                    self._on_answer(event)
+                    continue
+                self._on_answer(event)
+                if isinstance(event, Refusal) and isinstance(event.error, _FOR_ALL_FRAMES) and tails is self._tails:
+                    self._lost(event.error)
+                    return
         except CloudError as error:
             if tails is self._tails:
                 self._lost(error)
@@ -233,10 +247,19 @@ class CloudLink:
                 self._lost(CloudUnreachableError(f"reading answers failed: {error}"))
 
     def _lost(self, error: CloudError) -> None:
-        if self.last_error is None or type(error) is not type(self.last_error):
-            hint = "refusing to offload" if isinstance(error, WrongTwinError) else "going on alone"
+        if self.last_error is None or _kind(error) != _kind(self.last_error):
+            hint = "refusing to offload" if isinstance(error, _FOR_ALL_FRAMES) else "going on alone"
             log.warning("cloud lost", error=str(error), then=hint)
         self.last_error = error
         self._close_tails()
-        self._controller.observe(CloudLost(str(error)), time.monotonic())
+        asked_s = error.retry_after_s if isinstance(error, CloudRefusedError) else None
+        self._controller.observe(CloudLost(str(error), asked_s), time.monotonic())
         self._on_lost(str(error))
+
+
+def _kind(error: CloudError) -> tuple[type[CloudError], str]:
+    """What makes two errors different ones: an attempt that fails as the last one did is not told again."""
+    if isinstance(error, CloudRefusedError):
+        return type(error), error.reason
+    # These say the same until somebody changes something; others carry addresses and times.
+    return type(error), str(error) if isinstance(error, CloudUntrustedError | WrongTwinError) else ""

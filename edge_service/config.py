@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from pathlib import Path
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from protos.access import ClientAccess
 
 __all__ = ["AgentConfig", "StrategyName"]
 
@@ -15,7 +18,7 @@ StrategyName = Literal["adaptive", "edge_only", "cloud_only"]
 class AgentConfig(BaseSettings):
     """Settings of an `Agent`. Seconds, bytes and hertz; each may be set by a variable, e.g. `DADS_EDGE_RATE_HZ`."""
 
-    model_config = SettingsConfigDict(env_prefix="DADS_EDGE_", frozen=True, extra="forbid")
+    model_config = SettingsConfigDict(env_prefix="DADS_EDGE_", frozen=True, extra="forbid", hide_input_in_errors=True)
 
     rate_hz: float = Field(
         default=1.0, gt=0, allow_inf_nan=False, description="Frames per second that will be submitted, as expected."
@@ -49,3 +52,35 @@ class AgentConfig(BaseSettings):
         default=False, description="Compile the head of a split that stays (torch.compile); needs a C++ compiler here."
     )
     keep_inputs: bool = Field(default=False, description="Keep each frame's inputs in its result, to verify it later.")
+    tls: bool = Field(default=False, description="Encrypt; also where one of its files is given.")
+    tls_ca: Path | None = Field(default=None, description="PEM file of who signs the cloud's certificate.")
+    tls_cert: Path | None = Field(default=None, description="PEM file of the edge's own certificate, for mutual TLS.")
+    tls_key: Path | None = Field(default=None, description="PEM file of its private key.")
+    tls_server_name: str | None = Field(default=None, description="The name in the cloud's certificate.")
+    token: SecretStr | None = Field(default=None, description="What to show with every call.")
+    token_file: Path | None = Field(default=None, description="A file that holds it; read at each connection.")
+    insecure: bool = Field(default=False, description="Let a token leave this machine in plain text.")
+
+    @property
+    def access(self) -> ClientAccess:
+        """How to get into the cloud."""
+        return ClientAccess(
+            tls=self.tls,
+            ca=self.tls_ca,
+            certificate=self.tls_cert,
+            key=self.tls_key,
+            server_name=self.tls_server_name,
+            token=None if self.token is None else self.token.get_secret_value(),
+            token_file=self.token_file,
+            insecure=self.insecure,
+        )
+
+    @field_validator("tls_ca", "tls_cert", "tls_key", "tls_server_name", "token", "token_file", mode="before")
+    @classmethod
+    def _empty_is_none(cls, value: object) -> object:
+        return None if value == "" else value  # as a compose file leaves a variable that is not set
+
+    @model_validator(mode="after")
+    def _access_fits_together(self) -> Self:
+        _ = self.access
+        return self

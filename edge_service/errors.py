@@ -5,8 +5,10 @@
     ├── InputError              a frame does not fit the model's inputs
     └── CloudError              talking to the cloud failed; the agent goes on alone
         ├── CloudUnreachableError   the connection cannot be made, or broke
-        │   └── CloudSilentError        no answer in time; the connection may be slow rather than broken
+        │   ├── CloudUntrustedError     the two sides' TLS settings do not fit
+    │   └── CloudSilentError        no answer in time; the connection may be slow rather than broken
         ├── CloudRefusedError       the cloud answered with an error; carries its reason
+        │   └── CloudDeniedError        it wants a token, or another one
         └── WrongTwinError          the cloud serves another model under this name (digests differ)
 
 gRPC's exceptions are translated once, in `edge_service.cloud_client`.
@@ -35,6 +37,10 @@ class CloudUnreachableError(CloudError):
     """The connection to the cloud cannot be made, or broke."""
 
 
+class CloudUntrustedError(CloudUnreachableError):
+    """The TLS settings of the two sides do not fit; the message says what to do."""
+
+
 class CloudSilentError(CloudUnreachableError):
     """The cloud did not answer in time; the connection may be slow rather than broken."""
 
@@ -51,6 +57,10 @@ class CloudRefusedError(CloudError):
         super().__init__(message)
         self.reason = reason
         self.retry_after_s = retry_after_s
+
+
+class CloudDeniedError(CloudRefusedError):
+    """The cloud wants a token, or does not accept the one it was shown."""
 
 
 class WrongTwinError(CloudError):

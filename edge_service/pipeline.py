@@ -30,6 +30,7 @@ from edge_service.config import AgentConfig
 from edge_service.control import (
     AnswerMissed,
     CloudAnswered,
+    CloudBusy,
     CloudLoadReported,
     Controller,
     CutEncoded,
@@ -39,7 +40,7 @@ from edge_service.control import (
     TailMeasured,
     UploadClock,
 )
-from edge_service.errors import CloudError
+from edge_service.errors import CloudError, CloudRefusedError
 from edge_service.exchange import LinkTimes, encode_cut, read_answer
 from edge_service.frame import FrameResult, Outcome, StageTimes
 from edge_service.job import Job, Started
@@ -277,7 +278,7 @@ class Pipeline:
         if job is None or job.started is None:  # it was finished here in the meantime
             return
         if isinstance(event, Refusal):
-            self._refused(job, str(event.error), now_s)
+            self._refused(job, event.error, now_s)
             return
         times = self._measure(job.started, event, now_s)
         try:
@@ -308,12 +309,13 @@ class Pipeline:
 
     # --- when the cloud does not answer -------------------------------------------------------------------------
 
-    def _refused(self, job: Job, reason: str, now_s: float) -> None:
+    def _refused(self, job: Job, error: CloudError, now_s: float) -> None:
         _, samples = self._uploads.lost(job.frame_id, now_s)
         for sample in samples:
             self._controller.observe(sample, now_s)
-        self._controller.observe(AnswerMissed(), now_s)
-        self._finish_here(job, reason)
+        asked_s = error.retry_after_s if isinstance(error, CloudRefusedError) else None
+        self._controller.observe(AnswerMissed() if asked_s is None else CloudBusy(asked_s), now_s)
+        self._finish_here(job, str(error))
 
     def _overdue(self, job: Job, started: Started) -> None:
         """A frame's deadline passed: link or cloud are slower than believed, so nothing in flight is waited for."""

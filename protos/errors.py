@@ -2,7 +2,8 @@
 
 ValueError
 ├── CodecError    an array or a `Tensor` message that cannot be one
-└── WireError     bytes that are no message, or one beyond the limits
+├── WireError     bytes that are no message, or one beyond the limits
+└── AccessError   settings of TLS or a token that cannot be used
 """
 
 
@@ -12,3 +13,7 @@ class CodecError(ValueError):
 
 class WireError(ValueError):
     """Received bytes are no message of the expected type, or exceed a limit; the message says what was expected."""
+
+
+class AccessError(ValueError):
+    """TLS files or a token cannot be used; the message says what was expected."""

@@ -24,14 +24,20 @@ Errors carry a google.rpc.ErrorInfo with domain "dads.v1" and one of these reaso
                        MISSING_TENSOR    the wanted outputs need a tensor that was not sent
                        UNKNOWN_OUTPUT    a wanted output is not an output of the model
                        BAD_REQUEST       anything else that is malformed
+  UNAUTHENTICATED      UNAUTHENTICATED   the server wants a token, and none was sent; see below
+                       BAD_TOKEN         the token is none of the server's
   FAILED_PRECONDITION  DIGEST_MISMATCH   the caller's model is not the model served under this name
   NOT_FOUND            UNKNOWN_MODEL     no model of this name is served
-  RESOURCE_EXHAUSTED   OVERLOADED        the queue is full; carries google.rpc.RetryInfo
+  RESOURCE_EXHAUSTED   OVERLOADED        the queue is full, or this client has too much in it or open; carries RetryInfo
   DEADLINE_EXCEEDED    EXPIRED           the deadline passed while the frame was queued
   UNAVAILABLE          STARTING          the models are being warmed up; carries google.rpc.RetryInfo
   UNAVAILABLE          DRAINING          the server is shutting down; carries google.rpc.RetryInfo
   INTERNAL             INTERNAL          a failure in the server; details are in its log only
 RESOURCE_EXHAUSTED without details is gRPC's own answer to an oversize message and is not worth a retry.
+
+A server may want a token with every call but health checks: the metadata `authorization: Bearer TOKEN`. Whether a
+caller may do something never depends on who it is, so there is no PERMISSION_DENIED; a server that wants client
+certificates refuses the connection, and there is no status then.
 """
 
 from collections import abc as _abc

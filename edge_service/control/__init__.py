@@ -15,6 +15,7 @@ from edge_service.control.estimators import LoadEstimator, OverheadEstimator, Ro
 from edge_service.control.events import (
     AnswerMissed,
     CloudAnswered,
+    CloudBusy,
     CloudLoadReported,
     CloudLost,
     CloudProfiled,
@@ -40,6 +41,7 @@ __all__ = [
     "BreakerConfig",
     "BreakerState",
     "CloudAnswered",
+    "CloudBusy",
     "CloudLoadReported",
     "CloudLost",
     "CloudProfiled",

@@ -9,6 +9,7 @@
       └────────────────────────────────────────────────────────────┘
         CloudLost, or failures in a row: the breaker opens, the rate is forgotten; edge-only, reconnect with backoff.
         CloudAnswered closes it again; so does a heartbeat, once the wait is over.
+        CloudBusy opens it too, for as long as the cloud asked: the rate stays known, and a heartbeat closes it.
 
 `Strategy.EDGE_ONLY` stays in ALONE and never asks for a call. `Strategy.CLOUD_ONLY` needs no rate, so it goes from
 ALONE to OFFLOADING, and there the cut is always at the inputs.
@@ -30,6 +31,7 @@ from edge_service.control.estimators import LoadEstimator, OverheadEstimator, Ro
 from edge_service.control.events import (
     AnswerMissed,
     CloudAnswered,
+    CloudBusy,
     CloudLoadReported,
     CloudLost,
     CloudProfiled,
@@ -250,10 +252,13 @@ class Controller:
                 self._answered(now_s)
             case AnswerMissed():
                 self._missed(now_s)
-            case CloudLost(reason):
+            case CloudBusy(retry_after_s):
+                self._stalled_s = 0.0
+                self._breaker.hold(now_s, retry_after_s)
+            case CloudLost(reason, retry_after_s):
                 self._lost_reason = reason
                 self._stalled_s = 0.0
-                self._breaker.trip(now_s)
+                self._breaker.trip(now_s, asked_s=retry_after_s)
                 self._uplink.forget()
 
     def _cloud_worked(self, event: TailMeasured | CloudLoadReported, now_s: float) -> None:
@@ -264,7 +269,7 @@ class Controller:
         if now_s - self._tail_at_s > _TAILS_FRESH_S:
             # Our own tails say more than the server's average over everybody's.
             self._cloud_load.reported(event.factor, now_s)
-        if self._breaker.resume(now_s):
+        if self._breaker.resume(now_s) and self._uplink.bps is None:
             # Frames went unanswered, yet heartbeats still come: there is no connection to make again, just go on.
             self._probes.restart()
 

@@ -115,9 +115,25 @@ class AnswerMissed:
 
 @dataclass(frozen=True, slots=True)
 class CloudLost:
-    """The cloud is gone: connection broken, silence on the stream, draining. Offloading stops at once."""
+    """The cloud is gone: connection broken, silence on the stream, draining. Offloading stops at once.
+
+    Attributes:
+        reason: Why, in words.
+        retry_after_s: When it said that a next attempt is welcome; None where it said nothing.
+    """
 
     reason: str = ""
+    retry_after_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CloudBusy:
+    """The cloud refused a frame because it has too much to do, and said when the next one is welcome.
+
+    Nothing is wrong with it or with the link: until then frames are done here, and then they are sent again.
+    """
+
+    retry_after_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,5 +157,6 @@ Event = (
     | CloudAnswered
     | AnswerMissed
     | CloudLost
+    | CloudBusy
     | RateChanged
 )

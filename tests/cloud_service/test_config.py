@@ -5,6 +5,8 @@ import pytest
 from cloud_service import CloudConfig, ConfigurationError
 from protos.limits import MAX_MESSAGE_BYTES
 
+TOKEN = "t0p-secret-of-the-tests"
+
 
 def test_defaults_serve_this_machine_only(monkeypatch):
     config = CloudConfig()
@@ -30,7 +32,10 @@ def test_loopback_needs_no_word(listen, host):
 
 @pytest.mark.parametrize("listen", ["0.0.0.0:50051", "[::]:50051", "192.168.1.5:1", "cloud.example:1"])
 def test_plain_text_leaves_the_machine_only_on_demand(listen):
-    with pytest.raises(ConfigurationError, match=r"expected a loopback address such as 127\.0\.0\.1, or insecure=True"):
+    with pytest.raises(
+        ConfigurationError,
+        match=r"expected tls_cert and tls_key .*, a loopback address such as 127\.0\.0\.1, or insecure=True",
+    ):
         CloudConfig(listen=listen)
     assert CloudConfig(listen=listen, insecure=True).listen == listen
 
@@ -62,3 +67,44 @@ def test_a_value_out_of_range_is_named(name, value):
 def test_a_setting_that_does_not_exist_is_named():
     with pytest.raises(ConfigurationError, match="max_workers: Extra inputs are not permitted"):
         CloudConfig(max_workers=3)
+
+
+def test_a_certificate_opens_public_addresses():
+    config = CloudConfig(listen="0.0.0.0:0", tls_cert="cert.pem", tls_key="key.pem")
+    assert (config.access, config.host) == ("TLS, without a token", "0.0.0.0")
+
+
+def test_a_token_in_plain_text_stays_here_too():
+    assert CloudConfig(token=TOKEN).access == "plain text, with a token"
+    with pytest.raises(ConfigurationError, match="take the token from it"):
+        CloudConfig(listen="0.0.0.0:0", token=TOKEN)
+    assert CloudConfig(listen="0.0.0.0:0", token=TOKEN, insecure=True).insecure
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"tls_cert": "a.pem"}, "tls_cert and tls_key belong together"),
+        ({"tls_key": "a.pem"}, "tls_cert and tls_key belong together"),
+        ({"tls_client_ca": "a.pem"}, "needs tls_cert and tls_key"),
+        ({"token": TOKEN, "token_file": "tokens"}, "both set"),
+    ],
+)
+def test_half_of_an_access_is_refused(settings, said):
+    with pytest.raises(ConfigurationError, match=said):
+        CloudConfig(**settings)
+
+
+def test_the_token_is_nowhere_to_be_read(monkeypatch):
+    monkeypatch.setenv("DADS_CLOUD_TOKEN", TOKEN)
+    config = CloudConfig()
+    assert config.token.get_secret_value() == TOKEN
+    with pytest.raises(ConfigurationError) as caught:
+        CloudConfig(listen="0.0.0.0:0")
+    assert TOKEN not in f"{config!r} {config} {config.access} {caught.value} {caught.value.__cause__}"
+
+
+def test_a_client_leaves_room_to_others_unless_told():
+    assert CloudConfig().tails_per_client == 8
+    assert CloudConfig(max_concurrency=4, max_frames_per_stream=2).tails_per_client == 5
+    assert CloudConfig(max_tails_per_client=1).tails_per_client == 1

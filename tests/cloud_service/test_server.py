@@ -9,7 +9,6 @@ import grpc
 import grpc.aio
 import numpy as np
 import pytest
-import trustme
 from google.rpc.status_pb2 import Status
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
@@ -222,26 +221,3 @@ async def test_a_model_that_fails_to_warm_up_closes_the_port_again(model):
     assert server.metrics_port is None
     with socket.socket() as probe:
         assert probe.connect_ex(("127.0.0.1", server.port)) != 0, "nobody listens any more"
-
-
-async def test_credentials_encrypt_the_port(model, measure, ask):
-    authority = trustme.CA()
-    certificate = authority.issue_cert("localhost")
-    key, chain = certificate.private_key_pem.bytes(), certificate.cert_chain_pems[0].bytes()
-    server = CloudServer(
-        CloudConfig(listen="127.0.0.1:0"),
-        [model],
-        credentials=grpc.ssl_server_credentials([(key, chain)]),
-        measure=measure,
-        measure_decoding=no_decoding,
-    )
-    await server.start()
-    try:
-        trusted = grpc.ssl_channel_credentials(authority.cert_pem.bytes())
-        async with grpc.aio.secure_channel(f"localhost:{server.port}", trusted) as channel:
-            assert (await split_pb2_grpc.SplitInferenceStub(channel).RunTail(ask())).outputs
-        async with channel_to(server) as channel:
-            with pytest.raises(grpc.aio.AioRpcError):
-                await split_pb2_grpc.SplitInferenceStub(channel).RunTail(ask())
-    finally:
-        await server.stop(5)

@@ -11,6 +11,8 @@ from cloud_service.statuses import MAX_MESSAGE_CHARS, status_of
 from protos import Reason
 
 OTHERS = [
+    errors.UnauthenticatedError(Reason.UNAUTHENTICATED, "text"),
+    errors.UnauthenticatedError(Reason.BAD_TOKEN, "text"),
     errors.DigestMismatchError("text"),
     errors.UnknownModelError("text"),
     errors.OverloadedError("text"),

@@ -50,6 +50,10 @@ def nothing_is_loaded(monkeypatch):
         (("--strategy", "best"), "expected one of adaptive, edge_only, cloud_only"),
         (("--strategy", "cloud_only"), "need --cloud HOST:PORT"),
         (("--source", "missing.mp4"), "missing.mp4: no such file"),
+        (("--cloud", "127.0.0.1:1", "--tls-ca", "missing.pem"), "tls_ca missing.pem: No such file"),
+        (("--cloud", "127.0.0.1:1", "--tls-cert", "cert.pem"), "tls_cert and tls_key belong together"),
+        (("--cloud", "127.0.0.1:1", "--token-file", "missing"), "token_file missing: No such file"),
+        (("--cloud", "192.0.2.7:1", "--token-file", "missing"), "the token would go to 192.0.2.7:1 in plain text"),
     ],
 )
 def test_wrong_usage_is_told_before_anything_is_loaded(dads, nothing_is_loaded, args, said):
@@ -73,6 +77,18 @@ def test_the_environment_is_checked_as_well(dads, nothing_is_loaded, monkeypatch
     assert result.exit_code == 2
     (line,) = result.stderr.splitlines()
     assert said in line
+
+
+def test_a_token_that_cannot_be_used_is_not_repeated(dads, nothing_is_loaded, monkeypatch):
+    monkeypatch.setenv("DADS_EDGE_TOKEN", "t0p secret")
+    monkeypatch.setenv("DADS_EDGE_TLS_CERT", "only-this.pem")
+    both = dads(*EDGE, "--cloud", "127.0.0.1:1")
+    monkeypatch.delenv("DADS_EDGE_TLS_CERT")
+    token = dads(*EDGE, "--cloud", "127.0.0.1:1")
+    assert (both.exit_code, token.exit_code) == (2, 2)
+    assert "belong together" in both.stderr
+    assert "the token cannot be sent" in token.stderr
+    assert "t0p" not in both.output + both.stderr + token.output + token.stderr
 
 
 def test_a_metrics_port_in_use_is_named_before_anything_is_loaded(dads, nothing_is_loaded):

@@ -4,6 +4,7 @@ from contextlib import contextmanager
 
 import grpc
 import pytest
+import trustme
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 STATUS = health_pb2.HealthCheckResponse
@@ -63,3 +64,59 @@ def test_a_bare_number_is_no_timeout(dads):
     result = dads("health", "127.0.0.1:1", "--timeout", "2")
     assert result.exit_code == 2
     assert "ms" in result.stderr
+
+
+# TLS
+
+
+@contextmanager
+def encrypted(tmp_path, client_ca=None):
+    """A server with a certificate for 127.0.0.1: its address, and the file of who signed it."""
+    authority = trustme.CA()
+    certificate = authority.issue_cert("127.0.0.1")
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    pair = (certificate.private_key_pem.bytes(), certificate.cert_chain_pems[0].bytes())
+    server = grpc.server(futures.ThreadPoolExecutor(max_workers=1))
+    servicer = health.HealthServicer()
+    servicer.set("", STATUS.SERVING)
+    health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
+    roots = None if client_ca is None else client_ca.cert_pem.bytes()
+    credentials = grpc.ssl_server_credentials([pair], roots, require_client_auth=roots is not None)
+    port = server.add_secure_port("127.0.0.1:0", credentials)
+    server.start()
+    try:
+        yield f"127.0.0.1:{port}", tmp_path / "ca.pem"
+    finally:
+        server.stop(None).wait()
+
+
+def test_over_tls(dads, tmp_path):
+    with encrypted(tmp_path) as (address, ca):
+        assert dads("health", address, "--timeout", "10s", "--tls-ca", ca).stdout == "SERVING\n"
+        plain = dads("health", address, "--timeout", "10s")
+        public = dads("health", address, "--timeout", "10s", "--tls")
+    assert (plain.exit_code, public.exit_code) == (3, 3)
+    assert "if it speaks TLS: --tls" in plain.stderr
+    assert "not signed by an authority that is trusted here; expected --tls-ca" in public.stderr
+
+
+def test_over_mutual_tls_by_variables(dads, tmp_path, monkeypatch):
+    clients = trustme.CA()
+    own = clients.issue_cert("health")
+    own.private_key_pem.write_to_path(tmp_path / "key.pem")
+    own.cert_chain_pems[0].write_to_path(tmp_path / "cert.pem")
+    with encrypted(tmp_path, clients) as (address, ca):
+        monkeypatch.setenv("DADS_HEALTH_TLS_CA", str(ca))
+        stranger = dads("health", address, "--timeout", "10s")
+        for name in ("cert", "key"):
+            monkeypatch.setenv(f"DADS_HEALTH_TLS_{name.upper()}", str(tmp_path / f"{name}.pem"))
+        known = dads("health", address, "--timeout", "10s")
+    assert stranger.exit_code == 3
+    assert "--tls-cert and --tls-key" in stranger.stderr
+    assert (known.exit_code, known.stdout) == (0, "SERVING\n")
+
+
+def test_a_file_of_tls_that_is_not_there_is_wrong_usage(dads):
+    result = dads("health", "127.0.0.1:1", "--tls-ca", "missing.pem")
+    assert result.exit_code == 2
+    assert "tls_ca missing.pem: No such file" in result.stderr

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import itertools
+import logging
 from types import SimpleNamespace
 
 import pytest
@@ -22,7 +23,7 @@ from edge_service.control import (
     UplinkMeasured,
     UploadStalled,
 )
-from edge_service.errors import CloudRefusedError, CloudSilentError
+from edge_service.errors import CloudDeniedError, CloudRefusedError, CloudSilentError
 from edge_service.metrics import EdgeMetrics
 
 
@@ -347,6 +348,37 @@ async def test_a_wrong_twin_is_told_and_tried_again_later(linked, cloud, wishes,
         wishes.wants_reconnect = True
         cloud.error = None
         await wait_until(lambda: shell.link.last_error is None)
+
+
+async def test_a_refusal_that_every_frame_would_get_is_a_loss(linked, cloud, wishes, wait_until):
+    """Behind a balancer, another cloud may answer on a stream that was opened to the right one."""
+    for error in (WrongTwinError("digests differ"), CloudDeniedError("no", reason="BAD_TOKEN", retry_after_s=30.0)):
+        async with linked() as shell:
+            refusal = Refusal(4, error)
+            cloud.streams[-1].give(refusal)
+            await wait_until(lambda shell=shell: shell.losses)
+            assert shell.answers == [refusal]
+            assert shell.link.last_error is error
+            assert cloud.streams[-1].cancelled
+    assert [event.retry_after_s for event in wishes.of(CloudLost)] == [None, 30.0]
+
+
+async def test_what_stays_wrong_is_told_once_and_what_becomes_wrong_again(linked, cloud, wishes, wait_until, caplog):
+    def told():
+        return [record.error for record in caplog.records if record.message == "cloud lost"]
+
+    cloud.error = CloudDeniedError("no token", reason="UNAUTHENTICATED")
+    with caplog.at_level(logging.WARNING, "edge_service"):
+        async with linked():
+            wishes.wants_reconnect = True
+            tried = cloud.count("profile")
+            await wait_until(lambda: cloud.count("profile") >= tried + 3)
+            assert told() == ["no token"]
+            cloud.error = CloudDeniedError("another token", reason="BAD_TOKEN")
+            await wait_until(lambda: len(told()) == 2)
+            tried = cloud.count("profile")
+            await wait_until(lambda: cloud.count("profile") >= tried + 3)
+            assert told() == ["no token", "another token"]
 
 
 async def test_the_end_ends_everything(linked, cloud, wishes):

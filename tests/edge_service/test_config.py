@@ -4,6 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from edge_service import AgentConfig
+from protos.access import ClientAccess
 
 
 @pytest.fixture(autouse=True)
@@ -24,6 +25,11 @@ def test_arguments_win_over_the_environment_and_that_over_defaults(monkeypatch):
 def test_every_setting_is_read_from_its_variable(monkeypatch, name):
     default = getattr(AgentConfig(), name)
     words = {"strategy": "cloud_only", "encodings": "raw", "input_encoding": "jpeg"}
+    words |= {"tls_ca": "ca.pem", "tls_server_name": "cloud.example", "token": "t0p-secret", "token_file": "token"}
+    words |= {"tls_cert": "cert.pem", "tls_key": "key.pem"}
+    pairs = {"tls_cert": "tls_key", "tls_key": "tls_cert", "tls_server_name": "tls"}  # none of these goes alone
+    if name in pairs:
+        monkeypatch.setenv(f"DADS_EDGE_{pairs[name].upper()}", "true")
     other = words.get(name) or {bool: "true", int: "5", float: "3.5"}[type(default)]
     monkeypatch.setenv(f"DADS_EDGE_{name.upper()}", other)
     assert getattr(AgentConfig(), name) != default
@@ -52,6 +58,33 @@ def test_every_setting_is_read_from_its_variable(monkeypatch, name):
 def test_what_cannot_be_is_refused_by_name(name, value):
     with pytest.raises(ValidationError, match=name):
         AgentConfig(**{name: value})
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"tls_cert": "cert.pem"}, "tls_cert and tls_key belong together"),
+        ({"token": "t0p-secret", "token_file": "token"}, "both set"),
+        ({"tls_server_name": "cloud.example"}, "needs tls"),
+    ],
+)
+def test_an_access_that_does_not_fit_together_is_refused(settings, said):
+    with pytest.raises(ValidationError, match=said) as caught:
+        AgentConfig(**settings)
+    assert "t0p-secret" not in str(caught.value)
+
+
+def test_the_token_is_nowhere_to_be_read(monkeypatch):
+    monkeypatch.setenv("DADS_EDGE_TOKEN", "t0p-secret")
+    config = AgentConfig()
+    assert config.access.metadata() == (("authorization", "Bearer t0p-secret"),)
+    assert "t0p-secret" not in f"{config!r} {config} {config.access!r} {config.model_dump_json()}"
+
+
+def test_an_empty_variable_of_access_is_none(monkeypatch):
+    for name in ("TLS_CA", "TLS_CERT", "TLS_KEY", "TLS_SERVER_NAME", "TOKEN", "TOKEN_FILE"):
+        monkeypatch.setenv(f"DADS_EDGE_{name}", "")
+    assert AgentConfig().access == ClientAccess()
 
 
 def test_a_configuration_never_changes():

@@ -15,6 +15,7 @@ from edge_service.cloud_client import GrpcCloud
 from edge_service.compute import EdgeCompute
 from edge_service.control import (
     AnswerMissed,
+    CloudBusy,
     CloudLoadReported,
     Controller,
     HeadMeasured,
@@ -273,6 +274,20 @@ async def test_an_answer_that_cannot_be_read_is_finished_here(running, two_by_tw
         await wait_until(lambda: run.results)
         # What nobody asked for is left alone; what is missing or unreadable sends the frame back.
         assert run.outcomes() == {0: Outcome.OFFLOADED if broken == "unknown path" else Outcome.LOCAL_FALLBACK}
+        check_right(two_by_two, run.results)
+
+
+@pytest.mark.parametrize(("asked_s", "heard"), [(0.25, CloudBusy(0.25)), (None, AnswerMissed())])
+async def test_a_refusal_says_whether_to_wait_or_counts_as_a_failure(
+    running, two_by_two, random_inputs, wait_until, asked_s, heard
+):
+    async with running() as run:
+        run.pipeline.put(0, random_inputs(two_by_two))
+        await wait_until(lambda: run.sent)
+        run.cloud.streams[-1].give(Refusal(0, CloudRefusedError("no", reason="OVERLOADED", retry_after_s=asked_s)))
+        await wait_until(lambda: run.results)
+        assert run.outcomes() == {0: Outcome.LOCAL_FALLBACK}
+        assert [event for event in run.controller.heard if isinstance(event, CloudBusy | AnswerMissed)] == [heard]
         check_right(two_by_two, run.results)
 
 

@@ -60,6 +60,16 @@ class DadsProcess:
             if fits(line):
                 return line
 
+    def error(self, fits: Callable[[str], bool], limit_s: float = START_LIMIT_S) -> str:
+        """The first line on stderr that fits, whether it was written already or not."""
+        deadline_s = time.monotonic() + limit_s
+        while True:
+            for line in list(self.errors):
+                if fits(line):
+                    return line
+            assert time.monotonic() < deadline_s, f"no such line within {limit_s} s; stderr: {self.errors[-20:]}"
+            time.sleep(0.02)
+
     def send(self, number: signal.Signals) -> None:
         self._process.send_signal(number)
 

@@ -86,6 +86,46 @@ def test_a_sign_of_life_closes_after_the_wait_but_the_next_wait_is_longer():
     assert breaker.retry_at_s == now_s + 0.5
 
 
+def test_the_other_side_says_when_it_wants_to_be_tried_again():
+    breaker = Breaker()
+    breaker.trip(0.0, asked_s=3.0)
+    assert breaker.retry_at_s == 3.0
+    assert breaker.allows(3.0)
+    breaker.trip(3.1, asked_s=1.0)
+    assert breaker.retry_at_s == 4.1, "not after a backoff that grows"
+
+
+def test_a_hold_outlasts_answers_on_their_way_and_ends_with_a_sign_of_life():
+    breaker = Breaker()
+    breaker.hold(0.0, 2.0)
+    breaker.succeeded(0.1)
+    assert breaker.state is BreakerState.OPEN
+    assert not breaker.resume(1.9)
+    assert breaker.resume(2.0)
+    assert breaker.state is BreakerState.CLOSED
+    breaker.trip(2.1)
+    assert breaker.retry_at_s == 2.6, "to be asked to wait is no failure"
+
+
+def test_a_hold_is_prolonged_and_never_cut_short():
+    breaker = Breaker()
+    breaker.hold(0.0, 2.0)
+    breaker.hold(0.5, 0.5)
+    assert breaker.retry_at_s == 2.0
+    breaker.hold(1.0, 2.0)
+    assert breaker.retry_at_s == 3.0
+    breaker.succeeded(3.0)
+    assert breaker.state is BreakerState.CLOSED
+
+
+@pytest.mark.parametrize("asked_s", [-1.0, 0.0, float("nan"), 1e300, float("inf")])
+def test_what_is_asked_is_bounded(asked_s):
+    held, tripped = Breaker(), Breaker()
+    held.hold(10.0, asked_s)
+    tripped.trip(10.0, asked_s=asked_s)
+    assert 10.5 <= held.retry_at_s == tripped.retry_at_s <= 70.0
+
+
 def test_expecting_a_first_contact_allows_a_trial_at_once():
     breaker = Breaker()
     breaker.expect(0.0)
@@ -120,6 +160,7 @@ def test_trials_are_never_closer_than_the_first_wait(steps):
         {"first_wait_s": 0.0},
         {"first_wait_s": 9.0},
         {"factor": 0.5},
+        {"longest_asked_s": 0.0},
         {"longest_wait_s": float("inf")},
     ],
 )

@@ -11,6 +11,7 @@ from edge_service.control import (
     AnswerMissed,
     BreakerState,
     CloudAnswered,
+    CloudBusy,
     CloudLoadReported,
     CloudLost,
     CloudProfiled,
@@ -68,6 +69,7 @@ EVENTS = st.one_of(
     st.builds(CloudLost, st.just("gone")),
     st.just(CloudAnswered()),
     st.just(AnswerMissed()),
+    st.builds(CloudBusy, st.floats()),
     st.builds(RateChanged, st.floats(1e-3, 1e3)),
 )
 
@@ -232,6 +234,24 @@ class TestBreaker:
         assert controller.probe_due(1.7) == 64_000
         controller.observe(UplinkMeasured(64_000, 0.0256), 1.8)
         assert controller.plan(1.8).partition.edge != ALL
+
+    def test_a_busy_cloud_is_left_alone_for_as_long_as_it_asked_and_the_rate_stays_known(self):
+        controller = offloading()
+        controller.observe(CloudBusy(2.0), 1.0)
+        assert controller.plan(1.0).partition.edge == ALL
+        controller.observe(CloudAnswered(), 1.1)  # of a frame that was sent before
+        controller.observe(CloudLoadReported(1.0), 2.9)
+        assert controller.plan(2.9).partition.edge == ALL
+        assert not controller.reconnect_due(2.9)
+        controller.observe(CloudLoadReported(1.0), 3.1)
+        assert controller.plan(3.1).phase is Phase.OFFLOADING, "without a probe: the link is as it was"
+        assert controller.plan(3.1).partition.edge != ALL
+
+    def test_a_lost_cloud_is_tried_again_when_it_said(self):
+        controller = offloading()
+        controller.observe(CloudLost("denied", retry_after_s=30.0), 1.0)
+        assert not controller.reconnect_due(30.9)
+        assert controller.reconnect_due(31.0)
 
     def test_a_late_answer_of_a_tail_does_not_close_it(self):
         controller = offloading()
