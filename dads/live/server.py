@@ -33,6 +33,7 @@ MAX_VIEWERS = 16
 """Event streams at a time; one more is answered with 503."""
 _MAX_CONNECTIONS = 64
 _SILENCE_S = 10.0
+_STOP_POLL_S = 0.1
 # What the kernel may hold for a viewer who does not read: few states, or it would show old ones when it reads again.
 _SEND_BUFFER_BYTES = 64 * 1024
 
@@ -84,7 +85,7 @@ class LiveServer(ThreadingMixIn, TCPServer):
         self._view = view
         self._connections: set[socket.socket] = set()
         self._connections_lock = threading.Lock()
-        self._thread = threading.Thread(target=self.serve_forever, name="live-page", daemon=True)
+        self._thread = threading.Thread(target=self.serve_forever, args=(_STOP_POLL_S,), name="live-page", daemon=True)
 
     @property
     def url(self) -> str:
@@ -133,8 +134,6 @@ class LiveServer(ThreadingMixIn, TCPServer):
 
 
 class _Handler(MetricsHandler):
-    server_version = "dads"
-    sys_version = ""
     timeout = _SILENCE_S  # of a read or a write; also how long a viewer may take for one event
 
     def do_GET(self) -> None:  # noqa: N802 # http.server's name
@@ -154,6 +153,9 @@ class _Handler(MetricsHandler):
         self._send(HTTPStatus.METHOD_NOT_ALLOWED, b"Only GET.\n", headers=(("Allow", "GET"),))
 
     do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _refuse  # noqa: N815 # http.server's names
+
+    def version_string(self) -> str:
+        return "dads"  # which Python it is is nobody's business
 
     def end_headers(self) -> None:
         for name, value in _HEADERS:

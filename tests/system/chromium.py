@@ -88,7 +88,7 @@ class Chromium:
         """A tab of a size in CSS pixels."""
         target = self.call("Target.createTarget", url="about:blank")["targetId"]
         session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
-        page = self._pages[session] = Page(self, session)
+        page = self._pages[session] = Page(self, target, session)
         for domain in ("Page", "Runtime", "Log", "Network"):
             page.call(f"{domain}.enable")
         size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": is_phone}
@@ -123,8 +123,8 @@ class Chromium:
 class Page:
     """A tab: `events` holds what it told, the oldest first."""
 
-    def __init__(self, browser: Chromium, session: str) -> None:
-        self._browser, self._session = browser, session
+    def __init__(self, browser: Chromium, target: str, session: str) -> None:
+        self._browser, self._target, self._session = browser, target, session
         self.events: list[dict] = []
 
     def call(self, method: str, **parameters: object) -> dict:
@@ -133,6 +133,9 @@ class Page:
     def open(self, url: str) -> None:
         answer = self.call("Page.navigate", url=url)
         assert "errorText" not in answer, answer
+
+    def close(self) -> None:
+        self._browser.call("Target.closeTarget", targetId=self._target)
 
     def value(self, expression: str) -> object:
         """What a JavaScript expression is worth, as JSON holds it."""
@@ -152,8 +155,9 @@ class Page:
             time.sleep(0.1)
         return found
 
-    def screenshot(self, path: Path) -> None:
-        path.write_bytes(base64.b64decode(self.call("Page.captureScreenshot", format="png")["data"]))
+    def screenshot(self) -> bytes:
+        """What it shows, as PNG."""
+        return base64.b64decode(self.call("Page.captureScreenshot", format="png")["data"])
 
     def errors(self) -> list[dict]:
         """What the console shows in red or yellow, and exceptions."""

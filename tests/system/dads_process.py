@@ -60,6 +60,17 @@ class DadsProcess:
             if fits(line):
                 return line
 
+    def logged(self, fits: Callable[[str], bool], limit_s: float = START_LIMIT_S) -> str:
+        """The first line on stderr that fits."""
+        deadline_s = time.monotonic() + limit_s
+        while True:
+            is_over = self._process.poll() is not None or time.monotonic() >= deadline_s
+            for line in self.errors:
+                if fits(line):
+                    return line
+            assert not is_over, f"ended, or not logged within {limit_s} s; stderr: {self.errors[-20:]}"
+            time.sleep(0.05)
+
     def send(self, number: signal.Signals) -> None:
         self._process.send_signal(number)
 
