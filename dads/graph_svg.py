@@ -94,6 +94,11 @@ def graph_svg(graph: FoldedGraph, output_bytes: Mapping[str, int], caption: Capt
     return "\n".join(parts) + "\n"
 
 
+def readable(names: str) -> str:
+    """Layers' names without torch's own for batch normalisation, which is long, and frequent."""
+    return names.replace("_native_batch_norm_legit_no_training", "batch_norm")
+
+
 def _header(caption: Caption) -> list[str]:
     rows = [f'<text x="{_MARGIN}" y="{_MARGIN + 14}" font-size="18" font-weight="bold">{escape(caption.title)}</text>']
     for i, line in enumerate(caption.lines):
@@ -178,8 +183,8 @@ def _lines(box: Box) -> tuple[str, str]:
 
 
 def _short(name: str) -> str:
-    """A layer's name as a box can hold it: torch's own name for batch normalisation is long, and frequent."""
-    name = name.replace("_native_batch_norm_legit_no_training", "batch_norm")
+    """A layer's name as a box can hold it."""
+    name = readable(name)
     half = _LONGEST_NAME // 2
     return name if len(name) <= _LONGEST_NAME else f"{name[:half]}…{name[-half:]}"
 

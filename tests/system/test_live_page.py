@@ -71,6 +71,7 @@ def keep(page, name):
     """Into the folder that DADS_SCREENSHOTS names: those of the documentation are made so."""
     folder = os.environ.get("DADS_SCREENSHOTS")
     if folder is not None:
+        page.until("document.querySelectorAll('#latencies i').length >= 45", LIMIT_S)
         Image.open(io.BytesIO(page.screenshot())).convert("RGB").quantize(96).save(Path(folder) / name, optimize=True)
 
 
@@ -80,7 +81,7 @@ def test_the_page_shows_the_split_and_follows_the_link(browser):
     arguments += ["--threads", "1", "--metrics-port", "0", "--log-format", "json"]
     with (
         cloud,
-        ChangingLink(address, 20e6) as link,
+        ChangingLink(address, 6e6) as link,
         DadsProcess("edge", *arguments, "--cloud", link.emulator.address) as edge,
     ):
         url = json.loads(edge.logged(lambda line: '"event": "serving"' in line, LIMIT_S))["page"]
