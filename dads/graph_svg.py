@@ -45,13 +45,13 @@ class Caption:
     lines: tuple[str, ...]
 
 
-def graph_svg(graph: FoldedGraph, output_bytes: Mapping[str, int], caption: Caption) -> str:
+def graph_svg(graph: FoldedGraph, output_bytes: Mapping[str, int], caption: Caption | None) -> str:
     """Draws a folded graph.
 
     Args:
         graph: The boxes and arrows.
         output_bytes: Size of each layer's value, by name; those of the tensors that are sent are written.
-        caption: What stands above.
+        caption: What stands above, with a legend; None draws boxes and arrows alone, for a page that has its own.
 
     Returns:
         The text of an SVG file, sizes in pixels.
@@ -63,11 +63,15 @@ def graph_svg(graph: FoldedGraph, output_bytes: Mapping[str, int], caption: Capt
         labelled=[i for i, arrow in enumerate(graph.arrows) if arrow.sent],
     )
     labels = _labels(graph, output_bytes, layout)
-    sides = [side for side in Side if any(box.side is side for box in graph.boxes)]
-    texts = [(len(line) * _FONT_SIZE * _CHARACTER) for line in caption.lines]
-    texts.append(len(caption.title) * 18 * _CHARACTER)
-    content = max(layout.width, 200.0 * (len(sides) + bool(labels)), *texts)
-    top = _MARGIN + 26 + _HEADER_LINE * len(caption.lines) + _LEGEND_HEIGHT + 16
+    title, above, content, top = "Layer graph", [], layout.width, _MARGIN
+    if caption is not None:
+        sides = [side for side in Side if any(box.side is side for box in graph.boxes)]
+        texts = [len(line) * _FONT_SIZE * _CHARACTER for line in caption.lines]
+        texts.append(len(caption.title) * 18 * _CHARACTER)
+        content = max(layout.width, 200.0 * (len(sides) + bool(labels)), *texts)
+        top = _MARGIN + 26 + _HEADER_LINE * len(caption.lines) + _LEGEND_HEIGHT + 16
+        title = caption.title
+        above = [*_header(caption), *_legend(sides, top - _LEGEND_HEIGHT - 16, sends=bool(labels))]
     width, height = content + 2 * _MARGIN, top + layout.height + _MARGIN
     left = _MARGIN + max(0.0, (content - layout.width) / 2)
     parts = [
@@ -76,11 +80,10 @@ def graph_svg(graph: FoldedGraph, output_bytes: Mapping[str, int], caption: Capt
             f'viewBox="0 0 {width:.0f} {height:.0f}" font-family="Helvetica, Arial, sans-serif" '
             f'font-size="{_FONT_SIZE}" fill="{_TEXT}">'
         ),
-        f"<title>{escape(caption.title)}</title>",
+        f"<title>{escape(title)}</title>",
         _MARKERS,
         '<rect width="100%" height="100%" fill="white"/>',
-        *_header(caption),
-        *_legend(sides, top - _LEGEND_HEIGHT - 16, sends=bool(labels)),
+        *above,
         f'<g transform="translate({left:.1f} {top:.1f})">',
         *(_arrow(arrow, route) for arrow, route in _thin_first(graph, layout)),
         *(_box(box, centre) for box, centre in zip(graph.boxes, layout.centres, strict=True)),
@@ -89,6 +92,11 @@ def graph_svg(graph: FoldedGraph, output_bytes: Mapping[str, int], caption: Capt
         "</svg>",
     ]
     return "\n".join(parts) + "\n"
+
+
+def readable(names: str) -> str:
+    """Layers' names without torch's own for batch normalisation, which is long, and frequent."""
+    return names.replace("_native_batch_norm_legit_no_training", "batch_norm")
 
 
 def _header(caption: Caption) -> list[str]:
@@ -175,8 +183,8 @@ def _lines(box: Box) -> tuple[str, str]:
 
 
 def _short(name: str) -> str:
-    """A layer's name as a box can hold it: torch's own name for batch normalisation is long, and frequent."""
-    name = name.replace("_native_batch_norm_legit_no_training", "batch_norm")
+    """A layer's name as a box can hold it."""
+    name = readable(name)
     half = _LONGEST_NAME // 2
     return name if len(name) <= _LONGEST_NAME else f"{name[:half]}…{name[-half:]}"
 

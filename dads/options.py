@@ -137,7 +137,7 @@ MetricsPortOption = Annotated[
     typer.Option(
         min=0,
         max=_MAX_PORT,
-        help="Serve Prometheus metrics on this port; 0 picks a free one, off when left out.",
+        help="Serve Prometheus metrics (and an edge's live page) on this port; 0 picks a free one, off when left out.",
         show_default=False,
     ),
 ]

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from typing import Any, TextIO
 
 import structlog
-from prometheus_client import start_http_server
 
 from dads import encodings
 from dads.frame_table import FrameTable
+from dads.live import LiveServer, LiveView
 from dads.progress import shown
 from edge_service import (
     TOLERANCE,
@@ -57,7 +57,7 @@ class EdgeSession:
         stream: the frames.
         edge_profile: the model's times here.
         verify: whether to compare results with the whole model, after each run.
-        metrics_port: where to serve the first run's metrics, or None.
+        metrics_port: where to serve the first run's metrics and live page, or None.
         metrics_host: on which address.
     """
 
@@ -116,10 +116,12 @@ class EdgeSession:
         verifier = Verifier(self._model, max(TOLERANCE, self._config.max_error)) if self._verify else None
         table = FrameTable() if results is not sys.stdout else None
         watch = _RateWatch(self._config.rate_hz)
+        view = LiveView(self._model.name, self._model.graph, strategy)
 
         def on_result(result: FrameResult, source_s: float) -> None:
             watch.saw(result)
             record = frame_record(self._model, result, source_s=source_s, run=strategy)
+            view.saw(record, result, agent.state)
             if results is not None:
                 results.write(json.dumps(record) + "\n")
                 results.flush()  # whoever reads along sees each frame as it is done
@@ -139,7 +141,7 @@ class EdgeSession:
             wire_costs=self._wire_costs,
             on_result=clip.took,
         )
-        with self._metrics(agent):
+        with self._pages(agent, view):
             async with agent:
                 await self._feed(clip, agent)
         made = clip.report.as_json()
@@ -165,20 +167,15 @@ class EdgeSession:
             await clip.stream(agent, frames)
 
     @contextlib.contextmanager
-    def _metrics(self, agent: Agent) -> Iterator[None]:
-        """Serves the first run's metrics while it lasts."""
+    def _pages(self, agent: Agent, view: LiveView) -> Iterator[None]:
+        """Serves the first run's metrics and live page while it lasts."""
         port, self._metrics_port = self._metrics_port, None
         if port is None:
             yield
             return
-        server, thread = start_http_server(port, self._metrics_host, registry=agent.metrics.registry)
-        log.info("metrics", url=f"http://{self._metrics_host}:{server.server_port}/metrics")
-        try:
+        with LiveServer(view, agent.metrics.registry, self._metrics_host, port) as server:
+            log.info("serving", page=server.url, metrics=f"{server.url}metrics")
             yield
-        finally:
-            server.shutdown()
-            server.server_close()
-            thread.join()
 
 
 async def _verified(verifier: Verifier) -> dict[str, Any]:

@@ -60,15 +60,16 @@ class DadsProcess:
             if fits(line):
                 return line
 
-    def error(self, fits: Callable[[str], bool], limit_s: float = START_LIMIT_S) -> str:
-        """The first line on stderr that fits, whether it was written already or not."""
+    def logged(self, fits: Callable[[str], bool], limit_s: float = START_LIMIT_S) -> str:
+        """The first line on stderr that fits."""
         deadline_s = time.monotonic() + limit_s
         while True:
-            for line in list(self.errors):
+            is_over = self._process.poll() is not None or time.monotonic() >= deadline_s
+            for line in self.errors:
                 if fits(line):
                     return line
-            assert time.monotonic() < deadline_s, f"no such line within {limit_s} s; stderr: {self.errors[-20:]}"
-            time.sleep(0.02)
+            assert not is_over, f"ended, or not logged within {limit_s} s; stderr: {self.errors[-20:]}"
+            time.sleep(0.05)
 
     def send(self, number: signal.Signals) -> None:
         self._process.send_signal(number)

@@ -44,7 +44,7 @@ def test_offloading_through_mutual_tls_and_a_new_certificate_without_a_restart(f
             edge.send(signal.SIGTERM)
             assert edge.wait() == 0, edge.errors
         with DadsProcess(*edge_arguments(address, files), environment={"DADS_EDGE_TOKEN": "0" * 64}) as denied:
-            denied.error(lambda line: "BAD_TOKEN" in line)
+            denied.logged(lambda line: "BAD_TOKEN" in line)
             assert json.loads(denied.line(lambda line: True))["outcome"] == "edge_only"
             denied.send(signal.SIGTERM)
             assert denied.wait() == 0, denied.errors

@@ -1,0 +1,153 @@
+"""What the page is told of a moment, as values that JSON can hold. Numbers are put into words here, not in the page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from statistics import fmean, median
+from typing import Any
+
+from dads import units
+from dads.graph_folding import fold
+from dads.graph_svg import graph_svg, readable
+from dads.live.view import Snapshot
+from edge_service.control import ControllerState, Phase
+from partitioner import LayerGraph, Partition
+
+__all__ = ["document", "drawing"]
+
+_LISTED = 8
+_UNKNOWN = "unknown"
+_PHASES = {
+    Phase.ALONE: "not in use: the edge works alone",
+    Phase.MEASURING: "connected, measuring the link",
+    Phase.OFFLOADING: "connected",
+}
+# Stages as `FrameResult.predicted` names them: their names on the page, and the side whose colour they have.
+_STAGES = (
+    ("head", "Head and encoding", "edge"),
+    ("transfer", "Transfer", "link"),
+    ("fixed", "Round trip, overhead", "link"),
+    ("tail", "Decoding and tail", "cloud"),
+)
+
+
+def document(model: str, strategy: str, graph: LayerGraph, now: Snapshot) -> dict[str, Any]:
+    """The page's state: `text` by the place it is shown at, `stages`, `results` and `latencies`."""
+    return {
+        "text": {
+            "model": model,
+            "strategy": strategy,
+            **_split_text(graph, now),
+            **_state_text(now.state),
+            **_latency_text(now.records),
+            "sustainable": _sustainable(now),
+            "counts": ", ".join(f"{count} {outcome.replace('_', ' ')}" for outcome, count in now.outcomes.items()),
+        },
+        "stages": _stages(now.records),
+        "results": [_row(record) for record in reversed(now.records[-_LISTED:])],
+        "latencies": [{"latency_s": record["latency_s"], "outcome": record["outcome"]} for record in now.records],
+    }
+
+
+def drawing(graph: LayerGraph, partition: Partition) -> str:
+    """The folded layer graph with the split, as SVG."""
+    sizes = {layer.name: layer.output_bytes for layer in graph.layers}
+    return graph_svg(fold(graph, partition.edge), sizes, None)
+
+
+def _split_text(graph: LayerGraph, now: Snapshot) -> dict[str, str]:
+    split, started = now.partition, _last_started(now.records)
+    if split is None or started is None:
+        return dict.fromkeys(("cut", "layers", "encoding", "sent", "mode"), "no frame yet")
+    sizes = {layer.name: layer.output_bytes for layer in graph.layers}
+    on_edge, cut = len(split.edge), split.cut
+    return {
+        "cut": readable(started["cut_label"]) if cut else "everything on the edge",
+        "layers": f"{_counted(on_edge, 'layer')} on the edge, {len(graph) - on_edge} in the cloud",
+        "encoding": split.encoding if cut else "none",
+        "sent": f"for {units.format_bytes(sum(sizes[name] for name in cut))} in {_counted(len(cut), 'tensor')}"
+        if cut
+        else "nothing is sent",
+        "mode": str(started["mode"]),
+    }
+
+
+def _state_text(state: ControllerState | None) -> dict[str, str]:
+    if state is None:
+        return dict.fromkeys(("uplink", "round_trip", "rate", "cloud", "loads"), _UNKNOWN)
+    return {
+        "uplink": _UNKNOWN if state.uplink_bps is None else units.format_rate(state.uplink_bps),
+        "round_trip": _UNKNOWN if state.rtt_s is None else units.format_duration(state.rtt_s),
+        "rate": f"{state.rate_hz:.3g}/s",
+        "cloud": _PHASES[state.phase],
+        "loads": f"edge {state.edge_load:.2f}, cloud {state.cloud_load:.2f}",
+    }
+
+
+def _latency_text(records: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    latencies = sorted(record["latency_s"] for record in records if record["latency_s"] is not None)
+    if not latencies:
+        return {"latency": _UNKNOWN, "latency_range": ""}
+    low, high = units.format_duration(latencies[0]), units.format_duration(latencies[-1])
+    return {
+        "latency": units.format_duration(median(latencies)),
+        "latency_range": f"last {len(latencies)} frames: {low} to {high}",
+    }
+
+
+def _sustainable(now: Snapshot) -> str:
+    if now.max_rate_hz is None:
+        return ""
+    return f"up to {now.max_rate_hz:.3g}/s{'; frames come too fast' if now.keeps_up is False else ''}"
+
+
+def _stages(records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Mean times over the last frames with the split in use, but for those that a late answer spoilt."""
+    last = _last_started(records)
+    if last is None:
+        return []
+    split = (last["cut"], last["encoding"])
+    whole = [
+        record
+        for record in records
+        if (record["cut"], record["encoding"]) == split and record["outcome"] in ("offloaded", "edge_only")
+    ]
+    return [_stage(stage, name, side, last, whole) for stage, name, side in _STAGES]
+
+
+def _stage(
+    stage: str, name: str, side: str, last: Mapping[str, Any], whole: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
+    predicted_s = fmean(record["predicted_s"][stage] for record in whole or [last])
+    measured_s = fmean(record["measured_s"][stage] for record in whole) if whole else None
+    return {
+        "name": name,
+        "side": side,
+        "predicted_s": predicted_s,
+        "measured_s": measured_s,
+        "predicted": units.format_duration(predicted_s),
+        "measured": "-" if measured_s is None else units.format_duration(measured_s),
+    }
+
+
+def _row(record: Mapping[str, Any]) -> dict[str, Any]:
+    top = record.get("top")
+    error = record.get("error") if record["outcome"] in ("dropped", "failed") else None
+    latency_s = record["latency_s"]
+    return {
+        "frame": record["frame"],
+        "result": error or (str(top[0]["label"]) if top else "done"),
+        "is_error": error is not None,
+        "outcome": record["outcome"],
+        "switched": record["switched"],
+        "cut": "" if record["cut"] is None else readable(record["cut_label"]),
+        "latency": "" if latency_s is None else units.format_duration(latency_s),
+    }
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
+
+
+def _last_started(records: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    return next((record for record in reversed(records) if record["cut"] is not None), None)

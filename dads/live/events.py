@@ -1,0 +1,83 @@
+"""The page's server-sent events, made once for all viewers.
+
+Format: https://html.spec.whatwg.org/multipage/server-sent-events.html. Events `state` (see `document`), `drawing` (an
+SVG, when the split is another one) and `beat` (nothing new, but the connection lives).
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from dads.live.document import document, drawing
+from dads.live.view import LiveView
+
+__all__ = ["BEAT_S", "Events"]
+
+BEAT_S = 5.0
+_LEAST_S = 0.2
+_RETRY_MS = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class _Rendered:
+    version: int | None
+    edge: frozenset[str] | None
+    state: bytes
+    drawing: bytes
+
+
+class Events:
+    """Streams of events of one view; safe to use from several threads.
+
+    Args:
+        view: what is told.
+        least_s: the time between two states for one viewer.
+    """
+
+    def __init__(self, view: LiveView, *, least_s: float = _LEAST_S) -> None:
+        self._view = view
+        self._least_s = least_s
+        self._lock = threading.Lock()
+        self._made = _Rendered(None, None, b"", b"")
+
+    def stream(self) -> Iterator[bytes]:
+        """Yields events for one viewer until the view is closed.
+
+        Whoever takes them slowly gets fewer of them, each the newest one: there is no queue.
+        """
+        yield f"retry: {_RETRY_MS}\n\n".encode()
+        version: int | None = None
+        edge: frozenset[str] | None = None
+        while not self._view.closed:
+            if self._view.wait(version, BEAT_S):
+                now = self._latest()
+                version = now.version
+                if now.edge != edge:
+                    edge = now.edge
+                    yield now.drawing
+                yield now.state
+                self._view.pause(self._least_s)
+            elif not self._view.closed:
+                yield _event("beat", {})
+
+    def _latest(self) -> _Rendered:
+        """Of a moment not before the call; viewers who ask at the same time share it."""
+        with self._lock:
+            now, view, made = self._view.snapshot(), self._view, self._made
+            if now.version == made.version:
+                return made
+            edge, drawn = made.edge, made.drawing
+            if now.partition is not None and now.partition.edge != edge:
+                edge = now.partition.edge
+                drawn = _event("drawing", {"svg": drawing(view.graph, now.partition)})
+            state = _event("state", document(view.model, view.strategy, view.graph, now))
+            self._made = _Rendered(now.version, edge, state, drawn)
+            return self._made
+
+
+def _event(name: str, data: object) -> bytes:
+    # JSON escapes line breaks, which would end the event's data.
+    return f"event: {name}\ndata: {json.dumps(data, allow_nan=False)}\n\n".encode()
