@@ -10,6 +10,7 @@ from torch.nn import functional
 
 import models
 from models.model import Model
+from models.schedule import Schedule
 
 
 class Residual(nn.Module):
@@ -333,3 +334,17 @@ def test_wrong_inputs_are_named(alexnet):
         head()
     with pytest.raises(models.InputError, match="got int"):
         head(3)
+
+
+def test_warming_up_runs_every_layer(toy, monkeypatch):
+    ran = set()
+    run = Schedule._run
+
+    def watched(self, slots, recorder):
+        ran.update(instruction.name for _, instruction, _ in self.steps)
+        run(self, slots, recorder)
+
+    monkeypatch.setattr(Schedule, "_run", watched)
+    toy.warm_up()
+    needed = {entry.name for entry in toy.graph.layers if entry.inputs}
+    assert needed <= ran
