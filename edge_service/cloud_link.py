@@ -126,6 +126,9 @@ class CloudLink:
 
     async def _look(self) -> None:
         now_s = time.monotonic()
+        if self._measuring is not None and self._measuring.done():
+            measured, self._measuring = self._measuring, None
+            measured.result()
         if self._tails is None:
             if self._controller.reconnect_due(now_s):
                 await self._connect()
@@ -133,9 +136,6 @@ class CloudLink:
             self._lost(CloudUnreachableError(f"no heartbeat for {self._config.silence_s:g} s"))
         elif self._measuring is None and self._idle():
             self._measuring = asyncio.create_task(self._measure(), name="cloud-measure")
-        elif self._measuring is not None and self._measuring.done():
-            measured, self._measuring = self._measuring, None
-            measured.result()
 
     async def _connect(self) -> None:
         try:

@@ -93,6 +93,7 @@ class Controller:
         self._stalled_s = 0.0
         self._warmth = Warmth()
         self._slow_start = SlowStartShare()
+        self._probe_too_small = False
 
     def observe(self, event: Event, now_s: float) -> None:
         """Takes one observation, made at `now_s`.
@@ -145,7 +146,7 @@ class Controller:
             now_s,
             uplink_bps=self._uplink.bps,
             age_s=self._uplink.age_s(now_s),
-            unconfirmed=self._uplink.unconfirmed,
+            unconfirmed=self._uplink.unconfirmed or self._probe_too_small,
             slow_start_rtt_s=self._rtt_s if self._slow_starts(now_s) else 0.0,
             pause_s=1.0 / self._rate_hz,
         )
@@ -275,14 +276,16 @@ class Controller:
             self._uplink.forget()
 
     def _uploaded(self, event: UplinkMeasured, now_s: float) -> None:
+        sent_share = 2 if event.by_receiver else 1  # of a probe, the second half is told
         arrived_s = now_s - self._rtt_s
-        began_s = arrived_s - event.seconds
+        began_s = arrived_s - sent_share * event.seconds
         slow_started = (event.after_idle or event.by_receiver) and not self._was_warm(event, began_s)
-        if slow_started and not event.by_receiver and self._uplink.bps is not None:
+        if event.by_receiver:
+            self._probe_too_small = slow_started
+        elif self._warmth.window_bytes(began_s, self._rtt_s) == INITIAL_WINDOW_BYTES and self._uplink.bps is not None:
             self._slow_start.add(event.bytes, event.seconds, self._uplink.bps, self._rtt_s)
         self._uploaded_at_s = now_s
-        sent_bytes = 2 * event.bytes if event.by_receiver else event.bytes  # of a probe, the second half is told
-        self._warmth.sent(sent_bytes, began_s, arrived_s, self._rtt_s)
+        self._warmth.sent(sent_share * event.bytes, began_s, arrived_s, self._rtt_s)
         self._uplink.add(event.bytes, event.seconds, now_s, after_idle=slow_started, by_receiver=event.by_receiver)
 
     def _slow_starts(self, now_s: float) -> bool:

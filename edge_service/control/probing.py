@@ -108,9 +108,16 @@ class ProbeScheduler:
         return int(size)
 
     def ping_due(self, now_s: float, *, age_s: float, interval_s: float | None = None) -> bool:
-        """Whether to measure the round trip now; at most one ping per interval, answered or not."""
+        """Whether to measure the round trip now; at most one ping per interval, answered or not.
+
+        Args:
+            now_s: The time.
+            age_s: Age of the last round trip.
+            interval_s: Ping this often whatever the age, because it is the silence that matters; None where it is not.
+        """
+        ordinary = interval_s is None
         interval_s = self._config.ping_interval_s if interval_s is None else interval_s
-        if age_s < interval_s or now_s - self._pinged_at_s < interval_s:
+        if (ordinary and age_s < interval_s) or now_s - self._pinged_at_s < interval_s:
             return False
         self._pinged_at_s = now_s
         return True

@@ -89,3 +89,19 @@ def test_restart_forgets_what_is_under_way():
 def test_wrong_settings_are_refused(wrong):
     with pytest.raises(ValueError, match=r"must"):
         ProbeConfig(**wrong)
+
+
+def test_pings_that_keep_a_connection_warm_follow_the_silence_not_the_answers():
+    scheduler = ProbeScheduler()
+    assert scheduler.ping_due(0.0, age_s=0.0, interval_s=0.1)
+    assert not scheduler.ping_due(0.09, age_s=5.0, interval_s=0.1)
+    assert scheduler.ping_due(0.1, age_s=0.05, interval_s=0.1)
+    assert not scheduler.ping_due(5.0, age_s=0.9)
+    assert scheduler.ping_due(5.0, age_s=1.0)
+
+
+def test_a_probe_in_slow_start_outgrows_the_window():
+    scheduler = ProbeScheduler()
+    assert scheduler.size(100e6, slow_start_rtt_s=0.05) == 2_500_000
+    assert scheduler.size(1e9, slow_start_rtt_s=0.05) == 4_000_000
+    assert scheduler.size(2e6, slow_start_rtt_s=0.05) == scheduler.size(2e6) == 16_000
