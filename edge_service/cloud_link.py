@@ -180,6 +180,8 @@ class CloudLink:
         if self._tails is None:
             return
         self._metrics.sent("probe", size)
+        began_s = time.monotonic()
+        slow_starts = self._controller.slow_starts(began_s)
         try:
             reading = await self._cloud.probe(size, self._config.call_timeout_s)
         except CloudSilentError:
@@ -188,9 +190,14 @@ class CloudLink:
         except CloudError as error:
             self._lost(error)
             return
-        if reading.received_s > 0:
+        now_s = time.monotonic()
+        outside_s = now_s - began_s - (self._controller.state(now_s).rtt_s or 0.0)
+        if not slow_starts and outside_s > 0:
+            # The whole call, as for a frame: a receiver that reads late, as a busy one does, makes its half look fast.
+            self._controller.observe(UplinkMeasured(size, outside_s, after_idle=True), now_s)
+        elif reading.received_s > 0:
             sample = UplinkMeasured(reading.received_bytes, reading.received_s, by_receiver=True)
-            self._controller.observe(sample, time.monotonic())
+            self._controller.observe(sample, now_s)
 
     def _open_tails(self) -> None:
         self._close_tails()

@@ -147,7 +147,7 @@ class Controller:
             uplink_bps=self._uplink.bps,
             age_s=self._uplink.age_s(now_s),
             unconfirmed=self._uplink.unconfirmed or self._probe_too_small,
-            slow_start_rtt_s=self._rtt_s if self._slow_starts(now_s) else 0.0,
+            slow_start_rtt_s=self._rtt_s if self.slow_starts(now_s) else 0.0,
             pause_s=1.0 / self._rate_hz,
         )
 
@@ -161,6 +161,11 @@ class Controller:
             return False
         interval_s = self._config.warm_interval_s if self._keeps_warm(now_s) else None
         return self._probes.ping_due(now_s, age_s=self._round_trip.age_s(now_s), interval_s=interval_s)
+
+    def slow_starts(self, now_s: float) -> bool:
+        """Whether an upload that begins now finds a window smaller than the link needs."""
+        needed_bytes = (self._uplink.bps or math.inf) * self._rtt_s / 8.0
+        return self._warmth.window_bytes(now_s, self._rtt_s) < needed_bytes
 
     def reconnect_due(self, now_s: float) -> bool:
         """Whether to try to reach the cloud now: its health and its profile. Report the outcome.
@@ -199,7 +204,7 @@ class Controller:
         if bps is None:
             return
         expected_s = 8.0 * size / bps
-        if self._slow_starts(now_s - seconds):
+        if self.slow_starts(now_s - seconds):
             expected_s += SlowStart(bps, self._rtt_s).lost_s(size)
         if seconds > self._config.late_ratio * expected_s + self._config.late_margin_s:
             self._uplink.at_most(size, seconds, now_s)
@@ -280,18 +285,14 @@ class Controller:
         arrived_s = now_s - self._rtt_s
         began_s = arrived_s - sent_share * event.seconds
         slow_started = (event.after_idle or event.by_receiver) and not self._was_warm(event, began_s)
-        if event.by_receiver:
+        if event.by_receiver or not slow_started:
             self._probe_too_small = slow_started
-        elif self._warmth.window_bytes(began_s, self._rtt_s) == INITIAL_WINDOW_BYTES and self._uplink.bps is not None:
+        cold = self._warmth.window_bytes(began_s, self._rtt_s) == INITIAL_WINDOW_BYTES
+        if cold and not event.by_receiver and self._uplink.bps is not None:
             self._slow_start.add(event.bytes, event.seconds, self._uplink.bps, self._rtt_s)
         self._uploaded_at_s = now_s
         self._warmth.sent(sent_share * event.bytes, began_s, arrived_s, self._rtt_s)
         self._uplink.add(event.bytes, event.seconds, now_s, after_idle=slow_started, by_receiver=event.by_receiver)
-
-    def _slow_starts(self, now_s: float) -> bool:
-        """Whether an upload that begins now finds a window smaller than the link needs."""
-        needed_bytes = (self._uplink.bps or 0.0) * self._rtt_s / 8.0
-        return self._warmth.window_bytes(now_s, self._rtt_s) < needed_bytes
 
     def _was_warm(self, event: UplinkMeasured, began_s: float) -> bool:
         """Whether the window never held this upload up: it was larger than the upload, or than the link needs.

@@ -91,12 +91,15 @@ class UplinkEstimator:
         at_least = after_idle or seconds < self._resolution_s
         value = _clamped(max(seconds, self._resolution_s) / sample_bytes)
         if self._s_per_byte is None:
-            self._restart(value, 1)
+            self._restart(value, 0 if after_idle else 1)
             if after_idle:
                 return True  # better a low first estimate than none, but it stays stale, so that a probe follows
         elif at_least and value * self._reset_ratio > self._s_per_byte:
             if after_idle or value > self._s_per_byte * self._reset_ratio:
                 return False
+        elif at_least and self._samples == 0:
+            self._restart(value, 0)  # a higher bound in place of a bound
+            return True
         else:
             self._blend(value)
         self._updated_s = now_s

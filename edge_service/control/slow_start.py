@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 INITIAL_WINDOW_BYTES = 14_480  # ten segments of Ethernet
 _LEAST_TIMEOUT_S = 0.2  # Linux's smallest retransmission timeout above the round trip
+_LARGEST_WINDOW_BYTES = 1 << 30
 _WEIGHT = 0.5
 _MOST_SHARE = 1.25
 
@@ -104,7 +105,8 @@ class Warmth:
             to_s: When they had arrived.
             rtt_s: The round trip.
         """
-        self._window_bytes = max(self.window_bytes(from_s, rtt_s), INITIAL_WINDOW_BYTES + sent_bytes)
+        # By all of them in slow start, but cubic leaves that at half of what the link holds (HyStart).
+        self._window_bytes = min(self.window_bytes(from_s, rtt_s) + sent_bytes // 2, _LARGEST_WINDOW_BYTES)
         self._sent_s = max(self._sent_s, to_s)
 
     def window_bytes(self, now_s: float, rtt_s: float) -> int:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import itertools
+from types import SimpleNamespace
 
 import pytest
 
@@ -33,6 +34,7 @@ class Wishes:
         self.probe_bytes = None
         self.wants_ping = False
         self.wants_reconnect = False
+        self.window_is_small = True
 
     def observe(self, event, now_s):
         self.heard.append(event)
@@ -45,6 +47,12 @@ class Wishes:
 
     def reconnect_due(self, now_s):
         return self.wants_reconnect
+
+    def slow_starts(self, now_s):
+        return self.window_is_small
+
+    def state(self, now_s):
+        return SimpleNamespace(rtt_s=0.0)
 
     def of(self, kind):
         return [event for event in self.heard if isinstance(event, kind)]
@@ -123,6 +131,14 @@ async def test_the_start_profiles_warms_up_and_tells_the_controller(linked, clou
         assert shell.link.last_error is None
         sent = shell.metrics.registry.get_sample_value("dads_bytes_sent_total", {"kind": "probe"})
         assert sent == 5000 * cloud.count("probe")
+
+
+async def test_a_probe_out_of_an_open_window_is_timed_as_a_whole(linked, cloud, wishes):
+    wishes.probe_bytes, wishes.window_is_small = 5000, False
+    async with linked():
+        sample = wishes.of(UplinkMeasured)[0]
+        assert (sample.bytes, sample.after_idle, sample.by_receiver) == (5000, True, False)
+        assert sample.seconds > 0.0
 
 
 async def test_events_of_the_stream_reach_who_wants_them(linked, cloud, wishes, two_by_two, wait_until):

@@ -84,12 +84,12 @@ class TestWarmth:
         warmth.sent(150_000, 0.1, 0.3, 0.05)
         for tenth in range(4, 20):
             warmth.sent(0, tenth / 10, tenth / 10 + 0.05, 0.05)
-        assert warmth.window_bytes(2.1, 0.05) == INITIAL_WINDOW_BYTES + 150_000
+        assert warmth.window_bytes(2.1, 0.05) == INITIAL_WINDOW_BYTES + 75_000
 
     def test_a_gap_longer_than_a_timeout_closes_it_for_good(self):
         warmth = Warmth()
         warmth.sent(1_000_000, 0.0, 0.3, 0.05)
-        assert warmth.window_bytes(0.54, 0.05) > 1_000_000
+        assert warmth.window_bytes(0.54, 0.05) > 500_000
         assert warmth.window_bytes(0.56, 0.05) == INITIAL_WINDOW_BYTES
         warmth.sent(0, 0.6, 0.65, 0.05)
         assert warmth.window_bytes(0.7, 0.05) == INITIAL_WINDOW_BYTES
