@@ -31,9 +31,7 @@ def chosen(names: list[str], *, full: bool) -> list[Program]:
 
 def run(program: Program, extra: list[str], *, full: bool) -> bool:
     """Runs one; returns whether it succeeded."""
-    arguments = ["--full"] if full else list(program.arguments)
-    arguments += extra if program.publishes else []
-    command = [sys.executable, "-m", f"bench.{program.name}", *arguments]
+    command = [sys.executable, "-m", f"bench.{program.name}", *(["--full"] if full else []), *extra]
     return subprocess.run(command, check=False).returncode == 0
 
 

@@ -24,4 +24,5 @@ def least_faults(*arguments: str) -> int:
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only glibc has these settings")
 def test_memory_that_was_freed_is_used_again():
     """A tensor of 48 MB has 11,719 pages."""
-    assert least_faults("keep") < 500 < 5000 < least_faults()
+    assert least_faults("keep") < 500
+    assert least_faults() > 5000
