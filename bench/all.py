@@ -12,7 +12,7 @@ import sys
 import time
 
 from bench import overview
-from bench.programs import PROGRAMS, Program, present
+from bench.programs import PROGRAMS, Program
 from bench.publish import FOLDER
 
 
@@ -22,7 +22,7 @@ def chosen(names: list[str], *, full: bool) -> list[Program]:
     Raises:
         SystemExit: a name is not one of them.
     """
-    here = {program.name: program for program in present() if program.full_s or not full}
+    here = {program.name: program for program in PROGRAMS if program.full_s or not full}
     unknown = [name for name in names if name not in here]
     if unknown:
         raise SystemExit(f"no benchmark is called {', '.join(unknown)}; there are: {', '.join(here)}")

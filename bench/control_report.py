@@ -19,10 +19,10 @@ _DROPPING = ("adaptive", "oracle", "best_fixed", "edge_only", "cloud_only")
 _METHOD = (
     "Simulated time, deterministic: nothing is measured but the models' layer times (`control_profiles.json`). "
     "{models} models and edges at 1, 2, 5 and 10 frames per second, 138 s each. RTT 50 ms. A ratio is a mean latency "
-    "over that of the case's oracle, the best informed policy; tables give geometric means of cases. Cases in which no informed "
-    "policy keeps up (more than 1 % dropped) are only in the last table. *Causal*: the real planner, told the link's "
-    "true mean rate of the last 0.1, 0.5 or 1 s (the best of the three). *Best fixed*: the best split for the whole "
-    "run, chosen in hindsight."
+    "over that of the case's oracle, the best informed policy; tables give geometric means of cases. Cases in which "
+    "no informed policy keeps up (more than 1 % dropped) are only in the last table. *Causal*: the real planner, told "
+    "the link's true mean rate of the last 0.1, 0.5 or 1 s (the best of the three). *Best fixed*: the best split for "
+    "the whole run, chosen in hindsight."
 )
 _WHY = "the oracle knows the rates to come; what the best causal policy misses it by is beside it in the table"
 
@@ -46,7 +46,7 @@ def report(data: Mapping[str, Any]) -> Report:
         body=[
             *_by_link(cases, links),
             "",
-            f"## {links[recorded].capitalize()}, case by case",
+            f"## Case by case: {links[recorded]}",
             "",
             *_by_case(kept),
             "",

@@ -18,7 +18,7 @@ from typing import Any
 
 from bench.estimators_report import SETTLED, report
 from bench.journal import Journal
-from bench.links import Kind, Link, available_kinds, open_link
+from bench.links import Kind, Link, available_kinds, links_used, open_link
 from bench.pacer import Pacer
 from bench.publish import arguments, carry_out
 from bench.upload_ends import SIZES_BYTES, Reading, serving, watching
@@ -144,7 +144,7 @@ def measure_all(cases: Sequence[Case], journal: Journal) -> dict[str, Any]:
             pacer.say(f"{case.kind}, {rates} Mbit/s, {case.size if case.offload else 'probes'}")
             journal.put(cell, measure(case))
         rows.append({**cell, **journal.get(cell)})
-    return {"rows": rows}
+    return {"link": links_used(rows), "rows": rows}
 
 
 def main() -> None:

@@ -18,7 +18,7 @@ from typing import Any
 
 from bench.idle_link_report import report
 from bench.journal import Journal
-from bench.links import available_kinds, open_link
+from bench.links import available_kinds, links_used, open_link
 from bench.pacer import Pacer
 from bench.publish import arguments, carry_out
 from bench.upload_ends import SIZES_BYTES, driving, serving
@@ -98,7 +98,8 @@ def measure_all(plan: Plan, journal: Journal) -> dict[str, Any]:
             journal.put(keys[case], measured)
             at = f"{case.uplink_bps / 1e6:g} Mbit/s, {1000 * case.rtt_s:g} ms, {case.congestion}, {case.size}"
             pacer.say(f"{at}: done")
-    return {"rows": [{**asdict(case), **journal.get(keys[case])} for case in plan.cases]}
+    rows = [{**asdict(case), **journal.get(keys[case])} for case in plan.cases]
+    return {"link": links_used(rows), "rows": rows}
 
 
 def main() -> None:

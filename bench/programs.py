@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
 from dataclasses import dataclass
 
-__all__ = ["PROGRAMS", "Program", "present"]
+__all__ = ["PROGRAMS", "Program"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +36,3 @@ PROGRAMS = (
     Program("paper_table", 140.0, full_s=5400.0),
     Program("real_link", 185.0, full_s=1500.0),
 )
-
-
-def present() -> tuple[Program, ...]:
-    """Those that this checkout has."""
-    return tuple(program for program in PROGRAMS if importlib.util.find_spec(f"bench.{program.name}") is not None)

@@ -21,13 +21,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.journal import Journal
-from bench.links import Kind, Link, available_kinds, open_link
+from bench.links import Kind, Link, available_kinds, links_used, open_link
 from bench.pacer import Pacer
 from bench.publish import arguments, carry_out
 from bench.rpc_overhead_report import report
 
 SIZES = (10_000, 100_000, 1_000_000, 4_000_000, 16_000_000)
 RTT_S = 0.02
+LEAST_TBF_BYTES = 100_000
 _START_S = 4.0
 
 
@@ -53,9 +54,11 @@ class Plan:
             return max(20, round(self.loopback_scale * min(1000, 3e8 / size_bytes)))
         return max(3, min(50, round(self.link_s / 3 / _passing_s(size_bytes, rate_bps))))
 
-    def turns(self, rate_bps: float | None) -> list[tuple[int, int]]:
+    def turns(self, kind: Kind | None, rate_bps: float | None) -> list[tuple[int, int]]:
         """Sizes, and how many round trips of each."""
         sizes = [size for size in SIZES if rate_bps is None or _passing_s(size, rate_bps) <= self.longest_s]
+        # What fits into tbf's bucket passes as if there were no link.
+        sizes = [size for size in sizes if kind != "tbf" or size >= LEAST_TBF_BYTES]
         return [(size, self.repeats(size, rate_bps)) for size in sizes]
 
 
@@ -69,12 +72,12 @@ def _passing_s(size_bytes: int, rate_bps: float) -> float:
 
 def cells(plan: Plan) -> Iterator[dict[str, Any]]:
     """One for each link; loopback has neither kind nor rate."""
-    yield {"kind": None, "rate_bps": None, "rtt_s": 0.0, "turns": plan.turns(None)}
+    yield {"kind": None, "rate_bps": None, "rtt_s": 0.0, "turns": plan.turns(None, None)}
     kinds: list[Kind] = [kind for kind in available_kinds() if kind != "emulator"]
     for kind in sorted(kinds or available_kinds()):
         for rate_bps in plan.rates_bps:
             rtt_s = 0.0 if kind == "tbf" else RTT_S
-            yield {"kind": kind, "rate_bps": rate_bps, "rtt_s": rtt_s, "turns": plan.turns(rate_bps)}
+            yield {"kind": kind, "rate_bps": rate_bps, "rtt_s": rtt_s, "turns": plan.turns(kind, rate_bps)}
 
 
 def expected_s(cell: dict[str, Any]) -> float:
@@ -153,7 +156,7 @@ def measure_all(plan: Plan, journal: Journal) -> dict[str, Any]:
             journal.put(cell, measure(cell))
         about = {name: value for name, value in cell.items() if name != "turns"}
         rows += [{**about, **row} for row in journal.get(cell)]
-    return {"rows": rows}
+    return {"link": links_used(rows), "rows": rows}
 
 
 def main() -> None:

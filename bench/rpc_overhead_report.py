@@ -22,7 +22,7 @@ _METHOD = (
     "tail that takes 1 kB out of it, and the answer's array on the edge, against a plain TCP socket that moves as many "
     "bytes and does nothing with them. The three take turns. Milliseconds: the middle one, and in brackets the least. "
     "Compared are the middle ones. On loopback there is no link to wait for, so everything that is done to the bytes "
-    "shows; on a link of kind `tbf`, which has no delay, nothing hides it either."
+    "shows; on a link of kind `tbf`, which has no delay, nothing hides it either (10 kB would pass in its bucket)."
 )
 _NAMES = {"stream": "StreamTails", "unary": "RunTail"}
 _WHY_UNARY = (
@@ -69,10 +69,8 @@ def _local_figures(local: Sequence[Row], way: str) -> list[Figure]:
     times = [_ms(row, way) / _ms(row, "raw") for row in local if row["bytes"] in LARGE_BYTES]
     why = _WHY_UNARY if way == "unary" else _WHY
     return [
-        Figure(
-            f"{_NAMES[way]}, loopback, up to 100 kB: more than raw", MORE_MS, max(more, default=None), "ms", why=why
-        ),
-        Figure(f"{_NAMES[way]}, loopback, 1 to 4 MB: times raw", TIMES, max(times, default=None), "x", why=why),
+        Figure(f"loopback: {_NAMES[way]}, more than raw up to 100 kB", MORE_MS, max(more, default=None), "ms", why=why),
+        Figure(f"loopback: {_NAMES[way]}, times raw at 1 to 4 MB", TIMES, max(times, default=None), "x", why=why),
     ]
 
 
@@ -81,7 +79,13 @@ def _link_figure(place: tuple[str, float], found: Sequence[Row], way: str) -> Fi
     ratio, worst = max(((_ms(row, way) / _ms(row, "raw"), row) for row in found), key=lambda pair: pair[0])
     at = f"worst at {worst['rate_bps'] / 1e6:g} Mbit/s, {worst['bytes'] / 1000:g} kB: "
     why = at + _WHY_SMALL.format(size=worst["bytes"] / 1000)
-    return Figure(f"{_NAMES[way]}, {kind}, {1000 * rtt_s:g} ms: times raw", TIMES_ON_LINKS, ratio, "x", why=why)
+    return Figure(
+        f"{kind}, {1000 * rtt_s:g} ms: {_NAMES[way]}, times raw on links up to 100 Mbit/s",
+        TIMES_ON_LINKS,
+        ratio,
+        "x",
+        why=why,
+    )
 
 
 def _table(rows: Sequence[Row]) -> list[str]:
