@@ -47,7 +47,7 @@ _METHOD = (
 )
 _GAINS = (
     "Smallest and largest gain over models and uplinks; reached says which of the paper's two ours are not below. "
-    "Where edge-only or cloud-only is the best that can be done, DADS does it and gains nothing: a smallest gain near 1 "
+    "Where edge-only or cloud-only is the best there is, DADS does it and gains nothing: a smallest gain near 1 "
     "is such a cell. The paper's cloud-only sends four times the bytes of a frame as it comes from a camera, so gains "
     "over that are smaller than over float32."
 )

@@ -116,7 +116,7 @@ def publish(name: str, measured: Mapping[str, Any], report: Reporter, folder: Pa
     data["title"] = report(data).title
     data["figures"] = [figure.as_json() for figure in report(data).figures]
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{name}.json").write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
+    (folder / f"{name}.json").write_text(_text(data), encoding="utf-8")
     render(name, report, folder)
 
 
@@ -128,11 +128,20 @@ def render(name: str, report: Reporter, folder: Path) -> None:
     figures = [figure.as_json() for figure in made.figures]
     if (data.get("figures"), data.get("title")) != (figures, made.title):
         data |= {"figures": figures, "title": made.title}
-        path.write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
+        path.write_text(_text(data), encoding="utf-8")
     for plot in made.plots:
         plot.draw(folder / f"{name}-{plot.suffix}.svg")
     (folder / f"{name}.md").write_text(_page(name, data, made), encoding="utf-8")
     sys.stdout.write("\n".join([*made.body, "", *verdicts(made.figures), "", f"written to {folder}/{name}.md\n"]))
+
+
+def _text(data: Mapping[str, Any]) -> str:
+    """JSON with a line for each row of a table, so that files stay small and differences can be read."""
+    entries = []
+    for key, value in data.items():
+        rows = ",\n  ".join(map(json.dumps, value)) if isinstance(value, list) else ""
+        entries.append(f"{json.dumps(key)}: " + (f"[\n  {rows}\n ]" if rows else json.dumps(value)))
+    return "{\n " + ",\n ".join(entries) + "\n}\n"
 
 
 def _page(name: str, data: Mapping[str, Any], made: Report) -> str:

@@ -2,7 +2,8 @@
 
     events ──► Controller.observe ──► estimators, breaker ──► Conditions ──► Planner ──► Plan
 
-One idea per file: `estimators` and `upload_clock` measure, `probing` and `breaker` say when to call, `pricing` and
+One idea per file: `estimators` and `upload_clock` measure, `slow_start` tells what TCP adds after a pause,
+`probing` and `breaker` say when to call, `pricing` and
 `hysteresis` choose, `planner` makes plans of that, and `controller` is the state machine around them.
 """
 

@@ -51,6 +51,8 @@ from edge_service.control.slow_start import INITIAL_WINDOW_BYTES, SlowStart, Slo
 from partitioner import LayerGraph
 
 _TAILS_FRESH_S = 5.0
+# Slow start makes the rate look lower, and at a lower rate the first window would do: the truth may be twice as much.
+_MARGIN = 2.0
 
 
 class Controller:
@@ -164,8 +166,7 @@ class Controller:
 
     def slow_starts(self, now_s: float) -> bool:
         """Whether an upload that begins now finds a window smaller than the link needs."""
-        needed_bytes = (self._uplink.bps or math.inf) * self._rtt_s / 8.0
-        return self._warmth.window_bytes(now_s, self._rtt_s) < needed_bytes
+        return self._warmth.window_bytes(now_s, self._rtt_s) < self._needed_bytes
 
     def reconnect_due(self, now_s: float) -> bool:
         """Whether to try to reach the cloud now: its health and its profile. Report the outcome.
@@ -299,21 +300,24 @@ class Controller:
 
         The second half of a probe begins in a window that has grown by half of the bytes before it, at least.
         """
-        window_bytes = self._warmth.window_bytes(began_s, self._rtt_s) + (
-            event.bytes / 2.0 if event.by_receiver else 0.0
-        )
-        return event.bytes <= window_bytes or event.bytes * self._rtt_s <= window_bytes * event.seconds
+        window_bytes: float = self._warmth.window_bytes(began_s, self._rtt_s)
+        if event.by_receiver:
+            return event.bytes * self._rtt_s <= (window_bytes + event.bytes / 2.0) * event.seconds
+        return event.bytes <= window_bytes or _MARGIN * event.bytes * self._rtt_s <= window_bytes * event.seconds
+
+    @property
+    def _needed_bytes(self) -> float:
+        """The window that the link needs, as far as known: what it holds in flight, and as much again."""
+        bps = self._uplink.bps
+        return math.inf if bps is None else _MARGIN * bps * self._rtt_s / 8.0
 
     @property
     def _rtt_s(self) -> float:
         return self._round_trip.minimum_s or 0.0
 
     def _keeps_warm(self, now_s: float) -> bool:
-        bps, rtt_s = self._uplink.bps, self._round_trip.minimum_s
-        if bps is None or rtt_s is None:
-            return False
         idle = now_s - self._uploaded_at_s >= self._config.warm_interval_s
-        return idle and not self._frames_are_rare and bps * rtt_s / 8.0 > INITIAL_WINDOW_BYTES
+        return idle and not self._frames_are_rare and self._needed_bytes > INITIAL_WINDOW_BYTES
 
     @property
     def _frames_are_rare(self) -> bool:

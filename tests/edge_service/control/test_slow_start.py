@@ -156,7 +156,8 @@ def test_frames_that_are_not_rare_are_kept_warm_and_priced_so():
     assert sum(controller.ping_due(100.2 + i / 10) for i in range(9)) <= 1
     controller.observe(RateChanged(0.1), 101.0)
     assert controller.plan(101.0).partition.cut == ("image",)
-    upload_after_pause(controller, 101.1, 8e6 / BPS + LOST_S)
+    upload_after_pause(controller, 101.0, 8e6 / BPS + LOST_S)
+    controller.observe(UplinkMeasured(1_000_000, 8e6 / BPS), 101.1)
     for i in range(20):
         now_s = 101.2 + i / 8
         assert controller.ping_due(now_s)
@@ -184,3 +185,16 @@ def test_rare_frames_are_probed_for_no_more_often_than_they_come():
     probes = [i / 20 for i in range(400) if controller.probe_due(i / 20) is not None]
     assert all(6.6 < after - before < 7.0 for before, after in itertools.pairwise(probes[1:]))
     assert len(probes) >= 2
+
+
+def test_a_link_that_looks_as_slow_as_the_first_window_allows_is_kept_warm_and_not_believed():
+    # 8 Mbit/s and 20 ms hold 20 kB. Out of 14.5 kB, small uploads read 4.5 Mbit/s: 11 kB, which the window would hold.
+    controller = Controller(GRAPH, (0.0, 1.0, 100.0), ControllerConfig(), 1.0)
+    controller.observe(CloudProfiled((0.0, 0.0, 0.0)), 0.0)
+    controller.observe(RoundTripMeasured(0.02), 0.1)
+    controller.observe(UplinkMeasured(100_000, 0.1), 0.3)
+    for now_s in (10.0, 20.0, 30.0):
+        assert controller.slow_starts(now_s)
+        controller.observe(UplinkMeasured(28_000, 0.05, after_idle=True), now_s)
+    assert controller.state(30.0).uplink_bps == pytest.approx(8e6)
+    assert [controller.ping_due(40.0 + i / 10 + 1e-9) for i in range(5)] == [True] * 5
