@@ -16,6 +16,7 @@ from models.folding import fold
 from models.fusion import fuse
 from models.in_place import overwrites
 from models.layering import Layering, layer
+from models.layout import channels_last
 from models.packing import pack
 from models.pruning import prune
 from models.schedule import Program
@@ -90,12 +91,13 @@ class Model:
         self.digest = digest_of(captured, module.state_dict())
         self._module = module.to(self.device)
         self.example_inputs = tuple(_to(value, self.device) for value in example_inputs)
-        trace = fuse(prune(fold(captured.trace, self.device)))
+        trace = _runnable(captured, self.device)
         layering = layer(trace)
         self.graph: LayerGraph = layering.graph
         self.layer_specs: Mapping[str, tuple[TensorSpec, ...]] = layering.specs
         self._node_of = layering.node_of
-        self._program = Program(pack(trace, self.device), layering.root, self.device, overwrites(trace))
+        packed = pack(trace, self.device)
+        self._program = Program(packed, layering.root, self.device, overwrites(trace), channels_last(packed))
         self._input_nesting, self._output_nesting = captured.input_nesting, captured.output_nesting
         self._input_nodes, self._output_paths, self._output_leaves = trace.inputs, captured.output_paths, trace.outputs
         self._contiguous_outputs = captured.contiguous_outputs
@@ -213,6 +215,13 @@ class Model:
         pairs = zip(self._output_paths, leaves, strict=True)
         return {path: leaf for path, leaf in pairs if isinstance(leaf, Tensor)}
 
+    def plain_trace(self) -> Trace:
+        """The nodes that heads and tails run, in the same places, with plain weights.
+
+        Made anew at every call, which takes seconds: kept, the weights would lie in memory once more.
+        """
+        return _runnable(capture(self._module, self.example_inputs), self.device)
+
     def _head(self, edge: frozenset[str]) -> Head:
         self._check_closed(edge)
         outputs = set(self.graph.outputs)
@@ -264,6 +273,10 @@ class Model:
         for (tensor, _), spec in zip(tensors, self.inputs, strict=True):
             _check_input(tensor, spec)
         return {index: tensor for tensor, index in tensors}
+
+
+def _runnable(captured: Capture, device: torch.device) -> Trace:
+    return fuse(prune(fold(captured.trace, device)))
 
 
 def _check_input(value: object, spec: ValueSpec) -> None:

@@ -60,6 +60,7 @@ class Schedule:
         steps: Node index, instruction, and the nodes whose values nothing reads after it.
         wanted: Nodes whose values are returned.
         device: Where the values are computed.
+        channels_last: Of the feeds, those that are laid out so before anything runs.
     """
 
     size: int
@@ -67,6 +68,7 @@ class Schedule:
     steps: tuple[tuple[int, Instruction, tuple[int, ...]], ...]
     wanted: tuple[int, ...]
     device: torch.device
+    channels_last: frozenset[int]
 
     def run(self, values: Mapping[int, Argument], recorder: Recorder | None = None) -> dict[int, Argument]:
         """Runs the steps.
@@ -84,6 +86,8 @@ class Schedule:
         slots: Slots = [None] * self.size
         for index in self.feeds:
             slots[index] = _on_device(values[index], self.device)
+            if index in self.channels_last:
+                slots[index] = slots[index].contiguous(memory_format=torch.channels_last)
         with torch.inference_mode():
             self._run(slots, recorder)
         return {index: slots[index] for index in self.wanted}
@@ -125,12 +129,19 @@ class Program:
         root: For each node, the node of its layer.
         device: Where to run.
         overwrites: Nodes that may write over what they read.
+        channels_last: Nodes whose values lie so in memory when all is run.
     """
 
     def __init__(
-        self, trace: Trace, root: Sequence[int], device: torch.device, overwrites: Mapping[int, Overwrite]
+        self,
+        trace: Trace,
+        root: Sequence[int],
+        device: torch.device,
+        overwrites: Mapping[int, Overwrite],
+        channels_last: frozenset[int],
     ) -> None:
         self.device = device
+        self.channels_last = channels_last
         self.instructions = tuple(
             _instruction(node, root[index] == index, overwrites.get(index)) for index, node in enumerate(trace.nodes)
         )
@@ -175,7 +186,14 @@ class Program:
             raise MissingTensorError(instructions[missing[-1]].name)
         steps.reverse()
         feeds.reverse()
-        return Schedule(len(instructions), tuple(feeds), tuple(steps), tuple(wanted), self.device)
+        return Schedule(
+            size=len(instructions),
+            feeds=tuple(feeds),
+            steps=tuple(steps),
+            wanted=tuple(wanted),
+            device=self.device,
+            channels_last=self.channels_last.intersection(feeds) if steps else frozenset(),
+        )
 
 
 def _instruction(node: Node, is_layer: bool, overwrite: Overwrite | None) -> Instruction:
