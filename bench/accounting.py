@@ -11,8 +11,9 @@ from __future__ import annotations
 from bench.accounting_report import report
 from bench.edge_run import EdgeModel, EdgeRun
 from bench.links import open_link
-from bench.live import Live, Pacer
-from bench.publish import arguments, publish, render
+from bench.live import Live
+from bench.pacer import Pacer
+from bench.publish import arguments, carry_out
 
 MODELS = ("torchvision:alexnet", "torchvision:resnet18")
 UPLINKS_BPS, RTT_S = (10e6, 100e6), 0.02
@@ -76,10 +77,7 @@ def measure() -> dict[str, object]:
 
 def main() -> None:
     options = arguments("The sum of a frame's reported stages against its wall time.").parse_args()
-    if options.render:
-        render("accounting", report, options.output)
-    else:
-        publish("accounting", measure(), report, options.output, options.note)
+    carry_out("accounting", options, lambda _: measure(), report)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import sys
 import time
 
 from bench import overview
-from bench.programs import PROGRAMS, Program, present
+from bench.programs import PROGRAMS, Program
 from bench.publish import FOLDER
 
 
@@ -22,7 +22,7 @@ def chosen(names: list[str], *, full: bool) -> list[Program]:
     Raises:
         SystemExit: a name is not one of them.
     """
-    here = {program.name: program for program in present() if program.full_s or not full}
+    here = {program.name: program for program in PROGRAMS if program.full_s or not full}
     unknown = [name for name in names if name not in here]
     if unknown:
         raise SystemExit(f"no benchmark is called {', '.join(unknown)}; there are: {', '.join(here)}")
@@ -31,9 +31,7 @@ def chosen(names: list[str], *, full: bool) -> list[Program]:
 
 def run(program: Program, extra: list[str], *, full: bool) -> bool:
     """Runs one; returns whether it succeeded."""
-    arguments = ["--full"] if full else list(program.arguments)
-    arguments += extra if program.publishes else []
-    command = [sys.executable, "-m", f"bench.{program.name}", *arguments]
+    command = [sys.executable, "-m", f"bench.{program.name}", *(["--full"] if full else []), *extra]
     return subprocess.run(command, check=False).returncode == 0
 
 

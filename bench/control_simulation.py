@@ -1,7 +1,8 @@
 """What control costs on a changing link: the real controller against oracles and fixed splits, in simulated time.
 
-Run with ``python -m bench.control_simulation`` (minutes, one core; deterministic). Every model, edge and frame rate
-runs on every link of `bench.control_traces` with
+Run with `make bench ARGS=control_simulation` (half a minute: the recorded link) or `make bench-full
+ARGS=control_simulation` (minutes: every link of `bench.control_traces`; resumable); one core, deterministic. Every
+model, edge and frame rate runs on every link with
 
 - the real `Controller` and `UploadClock`;
 - two clairvoyant oracles (`Clairvoyant`), which know the link's future, and the real planner told the link's true mean
@@ -9,78 +10,34 @@ runs on every link of `bench.control_traces` with
   best of these five that drops at most 1 % of the frames; where none does, the case is overloaded and told apart;
 - every split that may be best, kept for the whole run: the best of them in hindsight, edge-only and cloud-only.
 
-Writes ``control_simulation.md`` and ``.json`` into docs/benchmarks. ``--profile`` measures the models anew first.
+`--profile` measures the models anew first.
 """
 
-import argparse
-import json
+from __future__ import annotations
+
 import statistics
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from itertools import pairwise
-from pathlib import Path
+from typing import Any
 
-from bench.control_models import MODELS, PROFILES, SimulatedModel, load, measure
+from bench.control_cases import MOST_DROPPED, Case, Run
+from bench.control_models import MODELS, SimulatedModel, load, measure
 from bench.control_policies import Adaptive, Clairvoyant, Fixed, KnowsRate
-from bench.control_report import markdown
+from bench.control_report import report
 from bench.control_traces import LinkCase, link_cases
 from bench.control_world import Policy, World
+from bench.journal import Journal
+from bench.pacer import Pacer
+from bench.publish import arguments, carry_out
 from edge_service.control import ControllerConfig
 
 SLOWDOWNS = (8.0, 20.0)
 RATES_HZ = (1.0, 2.0, 5.0, 10.0)
 RUN_S = 138.0
 WINDOWS_S = (0.1, 0.5, 1.0)
-# An oracle that drops more is overloaded, and latencies of what it did not drop compare nothing.
-MOST_DROPPED = 0.01
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """One policy on one case. Latencies in seconds, of frames with a result; shares of all frames."""
-
-    mean_s: float
-    p50_s: float
-    p95_s: float
-    dropped: float
-    fallback: float
-    edge_only: float
-    switches_hz: float
-    missed: int
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """One model, edge and rate on one link.
-
-    Attributes:
-        link: The link's name.
-        model: The model and the edge's slowdown.
-        rate_hz: Frames per second.
-        adaptive: The real controller.
-        oracle: The best informed policy.
-        clairvoyant: The better of the two that know the future.
-        knows_rate: By window in seconds: the planner with the true rate.
-        best_fixed: The best split in hindsight.
-        edge_only: Everything here.
-        cloud_only: Everything there.
-    """
-
-    link: str
-    model: str
-    rate_hz: float
-    adaptive: Run
-    oracle: Run
-    clairvoyant: Run
-    knows_rate: dict[str, Run]
-    best_fixed: Run
-    edge_only: Run
-    cloud_only: Run
-
-    @property
-    def overloaded(self) -> bool:
-        """Whether no informed policy keeps up."""
-        return self.oracle.dropped > MOST_DROPPED
+# Real seconds of a link.
+_LINK_S = 25.0
 
 
 def simulate(link: LinkCase, model: SimulatedModel, rate_hz: float) -> Case:
@@ -140,26 +97,30 @@ def _best(runs: Sequence[Run]) -> Run:
     return min((run for run in runs if run.dropped <= fewest + MOST_DROPPED), key=lambda run: run.mean_s)
 
 
-def main() -> None:
-    """Runs the simulation and writes its results."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--output", type=Path, default=PROFILES.parent, help="folder for the results")
-    parser.add_argument("--profile", action="store_true", help="measure the models on this machine first")
-    parser.add_argument("--link", action="append", help="only this link; may be given again")
-    arguments = parser.parse_args()
-    if arguments.profile:
-        measure()
+def simulate_all(links: Sequence[LinkCase], journal: Journal) -> dict[str, Any]:
+    """Simulates every link that is not in the journal."""
+    pacer = Pacer(_LINK_S * len(links))
     models = [load(spec, slowdown) for spec in MODELS for slowdown in SLOWDOWNS]
-    links = [link for link in link_cases() if arguments.link is None or link.name in arguments.link]
-    cases = []
+    cases: list[Any] = []
     for link in links:
-        cases += [simulate(link, model, rate_hz) for model in models for rate_hz in RATES_HZ]
-        print(f"{link.name}: {link.what}: done", flush=True)
-    page = markdown(cases, links)
-    (arguments.output / "control_simulation.md").write_text(page, encoding="utf-8")
-    record = json.dumps([_rounded(asdict(case)) for case in cases])
-    (arguments.output / "control_simulation.json").write_text(record + "\n", encoding="utf-8")
-    print(page)
+        cell = {"link": link.name}
+        if journal.get(cell) is None:
+            pacer.say(f"{link.name}: {link.what}")
+            found = [simulate(link, model, rate_hz) for model in models for rate_hz in RATES_HZ]
+            journal.put(cell, [_rounded(asdict(case)) for case in found])
+        cases += journal.get(cell)
+    return {"links": {link.name: link.what for link in links}, "cases": cases}
+
+
+def main() -> None:
+    """Runs the simulation and publishes its results."""
+    parser = arguments("What control costs on a changing link, in simulated time.", full="every link")
+    parser.add_argument("--profile", action="store_true", help="measure the models on this machine first")
+    options = parser.parse_args()
+    if options.profile:
+        measure()
+    links = link_cases() if options.full else link_cases()[:1]
+    carry_out("control_simulation", options, lambda journal: simulate_all(links, journal), report)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,8 @@ import torch
 import models
 from bench.decide_report import report
 from bench.min_cut_engines import DinicEngine, Engine, NetworkxEngine, ScipyEngine
-from bench.publish import arguments, publish, render
+from bench.pacer import Pacer
+from bench.publish import arguments, carry_out
 from partitioner import CostProfile, Decision, LayerGraph, Link, SplitTable
 
 MODELS = ("alexnet", "resnet50", "googlenet", "inception_v3", "densenet201", "vit_l_16", "swin_v2_b")
@@ -136,22 +137,24 @@ def load(name: str) -> tuple[LayerGraph, CostProfile]:
     return model.graph, CostProfile(tuple(_SLOWDOWN * seconds for seconds in layer_s), layer_s)
 
 
+def measure_all(names: Sequence[str]) -> dict[str, object]:
+    """Measures every model."""
+    torch.set_num_threads(1)
+    pacer = Pacer(16.0 * len(names))
+    rows = []
+    for name in names:
+        pacer.say(f"{name}: loading")
+        graph, costs = load(name)
+        pacer.say(f"{name}: {len(graph)} layers, measuring")
+        rows.append(dataclasses.asdict(measure(name, graph, costs)))
+    return {"rows": rows}
+
+
 def main() -> None:
     parser = arguments("How long a decision takes, by table and by minimum cut.")
     parser.add_argument("--models", nargs="+", default=MODELS, metavar="NAME", help="of torchvision")
     options = parser.parse_args()
-    if options.render:
-        render("decide", report, options.output)
-        return
-    torch.set_num_threads(1)
-    began_s = time.monotonic()
-    rows = []
-    for i, name in enumerate(options.models):
-        print(f"[{time.monotonic() - began_s:4.0f} s] {name} ({i + 1} of {len(options.models)}): export", flush=True)
-        graph, costs = load(name)
-        print(f"[{time.monotonic() - began_s:4.0f} s] {name}: {len(graph)} layers, measuring", flush=True)
-        rows.append(measure(name, graph, costs))
-    publish("decide", {"rows": [dataclasses.asdict(row) for row in rows]}, report, options.output, options.note)
+    carry_out("decide", options, lambda _: measure_all(options.models), report)
 
 
 if __name__ == "__main__":

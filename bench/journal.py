@@ -1,13 +1,13 @@
 """Finished cells of a long benchmark, appended to a file one line each, so that an interrupted run goes on later.
 
 The file is `out/bench/NAME.jsonl`, not in docs/benchmarks: it is the state of an unfinished run on one machine. All it
-holds is in NAME_full.json, which is written anew at the end of every run, finished or not.
+holds is in NAME_full.json, which is written when the last cell is measured.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +48,13 @@ class Journal:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             with self._path.open("a", encoding="utf-8") as file:
                 file.write(json.dumps({"cell": cell, "setup": self._setup, "measured": measured}) + "\n")
+
+    def once(self, cell: Mapping[str, Any], measure: Callable[[], Any]) -> Any:  # noqa: ANN401 # whatever JSON holds
+        """Returns what a finished cell measured; measures and keeps it where it is not finished."""
+        if (found := self.get(cell)) is None:
+            found = measure()
+            self.put(cell, found)
+        return found
 
     def _read(self, path: Path) -> None:
         text = path.read_text(encoding="utf-8")

@@ -25,16 +25,16 @@ import contextlib
 import math
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from bench.link_process import LinkError, LinkProcess
 from bench.namespaces import CLOUD_ADDRESS, NamespacePair, open_namespaces
 from bench.tbf_link import TbfShaper, open_tbf
 from link_emulator import Trace
 
-__all__ = ["KINDS", "Kind", "Link", "LinkError", "available_kinds", "open_link"]
+__all__ = ["KINDS", "Kind", "Link", "LinkError", "available_kinds", "links_used", "open_link"]
 
 Kind = Literal["packets", "tbf", "emulator"]
 KINDS: tuple[Kind, ...] = ("packets", "tbf", "emulator")
@@ -77,6 +77,11 @@ class Link(Protocol):
 def available_kinds() -> tuple[Kind, ...]:
     """The kinds that this machine and user can open, best first."""
     return tuple(kind for kind in KINDS if _missing(kind) is None)
+
+
+def links_used(rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """What a benchmark's `link` says of all its rows: their kinds, and TCP's congestion control on them."""
+    return {key: ", ".join(sorted({str(row[key]) for row in rows if row[key]})) for key in ("kind", "congestion")}
 
 
 @contextlib.contextmanager

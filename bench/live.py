@@ -14,7 +14,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
@@ -22,7 +21,7 @@ from typing import Any, Self
 from bench.edge_run import EdgeModel, EdgeRun, RunResult
 from bench.links import Link
 
-__all__ = ["Live", "Pacer"]
+__all__ = ["Live"]
 
 _ONE_THREAD = {"OMP_NUM_THREADS": "1"}
 _GRACE_S = 20.0
@@ -120,20 +119,3 @@ def _child(command: Sequence[str]) -> Iterator[subprocess.Popen[str]]:
                 process.wait(_GRACE_S)
             except subprocess.TimeoutExpired:
                 process.kill()
-
-
-class Pacer:
-    """Prints what runs, since when, and how long all of it should take.
-
-    Args:
-        expected_s: How long everything should take.
-    """
-
-    def __init__(self, expected_s: float) -> None:
-        self._began_s = time.monotonic()
-        self._expected_s = expected_s
-        print(f"expected to take about {expected_s:.0f} s ({expected_s / 60:.1f} minutes)", flush=True)
-
-    def say(self, what: str) -> None:
-        """Prints a line with the seconds so far."""
-        print(f"[{time.monotonic() - self._began_s:5.0f} of {self._expected_s:.0f} s] {what}", flush=True)

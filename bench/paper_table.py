@@ -24,11 +24,12 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from bench.edge_run import EdgeModel, EdgeRun, RunFrame
-from bench.journal import FOLDER, Journal
+from bench.journal import Journal
 from bench.links import open_link
-from bench.live import Live, Pacer
+from bench.live import Live
+from bench.pacer import Pacer
 from bench.paper_table_report import report
-from bench.publish import arguments, publish, render
+from bench.publish import arguments, carry_out
 from partitioner import Link, Partition, SplitTable
 
 # Tiny YOLOv2 as the paper measured it (read off its Figures 1 and 7): 1.821 s on its Raspberry Pi 3B and 0.1664 s in
@@ -183,17 +184,9 @@ def measure(models: tuple[str, ...], uplinks_bps: tuple[float, ...], journal: Jo
 
 
 def main() -> None:
-    parser = arguments("The paper's table, live.")
-    parser.add_argument("--full", action="store_true", help="all models and uplinks; resumable")
-    parser.add_argument("--fresh", action="store_true", help="with --full: forget the cells that are finished")
-    options = parser.parse_args()
-    name = "paper_table_full" if options.full else "paper_table"
-    if options.render:
-        render(name, report, options.output)
-        return
-    journal = Journal(FOLDER / f"{name}.jsonl" if options.full else None, fresh=options.fresh)
+    options = arguments("The paper's table, live.", full="all models and uplinks").parse_args()
     models, uplinks_bps = (FULL_MODELS, UPLINKS_BPS) if options.full else (QUICK_MODELS, QUICK_UPLINKS_BPS)
-    publish(name, measure(models, uplinks_bps, journal), report, options.output, options.note)
+    carry_out("paper_table", options, lambda journal: measure(models, uplinks_bps, journal), report)
 
 
 if __name__ == "__main__":

@@ -14,10 +14,11 @@ from typing import Any
 
 from bench.edge_run import EdgeModel, EdgeRun
 from bench.links import Kind, available_kinds, open_link
-from bench.live import Live, Pacer
+from bench.live import Live
+from bench.pacer import Pacer
 from bench.pipeline_report import report
 from bench.pipeline_sleeping import measure_sleeping
-from bench.publish import arguments, publish, render
+from bench.publish import arguments, carry_out
 from partitioner.listing import list_closed_sets
 from partitioner.set_sums import crossing, inside_and_outside
 
@@ -82,14 +83,15 @@ def measure_compute() -> dict[str, Any]:
         }
 
 
+def measure() -> dict[str, Any]:
+    """Runs both."""
+    Pacer(_EXPECTED_S)
+    return {"sleeping": measure_sleeping(), "compute": measure_compute()}
+
+
 def main() -> None:
     options = arguments("Throughput of the pipeline against its slowest stage.").parse_args()
-    if options.render:
-        render("pipeline", report, options.output)
-        return
-    Pacer(_EXPECTED_S)
-    measured = {"sleeping": measure_sleeping(), "compute": measure_compute()}
-    publish("pipeline", measured, report, options.output, options.note)
+    carry_out("pipeline", options, lambda _: measure(), report)
 
 
 if __name__ == "__main__":

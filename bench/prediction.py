@@ -16,11 +16,12 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from bench.edge_run import EdgeModel, EdgeRun
-from bench.journal import FOLDER, Journal
+from bench.journal import Journal
 from bench.links import available_kinds, open_link
-from bench.live import Live, Pacer
+from bench.live import Live
+from bench.pacer import Pacer
 from bench.prediction_report import report
-from bench.publish import arguments, publish, render
+from bench.publish import arguments, carry_out
 from partitioner import Link, SplitTable
 from partitioner.listing import list_closed_sets
 
@@ -162,16 +163,9 @@ def hash_of(edge: Sequence[str]) -> str:
 
 
 def main() -> None:
-    parser = arguments("Predicted against measured latency of splits.")
-    parser.add_argument("--full", action="store_true", help="every split of the sample the project wants; resumable")
-    parser.add_argument("--fresh", action="store_true", help="with --full: forget the cells that are finished")
+    parser = arguments("Predicted against measured latency of splits.", full="every split of the sample that is wanted")
     options = parser.parse_args()
-    name = "prediction_full" if options.full else "prediction"
-    if options.render:
-        render(name, report, options.output)
-        return
-    journal = Journal(FOLDER / f"{name}.jsonl" if options.full else None, fresh=options.fresh)
-    publish(name, measure(FULL if options.full else SAMPLE, journal), report, options.output, options.note)
+    carry_out("prediction", options, lambda journal: measure(FULL if options.full else SAMPLE, journal), report)
 
 
 if __name__ == "__main__":

@@ -2,47 +2,37 @@
 
 from __future__ import annotations
 
-import importlib.util
 from dataclasses import dataclass
 
-__all__ = ["PROGRAMS", "Program", "present"]
+__all__ = ["PROGRAMS", "Program"]
 
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """One benchmark, run as `python -m bench.NAME`.
+    """One benchmark, run as `python -m bench.NAME`, which takes the arguments of `bench.publish`.
 
     Attributes:
         name: The module's.
         seconds: About how long `make bench` runs it.
-        full_s: About how long `make bench-full` runs it; 0 where it has no long form.
-        arguments: For `make bench`.
-        publishes: Whether it takes the arguments of `bench.publish` and writes a page.
+        full_s: About how long `make bench-full` runs it, with `--full`; 0 where it has no long form.
     """
 
     name: str
     seconds: float
     full_s: float = 0.0
-    arguments: tuple[str, ...] = ()
-    publishes: bool = True
 
 
 PROGRAMS = (
     Program("decide", 110.0),
-    Program("wide_graphs", 90.0, arguments=("--quick",), publishes=False),
-    Program("rpc_overhead", 90.0, publishes=False),
-    Program("split_compute", 50.0, publishes=False),
+    Program("wide_graphs", 50.0, full_s=300.0),
+    Program("rpc_overhead", 130.0, full_s=900.0),
+    Program("split_compute", 50.0, full_s=360.0),
     Program("accounting", 70.0),
     Program("pipeline", 80.0),
-    Program("estimators", 50.0, publishes=False),
-    Program("idle_link", 60.0, publishes=False),
-    Program("control_simulation", 20.0, publishes=False),
-    Program("prediction", 220.0, full_s=4200.0),
-    Program("paper_table", 160.0, full_s=5400.0),
-    Program("real_link", 190.0, full_s=1500.0),
+    Program("estimators", 75.0, full_s=700.0),
+    Program("idle_link", 65.0, full_s=3600.0),
+    Program("control_simulation", 25.0, full_s=300.0),
+    Program("prediction", 170.0, full_s=4200.0),
+    Program("paper_table", 140.0, full_s=5400.0),
+    Program("real_link", 185.0, full_s=1500.0),
 )
-
-
-def present() -> tuple[Program, ...]:
-    """Those that this checkout has."""
-    return tuple(program for program in PROGRAMS if importlib.util.find_spec(f"bench.{program.name}") is not None)

@@ -19,10 +19,11 @@ from typing import Any
 
 from bench.choosers import TracedSplits
 from bench.edge_run import EdgeModel, EdgeRun, RunResult
-from bench.journal import FOLDER, Journal
+from bench.journal import Journal
 from bench.links import Link, open_link
-from bench.live import Live, Pacer
-from bench.publish import arguments, publish, render
+from bench.live import Live
+from bench.pacer import Pacer
+from bench.publish import arguments, carry_out
 from bench.real_link_report import report
 from link_emulator import Trace, bundled
 
@@ -126,9 +127,8 @@ def measure(seconds: float, turns: int, journal: Journal) -> dict[str, Any]:
                 cell = {"way": way, "turn": turn, "seconds": seconds}
                 if journal.get(cell) is None:
                     pacer.say(f"{way}, turn {turn + 1} of {turns}")
-                    journal.put(
-                        cell, row(way, turn, _run(way, live, link, trace, seconds, replay), replay.mean_s.get(way))
-                    )
+                    result = _run(way, live, link, trace, seconds, replay)
+                    journal.put(cell, row(way, turn, result, replay.mean_s.get(way)))
                 rows.append(journal.get(cell))
         return {
             "link": {"kind": link.kind, "congestion": link.congestion, "rtt_s": RTT_S},
@@ -151,17 +151,9 @@ def _run(way: str, live: Live, link: Link, trace: Trace, seconds: float, replay:
 
 
 def main() -> None:
-    parser = arguments("A recorded LTE uplink, live.")
-    parser.add_argument("--full", action="store_true", help="the whole trace, twice; resumable")
-    parser.add_argument("--fresh", action="store_true", help="with --full: forget the runs that are finished")
-    options = parser.parse_args()
-    name = "real_link_full" if options.full else "real_link"
-    if options.render:
-        render(name, report, options.output)
-        return
-    journal = Journal(FOLDER / f"{name}.jsonl" if options.full else None, fresh=options.fresh)
+    options = arguments("A recorded LTE uplink, live.", full="the whole trace, twice").parse_args()
     seconds, turns = (FULL_S, FULL_TURNS) if options.full else (QUICK_S, 1)
-    publish(name, measure(seconds, turns, journal), report, options.output, options.note)
+    carry_out("real_link", options, lambda journal: measure(seconds, turns, journal), report)
 
 
 if __name__ == "__main__":

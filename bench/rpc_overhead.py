@@ -1,280 +1,167 @@
 """A frame's tensor to the cloud and its answer back, against a plain TCP socket carrying the same bytes.
 
-Run with ``python -m bench.rpc_overhead [--output FILE.json]`` (about a minute). Two processes, one core each, joined by
-loopback. Through gRPC the whole path is timed: from a numpy array on the edge to a torch tensor in the cloud, a tail
-that takes 1 kB out of it, and the answer's array on the edge; through `StreamTails` as an agent's frames go, and
-through `RunTail`. The raw socket moves the same bytes both ways and does nothing with them. Both processes keep freed
-memory (`models.memory`), unless ``--default-malloc`` asks for the allocator's own way.
+Run with `make bench ARGS=rpc_overhead` (about two minutes) or `make bench-full ARGS=rpc_overhead` (a quarter of an
+hour: slower links, larger tensors on them, more repeats; resumable). Two processes, a core each. Through gRPC the whole
+path is timed: from a numpy array on the edge to a torch tensor in the cloud, a tail that takes 1 kB out of it, and the
+answer's array on the edge; through `StreamTails` as an agent's frames go, and through `RunTail`. The raw socket moves
+the same bytes both ways and does nothing with them. Both processes keep freed memory, as the services do.
 
-The three take turns, so that a slow moment of the machine falls on all of them.
+On loopback, and over shaped links: the kernel's token bucket, which has no delay, so that nothing hides what gRPC adds;
+and a link with a round trip of 20 ms.
 """
 
 from __future__ import annotations
 
-import argparse
-import asyncio
 import contextlib
 import json
-import os
-import platform
-import socket
 import subprocess
 import sys
-import threading
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from statistics import median, quantiles
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-import grpc
-import numpy as np
-import torch
-from torch import nn
-
-import models
-from cloud_service import CloudConfig, CloudServer
-from edge_service.cloud import Answer
-from edge_service.cloud_client import OPTIONS, GrpcCloud
-from models import keep_freed_memory
-from protos import decode_tensor, encode_tensor
-from protos.frames import TailRequest
-from protos.transport import run_tail
+from bench.journal import Journal
+from bench.links import Kind, Link, available_kinds, links_used, open_link
+from bench.pacer import Pacer
+from bench.publish import arguments, carry_out
+from bench.rpc_overhead_report import report
 
 SIZES = (10_000, 100_000, 1_000_000, 4_000_000, 16_000_000)
-ANSWER_BYTES = 1024
-WARM_UP = 10
-LIMIT_S = 30.0
+RTT_S = 0.02
+LEAST_TBF_BYTES = 100_000
+_START_S = 4.0
 
 
 @dataclass(frozen=True, slots=True)
-class Times:
-    """Seconds of one way of sending: the least, the middle, and where most lie."""
+class Plan:
+    """What is measured.
 
-    min_s: float
-    median_s: float
-    p10_s: float
-    p90_s: float
+    Attributes:
+        rates_bps: Of the shaped links.
+        longest_s: What takes longer to pass a link is left out.
+        loopback_scale: Factor on the number of repeats on loopback.
+        link_s: About how long a size is measured on a link.
+    """
 
-    @classmethod
-    def of(cls, samples: list[float]) -> Times:
-        """Sums up samples."""
-        tenths = quantiles(samples, n=10)
-        return cls(min(samples), median(samples), tenths[0], tenths[-1])
+    rates_bps: tuple[float, ...]
+    longest_s: float
+    loopback_scale: float
+    link_s: float
 
+    def repeats(self, size_bytes: int, rate_bps: float | None) -> int:
+        """How many round trips of each of the three; more of what is quick."""
+        if rate_bps is None:
+            return max(20, round(self.loopback_scale * min(1000, 3e8 / size_bytes)))
+        return max(3, min(50, round(self.link_s / 3 / _passing_s(size_bytes, rate_bps))))
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One size: the times of each way, and how many round trips of each were timed."""
-
-    size_bytes: int
-    repeats: int
-    raw: Times
-    stream: Times
-    unary: Times
-
-
-class Front(nn.Module):
-    """Answers with the first kilobyte of what it gets."""
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Takes 256 floats of [1, N]."""
-        return x[:, : ANSWER_BYTES // 4] + 0.0
+    def turns(self, kind: Kind | None, rate_bps: float | None) -> list[tuple[int, int]]:
+        """Sizes, and how many round trips of each."""
+        sizes = [size for size in SIZES if rate_bps is None or _passing_s(size, rate_bps) <= self.longest_s]
+        # What fits into tbf's bucket passes as if there were no link.
+        sizes = [size for size in sizes if kind != "tbf" or size >= LEAST_TBF_BYTES]
+        return [(size, self.repeats(size, rate_bps)) for size in sizes]
 
 
-def model_of(size_bytes: int) -> models.Model:
-    return models.Model(Front().eval(), (torch.zeros(1, size_bytes // 4),), name=f"front-{size_bytes}")
+QUICK = Plan(rates_bps=(20e6, 100e6), longest_s=1.5, loopback_scale=0.5, link_s=3.5)
+FULL = Plan(rates_bps=(2e6, 8e6, 20e6, 100e6), longest_s=8.0, loopback_scale=2.0, link_s=20.0)
 
 
-# The cloud
+def _passing_s(size_bytes: int, rate_bps: float) -> float:
+    return 8 * size_bytes / rate_bps + RTT_S
 
 
-def answer_raw(listener: socket.socket) -> None:
-    """Takes connections, one after the other: the size of a message, then messages and answers."""
-    answer = bytes(ANSWER_BYTES)
-    while True:
-        connection, _ = listener.accept()
-        with connection:
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            message = memoryview(bytearray(int.from_bytes(connection.recv(8), "little")))
-            while receive(connection, message):
-                connection.sendall(answer)
+def cells(plan: Plan) -> Iterator[dict[str, Any]]:
+    """One for each link; loopback has neither kind nor rate."""
+    yield {"kind": None, "rate_bps": None, "rtt_s": 0.0, "turns": plan.turns(None, None)}
+    kinds: list[Kind] = [kind for kind in available_kinds() if kind != "emulator"]
+    for kind in sorted(kinds or available_kinds()):
+        for rate_bps in plan.rates_bps:
+            rtt_s = 0.0 if kind == "tbf" else RTT_S
+            yield {"kind": kind, "rate_bps": rate_bps, "rtt_s": rtt_s, "turns": plan.turns(kind, rate_bps)}
 
 
-def receive(connection: socket.socket, into: memoryview) -> bool:
-    """Fills a buffer; False when the other side has ended."""
-    got = 0
-    while got < len(into):
-        count = connection.recv_into(into[got:])
-        if not count:
-            return False
-        got += count
-    return True
+def expected_s(cell: dict[str, Any]) -> float:
+    """About how long a cell takes."""
+    rate_bps: float | None = cell["rate_bps"]
+    seconds = _START_S
+    for size, repeats in cell["turns"]:
+        seconds += (
+            repeats * (0.002 + 5e-9 * size) if rate_bps is None else 3 * (repeats + 2) * _passing_s(size, rate_bps)
+        )
+    return seconds
 
 
-async def serve(sizes: tuple[int, ...]) -> None:
-    listener = socket.create_server(("127.0.0.1", 0))
-    threading.Thread(target=answer_raw, args=(listener,), daemon=True).start()
-    server = CloudServer(CloudConfig(listen="127.0.0.1:0", threads=1), [model_of(size) for size in sizes])
-    await server.start()
-    print(server.port, listener.getsockname()[1], flush=True)
-    await server.serve_until(asyncio.Event())
+class Loopback:
+    """The machine's own network, where a link is expected."""
+
+    listen = "127.0.0.1:0"
+    congestion = ""
+
+    def on_cloud(self, command: Sequence[str]) -> list[str]:
+        """The command as it is."""
+        return list(command)
+
+    def on_edge(self, command: Sequence[str]) -> list[str]:
+        """The command as it is."""
+        return list(command)
+
+    def dial(self, port: int) -> str:
+        """The port's address."""
+        return f"127.0.0.1:{port}"
 
 
 @contextlib.contextmanager
-def cloud(sizes: tuple[int, ...], options: tuple[str, ...] = ()) -> Iterator[tuple[int, int]]:
-    """The cloud process on the second core: its ports, gRPC's and the raw one."""
-    command = [sys.executable, "-m", "bench.rpc_overhead", *options, "--serve", *map(str, sizes)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            lines = (line.split() for line in process.stdout or ())
-            grpc_port, raw_port = next((int(a), int(b)) for a, b in lines)
-            yield grpc_port, raw_port
-        finally:
-            process.terminate()
+def place(cell: dict[str, Any]) -> Iterator[Link | Loopback]:
+    if cell["kind"] is None:
+        yield Loopback()
+        return
+    with open_link(cell["rate_bps"], rtt_s=cell["rtt_s"], kind=cell["kind"]) as link:
+        yield link
 
 
-# The edge
-
-Turn = Callable[[], Awaitable[Any]]
-
-
-@contextlib.contextmanager
-def raw_turns(port: int, size_bytes: int) -> Iterator[Turn]:
-    message, answer = bytes(size_bytes), memoryview(bytearray(ANSWER_BYTES))
-    with socket.create_connection(("127.0.0.1", port)) as connection:
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        connection.sendall(size_bytes.to_bytes(8, "little"))
-
-        async def turn() -> None:
-            connection.sendall(message)
-            receive(connection, answer)
-
-        yield turn
-
-
-@contextlib.asynccontextmanager
-async def stream_turns(port: int, model: models.Model, array: np.ndarray[Any, Any]) -> AsyncIterator[Turn]:
-    names = [layer.name for layer in model.graph.layers]
-    client = GrpcCloud(f"127.0.0.1:{port}", model=model.name, digest=model.digest, layers=names)
-    await client.profile(LIMIT_S)
-    tails = client.open_tails()
-    events = tails.events()
-    try:
-
-        async def turn() -> None:
-            frame = client.encode(1, {"x": [(array, "float32")]}, ())
-            await tails.send(frame, LIMIT_S)
-            async for event in events:
-                if isinstance(event, Answer):
-                    checked(event.outputs["out"])
-                    return
-
-        yield turn
-    finally:
-        tails.cancel()
-        await events.aclose()  # type: ignore[attr-defined] # events() is an async generator
-        await client.close()
+def measure(cell: dict[str, Any]) -> list[dict[str, Any]]:
+    """Seconds of every round trip of each size over one link."""
+    sizes = [str(size) for size, _ in cell["turns"]]
+    this = [sys.executable, "-m", "bench.rpc_ends", "--sizes", *sizes]
+    with place(cell) as link:
+        serving = link.on_cloud([*this, "--serve", link.listen])
+        with subprocess.Popen(serving, stdout=subprocess.PIPE, text=True) as cloud:
+            try:
+                lines = (line.split() for line in cloud.stdout or ())
+                ports = next(list(map(int, words)) for words in lines if len(words) == 2 and words[0].isdecimal())
+                told = ["--grpc", link.dial(ports[0]), "--raw", link.dial(ports[1])]
+                told += ["--warmup", "10" if cell["kind"] is None else "2"]
+                told += ["--repeats", *(str(repeats) for _, repeats in cell["turns"])]
+                driving = link.on_edge([*this, *told])
+                done = subprocess.run(driving, stdout=subprocess.PIPE, text=True, check=True)
+            finally:
+                cloud.terminate()
+        congestion = link.congestion
+    samples = json.loads(done.stdout.splitlines()[-1])
+    return [
+        {"congestion": congestion, "bytes": size, "repeats": repeats, "samples_s": samples_s}
+        for (size, repeats), samples_s in zip(cell["turns"], samples, strict=True)
+    ]
 
 
-@contextlib.asynccontextmanager
-async def unary_turns(port: int, model: models.Model, array: np.ndarray[Any, Any]) -> AsyncIterator[Turn]:
-    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}", options=OPTIONS) as channel:
-        call = run_tail(channel)
-
-        async def turn() -> None:
-            request = TailRequest(model.name, model.digest, 1, (encode_tensor("x", array),))
-            response = await call(request, timeout=LIMIT_S)
-            checked(decode_tensor(response.outputs[0]))
-
-        yield turn
-
-
-def checked(answer: np.ndarray[Any, Any]) -> None:
-    if answer.nbytes != ANSWER_BYTES:
-        raise RuntimeError(f"expected an answer of {ANSWER_BYTES} bytes, got {answer.nbytes}")
-
-
-async def measure(ports: tuple[int, int], size_bytes: int, repeats: int) -> Row:
-    model = model_of(size_bytes)
-    array = np.random.default_rng(0).random((1, size_bytes // 4), np.float32)
-    samples: dict[str, list[float]] = {"raw": [], "stream": [], "unary": []}
-    with raw_turns(ports[1], size_bytes) as raw:
-        async with stream_turns(ports[0], model, array) as stream, unary_turns(ports[0], model, array) as unary:
-            for repeat in range(-WARM_UP, repeats):
-                for name, turn in (("raw", raw), ("stream", stream), ("unary", unary)):
-                    began_s = time.perf_counter()
-                    await turn()
-                    took_s = time.perf_counter() - began_s
-                    if repeat >= 0:
-                        samples[name].append(took_s)
-    return Row(size_bytes, repeats, **{name: Times.of(seconds) for name, seconds in samples.items()})
-
-
-def repeats_of(size_bytes: int, scale: float) -> int:
-    """More of what is quick."""
-    return max(20, round(scale * min(1000, 3e8 / size_bytes)))
-
-
-def table(rows: list[Row]) -> str:
-    """The rows as Markdown: milliseconds; least, and median with the range of the middle 80 %."""
-
-    def cell(times: Times) -> str:
-        return " | ".join(
-            (
-                f"{1e3 * times.min_s:.2f}",
-                f"{1e3 * times.median_s:.2f} ({1e3 * times.p10_s:.2f} to {1e3 * times.p90_s:.2f})",
-            )
-        )
-
-    ways = " | ".join(f"{way} min | median" for way in ("raw", "stream", "RunTail"))
-    compared = "stream - raw, min | stream / raw, min | stream / raw, median"
-    lines = [f"| bytes | {ways} | {compared} |", "|---" * 10 + "|"]
-    for row in rows:
-        more_ms = 1e3 * (row.stream.min_s - row.raw.min_s)
-        lines.append(
-            f"| {row.size_bytes} | {cell(row.raw)} | {cell(row.stream)} | {cell(row.unary)} "
-            f"| {more_ms:.2f} | {row.stream.min_s / row.raw.min_s:.2f} "
-            f"| {row.stream.median_s / row.raw.median_s:.2f} |"
-        )
-    return "\n".join(lines)
-
-
-def pin(core: int) -> None:
-    """Keeps this process on the first or the second core of the machine, where the system can."""
-    if hasattr(os, "sched_setaffinity") and (os.cpu_count() or 1) > 1:
-        os.sched_setaffinity(0, {core})
+def measure_all(plan: Plan, journal: Journal) -> dict[str, Any]:
+    """Measures every cell that is not in the journal."""
+    everything = list(cells(plan))
+    pacer = Pacer(sum(expected_s(cell) for cell in everything if journal.get(cell) is None))
+    rows = []
+    for cell in everything:
+        if journal.get(cell) is None:
+            where = "loopback" if cell["kind"] is None else f"{cell['kind']}, {cell['rate_bps'] / 1e6:g} Mbit/s"
+            pacer.say(f"{where}: about {expected_s(cell):.0f} s")
+            journal.put(cell, measure(cell))
+        about = {name: value for name, value in cell.items() if name != "turns"}
+        rows += [{**about, **row} for row in journal.get(cell)]
+    return {"link": links_used(rows), "rows": rows}
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--serve", type=int, nargs="+", help=argparse.SUPPRESS)
-    parser.add_argument("--output", type=Path, help="write the numbers to this JSON file")
-    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="bytes of the tensor; multiples of 4")
-    parser.add_argument("--scale", type=float, default=1.0, help="factor on the number of repeats")
-    parser.add_argument("--default-malloc", action="store_true", help="let the allocator give memory back")
-    chosen = parser.parse_args()
-    kept = not chosen.default_malloc and keep_freed_memory()
-    torch.set_num_threads(1)
-    pin(1 if chosen.serve else 0)
-    if chosen.serve:
-        asyncio.run(serve(tuple(chosen.serve)))
-        return
-    with cloud(tuple(chosen.sizes), ("--default-malloc",) if chosen.default_malloc else ()) as ports:
-        rows = [asyncio.run(measure(ports, size, repeats_of(size, chosen.scale))) for size in chosen.sizes]
-    print(table(rows))
-    if chosen.output:
-        told = {
-            "machine": platform.machine(),
-            "cores": os.cpu_count(),
-            "python": platform.python_version(),
-            "grpc": grpc.__version__,
-            "torch": torch.__version__,
-            "memory_kept": kept,
-            "rows": [asdict(row) for row in rows],
-        }
-        chosen.output.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+    options = arguments("What gRPC adds to the bytes of a tensor.", full="slower links, more repeats").parse_args()
+    carry_out("rpc_overhead", options, lambda journal: measure_all(FULL if options.full else QUICK, journal), report)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
 """What a split costs in arithmetic: head and tail against the whole eager model.
 
-Run with ``python -m bench.split_compute`` (about five minutes; ``--quick``: one). One torch thread, in one process that
-keeps freed memory as the commands do. Eager is the original module in inference mode with a contiguous input. It and
-the three splits of a model (everything in the cloud, half of the layers, everything on the edge) take turns, so that a
-slow moment falls on all; a split's time holds head, arrays as they are sent, values as they arrive, and tail.
+Run with `make bench ARGS=split_compute` (less than a minute) or `make bench-full ARGS=split_compute` (about six
+minutes: more models and repeats; resumable). One torch thread, in one process that keeps freed memory as the commands
+do. Eager is the original module in inference mode with a contiguous input. It and the three splits of a model
+(everything in the cloud, half of the layers, everything on the edge) take turns, so that a slow moment falls on all; a
+split's time holds head, arrays as they are sent, values as they arrive, and tail.
 
 Then, for some models: what the profile predicts of head and tail at random splits against what they take, and how much
 longer a frame takes that finds the caches cold, after a second of idleness.
@@ -12,31 +13,67 @@ Each run is timed by the clock on the wall and by the thread's own processor tim
 a busy one the second still tells.
 """
 
-import argparse
+from __future__ import annotations
+
 import dataclasses
-import json
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import median, quantiles
 from typing import Any
 
 import torch
 
 import models
-from bench.machine import machine
+from bench.journal import Journal
+from bench.pacer import Pacer
+from bench.publish import arguments, carry_out
+from bench.split_compute_report import report
 from models.memory import keep_freed_memory
 
-WANTED = 0.85
-MODELS = (
-    *(f"torchvision:{name}" for name in ("alexnet", "vgg16", "resnet18", "resnet50", "googlenet", "mobilenet_v2")),
-    *(f"torchvision:{name}" for name in ("inception_v3", "densenet121")),
-    *(f"zoo:{name}" for name in ("efficientnet_lite0", "nin", "tiny_yolov2")),
-    *(f"torchvision:{name}" for name in ("vit_b_16", "swin_t")),
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is measured.
+
+    Attributes:
+        models: Whose splits are held against the eager model.
+        predicted: Whose profile is held against random splits.
+        splits: How many random splits.
+        repeats: Runs of each.
+        expected_s: About how long a model takes.
+    """
+
+    models: tuple[str, ...]
+    predicted: tuple[str, ...]
+    splits: int
+    repeats: int
+    expected_s: float
+
+
+QUICK = Plan(
+    models=(
+        *(f"torchvision:{name}" for name in ("alexnet", "resnet18", "resnet50", "googlenet", "mobilenet_v2")),
+        "zoo:efficientnet_lite0",
+    ),
+    predicted=("torchvision:alexnet", "torchvision:googlenet"),
+    splits=6,
+    repeats=5,
+    expected_s=6.0,
 )
-PREDICTED = ("torchvision:alexnet", "torchvision:mobilenet_v2", "torchvision:googlenet", "torchvision:resnet50")
+FULL = Plan(
+    models=(
+        *(f"torchvision:{name}" for name in ("alexnet", "vgg16", "resnet18", "resnet50", "googlenet", "mobilenet_v2")),
+        *(f"torchvision:{name}" for name in ("inception_v3", "densenet121")),
+        *(f"zoo:{name}" for name in ("efficientnet_lite0", "nin", "tiny_yolov2")),
+        *(f"torchvision:{name}" for name in ("vit_b_16", "swin_t")),
+    ),
+    predicted=tuple(f"torchvision:{name}" for name in ("alexnet", "mobilenet_v2", "googlenet", "resnet50")),
+    splits=10,
+    repeats=15,
+    expected_s=25.0,
+)
 _IDLE_S = 1.0
 
 
@@ -81,13 +118,6 @@ class PredictionRow:
     head_s: float
     tail_predicted_s: float
     tail_s: float
-
-    @property
-    def error(self) -> float:
-        """Of head and tail together, relative."""
-        return abs(self.head_predicted_s + self.tail_predicted_s - self.head_s - self.tail_s) / (
-            self.head_s + self.tail_s
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,57 +234,39 @@ def measure_idle(model: models.Model, repeats: int) -> IdleRow:
     return IdleRow(model.name, median(warm), ratio(cold, warm))
 
 
-def print_split(row: SplitRow) -> None:
-    print(
-        f"{row.model:30} {row.split:10} {row.edge_layers:4}/{row.layers:<4} eager {1e3 * row.eager_s:7.1f} ms"
-        f"  split {1e3 * row.split_s:7.1f} ms  ratio {row.ratio.median:.3f} [{row.ratio.low:.3f}, {row.ratio.high:.3f}]"
-        f"  processor {row.cpu_ratio.median:.3f} [{row.cpu_ratio.low:.3f}, {row.cpu_ratio.high:.3f}]",
-        flush=True,
-    )
+def measured(spec: str, plan: Plan) -> dict[str, Any]:
+    """Everything about one model."""
+    model = models.load(spec)
+    told: dict[str, Any] = {"predictions": [], "idle": []}
+    told["splits"] = [dataclasses.asdict(row) for row in measure_splits(model, plan.repeats)]
+    if spec in plan.predicted:
+        repeats = max(3, plan.repeats // 2)
+        rows = measure_predictions(model, plan.splits, repeats)
+        told["predictions"] = [dataclasses.asdict(row) for row in rows]
+        told["idle"] = [dataclasses.asdict(measure_idle(model, repeats))]
+    return told
 
 
-def print_prediction(rows: list[PredictionRow]) -> None:
-    errors = sorted(row.error for row in rows)
-    print(f"{rows[0].model:30} {len(rows)} splits: head + tail off by {median(errors):.1%}, at most {errors[-1]:.1%}")
-    for row in rows:
-        print(
-            f"    {row.edge_layers:4} layers on the edge: head {1e3 * row.head_predicted_s:6.1f} predicted,"
-            f" {1e3 * row.head_s:6.1f} ms; tail {1e3 * row.tail_predicted_s:6.1f}, {1e3 * row.tail_s:6.1f} ms",
-            flush=True,
-        )
+def measure_all(plan: Plan, journal: Journal) -> dict[str, Any]:
+    """Measures every model that is not in the journal."""
+    torch.set_num_threads(1)
+    keeps_memory = keep_freed_memory()
+    cells = [{"model": spec, "repeats": plan.repeats} for spec in plan.models]
+    pacer = Pacer(plan.expected_s * sum(journal.get(cell) is None for cell in cells))
+    found: list[dict[str, Any]] = []
+    for cell in cells:
+        spec = str(cell["model"])
+        if journal.get(cell) is None:
+            pacer.say(spec)
+            journal.put(cell, measured(spec, plan))
+        found.append(journal.get(cell))
+    tables = {name: [row for told in found for row in told[name]] for name in ("splits", "predictions", "idle")}
+    return {"keeps_freed_memory": keeps_memory, "idle_s": _IDLE_S, **tables}
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="fewer repeats")
-    parser.add_argument("--models", nargs="+", default=list(MODELS), metavar="SPEC", help="of the first table")
-    parser.add_argument("--output", type=Path, metavar="FILE.json", help="write the figures")
-    arguments = parser.parse_args()
-    torch.set_num_threads(1)
-    keeps_memory = keep_freed_memory()
-    repeats = 5 if arguments.quick else 15
-    split_rows: list[SplitRow] = []
-    for spec in arguments.models:
-        for row in measure_splits(models.load(spec), repeats):
-            split_rows.append(row)
-            print_split(row)
-    overall = median(row.ratio.median for row in split_rows)
-    print(f"median of all {overall:.3f}, of processor time {median(row.cpu_ratio.median for row in split_rows):.3f}")
-    print(f"{sum(row.ratio.median <= WANTED for row in split_rows)} of {len(split_rows)} are at most {WANTED}")
-    predictions: list[PredictionRow] = []
-    idle: list[IdleRow] = []
-    for spec in PREDICTED:
-        model = models.load(spec)
-        rows = measure_predictions(model, 10, 3 if arguments.quick else 7)
-        predictions += rows
-        print_prediction(rows)
-        idle.append(measure_idle(model, 3 if arguments.quick else 7))
-        print(f"{spec:30} after {_IDLE_S:.0f} s idle {idle[-1].ratio.median:.3f} times as long")
-    if arguments.output is not None:
-        tables: dict[str, Sequence[Any]] = {"splits": split_rows, "predictions": predictions, "idle": idle}
-        data = {"machine": machine(), "keeps_freed_memory": keeps_memory, "wanted": WANTED, "median_ratio": overall}
-        data |= {name: [dataclasses.asdict(row) for row in table] for name, table in tables.items()}
-        arguments.output.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
+    options = arguments("Head and tail against the whole eager model.", full="more models and repeats").parse_args()
+    carry_out("split_compute", options, lambda journal: measure_all(FULL if options.full else QUICK, journal), report)
 
 
 if __name__ == "__main__":

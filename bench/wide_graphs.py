@@ -1,6 +1,7 @@
 """Heavy load beyond the closed-set table: how close to the optimum each step is proven to be, and how long it takes.
 
-Run with ``python -m bench.wide_graphs`` (about five minutes on one core); ``--quick`` takes one graph of each kind.
+Run with `make bench ARGS=wide_graphs` (less than a minute: one graph of each kind, one uplink) or `make bench-full
+ARGS=wide_graphs` (about five minutes: two graphs of each kind, three uplinks; resumable).
 Random graphs of 200 and 2,000 layers of several kinds, all too wide to list. For each: the proven ratio (what was found
 over what was proven) of weighted cuts alone and of `partitioner.dsh`, which goes on by single moves, a search tree and
 a solver; the same for `dsh` with a rate that is nearly the highest possible, where the latency counts; and the
@@ -9,23 +10,24 @@ processor seconds of each call. Writes ``wide_graphs.md`` and ``wide_graphs.json
 Set OMP_NUM_THREADS=1 for one core.
 """
 
-import argparse
-import dataclasses
-import json
-import sys
-import time
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
+from __future__ import annotations
 
-from bench.machine import machine
-from bench.wide_graphs_report import markdown
+import dataclasses
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bench.journal import Journal
+from bench.pacer import Pacer
+from bench.publish import arguments, carry_out
+from bench.wide_graphs_report import report
 from bench.wide_kinds import KINDS, Problem
 from partitioner import Link, TooManySplitsError, dsh
 from partitioner.listing import list_closed_sets
 from partitioner.weighted_cuts import search
 
-UPLINKS_BPS = (1e7, 1e8, 1e9)
+UPLINKS_BPS, QUICK_UPLINKS_BPS = (1e7, 1e8, 1e9), (1e8,)
 # The rate asked for leaves this much of the smallest bottleneck that was found.
 _PERIOD = 1.03
 
@@ -90,39 +92,37 @@ def _unlistable(kind: str, layers: int, seed: int) -> Problem:
     raise SystemExit(f"{kind} of {layers} layers has too few closed sets to measure what is beyond the table")
 
 
-def cases(seeds: int) -> Iterator[tuple[str, int, int, float]]:
+def cases(seeds: int, uplinks_bps: Sequence[float]) -> Iterator[tuple[str, int, int, float]]:
     for layers in (200, 2000):
         for kind in KINDS:
             for seed in range(seeds):
-                yield from ((kind, layers, seed, uplink_bps) for uplink_bps in UPLINKS_BPS)
+                yield from ((kind, layers, seed, uplink_bps) for uplink_bps in uplinks_bps)
+
+
+def measure_all(everything: Sequence[tuple[str, int, int, float]], expected_s: float, journal: Journal) -> Any:  # noqa: ANN401 # JSON
+    """Measures every case that is not in the journal."""
+    pacer = Pacer(expected_s)
+    rows = []
+    for kind, layers, seed, uplink_bps in everything:
+        cell = {"kind": kind, "layers": layers, "seed": seed, "uplink_bps": uplink_bps}
+        if journal.get(cell) is None:
+            row = measure(kind, layers, seed, uplink_bps)
+            journal.put(cell, dataclasses.asdict(row))
+            pacer.say(
+                f"{kind}, {layers} layers, {uplink_bps / 1e6:g} Mbit/s: smallest bottleneck {row.smallest:.4f} in "
+                f"{row.smallest_took_s:.2f} s, lowest latency {row.lowest:.4f} in {row.lowest_took_s:.2f} s"
+            )
+        rows.append(journal.get(cell))
+    return {"rows": rows}
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Proven ratios and times of heavy load beyond the table.")
-    parser.add_argument("--quick", action="store_true", help="one graph of each kind and size")
-    parser.add_argument("--output", type=Path, default=Path("docs/benchmarks"), help="a folder")
-    parser.add_argument("--note", default="", help="what a reader should know about this run, such as a shared machine")
-    options = parser.parse_args()
-    began_s = time.monotonic()
-    rows = []
-    print(f"{'graph':26}{'layers':>7}{'Mbit/s':>8}{'cuts':>9}{'dsh':>9}{'s':>7}{'at rate':>9}{'s':>7}")
-    for case in cases(1 if options.quick else 2):
-        row = measure(*case)
-        rows.append(row)
-        print(
-            f"{row.kind:26}{row.layers:7}{row.uplink_bps / 1e6:8.0f}{row.cuts:9.4f}{row.smallest:9.4f}"
-            f"{row.smallest_took_s:7.2f}{row.lowest:9.4f}{row.lowest_took_s:7.2f}",
-            flush=True,
-        )
-    data = {"note": options.note, **machine(), "rows": [dataclasses.asdict(row) for row in rows]}
-    options.output.mkdir(parents=True, exist_ok=True)
-    (options.output / "wide_graphs.json").write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
-    text = markdown(data)
-    (options.output / "wide_graphs.md").write_text(text, encoding="utf-8")
-    sys.stdout.write(text)
-    print(
-        f"done in {time.monotonic() - began_s:.0f} s, written to {options.output}/wide_graphs.md and wide_graphs.json"
-    )
+    options = arguments(
+        "Proven ratios and times of heavy load beyond the table.", full="two graphs of each kind"
+    ).parse_args()
+    everything = list(cases(2, UPLINKS_BPS) if options.full else cases(1, QUICK_UPLINKS_BPS))
+    expected_s = 1.9 * len(everything)
+    carry_out("wide_graphs", options, lambda journal: measure_all(everything, expected_s, journal), report)
 
 
 if __name__ == "__main__":

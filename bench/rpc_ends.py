@@ -1,0 +1,203 @@
+"""The two ends of `bench.rpc_overhead`: a cloud that answers, and an edge that sends and times. Child processes.
+
+`--serve HOST:PORT --sizes N...` prints the ports of gRPC and of the raw socket. `--grpc ADDRESS --raw ADDRESS` with
+`--sizes N... --repeats N... --warmup N` prints the seconds of every round trip as JSON, one object for each size.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import os
+import socket
+import threading
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from typing import Any
+
+import grpc
+import numpy as np
+import torch
+from torch import nn
+
+import models
+from cloud_service import CloudConfig, CloudServer
+from edge_service.cloud import Answer
+from edge_service.cloud_client import OPTIONS, GrpcCloud
+from models.memory import keep_freed_memory
+from protos import decode_tensor, encode_tensor
+from protos.frames import TailRequest
+from protos.transport import run_tail
+
+ANSWER_BYTES = 1024
+LIMIT_S = 60.0
+
+
+class Front(nn.Module):
+    """Answers with the first kilobyte of what it gets."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Takes 256 floats of [1, N]."""
+        return x[:, : ANSWER_BYTES // 4] + 0.0
+
+
+def model_of(size_bytes: int) -> models.Model:
+    return models.Model(Front().eval(), (torch.zeros(1, size_bytes // 4),), name=f"front-{size_bytes}")
+
+
+# The cloud
+
+
+def answer_raw(listener: socket.socket) -> None:
+    """Takes connections, one after the other: the size of a message, then messages and answers."""
+    answer = bytes(ANSWER_BYTES)
+    while True:
+        connection, _ = listener.accept()
+        with connection:
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            message = memoryview(bytearray(int.from_bytes(connection.recv(8, socket.MSG_WAITALL), "little")))
+            while receive(connection, message):
+                connection.sendall(answer)
+
+
+def receive(connection: socket.socket, into: memoryview) -> bool:
+    """Fills a buffer; False when the other side has ended."""
+    got = 0
+    while got < len(into):
+        count = connection.recv_into(into[got:])
+        if not count:
+            return False
+        got += count
+    return True
+
+
+async def serve(listen: str, sizes: Sequence[int]) -> None:
+    listener = socket.create_server((listen.rpartition(":")[0], 0))
+    threading.Thread(target=answer_raw, args=(listener,), daemon=True).start()
+    config = CloudConfig(listen=listen, insecure=True, threads=1)
+    server = CloudServer(config, [model_of(size) for size in sizes])
+    await server.start()
+    print(server.port, listener.getsockname()[1], flush=True)
+    await server.serve_until(asyncio.Event())
+
+
+# The edge
+
+Turn = Callable[[], Awaitable[Any]]
+
+
+@contextlib.contextmanager
+def raw_turns(address: str, size_bytes: int) -> Iterator[Turn]:
+    message, answer = bytes(size_bytes), memoryview(bytearray(ANSWER_BYTES))
+    host, _, port = address.rpartition(":")
+    with socket.create_connection((host, int(port))) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection.sendall(size_bytes.to_bytes(8, "little"))
+
+        async def turn() -> None:
+            connection.sendall(message)
+            receive(connection, answer)
+
+        yield turn
+
+
+@contextlib.asynccontextmanager
+async def stream_turns(address: str, model: models.Model, array: np.ndarray[Any, Any]) -> AsyncIterator[Turn]:
+    names = [layer.name for layer in model.graph.layers]
+    client = GrpcCloud(address, model=model.name, digest=model.digest, layers=names)
+    await client.profile(LIMIT_S)
+    tails = client.open_tails()
+    events = tails.events()
+    try:
+
+        async def turn() -> None:
+            frame = client.encode(1, {"x": [(array, "float32")]}, ())
+            await tails.send(frame, LIMIT_S)
+            async for event in events:
+                if isinstance(event, Answer):
+                    checked(event.outputs["out"])
+                    return
+
+        yield turn
+    finally:
+        tails.cancel()
+        await events.aclose()  # type: ignore[attr-defined] # events() is an async generator
+        await client.close()
+
+
+@contextlib.asynccontextmanager
+async def unary_turns(address: str, model: models.Model, array: np.ndarray[Any, Any]) -> AsyncIterator[Turn]:
+    async with grpc.aio.insecure_channel(address, options=OPTIONS) as channel:
+        call = run_tail(channel)
+
+        async def turn() -> None:
+            request = TailRequest(model.name, model.digest, 1, (encode_tensor("x", array),))
+            response = await call(request, timeout=LIMIT_S)
+            checked(decode_tensor(response.outputs[0]))
+
+        yield turn
+
+
+def checked(answer: np.ndarray[Any, Any]) -> None:
+    if answer.nbytes != ANSWER_BYTES:
+        raise RuntimeError(f"expected an answer of {ANSWER_BYTES} bytes, got {answer.nbytes}")
+
+
+async def drive(
+    grpc_address: str, raw_address: str, turns: Sequence[tuple[int, int]], warmup: int
+) -> list[dict[str, Any]]:
+    """Times each size so many times; gRPC has one event loop for all."""
+    return [await timed(grpc_address, raw_address, size, warmup, repeats) for size, repeats in turns]
+
+
+async def timed(
+    grpc_address: str, raw_address: str, size_bytes: int, warmup: int, repeats: int
+) -> dict[str, list[float]]:
+    """Times all three ways; they take turns, so that a slow moment falls on all of them."""
+    model = model_of(size_bytes)
+    array = np.random.default_rng(0).random((1, size_bytes // 4), np.float32)
+    samples: dict[str, list[float]] = {"raw": [], "stream": [], "unary": []}
+    with raw_turns(raw_address, size_bytes) as raw:
+        async with (
+            stream_turns(grpc_address, model, array) as stream,
+            unary_turns(grpc_address, model, array) as unary,
+        ):
+            for repeat in range(-warmup, repeats):
+                for name, turn in (("raw", raw), ("stream", stream), ("unary", unary)):
+                    began_s = time.perf_counter()
+                    await turn()
+                    took_s = time.perf_counter() - began_s
+                    if repeat >= 0:
+                        samples[name].append(took_s)
+    return samples
+
+
+def pin(core: int) -> None:
+    """Keeps this process on the first or the second core of the machine, where the system can."""
+    if hasattr(os, "sched_setaffinity") and (os.cpu_count() or 1) > 1:
+        os.sched_setaffinity(0, {core})
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--serve")
+    parser.add_argument("--sizes", type=int, nargs="+")
+    parser.add_argument("--grpc")
+    parser.add_argument("--raw")
+    parser.add_argument("--repeats", type=int, nargs="+")
+    parser.add_argument("--warmup", type=int)
+    chosen = parser.parse_args()
+    keep_freed_memory()
+    torch.set_num_threads(1)
+    pin(1 if chosen.serve else 0)
+    if chosen.serve:
+        asyncio.run(serve(chosen.serve, chosen.sizes))
+        return
+    turns = zip(chosen.sizes, chosen.repeats, strict=True)
+    print(json.dumps(asyncio.run(drive(chosen.grpc, chosen.raw, list(turns), chosen.warmup))))
+
+
+if __name__ == "__main__":
+    main()

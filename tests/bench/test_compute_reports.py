@@ -1,0 +1,56 @@
+"""What the pages about computing and control make of small made-up measurements."""
+
+import pytest
+
+from bench import control_report, split_compute_report, wide_graphs_report
+
+
+def split_row(split, ratio):
+    found = {"median": ratio, "low": ratio - 0.01, "high": ratio + 0.01}
+    times = {"eager_s": 0.1, "split_s": 0.1 * ratio, "ratio": found, "cpu_ratio": found}
+    return {"model": "torchvision:alexnet", "layers": 23, "split": split, "edge_layers": 11, **times}
+
+
+def test_split_compute_is_judged_by_the_median_and_by_the_worst(published):
+    rows = [split_row("cloud-only", 0.80), split_row("middle", 0.90), split_row("edge-only", 0.82)]
+    predicted = {"head_predicted_s": 0.04, "head_s": 0.05, "tail_predicted_s": 0.06, "tail_s": 0.06}
+    predictions = [{"model": "torchvision:alexnet", "edge_layers": 11, **predicted}]
+    idle = [{"model": "torchvision:alexnet", "busy_s": 0.1, "ratio": {"median": 1.2, "low": 1.1, "high": 1.3}}]
+    data = {"splits": rows, "predictions": predictions, "idle": idle, "idle_s": 1.0}
+    found, body = published(split_compute_report, data)
+    median, worst = found.values()
+    assert (median.measured, median.kept) == (0.82, True)
+    assert (worst.measured, worst.kept) == (0.90, False)
+    assert worst.why.startswith("alexnet, middle; 1 of 3")
+    assert "| alexnet | 1 | 9.09 | 9.09 | +25.0 |" in body
+    assert "| alexnet | 100 | 1.200 (1.100 to 1.300) |" in body
+
+
+def test_wide_graphs_show_the_worst_of_each_kind(published):
+    row = {"kind": "grid", "layers": 200, "seed": 0, "uplink_bps": 1e8, "cuts": 1.4, "lowest": 1.0}
+    row |= {"smallest": 1.01, "smallest_took_s": 1.0, "lowest_took_s": 4.5}
+    found, body = published(wide_graphs_report, {"rows": [row, {**row, "smallest": 1.04, "lowest_took_s": 2.0}]})
+    ratio, slowest = found.values()
+    assert (ratio.measured, ratio.kept) == (1.04, True)
+    assert (slowest.measured, slowest.kept) == (4.5, False)
+    assert "| grid | 200 | 4 | 1.400 | 1.040 | 1.000 | 4.50 | **3 of 4** |" in body
+
+
+def control_case(adaptive_s, oracle_dropped=0.0):
+    def run(mean_s, dropped=0.0):
+        latencies = {"mean_s": mean_s, "p50_s": mean_s, "p95_s": mean_s}
+        return {**latencies, "dropped": dropped, "fallback": 0.0, "edge_only": 0.5, "switches_hz": 0.2, "missed": 0}
+
+    case = {name: run(0.3) for name in ("clairvoyant", "best_fixed", "edge_only", "cloud_only")}
+    case |= {"adaptive": run(adaptive_s), "oracle": run(0.2, oracle_dropped), "knows_rate": {"0.1": run(0.21)}}
+    return {"link": "lte", "model": "alexnet x8", "rate_hz": 2.0, **case}
+
+
+def test_control_is_held_against_the_oracle_where_it_keeps_up(published):
+    cases = [control_case(0.22), control_case(0.22), control_case(9.0, oracle_dropped=0.5)]
+    found, body = published(control_report, {"links": {"lte": "the recorded LTE uplink"}, "cases": cases})
+    over, switches, missed = found.values()
+    assert (over.measured, over.kept) == (pytest.approx(1.1), False)
+    assert (switches.measured, missed.measured) == (0.2, 0)
+    assert "| lte: the recorded LTE uplink | 2 | **1.100** |" in body
+    assert "| lte | 1 |" in body
