@@ -1,5 +1,6 @@
 """PyTorch models that can be split anywhere: loading, the layer graph, profiling, heads and tails."""
 
+from models.compiled import CompiledHeads
 from models.errors import (
     BadSpecError,
     ExecutionError,
@@ -25,6 +26,7 @@ from models.values import Value, arrays_of, value_of
 
 __all__ = [
     "BadSpecError",
+    "CompiledHeads",
     "ExecutionError",
     "Head",
     "InputError",
