@@ -16,14 +16,12 @@ from typing import Any, NoReturn
 import grpc
 import numpy as np
 import numpy.typing as npt
-from google.rpc import error_details_pb2, status_pb2
+from google.rpc import status_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from grpc_status import rpc_status
 
 from edge_service.cloud import ALL_RAW, Answer, Beat, CloudProfile, FrameToSend, ProbeReading, Refusal, StreamEvent
+from edge_service.cloud_status import frame_error, refused, status_of
 from edge_service.errors import (
-    CloudDeniedError,
-    CloudError,
     CloudRefusedError,
     CloudSilentError,
     CloudUnreachableError,
@@ -47,11 +45,7 @@ OPTIONS = (
     ("grpc.max_reconnect_backoff_ms", 1000),
     ("grpc.use_local_subchannel_pool", 1),
 )
-DENIED_WAIT_S = 30.0
-"""Until the next attempt of an edge whose token is not accepted: somebody has to replace it first."""
-
 _PROBE_CHUNK_BYTES = 4096
-_DENIED = {code.value[0] for code in (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED)}
 _LOST = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED)
 
 
@@ -195,7 +189,7 @@ class GrpcCloud:
         return split_pb2_grpc.SplitInferenceStub(self._connected())
 
     def _translate(self, error: grpc.aio.AioRpcError) -> NoReturn:
-        status = rpc_status.from_call(error)  # type: ignore[arg-type] # has all that it reads
+        status = status_of(error)
         if status is None and error.code() in _LOST:
             details = error.details() or ""
             said = advice(details)
@@ -207,7 +201,7 @@ class GrpcCloud:
             raise (CloudSilentError if late else CloudUnreachableError)(message) from error
         if status is None:
             status = status_pb2.Status(code=error.code().value[0], message=error.details() or "")
-        raise _refused(status, error.code().name) from error
+        raise refused(status, error.code().name) from error
 
 
 class GrpcTails:
@@ -238,7 +232,7 @@ class GrpcTails:
                     case TailResponse():
                         yield _answer(event)
                     case split_pb2.FrameError():
-                        yield Refusal(event.frame_id, _refused(status_pb2.Status.FromString(event.status), "error"))
+                        yield Refusal(event.frame_id, frame_error(event.status))
                     case split_pb2.Heartbeat():
                         yield Beat(max(1.0, event.load_factor))
                     case Malformed():
@@ -286,25 +280,3 @@ def _unreadable(answer: Malformed) -> Refusal:
     if answer.frame_id is None:
         raise error  # nobody can tell which frame waits for it in vain
     return Refusal(answer.frame_id, error)
-
-
-def _refused(status: status_pb2.Status, fallback_reason: str) -> CloudError:
-    info, retry = error_details_pb2.ErrorInfo(), error_details_pb2.RetryInfo()
-    reason, retry_after_s = fallback_reason, None
-    for detail in status.details:
-        if detail.Is(info.DESCRIPTOR) and detail.Unpack(info):
-            reason = info.reason
-        elif detail.Is(retry.DESCRIPTOR) and detail.Unpack(retry):
-            retry_after_s = retry.retry_delay.ToTimedelta().total_seconds()
-    if reason == "DIGEST_MISMATCH":
-        return WrongTwinError(status.message)
-    if status.code in _DENIED:
-        return CloudDeniedError(
-            f"the cloud denies access ({reason}): {status.message}; expected --token-file (token_file, "
-            "DADS_EDGE_TOKEN) to hold a token that it accepts",
-            reason=reason,
-            retry_after_s=retry_after_s or DENIED_WAIT_S,
-        )
-    return CloudRefusedError(
-        f"the cloud refused ({reason}): {status.message}", reason=reason, retry_after_s=retry_after_s
-    )

@@ -11,7 +11,8 @@ import trustme
 
 from edge_service import Agent, AgentConfig, Outcome
 from edge_service.cloud import Beat
-from edge_service.cloud_client import DENIED_WAIT_S, GrpcCloud
+from edge_service.cloud_client import GrpcCloud
+from edge_service.cloud_status import DENIED_WAIT_S
 from edge_service.errors import CloudDeniedError, CloudUnreachableError, CloudUntrustedError
 from protos.access import ClientAccess
 from protos.errors import AccessError

@@ -10,9 +10,12 @@ import grpc.aio
 import numpy as np
 import pytest
 import torch
+from google.rpc.error_details_pb2 import RetryInfo
+from google.rpc.status_pb2 import Status
 
 from edge_service.cloud import Answer, Beat, Refusal
 from edge_service.cloud_client import GrpcCloud
+from edge_service.control import Breaker
 from edge_service.errors import CloudError, CloudRefusedError, CloudSilentError, CloudUnreachableError, WrongTwinError
 from models import TensorSpec, arrays_of, value_of
 from protos import Encoding, split_pb2, split_pb2_grpc
@@ -514,3 +517,57 @@ async def test_a_restarted_server_is_found_again_by_the_same_client(serving, cli
                     with contextlib.suppress(CloudUnreachableError):
                         assert await cloud.ping(LIMIT_S) > 0
                         break
+
+
+# Statuses that make no sense
+
+
+class Refusing(split_pb2_grpc.SplitInferenceServicer):
+    """Refuses with whatever bytes as the details."""
+
+    def __init__(self, details):
+        self.details = details
+
+    async def GetProfile(self, request, context):  # noqa: N802 # gRPC's name
+        trailers = (("grpc-status-details-bin", self.details),)
+        await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "no", trailers)
+
+    async def StreamTails(self, requests, context):  # noqa: N802 # gRPC's name
+        yield split_pb2.StreamTailsResponse(error=split_pb2.FrameError(frame_id=3, status=self.details))
+
+
+def status(code, *details):
+    made = Status(code=code, message="no")
+    for detail in details:
+        made.details.add().Pack(detail)
+    return made.SerializeToString()
+
+
+def broken_detail():
+    made = Status(code=8, message="no")
+    made.details.add(type_url="type.googleapis.com/google.rpc.RetryInfo", value=b"\xff\xff")
+    return made.SerializeToString()
+
+
+AGES = RetryInfo()
+AGES.retry_delay.seconds = 10**15
+
+STATUSES = {
+    "no status": b"\xff\xff\xff",
+    "another code": status(5),
+    "a detail that cannot be read": broken_detail(),
+    "a wait of ages": status(8, AGES),
+}
+
+
+@pytest.mark.parametrize("details", STATUSES.values(), ids=STATUSES.keys())
+async def test_a_status_that_makes_no_sense_is_a_refusal_and_no_defect(client, details):
+    async with answering(Refusing(details)) as address, client(address) as cloud:
+        with pytest.raises(CloudRefusedError):
+            await cloud.profile(LIMIT_S)
+        refusal = await event_of(cloud.open_tails(), Refusal)
+        assert refusal.frame_id == 3
+        assert isinstance(refusal.error, CloudRefusedError)
+        held = Breaker()
+        held.hold(0.0, refusal.error.retry_after_s or 1.0)
+        assert held.retry_at_s <= 60.0, "whatever was asked for"

@@ -1,0 +1,77 @@
+"""What the cloud says when it refuses, as our errors. None of it is trusted to make sense.
+
+Source: https://google.aip.dev/193 (ErrorInfo on every error, RetryInfo where a retry makes sense).
+"""
+
+from __future__ import annotations
+
+import grpc
+import grpc.aio
+from google.protobuf.any_pb2 import Any as AnyMessage
+from google.protobuf.message import DecodeError, Message
+from google.rpc import error_details_pb2, status_pb2
+from grpc_status import rpc_status
+
+from edge_service.errors import CloudDeniedError, CloudError, CloudRefusedError, WrongTwinError
+
+__all__ = ["DENIED_WAIT_S", "frame_error", "refused", "status_of"]
+
+DENIED_WAIT_S = 30.0
+"""Until the next attempt of an edge whose token is not accepted: somebody has to replace it first."""
+
+_DENIED = {code.value[0] for code in (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED)}
+
+
+def status_of(error: grpc.aio.AioRpcError) -> status_pb2.Status | None:
+    """The status with its details; None where there is none, or one that nobody can read."""
+    try:
+        status: status_pb2.Status | None = rpc_status.from_call(error)  # type: ignore[arg-type] # has all that it reads
+    except (ValueError, DecodeError):  # details of another error than the call's, or bytes that are none
+        return None
+    return status
+
+
+def frame_error(serialised: bytes) -> CloudError:
+    """The error for a frame that was refused on its stream, with the status as it was sent."""
+    try:
+        return refused(status_pb2.Status.FromString(serialised), "error")
+    except DecodeError:
+        message = "the cloud's refusal cannot be read: expected a google.rpc.Status"
+        return CloudRefusedError(message, reason="BAD_ANSWER")
+
+
+def refused(status: status_pb2.Status, fallback_reason: str) -> CloudError:
+    """The error for a status.
+
+    Args:
+        status: what the cloud said.
+        fallback_reason: what to call it where it has no google.rpc.ErrorInfo.
+    """
+    info, retry = error_details_pb2.ErrorInfo(), error_details_pb2.RetryInfo()
+    reason, retry_after_s = fallback_reason, None
+    for detail in status.details:
+        if _is(detail, info):
+            reason = info.reason
+        elif _is(detail, retry):
+            # What the network says may be more than a timedelta holds.
+            retry_after_s = retry.retry_delay.seconds + retry.retry_delay.nanos / 1e9
+    if reason == "DIGEST_MISMATCH":
+        return WrongTwinError(status.message)
+    if status.code in _DENIED:
+        return CloudDeniedError(
+            f"the cloud denies access ({reason}): {status.message}; expected --token-file (token_file, "
+            "DADS_EDGE_TOKEN) to hold a token that it accepts",
+            reason=reason,
+            retry_after_s=retry_after_s or DENIED_WAIT_S,
+        )
+    return CloudRefusedError(
+        f"the cloud refused ({reason}): {status.message}", reason=reason, retry_after_s=retry_after_s
+    )
+
+
+def _is(detail: AnyMessage, kind: Message) -> bool:
+    """Whether a detail is of this kind, which is then filled; one that cannot be read is none."""
+    try:
+        return detail.Unpack(kind)  # tells by itself whether it is
+    except DecodeError:
+        return False
