@@ -14,7 +14,7 @@ from bench.namespaces import CLOUD_ADDRESS, DEVICE, EDGE_ADDRESS, NamespacePair,
 from link_emulator import Trace
 
 # The bucket holds a few packets: what it holds passes at once, and a probe must not fit in.
-_BURST_S, _MIN_BURST_BYTES = 0.001, 6 * 1514
+_BURST_S, _MIN_BURST_BYTES = 0.001, 2 * 1514
 _QUEUE_S, _MIN_QUEUE_BYTES = 0.05, 20 * 1514
 _SLOWEST_BPS = 1000.0  # tbf has no rate of 0: a trace's stall is this slow
 

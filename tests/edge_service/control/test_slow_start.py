@@ -197,4 +197,4 @@ def test_a_link_that_looks_as_slow_as_the_first_window_allows_is_kept_warm_and_n
         assert controller.slow_starts(now_s)
         controller.observe(UplinkMeasured(28_000, 0.05, after_idle=True), now_s)
     assert controller.state(30.0).uplink_bps == pytest.approx(8e6)
-    assert [controller.ping_due(40.0 + i / 10 + 1e-9) for i in range(5)] == [True] * 5
+    assert [controller.ping_due(40.0 + i / 8) for i in range(5)] == [True] * 5
