@@ -7,9 +7,11 @@ that are gone.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import itertools
 import os
 import re
+import signal
 import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -21,6 +23,7 @@ CLOUD_ADDRESS, EDGE_ADDRESS = "10.77.0.1", "10.77.0.2"
 DEVICE = "link0"
 _NAME = re.compile(r"dads-bench-(\d+)-\d+-(?:edge|cloud)")
 _ALLOWED = Path("/proc/sys/net/ipv4/tcp_allowed_congestion_control")
+_NAMESPACES = Path("/run/netns")
 _count = itertools.count(1)
 
 
@@ -64,11 +67,15 @@ def open_namespaces(congestion: str | None) -> Iterator[NamespacePair]:
 
 
 def remove_leftovers() -> None:
-    """Removes the namespaces of benchmarks that are gone."""
+    """Removes the namespaces of benchmarks that are gone, and ends what a killed one left running in them."""
     for line in ip("netns", "list").splitlines():
         name = line.split()[0] if line.split() else ""
         match = _NAME.fullmatch(name)
         if match and not Path(f"/proc/{match[1]}").exists():
+            with contextlib.suppress(LinkError):  # another benchmark that starts at the same time may be faster
+                for pid in ip("netns", "pids", name).split():
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(int(pid), signal.SIGTERM)
             _remove(name)
 
 
@@ -82,7 +89,7 @@ def ip(*arguments: str) -> str:
 
 
 def _remove(name: str) -> None:
-    path = Path("/run/netns", name)
+    path = _NAMESPACES / name
     if path.exists():
         try:
             ip("netns", "delete", name)
@@ -97,17 +104,30 @@ def _set_congestion(namespaces: Sequence[str], congestion: str | None) -> str:
     available = Path("/proc/sys/net/ipv4/tcp_available_congestion_control").read_text(encoding="ascii").split()
     if congestion not in available:
         raise LinkError(f"this kernel has no congestion control {congestion!r}; it has {', '.join(available)}")
-    # A namespace may choose only among what the machine allows everybody; it keeps its choice when that changes back.
-    allowed = _ALLOWED.read_text(encoding="ascii")
-    try:
-        if congestion not in allowed.split():
-            _ALLOWED.write_text(f"{allowed.strip()} {congestion}\n", encoding="ascii")
-        for name in namespaces:
-            _sysctl(name, "net.ipv4.tcp_congestion_control", congestion)
-    finally:
-        if congestion not in allowed.split():
-            _ALLOWED.write_text(allowed, encoding="ascii")
+    with _alone():
+        # A namespace may choose only among what the machine allows everybody; it keeps its choice when that changes
+        # back.
+        allowed = _ALLOWED.read_text(encoding="ascii")
+        try:
+            if congestion not in allowed.split():
+                _ALLOWED.write_text(f"{allowed.strip()} {congestion}\n", encoding="ascii")
+            for name in namespaces:
+                _sysctl(name, "net.ipv4.tcp_congestion_control", congestion)
+        finally:
+            if congestion not in allowed.split():
+                _ALLOWED.write_text(allowed, encoding="ascii")
     return congestion
+
+
+@contextlib.contextmanager
+def _alone() -> Iterator[None]:
+    """Keeps out other links that are being opened: the machine has one list of what is allowed."""
+    directory = os.open(_NAMESPACES, os.O_RDONLY)
+    try:
+        fcntl.flock(directory, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(directory)
 
 
 def _sysctl(namespace: str, key: str, value: str) -> None:

@@ -19,20 +19,26 @@ from bench.publish import FOLDER
 __all__ = ["page", "write"]
 
 _INTRO = (
-    "Each page says what was wanted, what was measured, on which machine and over which kind of link; the raw "
-    "numbers are in the JSON file beside it, and pages and plots are made from that alone. `make bench` runs "
-    "everything below in "
-    "less than 20 minutes on two cores, `make bench ARGS=NAME` one of them; `make bench-full` runs the long forms, "
-    "and goes on where it was interrupted. Figures are ratios of things measured side by side in one run wherever they "
-    "can "
-    "be. What is missed is said to be."
+    "`make bench` runs everything in less than 20 minutes on two cores, `make bench ARGS=NAME` one of them; `make "
+    "bench-full` runs the long forms (hours), and goes on where it was interrupted."
 )
-_KINDS = (
-    "Links: `packets` is a pair of network namespaces with a process that shapes and delays real IP packets between "
-    "them, `tbf` the kernel's token bucket on a veth pair (no delay), `emulator` a TCP relay in user space for "
-    "machines "
-    "without root."
-)
+_READING = """\
+- Each page says what was wanted, what was measured, on which machine and over which kind of link. The numbers are in
+  the JSON file beside it; page, plots and this overview are made from that alone (`python -m bench.NAME --render`,
+  `python -m bench.overview`).
+- A page NAME_full is the long form: more models, links, repeats. Where both are there, the long one decides.
+- **missed** is followed by what stands in the way. Where a figure is of many cells, the worst cell decides unless it
+  says median; where a page has many figures of one kind, this overview shows the one nearest to its bound or farthest
+  beyond it.
+- Figures are ratios of things measured side by side, taking turns, in one run wherever they can be: a slow moment of
+  the machine falls on both. Absolute times (ms, frames/s) are this machine's. Two cores are just enough for an edge and
+  a cloud of one thread each: with other work beside them nearly every figure gets worse, and the page's note says so.
+- Edge and cloud are processes of one machine. A slow edge is slowed down by really waiting, and the link by really
+  shaping: `packets` is a pair of network namespaces with a process that shapes and delays real IP packets between them,
+  `tbf` the kernel's token bucket on a veth pair (no delay), `emulator` a TCP relay in user space for machines without
+  root. `python -m bench.link_physics` checks that they carry what they say.
+- TCP's congestion control is named because it matters: after an idle second cubic starts slowly again, bbr does not.
+"""
 
 Page = tuple[str, Mapping[str, Any]]
 
@@ -53,12 +59,12 @@ def page(found: list[Page]) -> str:
             (f"[{data['title']}]({name}.md)", data.get("date", ""), data.get("processor", ""), kind, judged, note)
         )
     lines = ["# Benchmarks", "", _INTRO, "", "![How far each figure is from what is wanted](overview.svg)", ""]
-    lines += ["## Wanted and measured", ""]
+    lines += ["## How to read it", "", _READING, "## Wanted and measured", ""]
     lines += table(("page", "figure", "wanted", "measured", ""), rows, texts=2, remark=True)
     lines += ["", "## Pages", ""]
     head = ("page", "date", "processor", "link, TCP", "figures", "note")
     lines += table(head, pages, texts=len(head))
-    return "\n".join([*lines, "", _KINDS]) + "\n"
+    return "\n".join(lines) + "\n"
 
 
 def write(folder: Path) -> None:

@@ -33,8 +33,8 @@ def profile(
 ) -> Profile:
     """Measures each layer inside runs of the whole model, where it finds the caches as it will find them in use.
 
-    Runs that time every layer take longer than the whole (the clock is read, on CUDA the device is waited for), so the
-    layers' times are scaled to add up to that of runs that time nothing else.
+    Runs that time every layer take longer than the whole (the clock is read, on CUDA the device is waited for), and
+    count processor seconds, so the layers' times are scaled to add up to that of runs that time nothing else.
 
     Args:
         model: On its device.

@@ -11,7 +11,7 @@ what a schedule overwrites is memory that the same run made and that nothing rea
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from time import perf_counter
+from time import get_clock_info, perf_counter, thread_time
 
 import torch
 
@@ -24,7 +24,11 @@ __all__ = ["Program", "Recorder", "Schedule"]
 
 Recorder = Callable[[str, float], None]
 """Told the name and the seconds of each layer as it finishes. Relabelling operators that ran since the layer before are
-part of the time of the layer that consumes them."""
+part of the time of the layer that consumes them. On a CPU these are processor seconds of the calling thread: what
+another process takes of the core is not billed to the layer that happened to run."""
+
+# Some systems count a thread's time in ticks of many milliseconds.
+_cpu_clock = thread_time if get_clock_info("thread_time").resolution < 1e-5 else perf_counter
 
 Slots = list[Argument]
 
@@ -112,7 +116,8 @@ class Schedule:
     def _now_s(self) -> float:
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
-        return perf_counter()
+            return perf_counter()
+        return _cpu_clock()
 
 
 def _on_device(value: Argument, device: torch.device) -> Argument:

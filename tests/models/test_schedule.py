@@ -72,6 +72,15 @@ def test_the_recorder_hears_of_each_layer_that_runs(diamond, values):
     assert all(seconds >= 0 for _, seconds in heard)
 
 
+def test_a_layer_is_billed_for_what_its_thread_computes(diamond, values, monkeypatch):
+    """Not for what other processes take of the core."""
+    ticks = iter((0, 10, 30, 35))
+    monkeypatch.setattr(models.schedule, "_cpu_clock", lambda: next(ticks))
+    heard = []
+    diamond.tail({"sin", "y"}, ["c"]).run(values, lambda name, seconds: heard.append((name, seconds)))
+    assert heard == [("exp", 10), ("add", 20), ("add", 5)]
+
+
 def test_a_failing_operator_is_named(diamond, values):
     with pytest.raises(models.ExecutionError, match="'add'"):
         diamond.tail({"exp", "y"}, ["c"]).run({"exp": torch.ones(3), "y": torch.ones(4)})
