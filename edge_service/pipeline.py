@@ -1,4 +1,4 @@
-"""Three stages over consecutive frames: head, transfer, tail. Each frame carries its own split.
+"""Three stages over consecutive frames: head, transfer, tail (`offload.py`). Each frame carries its own split.
 
     submitted ─► waiting ─► head ─► transfer ─► tail ─► result
                    │         │         │          │
@@ -16,44 +16,25 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
-from dataclasses import replace
-from functools import partial
+from collections.abc import Callable
 from typing import Any
 
 import torch
 
-from edge_service.cloud import Answer, Cloud, Refusal
-from edge_service.cloud_link import CloudLink
+from edge_service.cloud import Cloud
 from edge_service.compute import EdgeCompute
 from edge_service.config import AgentConfig
-from edge_service.control import (
-    AnswerMissed,
-    CloudAnswered,
-    CloudBusy,
-    CloudLoadReported,
-    Controller,
-    CutEncoded,
-    HeadMeasured,
-    OverheadMeasured,
-    Plan,
-    TailMeasured,
-    UploadClock,
-)
-from edge_service.errors import CloudError, CloudRefusedError
-from edge_service.exchange import LinkTimes, encode_cut, read_answer
+from edge_service.control import Controller, HeadMeasured, Plan
+from edge_service.errors import CloudError
 from edge_service.frame import FrameResult, Outcome, StageTimes
 from edge_service.job import Job, Started
 from edge_service.log import log
 from edge_service.metrics import EdgeMetrics
+from edge_service.offload import Offload
 from edge_service.wire_costs import WireCosts
-from models import Head, Model, ModelError
-from protos import limits
+from models import Head, Model
 
 __all__ = ["Pipeline"]
-
-_WATCH_S = 0.05
-_MOST_BYTES = limits.MAX_CUT_BYTES
 
 
 class Pipeline:
@@ -88,34 +69,20 @@ class Pipeline:
         self._metrics = metrics
         self._on_result = on_result
         self._head = _heads(model, compiled=config.compile)
-        self._cloud = cloud
-        self._wire = wire
-        self._link: CloudLink | None = None
+        self._offload: Offload | None = None
         if cloud is not None:
-            self._link = CloudLink(
-                cloud,
-                controller,
-                config,
-                metrics,
-                decode_s=partial(wire.decode_s, [layer.name for layer in model.graph.layers]),
-                idle=self._idle,
-                on_answer=self._answered,
-                on_lost=self._cloud_lost,
+            self._offload = Offload(
+                model, controller, compute, cloud, wire, config, metrics, end=self._end, changed=self._wake
             )
         self._waiting: deque[Job] = deque()
-        self._stages: list[asyncio.Task[None]] = []
-        self._outbox: asyncio.Queue[Job] = asyncio.Queue()
-        self._in_flight: dict[int, Job] = {}
-        self._local: set[asyncio.Task[None]] = set()
+        self._heads: asyncio.Task[None] | None = None
         self._changed = asyncio.Event()
-        self._uploads = UploadClock()
-        self._link_times = LinkTimes()
         self._last_edge: frozenset[str] | None = None
 
     @property
     def cloud_error(self) -> CloudError | None:
         """Why the cloud is not in use, or None."""
-        return None if self._link is None else self._link.last_error
+        return None if self._offload is None else self._offload.cloud_error
 
     async def start(self) -> None:
         """Connects to the cloud, then takes frames.
@@ -123,22 +90,17 @@ class Pipeline:
         Raises:
             CloudError: the cloud is required and cannot be reached.
         """
-        if self._link is not None:
-            await self._link.start()
-        self._stages = [
-            asyncio.create_task(self._run_heads(), name="heads"),
-            asyncio.create_task(self._run_transfers(), name="transfers"),
-            asyncio.create_task(self._watch_uploads(), name="late-uploads"),
-        ]
+        if self._offload is not None:
+            await self._offload.start()
+        self._heads = asyncio.create_task(self._run_heads(), name="heads")
 
     async def close(self) -> None:
         """Ends the background work; frames still on their way are failed by the caller."""
-        tasks = [*self._stages, *self._local]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        if self._link is not None:
-            await self._link.close()
+        if self._heads is not None:
+            self._heads.cancel()
+            await asyncio.gather(self._heads, return_exceptions=True)
+        if self._offload is not None:
+            await self._offload.close()
 
     def put(self, frame_id: int, inputs: tuple[torch.Tensor, ...]) -> None:
         """Lets a frame wait for its head; the oldest that waits is dropped when there are too many."""
@@ -148,10 +110,8 @@ class Pipeline:
             self._end(oldest, Outcome.DROPPED, error="newer frames came before this one could be started")
         self._changed.set()
 
-    def _idle(self) -> bool:
-        return not self._in_flight
-
-    # --- head ---------------------------------------------------------------------------------------------------
+    def _wake(self) -> None:
+        self._changed.set()
 
     async def _run_heads(self) -> None:
         while True:
@@ -169,7 +129,7 @@ class Pipeline:
 
     def _room(self, plan: Plan) -> bool:
         depth = min(plan.in_flight, self._config.max_in_flight)
-        return len(self._in_flight) + len(self._local) < depth
+        return self._offload is None or self._offload.under_way < depth
 
     async def _run_head(self, job: Job) -> None:
         began_s = time.monotonic()
@@ -190,183 +150,18 @@ class Pipeline:
             log.exception("head failed", frame=job.frame_id)
             self._end(job, Outcome.FAILED, error=f"the head failed: {error}")
             return
-        refusal = await self._encode(job, started, wanted) if wanted else None
+        offload = self._offload
+        if wanted and offload is None:
+            raise RuntimeError("a split was planned without a cloud")
+        refusal = await offload.encode(job, started, wanted) if wanted and offload is not None else None
         if plan.base_edge_s > 0:
             self._controller.observe(
                 HeadMeasured(plan.base_edge_s, started.head_s + started.encode_s), time.monotonic()
             )
-        if wanted:
-            self._hand_over(job, started, refusal)
+        if wanted and offload is not None:
+            offload.hand_over(job, started, refusal)
         else:
             self._end(job, Outcome.EDGE_ONLY, outputs=outputs)
-
-    async def _encode(self, job: Job, started: Started, wanted: Sequence[str]) -> str | None:
-        """Encodes what crosses, on the worker thread: it is the edge's work, as the head is.
-
-        Returns:
-            Why it cannot be sent, or None.
-        """
-        cloud, split, values = self._cloud, started.plan.partition, started.values
-        if cloud is None or values is None:
-            raise RuntimeError("a split was planned without a cloud, or sent before its head had run")
-        encodings = self._wire.of_cut(split.cut, split.encoding)
-        try:
-            frame, started.encode_s = await self._compute.run(
-                lambda: encode_cut(self._model, cloud, job.frame_id, values, encodings, wanted)
-            )
-        except ValueError as error:  # a tensor beyond the limits of the wire
-            return f"the cut cannot be sent: {error}"
-        except Exception as error:  # noqa: BLE001 # a defect here costs this frame its offloading, not the agent
-            log.exception("encoding failed", frame=job.frame_id)
-            return f"encoding failed: {error}"
-        if frame.size > _MOST_BYTES:
-            return f"the cut is {frame.size} bytes, more than a message may have ({_MOST_BYTES})"
-        started.frame = frame
-        sizes = CutEncoded(split.encoding, started.plan.measured_bytes, frame.tensor_bytes)
-        self._controller.observe(sizes, time.monotonic())
-        return None
-
-    # --- transfer -----------------------------------------------------------------------------------------------
-
-    def _hand_over(self, job: Job, started: Started, refusal: str | None) -> None:
-        """Queues what crosses for the link; from here on the frame has a deadline."""
-        started.sent_s = time.monotonic()
-        # Frames ahead on the link each take up to the slowest stage before this one's turn comes.
-        started.timeout_s = started.plan.deadline_s + len(self._in_flight) * started.plan.partition.bottleneck_s
-        self._in_flight[job.frame_id] = job
-        if started.frame is None:
-            self._finish_here(job, refusal or "the cut cannot be sent")
-            return
-        started.deadline = asyncio.get_running_loop().call_later(started.timeout_s, self._overdue, job, started)
-        self._uploads.sent(job.frame_id, started.frame.size, started.sent_s)
-        self._outbox.put_nowait(job)  # bounded by the frames in flight
-
-    async def _run_transfers(self) -> None:
-        """Feeds the link; a stage of its own, because the transport takes large messages no faster than the link."""
-        while True:
-            job = await self._outbox.get()
-            started = job.started
-            if job.frame_id not in self._in_flight or started is None or started.frame is None or self._link is None:
-                continue  # finished here in the meantime
-            left_s = started.sent_s + started.timeout_s - time.monotonic()
-            try:
-                await self._link.send(started.frame, max(0.001, left_s))
-            except CloudError as error:
-                self._finish_here(job, str(error))
-            except Exception as error:  # noqa: BLE001 # a defect here costs its frame, not the stage
-                log.exception("sending failed", frame=job.frame_id)
-                self._finish_here(job, f"sending failed: {error}")
-
-    async def _watch_uploads(self) -> None:
-        """Looks, between answers, whether the upload under way is late: a link that breaks down is seen at once."""
-        while True:
-            await asyncio.sleep(_WATCH_S)
-            oldest = next(iter(self._in_flight.values()), None)
-            if oldest is None or oldest.started is None:
-                continue
-            now_s = time.monotonic()
-            cloud_s = oldest.started.plan.partition.cloud_s
-            late = self._uploads.late(now_s, server_s=cloud_s, rtt_s=self._rtt_s(now_s))
-            if late is not None:
-                self._controller.observe(late, now_s)
-
-    # --- tail ---------------------------------------------------------------------------------------------------
-
-    def _answered(self, event: Answer | Refusal) -> None:
-        now_s = time.monotonic()
-        job = self._in_flight.get(event.frame_id)
-        if job is None or job.started is None:  # it was finished here in the meantime
-            return
-        if isinstance(event, Refusal):
-            self._refused(job, event.error, now_s)
-            return
-        times = self._measure(job.started, event, now_s)
-        try:
-            wanted = self._model.remote_outputs(job.started.plan.partition.edge)
-            outputs = read_answer(self._model, job.started.values or {}, event, wanted)
-        except (ValueError, KeyError, ModelError) as error:
-            self._finish_here(job, f"the answer cannot be read: {error}")
-            return
-        self._take_off(job)
-        ended_s = time.monotonic()
-        times = replace(times, decode_s=ended_s - now_s)
-        self._controller.observe(OverheadMeasured(times.server_s + times.decode_s), ended_s)
-        self._end(job, Outcome.OFFLOADED, outputs=outputs, times=times)
-
-    def _measure(self, started: Started, answer: Answer, now_s: float) -> StageTimes:
-        """Derives the stages of an answered frame, and tells the controller."""
-        observe, rtt_s = self._controller.observe, self._rtt_s(now_s)
-        for sample in self._uploads.answered(answer.frame_id, now_s, server_s=answer.server_s, rtt_s=rtt_s):
-            observe(sample, now_s)
-        observe(CloudAnswered(), now_s)
-        observe(CloudLoadReported(answer.load_factor), now_s)
-        if started.plan.base_cloud_s > 0:
-            observe(TailMeasured(started.plan.base_cloud_s, answer.decode_s + answer.compute_s), now_s)
-        return self._link_times.of(answer, sent_s=started.sent_s, now_s=now_s, rtt_s=rtt_s)
-
-    def _rtt_s(self, now_s: float) -> float:
-        return self._controller.state(now_s).rtt_s or 0.0
-
-    # --- when the cloud does not answer -------------------------------------------------------------------------
-
-    def _refused(self, job: Job, error: CloudError, now_s: float) -> None:
-        _, samples = self._uploads.lost(job.frame_id, now_s)
-        for sample in samples:
-            self._controller.observe(sample, now_s)
-        asked_s = error.retry_after_s if isinstance(error, CloudRefusedError) else None
-        self._controller.observe(AnswerMissed() if asked_s is None else CloudBusy(asked_s), now_s)
-        self._finish_here(job, str(error))
-
-    def _overdue(self, job: Job, started: Started) -> None:
-        """A frame's deadline passed: link or cloud are slower than believed, so nothing in flight is waited for."""
-        if job.frame_id not in self._in_flight or self._link is None:
-            return
-        now_s = time.monotonic()
-        cloud_s = started.plan.partition.cloud_s
-        stalled, _ = self._uploads.lost(job.frame_id, now_s, server_s=cloud_s, rtt_s=self._rtt_s(now_s))
-        self._controller.observe(AnswerMissed() if stalled is None else stalled, now_s)
-        self._link.renew()
-        self._cloud_lost(f"no answer within {now_s - started.sent_s:.2f} s")
-
-    def _cloud_lost(self, reason: str) -> None:
-        self._uploads.restart()
-        for job in list(self._in_flight.values()):
-            self._finish_here(job, reason)
-
-    def _finish_here(self, job: Job, reason: str) -> None:
-        """Runs the tail on the edge, from the tensors already there."""
-        if job.frame_id not in self._in_flight:
-            return
-        self._take_off(job)
-        task = asyncio.create_task(self._run_tail_here(job, reason), name=f"fallback-{job.frame_id}")
-        self._local.add(task)
-        task.add_done_callback(self._local_done)
-
-    def _local_done(self, task: asyncio.Task[None]) -> None:
-        self._local.discard(task)
-        self._changed.set()
-
-    async def _run_tail_here(self, job: Job, reason: str) -> None:
-        started = job.started
-        if started is None or started.values is None:
-            raise RuntimeError("a frame fell back before its head had run")
-        _, tail = self._model.split(started.plan.partition.edge)
-        values = dict(started.values)
-        try:
-            outputs, tail_s = await self._compute.run(lambda: tail(values))
-        except Exception as error:  # noqa: BLE001 # whatever a model raises costs this frame, not the agent
-            log.exception("local tail failed", frame=job.frame_id)
-            self._end(job, Outcome.FAILED, error=f"{reason}; then the local tail failed: {error}")
-            return
-        waited_s = max(0.0, time.monotonic() - started.sent_s - tail_s)
-        times = StageTimes(link_wait_s=waited_s, tail_s=tail_s)
-        self._end(job, Outcome.LOCAL_FALLBACK, outputs=outputs, times=times, error=reason)
-
-    def _take_off(self, job: Job) -> None:
-        del self._in_flight[job.frame_id]
-        if job.started is not None and job.started.deadline is not None:
-            job.started.deadline.cancel()
-        self._changed.set()
 
     def _end(
         self,

@@ -239,7 +239,7 @@ async def test_a_killed_cloud_loses_no_frame_and_is_used_again(model, cloud):
         assert results[-1].outcome is Outcome.OFFLOADED
         cloud.answering = False
         pending = [agent.put(frame(model, seed)) for seed in range(3, 5)]
-        await until(lambda: agent.state.mode is not None and len(agent._pipeline._in_flight) > 0)
+        await until(lambda: agent.state.mode is not None and agent._pipeline._offload.under_way > 0)
         cloud.kill()
         results += await asyncio.gather(*pending)
         results += [await agent.submit(frame(model, seed)) for seed in range(5, 8)]

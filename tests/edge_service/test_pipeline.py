@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import models
-from edge_service import Agent, AgentConfig, CloudUnreachableError, Outcome, Verifier, pipeline
+from edge_service import Agent, AgentConfig, CloudUnreachableError, Outcome, Verifier, offload
 from edge_service.cloud import Refusal
 from edge_service.cloud_client import GrpcCloud
 from edge_service.compute import EdgeCompute
@@ -308,7 +308,7 @@ async def test_an_answer_to_a_frame_nobody_knows_changes_nothing(running, two_by
 async def test_a_cut_larger_than_a_message_is_finished_here(
     running, two_by_two, random_inputs, wait_until, monkeypatch
 ):
-    monkeypatch.setattr(pipeline, "_MOST_BYTES", 8)
+    monkeypatch.setattr(offload, "_MOST_BYTES", 8)
     async with running() as run:
         run.pipeline.put(0, random_inputs(two_by_two))
         await wait_until(lambda: run.results)
