@@ -75,6 +75,12 @@ class CloudConfig(BaseSettings):
         return f"{channel}, {token}"
 
     @property
+    def open_to_all(self) -> bool:
+        """Whether anyone who reaches the address may call: it is public, and nobody has to show anything."""
+        shows = self.tls_client_ca or self.token_file or self.token
+        return not shows and not is_loopback(self.host)
+
+    @property
     def tails_per_client(self) -> int:
         """Tails of one client that may wait or be computed."""
         return self.max_tails_per_client or self.max_frames_per_stream + self.max_concurrency - 1

@@ -139,6 +139,8 @@ class CloudServer:
         if self._config.metrics_port is not None:
             self._metrics_server = MetricsServer(self._metrics.registry, self._config.host, self._config.metrics_port)
         log.info("listening", port=self._port, metrics_port=self.metrics_port, access=self._config.access)
+        if self._config.open_to_all:
+            log.warning("anyone who reaches this address may use it", listen=self._config.listen, wanted="a token")
         await self._admission.run(partial(self._registry.warm_up, self._measure, self._measure_decoding))
         await self._set_health(health_pb2.HealthCheckResponse.SERVING)
         for served in self._registry.all():

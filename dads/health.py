@@ -19,6 +19,8 @@ from dads.options import (
 )
 
 if TYPE_CHECKING:  # grpc takes a moment to import
+    import grpc
+
     from protos.access import ClientAccess
 
 
@@ -41,9 +43,11 @@ def health(
     It needs no token. Where clients have to show a certificate, this one has to. What is not given is read from
     DADS_HEALTH_TLS, DADS_HEALTH_TLS_CA and so on: an image's health check cannot be given options.
     """
-    from protos.access import ClientAccess  # noqa: PLC0415 # `dads --help` must answer at once
+    access = None
+    if tls or tls_ca or tls_cert or tls_key or tls_server_name:
+        from protos.access import ClientAccess  # noqa: PLC0415 # imports numpy, which a plain check does not need
 
-    access = ClientAccess(tls=bool(tls), ca=tls_ca, certificate=tls_cert, key=tls_key, server_name=tls_server_name)
+        access = ClientAccess(tls=bool(tls), ca=tls_ca, certificate=tls_cert, key=tls_key, server_name=tls_server_name)
     status = check(address, timeout_s=timeout, access=access)
     typer.echo(status)
     if status != "SERVING":
@@ -66,15 +70,7 @@ def check(address: str, *, timeout_s: float, access: ClientAccess | None = None)
     import grpc  # noqa: PLC0415 # `dads --help` must answer at once
     from grpc_health.v1 import health_pb2, health_pb2_grpc  # noqa: PLC0415 # see above
 
-    from protos.access import PLAIN, advice, channel_credentials, suspicion  # noqa: PLC0415 # see above
-
-    access = access or PLAIN
-    identity = access.identity()
-    with (
-        grpc.insecure_channel(address)
-        if identity is None
-        else grpc.secure_channel(address, channel_credentials(identity), options=access.options())
-    ) as channel:
+    with grpc.insecure_channel(address) if access is None else _secure_channel(address, access) as channel:
         stub = health_pb2_grpc.HealthStub(channel)
         try:
             answer = stub.Check(health_pb2.HealthCheckRequest(), timeout=timeout_s)
@@ -85,13 +81,29 @@ def check(address: str, *, timeout_s: float, access: ClientAccess | None = None)
                     f"no answer from {address} within {timeout_s:g} s; is dads cloud running there?"
                 ) from error
             if code is grpc.StatusCode.UNAVAILABLE:
-                details = error.details() or ""
-                why = advice(details)
-                hint = suspicion(details, encrypts=access.encrypts)
-                raise UnreachableError(
-                    f"no connection to {address}: {why}"
-                    if why
-                    else f"no connection to {address}; is dads cloud running there?{hint}"
-                ) from error
+                why = _why(error.details() or "", access)
+                raise UnreachableError(f"no connection to {address}{why}") from error
             raise CommandError(f"{address} answered {code.name}: {error.details()}") from error
     return str(health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status))
+
+
+def _secure_channel(address: str, access: ClientAccess) -> grpc.Channel:
+    import grpc  # noqa: PLC0415 # see above
+
+    from protos.access import channel_credentials  # noqa: PLC0415 # see above
+
+    identity = access.identity()
+    if identity is None:
+        return grpc.insecure_channel(address)
+    return grpc.secure_channel(address, channel_credentials(identity), options=access.options())
+
+
+def _why(details: str, access: ClientAccess | None) -> str:
+    """Say what is wrong, as far as gRPC's words tell."""
+    unknown = "; is dads cloud running there?"
+    if access is None and "closed" not in details:
+        return unknown  # without an import
+    from protos.access import advice, suspicion  # noqa: PLC0415 # see above
+
+    said = advice(details)
+    return f"{unknown}{suspicion(details, encrypts=access is not None)}" if said is None else f": {said}"

@@ -354,6 +354,33 @@ async def test_all_clients_together_have_a_limit_that_health_checks_do_not_share
         stream.cancel()
 
 
+async def test_a_call_counts_while_its_request_is_still_arriving(model, serve, refusal, wait_for):
+    """Or any number of callers could have large requests half sent, which nothing bounds."""
+    async with (
+        serve(model, max_calls=1) as (server, stub),
+        grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel,
+    ):
+
+        async def never():
+            await asyncio.Event().wait()
+            yield b""
+
+        call = channel.stream_unary("/dads.v1.SplitInference/RunTail")(never())
+        await wait_for(lambda: server._gate._calls._open)
+        assert "1 calls are open" in (await refusal(stub.ListModels(MODELS)))[2]
+        call.cancel()
+        await wait_for(lambda: not server._gate._calls._open)
+        assert (await stub.ListModels(MODELS)).models
+
+
+@pytest.mark.parametrize(("settings", "told"), [({}, 1), ({"token": TOKEN}, 0)])
+async def test_a_public_address_without_any_access_is_told(model, serve, caplog, settings, told):
+    with caplog.at_level(logging.WARNING, "cloud_service"):
+        async with serve(model, listen="0.0.0.0:0", insecure=True, **settings):
+            pass
+    assert caplog.text.count("anyone who reaches this address may use it") == told
+
+
 async def test_a_unary_call_without_a_request_is_answered_with_what_was_expected(model, serve):
     async with serve(model) as (server, _), grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel:
         call = channel.stream_unary("/dads.v1.SplitInference/RunTail")(iter([]))

@@ -4,11 +4,13 @@ import json
 import shutil
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from dads_process import DadsProcess, start_cloud
 
+BIN = Path(sys.executable).parent
 MODEL = "zoo:easy_net"
 SCRIPT = Path(__file__).parents[2] / "deploy" / "make_test_certificates.sh"
 
@@ -32,6 +34,20 @@ def edge_arguments(address, files, *more):
     return [*arguments, "--tls-key", str(files / "edge.key"), *more]
 
 
+def check_grpcurl(address, files, secret):
+    """A client that is not ours gets in with certificate and token, and not without the token."""
+    shown = ["-cacert", str(files / "ca.pem"), "-cert", str(files / "edge.pem"), "-key", str(files / "edge.key")]
+
+    def ask(*more):
+        command = [str(BIN / "grpcurl"), *shown, *more, address, "dads.v1.SplitInference/ListModels"]
+        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+    let_in, denied = ask("-H", f"authorization: Bearer {secret}"), ask()
+    assert MODEL in let_in.stdout, let_in.stderr
+    assert denied.returncode != 0
+    assert "Unauthenticated" in denied.stderr
+
+
 def test_offloading_through_mutual_tls_and_a_new_certificate_without_a_restart(files):
     secret = (files / "token").read_text().strip()
     settings = [("--tls-cert", "cloud.pem"), ("--tls-key", "cloud.key"), ("--tls-client-ca", "ca.pem")]
@@ -52,6 +68,7 @@ def test_offloading_through_mutual_tls_and_a_new_certificate_without_a_restart(f
         health = ["health", address, "--timeout", "10s", "--tls-ca", str(files / "ca.pem")]
         with DadsProcess(*health) as stranger:
             assert stranger.wait() == 3
+        check_grpcurl(address, files, secret)
         make(files)
         mine = ["--tls-cert", str(files / "edge.pem"), "--tls-key", str(files / "edge.key")]
         with DadsProcess(*health, *mine) as known:
