@@ -11,7 +11,7 @@ import signal
 import sys
 from collections.abc import AsyncGenerator, Iterator
 from dataclasses import dataclass
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import structlog
 import torch
@@ -34,6 +34,11 @@ from edge_service import (
 )
 from edge_service.sources import Frame, open_source
 from models import Model, Profile
+
+if TYPE_CHECKING:  # OpenTelemetry is an extra
+    from opentelemetry.trace import Tracer
+
+    from edge_service.tracing import Tracing
 
 log = structlog.wrap_logger(logging.getLogger("dads"))
 
@@ -63,6 +68,7 @@ class EdgeSession:
         verify: whether to compare results with the whole model, after each run.
         metrics_port: where to serve the first run's metrics and live page, or None.
         metrics_host: on which address.
+        tracer: makes the spans of frames' traces, or None.
     """
 
     def __init__(
@@ -76,6 +82,7 @@ class EdgeSession:
         verify: bool,
         metrics_port: int | None,
         metrics_host: str = "127.0.0.1",
+        tracer: Tracer | None = None,
     ) -> None:
         self._model = model
         self._cloud = cloud
@@ -85,6 +92,11 @@ class EdgeSession:
         self._verify = verify
         self._metrics_port = metrics_port
         self._metrics_host = metrics_host
+        self._tracing: Tracing | None = None
+        if tracer is not None:
+            from edge_service.tracing import Tracing  # noqa: PLC0415 # OpenTelemetry is an extra
+
+            self._tracing = Tracing(tracer)
         self._stopping = asyncio.Event()
         self._wire_costs: WireCosts | None = None
 
@@ -144,6 +156,7 @@ class EdgeSession:
             edge_profile=self._edge_profile,
             wire_costs=self._wire_costs,
             on_result=clip.took,
+            tracing=self._tracing,
         )
         with self._pages(agent, view):
             async with agent:

@@ -19,7 +19,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -49,6 +49,9 @@ from edge_service.wire_costs import WireCosts
 from models import Model, ModelError
 from protos import limits
 
+if TYPE_CHECKING:  # OpenTelemetry is an extra
+    from edge_service.tracing import Tracing
+
 __all__ = ["Pipeline"]
 
 _WATCH_S = 0.05
@@ -67,6 +70,7 @@ class Pipeline:
         config: bounds.
         metrics: told the split in use.
         on_result: told each frame's end, exactly once.
+        tracing: makes each frame's trace; None for none.
     """
 
     def __init__(
@@ -79,6 +83,7 @@ class Pipeline:
         config: AgentConfig,
         metrics: EdgeMetrics,
         on_result: Callable[[FrameResult], None],
+        tracing: Tracing | None = None,
     ) -> None:
         self._model = model
         self._controller = controller
@@ -86,6 +91,7 @@ class Pipeline:
         self._config = config
         self._metrics = metrics
         self._on_result = on_result
+        self._tracing = tracing
         self._cloud = cloud
         self._wire = wire
         self._link: CloudLink | None = None
@@ -140,7 +146,10 @@ class Pipeline:
 
     def put(self, frame_id: int, inputs: tuple[torch.Tensor, ...]) -> None:
         """Lets a frame wait for its head; the oldest that waits is dropped when there are too many."""
-        self._waiting.append(Job(frame_id, inputs, time.monotonic()))
+        job = Job(frame_id, inputs, time.monotonic())
+        if self._tracing is not None:
+            job.trace = self._tracing.frame(frame_id, job.submitted_s)
+        self._waiting.append(job)
         if len(self._waiting) > self._config.max_waiting:
             oldest = self._waiting.popleft()
             self._end(oldest, Outcome.DROPPED, error="newer frames came before this one could be started")
@@ -208,9 +217,10 @@ class Pipeline:
         if cloud is None or values is None:
             raise RuntimeError("a split was planned without a cloud, or sent before its head had run")
         encodings = self._wire.of_cut(split.cut, split.encoding)
+        traceparent = "" if job.trace is None else job.trace.offload(time.monotonic())
         try:
             frame, started.encode_s = await self._compute.run(
-                lambda: encode_cut(self._model, cloud, job.frame_id, values, encodings, wanted)
+                lambda: encode_cut(self._model, cloud, job.frame_id, values, encodings, wanted, traceparent)
             )
         except ValueError as error:  # a tensor beyond the limits of the wire
             return f"the cut cannot be sent: {error}"
@@ -371,6 +381,8 @@ class Pipeline:
         times: StageTimes | None = None,
         error: str | None = None,
     ) -> None:
-        self._on_result(
-            job.result(outcome, outputs=outputs, times=times, error=error, keep_inputs=self._config.keep_inputs)
-        )
+        result = job.result(outcome, outputs=outputs, times=times, error=error, keep_inputs=self._config.keep_inputs)
+        if job.trace is not None:
+            sent_s = 0.0 if job.started is None else job.started.sent_s
+            job.trace.end(result, sent_s=sent_s, now_s=time.monotonic())
+        self._on_result(result)
