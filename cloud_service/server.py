@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
 import grpc
 import grpc.aio
@@ -26,6 +27,9 @@ from models import Model, Profile, profile
 from protos import Encoding
 from protos.transport import SERVICE, add_to_server
 
+if TYPE_CHECKING:  # OpenTelemetry is an extra
+    from cloud_service.tracing import Tracing
+
 FLUSH_S = 1.0
 """What answers already made may take to leave, after everything is computed."""
 
@@ -38,6 +42,7 @@ class CloudServer:
         models: What to serve; distinct names.
         measure: Makes a model's profile; called with `repeats`.
         measure_decoding: Tells what it costs to decode each layer's value, by encoding.
+        tracing: `cloud_service.tracing.Tracing`, for the cloud's share in the traces of frames.
 
     Raises:
         ConfigurationError: no models, two of one name, or a certificate, key or token that cannot be used.
@@ -50,6 +55,7 @@ class CloudServer:
         *,
         measure: Callable[..., Profile] = profile,
         measure_decoding: Callable[[Model], Mapping[Encoding, Sequence[float]]] = profile_decoding,
+        tracing: "Tracing | None" = None,
     ) -> None:
         self._config = config
         self._certificates = certificates_of(config)
@@ -69,7 +75,7 @@ class CloudServer:
             load_factor=lambda: self._load.factor(time.monotonic()),
         )
         self._metrics.started(config, [(model.name, model.digest) for model in models], torch_version=torch.__version__)
-        self._service = SplitInference(config, self._registry, self._admission, self._load, self._metrics)
+        self._service = SplitInference(config, self._registry, self._admission, self._load, self._metrics, tracing)
         self._gate = Gate(
             tokens_of(config),
             max_calls=config.max_calls,

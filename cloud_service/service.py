@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import grpc
 import grpc.aio
@@ -28,6 +28,9 @@ from protos import Reason, split_pb2, split_pb2_grpc
 from protos.frames import Malformed, StreamEvent, StreamRequest, TailRequest, TailResponse
 from protos.limits import HEARTBEAT_INTERVAL_S, MAX_PROBE_S
 
+if TYPE_CHECKING:  # OpenTelemetry is an extra
+    from cloud_service.tracing import Tracing
+
 Readable = TypeVar("Readable", TailRequest, StreamRequest)
 
 
@@ -40,6 +43,7 @@ class SplitInference(split_pb2_grpc.SplitInferenceServicer):
         admission: Who computes, waits, or is refused.
         load: Told of every computed tail.
         metrics: Told of every call.
+        tracing: Told of every frame; None where it is off.
     """
 
     def __init__(
@@ -49,7 +53,9 @@ class SplitInference(split_pb2_grpc.SplitInferenceServicer):
         admission: Admission,
         load: LoadEstimator,
         metrics: CloudMetrics,
+        tracing: "Tracing | None" = None,
     ) -> None:
+        self._tracing = tracing
         self._config = config
         self._registry = registry
         self._admission = admission
@@ -114,7 +120,7 @@ class SplitInference(split_pb2_grpc.SplitInferenceServicer):
         arrived_s = time.monotonic()
         try:
             with self._counted("RunTail"):
-                return await self._run(_readable(request), arrived_s, context.time_remaining())
+                return await self._traced(_readable(request), arrived_s, context.time_remaining())
         except RequestError as error:
             await abort(context, error)
 
@@ -169,7 +175,7 @@ class SplitInference(split_pb2_grpc.SplitInferenceServicer):
                     raise InvalidRequestError(
                         Reason.BAD_REQUEST, f"timeout_s is {timeout_s}; expected seconds, or 0 for no limit"
                     )
-                return await self._run(frame.request, arrived_s, timeout_s or None)
+                return await self._traced(frame.request, arrived_s, timeout_s or None)
         except RequestError as error:
             status = status_of(error).SerializeToString()
             frame_id = received.frame_id if isinstance(received, Malformed) else received.request.frame_id
@@ -177,6 +183,15 @@ class SplitInference(split_pb2_grpc.SplitInferenceServicer):
 
     def _heartbeat(self) -> StreamEvent:
         return split_pb2.Heartbeat(load_factor=self._load.factor(time.monotonic()))
+
+    async def _traced(self, request: TailRequest, arrived_s: float, timeout_s: float | None) -> TailResponse:
+        try:
+            return await self._run(request, arrived_s, timeout_s)
+        except Exception as error:
+            if self._tracing is not None:
+                reason = error.reason if isinstance(error, RequestError) else Reason.INTERNAL
+                self._tracing.refused(request.traceparent, request.model, reason, arrived_s=arrived_s)
+            raise
 
     async def _run(self, request: TailRequest, arrived_s: float, timeout_s: float | None) -> TailResponse:
         """Queue one request, compute it, and say where the time went."""
@@ -203,6 +218,10 @@ class SplitInference(split_pb2_grpc.SplitInferenceServicer):
             queue_s=timing.queue_s, decode_s=timing.decode_s, tail_s=timing.compute_s, encode_s=timing.encode_s
         )
         timing.total_s = time.monotonic() - arrived_s
+        if self._tracing is not None:
+            self._tracing.answered(
+                request.traceparent, request.model, arrived_s=arrived_s, started_s=answered.started_s, timing=timing
+            )
         return replace(response, load_factor=self._load.factor(time.monotonic()))
 
     def _check_not_draining(self) -> None:

@@ -12,12 +12,24 @@ import typer
 
 from dads import logs
 from dads.loading import load_model
-from dads.options import MODEL_HELP, Device, DeviceOption, MetricsPortOption, ThreadsOption, WeightsOption
+from dads.options import (
+    MODEL_HELP,
+    Device,
+    DeviceOption,
+    MetricsPortOption,
+    ThreadsOption,
+    TracingOption,
+    WeightsOption,
+)
 from dads.ports import check_free
+from dads.tracing import is_wanted, tracer
 
 if TYPE_CHECKING:  # torch takes seconds to import
+    from opentelemetry.trace import Tracer
+
     import models
     from cloud_service import CloudConfig
+    from cloud_service.tracing import Tracing
 
 
 def cloud(
@@ -52,6 +64,7 @@ def cloud(
     insecure: Annotated[
         bool | None, typer.Option("--insecure", help="Allow plain text on addresses other than loopback.")
     ] = None,
+    tracing: TracingOption = None,
     log_format: Annotated[logs.LogFormat, typer.Option(help="How the log on stderr is written.")] = (
         logs.LogFormat.CONSOLE
     ),
@@ -75,9 +88,11 @@ def cloud(
         token_file=token_file,
         insecure=insecure,
     )
+    is_traced = is_wanted(tracing)
     _check_ports(config)
     loaded = [load_model(spec, weights=weights, device=device, threads=threads) for spec in model]
-    asyncio.run(serve(config, loaded))
+    with tracer("dads-cloud", wanted=is_traced) as spans:
+        asyncio.run(serve(config, loaded, spans))
 
 
 def _config(**options: str | int | bool | Path | None) -> CloudConfig:
@@ -97,8 +112,13 @@ def _check_ports(config: CloudConfig) -> None:
         check_free("--metrics-port", config.host, config.metrics_port)
 
 
-async def serve(config: CloudConfig, loaded: Sequence[models.Model]) -> None:
+async def serve(config: CloudConfig, loaded: Sequence[models.Model], spans: Tracer | None = None) -> None:
     """Serve until a signal comes, then drain.
+
+    Args:
+        config: The settings.
+        loaded: What is served.
+        spans: Makes the spans of frames' traces, or None.
 
     Raises:
         cloud_service.CloudError: the settings do not fit, or the address cannot be listened on.
@@ -107,7 +127,7 @@ async def serve(config: CloudConfig, loaded: Sequence[models.Model]) -> None:
 
     stop = asyncio.Event()
     _stop_on_signals(stop)
-    server = CloudServer(config, loaded)
+    server = CloudServer(config, loaded, tracing=_tracing(spans))
     starting = asyncio.create_task(server.start())
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -118,6 +138,14 @@ async def serve(config: CloudConfig, loaded: Sequence[models.Model]) -> None:
     starting.cancel()
     stopping.cancel()
     await asyncio.gather(starting, stopping, return_exceptions=True)
+
+
+def _tracing(spans: Tracer | None) -> Tracing | None:
+    if spans is None:
+        return None
+    from cloud_service.tracing import Tracing  # noqa: PLC0415 # OpenTelemetry is an extra
+
+    return Tracing(spans)
 
 
 def _announce(config: CloudConfig, port: int, metrics_port: int | None, loaded: Sequence[models.Model]) -> None:

@@ -32,6 +32,7 @@ from dads.options import (
     TlsKeyOption,
     TlsOption,
     TlsServerNameOption,
+    TracingOption,
     WeightsOption,
     above_zero,
     an_address,
@@ -39,6 +40,7 @@ from dads.options import (
 )
 from dads.ports import check_free
 from dads.profiles import check_profile_of, measure_profile, read_profile
+from dads.tracing import is_wanted, tracer
 
 STRATEGIES = ("adaptive", "edge_only", "cloud_only")
 
@@ -128,6 +130,7 @@ def edge(
         str,
         typer.Option(envvar="DADS_EDGE_METRICS_HOST", help="Address that --metrics-port is served on; 0.0.0.0 is all."),
     ] = "127.0.0.1",
+    tracing: TracingOption = None,
     weights: WeightsOption = None,
     device: DeviceOption = Device.CPU,
     threads: ThreadsOption = None,
@@ -165,6 +168,7 @@ def edge(
         raise InvalidUsageError("--compare, --require-cloud and --strategy cloud_only need --cloud HOST:PORT")
     if cloud is not None:
         config.access.check(cloud)
+    is_traced = is_wanted(tracing)
     if metrics_port is not None:
         check_free("--metrics-port", metrics_host, metrics_port)
     from edge_service.sources import open_source  # noqa: PLC0415 - torch takes seconds to import
@@ -180,20 +184,21 @@ def edge(
     from dads.session import EdgeSession, StreamOptions  # noqa: PLC0415 - torch takes seconds to import
     from models import Profile  # noqa: PLC0415 - see above
 
-    session = EdgeSession(
-        loaded,
-        cloud,
-        config,
-        StreamOptions(source, config.rate_hz, frames, loop),
-        edge_profile=Profile(layer_s=stored.layer_s, whole_s=stored.whole_s),
-        verify=verify,
-        metrics_port=metrics_port,
-        metrics_host=metrics_host,
-    )
     if results != "-" and is_seeded(model, weights):
         typer.echo(SEEDED)
     strategies: list[str] = [config.strategy, *(_others(config.strategy) if compare else ())]
-    with _opened(results) as file:
+    with _opened(results) as file, tracer("dads-edge", wanted=is_traced) as spans:
+        session = EdgeSession(
+            loaded,
+            cloud,
+            config,
+            StreamOptions(source, config.rate_hz, frames, loop),
+            edge_profile=Profile(layer_s=stored.layer_s, whole_s=stored.whole_s),
+            verify=verify,
+            metrics_port=metrics_port,
+            metrics_host=metrics_host,
+            tracer=spans,
+        )
         made = asyncio.run(session.run(strategies, file))
     if report is not None:
         with _named("--report", str(report)):

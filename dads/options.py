@@ -132,6 +132,14 @@ InputEncodingOption = Annotated[
     InputEncoding | None,
     typer.Option(help="raw, the default, or jpeg: smaller frames, which lose some detail.", show_default=False),
 ]
+TracingOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--tracing/--no-tracing",
+        help="Send a trace of each frame by OTLP; on where OTEL_EXPORTER_OTLP_ENDPOINT is set.",
+        show_default=False,
+    ),
+]
 MetricsPortOption = Annotated[
     int | None,
     typer.Option(

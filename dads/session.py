@@ -10,7 +10,7 @@ import signal
 import sys
 from collections.abc import AsyncGenerator, Iterator
 from dataclasses import dataclass
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import structlog
 
@@ -31,6 +31,11 @@ from edge_service import (
 )
 from edge_service.sources import Frame, open_source
 from models import Model, Profile
+
+if TYPE_CHECKING:  # OpenTelemetry is an extra
+    from opentelemetry.trace import Tracer
+
+    from edge_service.tracing import Tracing
 
 log = structlog.wrap_logger(logging.getLogger("dads"))
 
@@ -59,6 +64,7 @@ class EdgeSession:
         verify: whether to compare results with the whole model, after each run.
         metrics_port: where to serve the first run's metrics and live page, or None.
         metrics_host: on which address.
+        tracer: makes the spans of frames' traces, or None.
     """
 
     def __init__(
@@ -72,6 +78,7 @@ class EdgeSession:
         verify: bool,
         metrics_port: int | None,
         metrics_host: str = "127.0.0.1",
+        tracer: Tracer | None = None,
     ) -> None:
         self._model = model
         self._cloud = cloud
@@ -81,6 +88,11 @@ class EdgeSession:
         self._verify = verify
         self._metrics_port = metrics_port
         self._metrics_host = metrics_host
+        self._tracing: Tracing | None = None
+        if tracer is not None:
+            from edge_service.tracing import Tracing  # noqa: PLC0415 # OpenTelemetry is an extra
+
+            self._tracing = Tracing(tracer)
         self._stopping = asyncio.Event()
         self._wire_costs: WireCosts | None = None
 
@@ -140,6 +152,7 @@ class EdgeSession:
             edge_profile=self._edge_profile,
             wire_costs=self._wire_costs,
             on_result=clip.took,
+            tracing=self._tracing,
         )
         with self._pages(agent, view):
             async with agent:

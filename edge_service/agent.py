@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -35,6 +35,9 @@ from edge_service.wire_costs import WireCosts, measure_wire_costs
 from models import Model, Profile, profile
 from partitioner import LayerGraph
 from protos import limits
+
+if TYPE_CHECKING:  # OpenTelemetry is an extra
+    from edge_service.tracing import Tracing
 
 __all__ = ["Agent", "ControllerFactory"]
 
@@ -66,6 +69,7 @@ class Agent:
         on_result: told each result, in order, before its waiter is. What it raises ends the agent: the next frame
             submitted and leaving the context raise it.
         controller: makes the controller; another one chooses splits in another way.
+        tracing: `edge_service.tracing.Tracing`, for a trace of each frame.
 
     Raises:
         AccessError: the cloud's address does not fit the access that the settings say, or a file of theirs cannot be
@@ -86,6 +90,7 @@ class Agent:
         wire_costs: WireCosts | None = None,
         on_result: Callable[[FrameResult], None] | None = None,
         controller: ControllerFactory = Controller,
+        tracing: Tracing | None = None,
     ) -> None:
         self._model = model
         self._config = config or AgentConfig()
@@ -101,6 +106,7 @@ class Agent:
         self._wire_costs = wire_costs
         self._on_result = on_result
         self._make_controller = controller
+        self._tracing = tracing
         self.metrics = EdgeMetrics(model.name, model.graph)
         self.metrics.started(self._config, cloud=address, digest=model.digest, torch_version=model.torch_version)
         self._order = InOrder(self._left)
@@ -132,6 +138,7 @@ class Agent:
             config,
             self.metrics,
             self._order.finish,
+            self._tracing,
         )
         try:
             await self._compute.prepare(self._model.warm_up)

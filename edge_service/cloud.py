@@ -155,6 +155,7 @@ class Cloud(Protocol):
         tensors: Mapping[str, Sequence[tuple[npt.NDArray[np.generic], str]]],
         outputs: Sequence[str],
         encodings: Mapping[str, Encoding] = ALL_RAW,
+        traceparent: str = "",
     ) -> FrameToSend:
         """Encodes a frame; may be called in any thread.
 
@@ -163,6 +164,7 @@ class Cloud(Protocol):
             tensors: by layer name its arrays with their dtype names; they must not change until the frame is sent.
             outputs: the paths of the outputs wanted.
             encodings: by layer name how it is sent; raw where it is missing, or where the encoding does not apply.
+            traceparent: the frame's trace, as the cloud is told it; empty where it has none.
         """
 
     def open_tails(self) -> Tails:

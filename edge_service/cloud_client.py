@@ -124,6 +124,7 @@ class GrpcCloud:
         tensors: Mapping[str, Sequence[tuple[npt.NDArray[np.generic], str]]],
         outputs: Sequence[str],
         encodings: Mapping[str, Encoding] = ALL_RAW,
+        traceparent: str = "",
     ) -> FrameToSend:
         """Encodes a `StreamTailsRequest`, of which raw tensors share the arrays' memory until it is sent."""
         request = TailRequest(
@@ -136,6 +137,7 @@ class GrpcCloud:
                 for index, (array, dtype) in enumerate(value)
             ),
             outputs=tuple(outputs),
+            traceparent=traceparent,
         )
         written = write_stream_request(request)
         return FrameToSend(frame_id, written, written.size, sum(tensor.size for tensor in request.tensors))

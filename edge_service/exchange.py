@@ -22,6 +22,7 @@ def encode_cut(
     values: Mapping[str, Value],
     encodings: Mapping[str, Encoding],
     outputs: Sequence[str],
+    traceparent: str = "",
 ) -> FrameToSend:
     """Encodes the values of the layers that cross, each as `encodings` says.
 
@@ -32,6 +33,7 @@ def encode_cut(
         values: at least those of the layers that cross.
         encodings: what crosses, and how.
         outputs: paths of the outputs that the cloud shall compute.
+        traceparent: the frame's trace, or empty.
     """
     tensors = {
         layer: [
@@ -39,7 +41,7 @@ def encode_cut(
         ]
         for layer in encodings
     }
-    return cloud.encode(frame_id, tensors, outputs, encodings)
+    return cloud.encode(frame_id, tensors, outputs, encodings, traceparent)
 
 
 def read_answer(model: Model, values: Mapping[str, Value], answer: Answer, wanted: Sequence[str]) -> Any:  # noqa: ANN401 # the module's own type

@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -14,6 +14,9 @@ from edge_service.cloud import FrameToSend
 from edge_service.control import Plan
 from edge_service.frame import FrameResult, Outcome, StageTimes
 from models import Value
+
+if TYPE_CHECKING:  # OpenTelemetry is an extra
+    from edge_service.tracing import FrameTrace
 
 __all__ = ["Job", "Started"]
 
@@ -27,12 +30,14 @@ class Job:
         inputs: the model's inputs.
         submitted_s: when it was submitted, on the monotonic clock.
         started: what is known since its head began; None while it waits.
+        trace: told what becomes of it; None where tracing is off.
     """
 
     frame_id: int
     inputs: tuple[torch.Tensor, ...]
     submitted_s: float
     started: Started | None = None
+    trace: FrameTrace | None = None
 
     def result(
         self,

@@ -155,9 +155,10 @@ class Offload:
         if values is None:
             raise RuntimeError("a frame was to be sent before its head had run")
         encodings = self._wire.of_cut(split.cut, split.encoding)
+        traceparent = "" if job.trace is None else job.trace.offload(time.monotonic())
         try:
             frame, started.encode_s = await self._compute.run(
-                lambda: encode_cut(self._model, self._cloud, job.frame_id, values, encodings, wanted)
+                lambda: encode_cut(self._model, self._cloud, job.frame_id, values, encodings, wanted, traceparent)
             )
         except ValueError as error:  # a tensor beyond the limits of the wire
             return f"the cut cannot be sent: {error}"

@@ -17,7 +17,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -34,6 +34,9 @@ from edge_service.offload import Offload
 from edge_service.wire_costs import WireCosts
 from models import Head, Model
 
+if TYPE_CHECKING:  # OpenTelemetry is an extra
+    from edge_service.tracing import Tracing
+
 __all__ = ["Pipeline"]
 
 
@@ -49,6 +52,7 @@ class Pipeline:
         config: bounds.
         metrics: told the split in use.
         on_result: told each frame's end, exactly once.
+        tracing: makes each frame's trace; None for none.
     """
 
     def __init__(
@@ -61,6 +65,7 @@ class Pipeline:
         config: AgentConfig,
         metrics: EdgeMetrics,
         on_result: Callable[[FrameResult], None],
+        tracing: Tracing | None = None,
     ) -> None:
         self._model = model
         self._controller = controller
@@ -68,6 +73,7 @@ class Pipeline:
         self._config = config
         self._metrics = metrics
         self._on_result = on_result
+        self._tracing = tracing
         self._head = _heads(model, compiled=config.compile)
         self._offload: Offload | None = None
         if cloud is not None:
@@ -104,7 +110,10 @@ class Pipeline:
 
     def put(self, frame_id: int, inputs: tuple[torch.Tensor, ...]) -> None:
         """Lets a frame wait for its head; the oldest that waits is dropped when there are too many."""
-        self._waiting.append(Job(frame_id, inputs, time.monotonic()))
+        job = Job(frame_id, inputs, time.monotonic())
+        if self._tracing is not None:
+            job.trace = self._tracing.frame(frame_id, job.submitted_s)
+        self._waiting.append(job)
         if len(self._waiting) > self._config.max_waiting:
             oldest = self._waiting.popleft()
             self._end(oldest, Outcome.DROPPED, error="newer frames came before this one could be started")
@@ -172,9 +181,11 @@ class Pipeline:
         times: StageTimes | None = None,
         error: str | None = None,
     ) -> None:
-        self._on_result(
-            job.result(outcome, outputs=outputs, times=times, error=error, keep_inputs=self._config.keep_inputs)
-        )
+        result = job.result(outcome, outputs=outputs, times=times, error=error, keep_inputs=self._config.keep_inputs)
+        if job.trace is not None:
+            sent_s = 0.0 if job.started is None else job.started.sent_s
+            job.trace.end(result, sent_s=sent_s, now_s=time.monotonic())
+        self._on_result(result)
 
 
 def _heads(model: Model, *, compiled: bool) -> Callable[[frozenset[str]], Head]:

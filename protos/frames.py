@@ -52,6 +52,7 @@ class TailRequest:
     """A `RunTailRequest`.
 
     Attributes:
+        traceparent: The caller's span, or empty; see `protos.traceparent`.
         size: Bytes of the received message; 0 of one to be sent.
     """
 
@@ -61,6 +62,7 @@ class TailRequest:
     tensors: tuple[EncodedTensor, ...]
     outputs: tuple[str, ...] = ()
     size: int = 0
+    traceparent: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +211,7 @@ def _request(parsed: split_pb2.RunTailRequest, separator: Separator, size: int) 
         tensors=_tensors(parsed.tensors, separator),
         outputs=tuple(parsed.outputs),
         size=size,
+        traceparent=parsed.traceparent,
     )
 
 
@@ -233,7 +236,11 @@ def _tensors(parsed: Iterable[split_pb2.Tensor], separator: Separator) -> tuple[
 
 def _request_parts(request: TailRequest, position: int) -> tuple[list[Buffer], int]:
     head = split_pb2.RunTailRequest(
-        model=request.model, digest=request.digest, frame_id=request.frame_id, outputs=request.outputs
+        model=request.model,
+        digest=request.digest,
+        frame_id=request.frame_id,
+        outputs=request.outputs,
+        traceparent=request.traceparent,
     ).SerializeToString()
     parts, end = tensor_parts(4, request.tensors, position + len(head))
     return [head, *parts], end

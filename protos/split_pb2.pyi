@@ -455,11 +455,16 @@ class RunTailRequest(_message.Message):
     FRAME_ID_FIELD_NUMBER: _builtins.int
     TENSORS_FIELD_NUMBER: _builtins.int
     OUTPUTS_FIELD_NUMBER: _builtins.int
+    TRACEPARENT_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     digest: _builtins.str
     """Expected digest of the model; required, so that wrong twins never answer for each other."""
     frame_id: _builtins.int
     """Chosen by the caller, returned with the answer."""
+    traceparent: _builtins.str
+    """The caller's span, as a W3C traceparent (https://www.w3.org/TR/trace-context); empty where it is not traced. A
+    stream has one set of gRPC metadata for all its frames. Ignored where it is malformed.
+    """
     @_builtins.property
     def tensors(self) -> _containers.RepeatedCompositeFieldContainer[Global___Tensor]:
         """The feeds: values of the layers that cross the cut."""
@@ -476,10 +481,11 @@ class RunTailRequest(_message.Message):
         frame_id: _builtins.int = ...,
         tensors: _abc.Iterable[Global___Tensor] | None = ...,
         outputs: _abc.Iterable[_builtins.str] | None = ...,
+        traceparent: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["digest", b"digest", "frame_id", b"frame_id", "model", b"model", "outputs", b"outputs", "tensors", b"tensors"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["digest", b"digest", "frame_id", b"frame_id", "model", b"model", "outputs", b"outputs", "tensors", b"tensors", "traceparent", b"traceparent"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

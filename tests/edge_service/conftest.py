@@ -98,7 +98,7 @@ class ManualCloud:
         self._called("probe", self.error or self.probe_error)
         return ProbeReading(size, 8 * size / 1e9)
 
-    def encode(self, frame_id, tensors, outputs, encodings=ALL_RAW) -> FrameToSend:
+    def encode(self, frame_id, tensors, outputs, encodings=ALL_RAW, traceparent="") -> FrameToSend:
         feeds = {}
         for layer, parts in tensors.items():
             values = tuple(torch.from_numpy(np.array(array)) for array, _ in parts)

@@ -52,7 +52,7 @@ class FakeCloud:
         self._check()
         return ProbeReading(size, 8 * size / self.uplink_bps)
 
-    def encode(self, frame_id, tensors, outputs, encodings=ALL_RAW) -> FrameToSend:
+    def encode(self, frame_id, tensors, outputs, encodings=ALL_RAW, traceparent="") -> FrameToSend:
         values = {
             layer: tuple(torch.from_numpy(np.array(array)) for array, _ in parts) for layer, parts in tensors.items()
         }

@@ -84,9 +84,9 @@ class DadsProcess:
         return code
 
 
-def start_cloud(*arguments: str) -> tuple[DadsProcess, str]:
+def start_cloud(*arguments: str, environment: dict[str, str] | None = None) -> tuple[DadsProcess, str]:
     """A cloud that serves, and its address."""
-    cloud = DadsProcess("cloud", *arguments)
+    cloud = DadsProcess("cloud", *arguments, environment=environment)
     try:
         line = cloud.line(lambda line: line.startswith("serving "))
     except BaseException:

@@ -77,11 +77,23 @@ def keep(page, name):
 
 def test_the_page_shows_the_split_and_follows_the_link(browser):
     cloud, address = start_cloud("--model", MODEL, "--listen", "127.0.0.1:0", "--threads", "1")
-    arguments = ["--model", MODEL, "--source", "sample", "--loop", "--rate", "2", "--edge-slowdown", "8"]
+    arguments = [
+        "--model",
+        MODEL,
+        "--source",
+        "sample",
+        "--loop",
+        "--rate",
+        "2",
+        "--edge-slowdown",
+        "8",
+        "--encodings",
+        "raw",
+    ]
     arguments += ["--threads", "1", "--metrics-port", "0", "--log-format", "json"]
     with (
         cloud,
-        ChangingLink(address, 6e6) as link,
+        ChangingLink(address, 5e6) as link,
         DadsProcess("edge", *arguments, "--cloud", link.emulator.address) as edge,
     ):
         url = json.loads(edge.logged(lambda line: '"event": "serving"' in line, LIMIT_S))["page"]

@@ -1,0 +1,85 @@
+"""The cloud's share in the trace of a frame, for OpenTelemetry; imported only where tracing is on.
+
+    (the caller's span) ── RunTail ┬ queue
+                                   ├ decode
+                                   ├ compute
+                                   └ encode
+
+Only frames whose caller says which trace they belong to are recorded. Times are those of `ServerTiming`.
+"""
+
+import time
+
+from opentelemetry.context import Context
+from opentelemetry.trace import (
+    NonRecordingSpan,
+    Span,
+    SpanContext,
+    SpanKind,
+    StatusCode,
+    TraceFlags,
+    Tracer,
+    set_span_in_context,
+)
+
+from protos import split_pb2
+from protos.traceparent import TraceParent
+
+
+class Tracing:
+    """Records answered and refused frames.
+
+    Args:
+        tracer: where they go.
+    """
+
+    def __init__(self, tracer: Tracer) -> None:
+        self._tracer = tracer
+        self._offset_ns = time.time_ns() - time.monotonic_ns()
+
+    def answered(
+        self, traceparent: str, model: str, *, arrived_s: float, started_s: float, timing: split_pb2.ServerTiming
+    ) -> None:
+        """Records a frame; times are of the monotonic clock.
+
+        Args:
+            traceparent: the request's.
+            model: its name.
+            arrived_s: when the request was in memory.
+            started_s: when a thread took it up.
+            timing: as it is answered.
+        """
+        span = self._begun(traceparent, model, arrived_s)
+        if span is None:
+            return
+        self._child(span, "queue", arrived_s, started_s)
+        began_s = started_s
+        for name, seconds in (("decode", timing.decode_s), ("compute", timing.compute_s), ("encode", timing.encode_s)):
+            self._child(span, name, began_s, began_s + seconds)
+            began_s += seconds
+        span.end(self._ns(arrived_s + timing.total_s))
+
+    def refused(self, traceparent: str, model: str, reason: str, *, arrived_s: float) -> None:
+        """Records a frame that ended in an error."""
+        span = self._begun(traceparent, model, arrived_s)
+        if span is not None:
+            span.set_status(StatusCode.ERROR, reason)
+            span.end(self._ns(time.monotonic()))
+
+    def _begun(self, traceparent: str, model: str, arrived_s: float) -> Span | None:
+        caller = TraceParent.parse(traceparent)
+        if caller is None:
+            return None
+        remote = SpanContext(caller.trace_id, caller.span_id, is_remote=True, trace_flags=TraceFlags(caller.flags))
+        within = set_span_in_context(NonRecordingSpan(remote), Context())
+        attributes = {"rpc.system": "grpc", "rpc.service": "dads.v1.SplitInference", "dads.model": model}
+        return self._tracer.start_span(
+            "RunTail", within, SpanKind.SERVER, attributes=attributes, start_time=self._ns(arrived_s)
+        )
+
+    def _child(self, parent: Span, name: str, began_s: float, ended_s: float) -> None:
+        span = self._tracer.start_span(name, set_span_in_context(parent), start_time=self._ns(began_s))
+        span.end(self._ns(ended_s))
+
+    def _ns(self, monotonic_s: float) -> int:
+        return round(monotonic_s * 1e9) + self._offset_ns
