@@ -1,5 +1,6 @@
 """PyTorch models that can be split anywhere: loading, the layer graph, profiling, heads and tails."""
 
+from models.compiled import CompiledHeads
 from models.errors import (
     BadSpecError,
     ExecutionError,
@@ -15,6 +16,7 @@ from models.errors import (
     WeightsError,
 )
 from models.loading import Loadable, describe, load
+from models.memory import keep_freed_memory
 from models.model import Model, ValueSpec
 from models.profiling import Profile, profile
 from models.schedule import Recorder
@@ -24,6 +26,7 @@ from models.values import Value, arrays_of, value_of
 
 __all__ = [
     "BadSpecError",
+    "CompiledHeads",
     "ExecutionError",
     "Head",
     "InputError",
@@ -46,6 +49,7 @@ __all__ = [
     "WeightsError",
     "arrays_of",
     "describe",
+    "keep_freed_memory",
     "load",
     "profile",
     "value_of",

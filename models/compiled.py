@@ -16,7 +16,6 @@ from dataclasses import dataclass, fields, replace
 
 import torch
 from torch import Tensor, nn
-from torch._inductor import config as inductor
 
 from models.model import Model
 from models.schedule import Recorder, Schedule
@@ -174,6 +173,8 @@ def module_of(trace: Trace, schedule: Schedule) -> nn.Module:
 
 def _compile(module: nn.Module, examples: list[Tensor]) -> _Compiled:
     """torch.compile with constants frozen, so that weights are packed; the first call does the work."""
+    from torch._inductor import config as inductor  # noqa: PLC0415  # takes seconds to import, and most never compile
+
     function: _Compiled = torch.compile(module, dynamic=False)
     # Not `options=`: the tracer asks the global setting whether weights are constants.
     with inductor.patch(freezing=True), warnings.catch_warnings(), torch.inference_mode(mode=False), torch.no_grad():

@@ -150,3 +150,17 @@ def test_a_module_of_every_head(model, closed_sets):
         found = module_of(trace, head.schedule)(*(feed[index] for index in head.schedule.feeds))
         for index, value in zip(head.schedule.wanted, found, strict=True):
             torch.testing.assert_close(value, expected[index], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.filterwarnings("default")
+def test_torch_compile_itself(model, edge, recwarn):
+    heads = CompiledHeads(model, after_frames=1)
+    plain = heads.head(edge)
+    expected = plain(IMAGE)
+    assert heads.wait(500)
+    ready = heads.head(edge)
+    refused = [str(found.message) for found in recwarn if "cannot be compiled" in str(found.message)]
+    assert isinstance(ready.schedule, CompiledSchedule) or refused
+    assert_equal(ready(IMAGE), expected)
