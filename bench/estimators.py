@@ -65,8 +65,8 @@ def steady(kind: Kind, rate_bps: float, size: str, part_s: float, *, offload: bo
 def quick_cases() -> Iterator[Case]:
     kind = available_kinds()[0]
     for rate_bps in STEADY_BPS:
-        yield steady(kind, rate_bps, "150kB", 6.0, offload=True)
-    yield steady(kind, 20e6, "150kB", 6.0, offload=False)
+        yield steady(kind, rate_bps, "150kB", 5.0, offload=True)
+    yield steady(kind, 20e6, "150kB", 5.0, offload=False)
     yield Case(kind, STEPS_BPS, "150kB", 5.0, True, 6.0)
 
 

@@ -1,6 +1,6 @@
 """A recorded LTE uplink, live: adaptive against the best fixed split, the baselines, and an oracle that knows the link.
 
-Run with `make bench ARGS=real_link` (about three minutes: the first 30 seconds of the trace) or `make bench-full
+Run with `make bench ARGS=real_link` (about three minutes: the first 25 seconds of the trace) or `make bench-full
 ARGS=real_link` (about 25 minutes: all 140 seconds, twice; resumable). The uplink of a shaped link follows the trace
 from the moment the first frame is submitted; every way of running gets the same trace and frames, one after another:
 
@@ -34,7 +34,7 @@ RATE_HZ = 2.0
 RTT_S = 0.04
 WAYS = ("adaptive", "oracle", "best_fixed", "edge_only", "cloud_only")
 
-QUICK_S, FULL_S, FULL_TURNS = 30.0, 140.0, 2
+QUICK_S, FULL_S, FULL_TURNS = 25.0, 140.0, 2
 _START_S = 4.0
 
 

@@ -1,6 +1,6 @@
 """A frame's tensor to the cloud and its answer back, against a plain TCP socket carrying the same bytes.
 
-Run with `make bench ARGS=rpc_overhead` (about two minutes) or `make bench-full ARGS=rpc_overhead` (a quarter of an
+Run with `make bench ARGS=rpc_overhead` (over a minute) or `make bench-full ARGS=rpc_overhead` (a quarter of an
 hour: slower links, larger tensors on them, more repeats; resumable). Two processes, a core each. Through gRPC the whole
 path is timed: from a numpy array on the edge to a torch tensor in the cloud, a tail that takes 1 kB out of it, and the
 answer's array on the edge; through `StreamTails` as an agent's frames go, and through `RunTail`. The raw socket moves
@@ -62,7 +62,7 @@ class Plan:
         return [(size, self.repeats(size, rate_bps)) for size in sizes]
 
 
-QUICK = Plan(rates_bps=(20e6, 100e6), longest_s=1.5, loopback_scale=0.5, link_s=3.5)
+QUICK = Plan(rates_bps=(20e6, 100e6), longest_s=0.5, loopback_scale=0.5, link_s=3.5)
 FULL = Plan(rates_bps=(2e6, 8e6, 20e6, 100e6), longest_s=8.0, loopback_scale=2.0, link_s=20.0)
 
 

@@ -32,7 +32,7 @@ from edge_service.metrics import EdgeMetrics
 from edge_service.order import InOrder
 from edge_service.pipeline import Pipeline
 from edge_service.wire_costs import WireCosts, measure_wire_costs
-from models import Model, Profile, profile
+from models import Model, Profile, compute_clock, profile
 from partitioner import LayerGraph
 from protos import limits
 
@@ -128,7 +128,7 @@ class Agent:
         if self._wire_costs is None:
             self._wire_costs = await asyncio.get_running_loop().run_in_executor(None, self._raw_costs)
         self._controller = self._new_controller(self._edge_profile, self._wire_costs)
-        self._compute = EdgeCompute(config.slowdown)
+        self._compute = EdgeCompute(config.slowdown, compute_clock(self._model.device))
         pipeline = Pipeline(
             self._model,
             self._controller,

@@ -1,5 +1,6 @@
 """PyTorch models that can be split anywhere: loading, the layer graph, profiling, heads and tails."""
 
+from models.clock import compute_clock
 from models.compiled import CompiledHeads
 from models.errors import (
     BadSpecError,
@@ -48,6 +49,7 @@ __all__ = [
     "ValueSpec",
     "WeightsError",
     "arrays_of",
+    "compute_clock",
     "describe",
     "keep_freed_memory",
     "load",

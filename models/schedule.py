@@ -11,10 +11,10 @@ what a schedule overwrites is memory that the same run made and that nothing rea
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from time import get_clock_info, perf_counter, thread_time
 
 import torch
 
+from models.clock import compute_clock
 from models.errors import ExecutionError, MissingTensorError
 from models.in_place import Overwrite
 from models.operators import VIEW, packet
@@ -24,11 +24,7 @@ __all__ = ["Program", "Recorder", "Schedule"]
 
 Recorder = Callable[[str, float], None]
 """Told the name and the seconds of each layer as it finishes. Relabelling operators that ran since the layer before are
-part of the time of the layer that consumes them. On a CPU these are processor seconds of the calling thread: what
-another process takes of the core is not billed to the layer that happened to run."""
-
-# Some systems count a thread's time in ticks of many milliseconds.
-_cpu_clock = thread_time if get_clock_info("thread_time").resolution < 1e-5 else perf_counter
+part of the time of the layer that consumes them. Seconds are of `models.clock.compute_clock`."""
 
 Slots = list[Argument]
 
@@ -98,7 +94,8 @@ class Schedule:
 
     def _run(self, slots: Slots, recorder: Recorder | None) -> None:
         last = ""
-        since_s = 0.0 if recorder is None else self._now_s()
+        clock = compute_clock(self.device)
+        since_s = 0.0 if recorder is None else self._now_s(clock)
         for index, instruction, frees in self.steps:
             try:
                 slots[index] = instruction.call(slots)  # type: ignore[misc]  # only inputs have no call; none is a step
@@ -107,17 +104,16 @@ class Schedule:
             for freed in frees:
                 slots[freed] = None
             if recorder is not None and instruction.is_layer:
-                now_s = self._now_s()
+                now_s = self._now_s(clock)
                 recorder(instruction.name, now_s - since_s)
                 last, since_s = instruction.name, now_s
         if recorder is not None and last:  # what is relabelled for the outputs at the end
-            recorder(last, self._now_s() - since_s)
+            recorder(last, self._now_s(clock) - since_s)
 
-    def _now_s(self) -> float:
+    def _now_s(self, clock: Callable[[], float]) -> float:
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
-            return perf_counter()
-        return _cpu_clock()
+        return clock()
 
 
 def _on_device(value: Argument, device: torch.device) -> Argument:

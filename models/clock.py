@@ -1,0 +1,21 @@
+"""A clock for what a thread computes."""
+
+from collections.abc import Callable
+from time import get_clock_info, perf_counter, thread_time
+
+import torch
+
+__all__ = ["compute_clock"]
+
+# Some systems count a thread's time in ticks of many milliseconds.
+_FINE_S = 1e-5
+
+
+def compute_clock(device: torch.device) -> Callable[[], float]:
+    """Returns the clock, in seconds, whose differences tell how long the calling thread computed on a device.
+
+    On a CPU it counts the thread's processor time, so that what other processes take of the core is not billed to what
+    happened to run. Elsewhere, and where such a clock is too coarse, it is the one on the wall.
+    """
+    fine = get_clock_info("thread_time").resolution < _FINE_S
+    return thread_time if device.type == "cpu" and fine else perf_counter
