@@ -29,7 +29,7 @@ class CloudConfig(BaseSettings):
     max_queue: int = Field(16, ge=0, description="Tails that may wait; one more is refused at once.")
     max_queued_bytes: int = Field(256 * 1024 * 1024, gt=0, description="Bytes of requests waiting or computed.")
     threads: int | None = Field(None, ge=1, description="torch's threads for one tail; None leaves torch's choice.")
-    max_streams: int = Field(32, ge=1, description="StreamTails calls open at the same time.")
+    max_streams: int = Field(64, ge=1, description="StreamTails calls open at the same time; an edge has two.")
     max_frames_per_stream: int = Field(8, ge=1, description="Unanswered frames of one stream; then reading pauses.")
     max_message_bytes: int = Field(MAX_MESSAGE_BYTES, gt=0, le=MAX_MESSAGE_BYTES, description="One gRPC message.")
     profile_repeats: int = Field(5, ge=1, description="Runs of a model that its profile is the median of.")

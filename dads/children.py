@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Self
@@ -62,6 +63,17 @@ class Child:
     def lines(self) -> AsyncIterator[str]:
         """What it prints on stdout."""
         return self._read(self._started().stdout)
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._started().pid
+
+    def send(self, number: signal.Signals) -> None:
+        """Sends it a signal; nothing happens where it has ended."""
+        process = self._started()
+        if process.returncode is None:
+            process.send_signal(number)
 
     async def wait(self) -> int:
         """Its exit code, once it has ended and its last message was told."""

@@ -35,7 +35,7 @@ class BreakerConfig:
     failures_to_open: int = 3
     first_wait_s: float = 0.5
     factor: float = 2.0
-    longest_wait_s: float = 5.0
+    longest_wait_s: float = 1.0
 
     def __post_init__(self) -> None:
         if self.failures_to_open < 1:

@@ -36,6 +36,7 @@ from edge_service.control.events import (
     CutEncoded,
     Event,
     HeadMeasured,
+    HeartbeatsResumed,
     OverheadMeasured,
     RateChanged,
     RoundTripMeasured,
@@ -248,6 +249,10 @@ class Controller:
                 self._stalled_s = 0.0
                 self._breaker.trip(now_s)
                 self._uplink.forget()
+            case HeartbeatsResumed():
+                self._stalled_s = 0.0
+                self._uplink.forget()
+                self._probes.restart()
 
     def _cloud_worked(self, event: TailMeasured | CloudLoadReported, now_s: float) -> None:
         if isinstance(event, TailMeasured):

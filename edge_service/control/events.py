@@ -121,6 +121,11 @@ class CloudLost:
 
 
 @dataclass(frozen=True, slots=True)
+class HeartbeatsResumed:
+    """Heartbeats come again after a pause that was no loss yet: what was measured across it tells of the pause."""
+
+
+@dataclass(frozen=True, slots=True)
 class RateChanged:
     """Frames now come at this rate."""
 
@@ -141,5 +146,6 @@ Event = (
     | CloudAnswered
     | AnswerMissed
     | CloudLost
+    | HeartbeatsResumed
     | RateChanged
 )
