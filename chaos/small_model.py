@@ -33,15 +33,15 @@ class SmallNet(nn.Module):
         self.head = nn.Linear(64, 10)
 
     def forward(self, image: Tensor) -> Tensor:
-        """Takes uint8 [1, 3, 64, 64]; returns float32 [1, 10]."""
+        """Takes uint8 [1, 3, H, W]; returns float32 [1, 10]."""
         x = torch.relu(self.stem(image.to(torch.float32) / 255.0))
         x = self.deep(torch.cat([torch.relu(self.left(x)), torch.relu(self.right(x))], 1))
         made: Tensor = self.head(x.mean((2, 3)))
         return made
 
 
-def write(path: Path, seed: int = 0) -> str:
-    """Write the model with weights drawn from a seed.
+def write(path: Path, seed: int = 0, side: int = SIDE) -> str:
+    """Write the model with weights drawn from a seed, for pictures of `side` by `side`.
 
     Returns:
         Its spec.
@@ -49,6 +49,6 @@ def write(path: Path, seed: int = 0) -> str:
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         net = SmallNet().eval()
-    program = torch.export.export(net, (torch.zeros(1, 3, SIDE, SIDE, dtype=torch.uint8),))
+    program = torch.export.export(net, (torch.zeros(1, 3, side, side, dtype=torch.uint8),))
     torch.export.save(program, path)
     return f"file:{path}"

@@ -16,7 +16,7 @@ def violations(frames: Sequence[Mapping[str, Any]], report: Mapping[str, Any], e
 
     Args:
         frames: The lines of `dads edge --results`, in the order they were written.
-        report: What `--report` wrote, of a run with `--verify`.
+        report: What `--report` wrote, results are compared where the run had `--verify`.
         exit_code: The edge's.
     """
     found = []
@@ -35,11 +35,11 @@ def violations(frames: Sequence[Mapping[str, Any]], report: Mapping[str, Any], e
     if counted["failed"]:
         errors = [frame.get("error") for frame in frames if frame["outcome"] == "failed"]
         found.append(f"{counted['failed']} frames failed; the first: {errors[0] if errors else 'unknown'}")
-    verified = report["verify"]
-    if verified["different"]:
-        found.append(f"{verified['different']} results are not the whole model's")
-    if verified["checked"] != counted["done"]:
-        found.append(f"{verified['checked']} of {counted['done']} results were compared")
+    if (verified := report.get("verify")) is not None:
+        if verified["different"]:
+            found.append(f"{verified['different']} results are not the whole model's")
+        if verified["checked"] != counted["done"]:
+            found.append(f"{verified['checked']} of {counted['done']} results were compared")
     if exit_code:
         found.append(f"the edge's exit code is {exit_code}")
     return found

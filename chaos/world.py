@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import math
 import signal
 import time
 from collections.abc import Callable
@@ -38,7 +37,7 @@ class WorldOptions:
         uplink_bps: The link's rate to the cloud.
         downlink_bps: And from it.
         delay_s: Of the link, each way.
-        model: A model other than the small one, by its spec.
+        side: Of the model's pictures; a frame has 3 side^2 bytes.
         arguments: More of them, for the edge.
     """
 
@@ -48,7 +47,7 @@ class WorldOptions:
     uplink_bps: float = 20e6
     downlink_bps: float = 50e6
     delay_s: float = 0.005
-    model: str | None = None
+    side: int = small_model.SIDE
     arguments: tuple[str, ...] = ()
 
 
@@ -71,6 +70,7 @@ class World:
     Args:
         folder: For the model, the clip and the report.
         options: How it is while nothing is wrong.
+        verify: Whether the edge compares each result with the whole model; it keeps them for that until its end.
 
     Attributes:
         link: The link.
@@ -83,8 +83,9 @@ class World:
     link: LinkEmulator
     edge: Child
 
-    def __init__(self, folder: Path, options: WorldOptions | None = None) -> None:
+    def __init__(self, folder: Path, options: WorldOptions | None = None, *, verify: bool = True) -> None:
         self.options = options or WorldOptions()
+        self._verify = verify
         self.cloud: Child | None = None
         self.frames: list[Seen] = []
         self.edge_said: list[tuple[float, dict[str, Any]]] = []
@@ -121,7 +122,8 @@ class World:
                 delay_s=options.delay_s,
             )
         )
-        arguments = ["edge", "--model", self.spec, "--cloud", self.link.address, "--results", "-", "--verify"]
+        arguments = ["edge", "--model", self.spec, "--cloud", self.link.address, "--results", "-"]
+        arguments += ["--verify"] if self._verify else []
         arguments += ["--source", str(self._folder / "clip.mp4"), "--rate", f"{options.rate_hz:g}", "--threads", "1"]
         arguments += ["--edge-slowdown", f"{options.slowdown:g}", "--report", str(self._folder / "report.json")]
         arguments += ["--log-format", "json", *options.arguments]
@@ -133,7 +135,7 @@ class World:
     @property
     def spec(self) -> str:
         """The model's name on both sides."""
-        return self.options.model or f"file:{self._folder / 'model.pt2'}"
+        return f"file:{self._folder / 'model.pt2'}"
 
     async def start_cloud(self, *, wrong_twin: bool = False) -> None:
         """Start a cloud at the address of the one before it; returns when it serves.
@@ -162,9 +164,7 @@ class World:
             self.cloud.send(signal.SIGKILL)
             await self.cloud.wait()
 
-    async def frame(
-        self, fits: Callable[[Seen], bool], *, since: int | None = None, limit_s: float = 60.0
-    ) -> Seen:
+    async def frame(self, fits: Callable[[Seen], bool], *, since: int | None = None, limit_s: float = 60.0) -> Seen:
         """Wait for a frame's line that fits, among those from number `since` on (default: those to come).
 
         Raises:
@@ -233,8 +233,7 @@ class World:
         return f"edge: {[event for _, event in self.edge_said[-5:]]}; cloud: {self._cloud_said[-5:]}"
 
     def _write_model(self, seed: int) -> None:
-        if self.options.model is None:
-            small_model.write(self._folder / "model.pt2", seed)
+        small_model.write(self._folder / "model.pt2", seed, self.options.side)
 
     def _heard_edge(self, line: str) -> None:
         try:
@@ -260,8 +259,3 @@ class World:
         if cloud is not None:
             cloud.send(signal.SIGCONT)  # one that was stopped could not even be told to end
             await cloud.__aexit__()
-
-
-def seconds(value: float) -> str:
-    """A duration for a table; a dash where there is none."""
-    return "-" if math.isnan(value) else f"{value:.2f}"

@@ -69,6 +69,11 @@ class Child:
         """Its process id."""
         return self._started().pid
 
+    @property
+    def ended(self) -> bool:
+        """Whether it has ended."""
+        return self._started().returncode is not None
+
     def send(self, number: signal.Signals) -> None:
         """Sends it a signal; nothing happens where it has ended."""
         process = self._started()

@@ -262,9 +262,7 @@ async def test_after_a_pause_the_link_is_measured_anew(linked, cloud, wishes, wa
         assert shell.losses == []
 
 
-async def test_a_connection_that_says_nothing_is_dropped_with_what_is_measured_on_it(
-    linked, cloud, wishes, wait_until
-):
+async def test_a_connection_that_says_nothing_is_dropped_with_what_is_measured_on_it(linked, cloud, wishes, wait_until):
     async def probe(size, timeout_s):
         await asyncio.Event().wait()
 

@@ -8,9 +8,7 @@ import asyncio
 import contextlib
 import time
 
-import pytest
-
-from chaos.faults import FAULTS, BlackHole, HalfOpen, Killed, Stopped, WrongTwin
+from chaos.faults import FAULTS, Killed, WrongTwin
 from chaos.verdict import violations
 from chaos.world import World, WorldOptions
 from link_emulator import Trace
@@ -87,7 +85,7 @@ async def test_a_connection_of_which_the_other_end_is_gone_is_not_waited_for(tmp
 async def test_a_slow_link_is_not_a_dead_one(tmp_path):
     """0.13 Mbit/s and frames of 150 kB, 9 s each: given up, but heartbeats come, so the cloud is not lost."""
     arguments = ("--encodings", "raw", "--strategy", "cloud_only")
-    options = WorldOptions(model="zoo:easy_net", rate_hz=1.0, slowdown=2.0, arguments=arguments)
+    options = WorldOptions(side=224, rate_hz=2.0, arguments=arguments)
     async with World(tmp_path, options) as world:
         await world.offloaded(limit_s=120)
         changed_s = time.monotonic()
@@ -103,8 +101,3 @@ async def test_a_slow_link_is_not_a_dead_one(tmp_path):
         world.link.set_uplink(Trace.constant(20e6))
         await world.offloaded(limit_s=BACK_LIMIT_S)
         await checked(world)
-
-
-@pytest.mark.parametrize("kind", [BlackHole, HalfOpen, Stopped])
-def test_silent_faults_are_marked(kind):
-    assert kind.silences
