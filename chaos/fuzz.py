@@ -28,7 +28,7 @@ import grpc.aio
 from chaos import small_model
 from chaos.fuzz_codec import read_all
 from chaos.fuzz_inputs import CORPUS, TARGETS, mutants, seeds
-from chaos.fuzz_server import BAD_CODES, Hung, Target
+from chaos.fuzz_server import BAD_CODES, HungError, Target
 from chaos.process_use import use_of
 from dads.children import Child
 from protos import split_pb2, split_pb2_grpc
@@ -112,7 +112,7 @@ async def _attack(
             sent += len(batch)
             try:
                 answers = await target.send(name, batch)
-            except Hung as error:
+            except HungError as error:
                 found.append(f"{error}; kept: {', '.join(keep(name, one) for one in batch[:3])}")
                 break
             codes[name] += answers

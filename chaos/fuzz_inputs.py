@@ -13,7 +13,7 @@ from protos.frames import TailRequest, TimedRequest, write_request, write_stream
 
 __all__ = ["CORPUS", "TARGETS", "mutants", "seeds"]
 
-CORPUS = Path("tests/fuzz/corpus")
+CORPUS = Path(__file__).parents[1] / "tests/fuzz/corpus"
 TARGETS = ("RunTail", "StreamTails", "Probe")
 _EDGES = (0, 1, 0x7F, 0x80, 0xFF, 0x0A, 0x22, 0x32)
 _WHOLE = (0, 1, 2**31 - 1, 2**31, 2**32 - 1, 2**63 - 1, 2**63, 2**64 - 1)

@@ -14,7 +14,7 @@ from google.rpc import status_pb2
 from protos import split_pb2
 from protos.transport import SERVICE
 
-__all__ = ["BAD_CODES", "Hung", "Target"]
+__all__ = ["BAD_CODES", "HungError", "Target"]
 
 BAD_CODES = frozenset({"UNKNOWN", "INTERNAL"})
 """Statuses that say the server did not know what it was doing."""
@@ -24,7 +24,7 @@ _AT_ONCE = 8  # fewer than the server queues, so that it refuses nothing for lac
 _OPTIONS = (("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1))
 
 
-class Hung(Exception):
+class HungError(Exception):
     """A call has not ended in time."""
 
 
@@ -45,20 +45,20 @@ class Target:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._channel.close()
+        await self._channel.close(None)
 
     async def send(self, method: str, messages: Sequence[bytes]) -> Counter[str]:
         """Send messages; returns how often each status came back, the answers of a stream counted each.
 
         Raises:
-            Hung: Something was not answered in time.
+            HungError: Something was not answered in time.
         """
         calls = {"RunTail": self._each, "StreamTails": self._streamed, "Probe": self._probed}
         try:
             async with asyncio.timeout(_LIMIT_S):
                 return await calls[method](messages)
         except TimeoutError as error:
-            raise Hung(f"{method} has not ended within {_LIMIT_S:g} s") from error
+            raise HungError(f"{method} has not ended within {_LIMIT_S:g} s") from error
 
     async def _each(self, messages: Sequence[bytes]) -> Counter[str]:
         async def one(message: bytes) -> str:
@@ -84,7 +84,7 @@ class Target:
         except grpc.aio.AioRpcError as error:
             found[error.code().name] += 1
         if found.total() < len(messages):
-            raise Hung(f"{found.total()} answers to {len(messages)} messages of a stream: {dict(found)}")
+            raise HungError(f"{found.total()} answers to {len(messages)} messages of a stream: {dict(found)}")
         return found
 
     async def _probed(self, messages: Sequence[bytes]) -> Counter[str]:

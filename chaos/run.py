@@ -3,14 +3,15 @@
     python -m chaos.run --frames 10000 --seed 1
 
 Faults come one after the other, of random kinds and lengths, all drawn from the seed; between two of them offloading
-must be back. Ends with 1 where the invariant of `chaos.verdict` does not hold, where offloading is back later than
-`--back-within`, or where a silent cloud was noticed later than that.
+must be back. What the edge said is kept in `out/chaos`. Ends with 1 where the invariant of `chaos.verdict` does not
+hold, where offloading is back later than `--back-within`, or where a silent cloud was noticed later than that.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import random
 import sys
 import tempfile
@@ -27,7 +28,8 @@ from chaos.world import World, WorldError, WorldOptions
 _SHORTEST_S, _LONGEST_S = 0.5, 8.0
 _CALM_S = (0.5, 3.0)
 _SETTLE_S = 120.0
-_TAIL_FRAMES = 60  # no fault begins where so few are left, or its recovery could not be seen
+_TAIL_FRAMES = 240  # no fault begins where so few are left, or its recovery could not be seen
+_OUT = Path("out/chaos")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,7 @@ async def run(folder: Path, frames: int, seed: int, rate_hz: float) -> tuple[lis
         found = violations([frame.line for frame in world.frames], report, code)
         if len(world.frames) != frames:
             found.append(f"{len(world.frames)} frames instead of {frames}")
+        _keep(world, seed)
     return happened, found
 
 
@@ -109,10 +112,11 @@ def judged(happened: Sequence[Happened], back_within_s: float) -> list[str]:
 def table(happened: Sequence[Happened]) -> str:
     """A line for each kind of fault."""
     columns = ("offloaded", "edge_only", "local_fallback", "dropped", "failed")
-    lines = [
-        f"{'fault':26}{'times':>6}{'frames':>8}{'offloaded':>11}{'edge only':>11}{'fallback':>10}{'dropped':>9}"
-        f"{'failed':>8}{'back s: median':>16}{'worst':>7}{'noticed s':>11}"
-    ]
+    head = (
+        "fault                      times  frames  offloaded  edge only  fallback  dropped  failed  back s: median"
+        "  worst  noticed s"
+    )
+    lines = [head]
     for name in dict.fromkeys(fault.name for fault in FAULTS):
         ones = [one for one in happened if one.name == name]
         if not ones:
@@ -125,9 +129,18 @@ def table(happened: Sequence[Happened]) -> str:
         )
         worst = f"{max(noticed):.2f}" if noticed else "-"
         lines.append(
-            f"{name:26}{len(ones):>6}{outcomes.total():>8}{counts}{back[len(back) // 2]:>16.2f}{back[-1]:>7.2f}{worst:>11}"
+            f"{name:26}{len(ones):>6}{outcomes.total():>8}{counts}"
+            f"{back[len(back) // 2]:>16.2f}{back[-1]:>7.2f}{worst:>11}"
         )
     return "\n".join(lines)
+
+
+def _keep(world: World, seed: int) -> None:
+    """Write down what the edge said of frames and of the cloud, by time, for whoever looks for the cause."""
+    _OUT.mkdir(parents=True, exist_ok=True)
+    said = [(frame.at_s, frame.line) for frame in world.frames] + world.edge_said
+    lines = (json.dumps({"at_s": round(at_s, 3), **line}) for at_s, line in sorted(said, key=lambda one: one[0]))
+    (_OUT / f"seed-{seed}.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def _line(frames: int, one: Happened) -> str:

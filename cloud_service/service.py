@@ -65,7 +65,7 @@ class SplitInference(split_pb2_grpc.SplitInferenceServicer):
         self._streams: set[FrameStream[StreamRequest | Malformed, StreamEvent]] = set()
         self._ended = False
 
-    async def ListModels(  # type: ignore[override] # noqa: N802 # gRPC's name; what cannot be read is Malformed
+    async def ListModels(  # noqa: N802 # gRPC's name; what cannot be read is Malformed
         self, request: split_pb2.ListModelsRequest | Malformed, context: Context
     ) -> split_pb2.ListModelsResponse:
         """Answer with every served model."""
@@ -76,7 +76,7 @@ class SplitInference(split_pb2_grpc.SplitInferenceServicer):
         except RequestError as error:
             await abort(context, error)
 
-    async def GetProfile(  # type: ignore[override] # noqa: N802 # as ListModels
+    async def GetProfile(  # noqa: N802 # as ListModels
         self, request: split_pb2.GetProfileRequest | Malformed, context: Context
     ) -> split_pb2.GetProfileResponse:
         """Answer with a model's measured times."""
@@ -88,7 +88,7 @@ class SplitInference(split_pb2_grpc.SplitInferenceServicer):
         except RequestError as error:
             await abort(context, error)
 
-    async def Probe(  # type: ignore[override] # noqa: N802 # as ListModels
+    async def Probe(  # noqa: N802 # as ListModels
         self, request_iterator: AsyncIterator[split_pb2.ProbeRequest | Malformed], context: Context
     ) -> split_pb2.ProbeResponse:
         """Time the arrival of filler, until the caller ends, or enough bytes or seconds have passed."""
