@@ -22,18 +22,23 @@ class Child:
         name: what people call it.
         arguments: of `dads`.
         on_message: told each line that it prints on stderr, as it comes.
+        prefix: a command that runs it, such as `ip netns exec NAME`.
     """
 
-    def __init__(self, name: str, arguments: Sequence[str], on_message: Callable[[str], None]) -> None:
+    def __init__(
+        self, name: str, arguments: Sequence[str], on_message: Callable[[str], None], *, prefix: Sequence[str] = ()
+    ) -> None:
         self.name = name
         self._arguments = arguments
         self._on_message = on_message
+        self._prefix = prefix
         self._messages: asyncio.Task[None] | None = None
         self._process: asyncio.subprocess.Process | None = None
 
     async def __aenter__(self) -> Self:
         """Starts it."""
         self._process = await asyncio.create_subprocess_exec(
+            *self._prefix,
             sys.executable,
             "-m",
             "dads",

@@ -23,8 +23,8 @@ def add_to_server(servicer: SplitInferenceServicer, server: grpc.aio.Server) -> 
 
     Args:
         servicer: `RunTail` takes `TailRequest | Malformed` and returns `TailResponse`; `StreamTails` takes an iterator
-            of `StreamRequest | Malformed` and writes `StreamEvent`s; its other methods take what the generated ones take, or
-            `Malformed`.
+            of `StreamRequest | Malformed` and writes `StreamEvent`s; its other methods
+            take what the generated ones take, or `Malformed`.
         server: Not started yet.
     """
     handlers = {
