@@ -16,7 +16,7 @@ const seconds = Number(__ENV.SECONDS);
 const scenario = rate
   ? { executor: 'constant-arrival-rate', rate, timeUnit: '1s', duration: `${seconds}s`, preAllocatedVUs: 50, maxVUs: 200 }
   : { executor: 'constant-vus', vus: 4, duration: `${seconds}s` };
-export const options = { scenarios: { load: { ...scenario, gracefulStop: '2s' } } };
+export const options = { scenarios: { load: { ...scenario, gracefulStop: '10s' } } };
 
 const request = JSON.parse(open(__ENV.REQUEST));
 
@@ -27,7 +27,7 @@ export default function () {
     connected = true;
   }
   const began = Date.now();
-  const response = client.invoke('dads.v1.SplitInference/RunTail', request, { timeout: '2s' });
+  const response = client.invoke('dads.v1.SplitInference/RunTail', request, { timeout: '10s' });
   if (response.status === grpc.StatusOK) {
     answered.add(1);
     answer_ms.add(Date.now() - began);

@@ -29,13 +29,15 @@ class BreakerConfig:
         failures_to_open: Failures in a row that open a closed breaker.
         first_wait_s: Wait before the first trial.
         factor: Each failed trial multiplies the wait by this.
-        longest_wait_s: The wait never exceeds this.
+        longest_wait_s: The wait after a failed trial never exceeds this: one costs a small call.
+        longest_resume_s: The wait after a `resume` never exceeds this: one costs frames their deadlines.
     """
 
     failures_to_open: int = 3
     first_wait_s: float = 0.5
     factor: float = 2.0
     longest_wait_s: float = 1.0
+    longest_resume_s: float = 5.0
 
     def __post_init__(self) -> None:
         if self.failures_to_open < 1:
@@ -43,6 +45,11 @@ class BreakerConfig:
         if not 0.0 < self.first_wait_s <= self.longest_wait_s < math.inf:
             raise ValueError(
                 f"waits must satisfy 0 < first_wait_s <= longest_wait_s, not {self.first_wait_s}, {self.longest_wait_s}"
+            )
+        if not self.first_wait_s <= self.longest_resume_s < math.inf:
+            raise ValueError(
+                f"longest_resume_s must be first_wait_s ({self.first_wait_s}) or more and finite, "
+                f"not {self.longest_resume_s}"
             )
         if self.factor < 1.0:
             raise ValueError(f"factor must be at least 1, not {self.factor}")
@@ -88,7 +95,7 @@ class Breaker:
             if self._failures >= self._config.failures_to_open:
                 self.trip(now_s)
         elif self._state is BreakerState.HALF_OPEN:
-            self._lengthen()
+            self._lengthen(self._config.longest_wait_s)
             self._open(now_s)
 
     def trip(self, now_s: float) -> None:
@@ -120,11 +127,11 @@ class Breaker:
             return False
         self._state = BreakerState.CLOSED
         self._failures = 0
-        self._lengthen()
+        self._lengthen(self._config.longest_resume_s)
         return True
 
-    def _lengthen(self) -> None:
-        self._wait_s = min(self._wait_s * self._config.factor, self._config.longest_wait_s)
+    def _lengthen(self, longest_s: float) -> None:
+        self._wait_s = min(self._wait_s * self._config.factor, longest_s)
 
     def _open(self, now_s: float) -> None:
         self._state = BreakerState.OPEN

@@ -178,7 +178,7 @@ class TestCloud:
         w = world(cloud_s=(0.0,) * 6)
         w.run(30, cloud_up=False)
         assert {kind for _, kind, _ in w.calls} == {"reconnect"}
-        assert len(w.calls) < 12
+        assert len(w.calls) <= 31, "a small call a second"
 
     def test_a_busy_cloud_moves_layers_to_the_edge_and_back(self, world):
         w = world()
