@@ -11,14 +11,14 @@ STAMP := $(VENV)/.installed
 # Extra arguments, for example: make test ARGS='tests/partitioner -k dsl', make demo ARGS='--frames 60'
 ARGS ?=
 
-PACKAGES := protos partitioner models cloud_service edge_service link_emulator dads bench
+PACKAGES := protos partitioner models cloud_service edge_service link_emulator dads bench chaos
 # pip, with one line for each thing it does instead of its progress bars.
 PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --no-input --progress-bar off -c constraints.txt \
 	$${TORCH_INDEX_URL:+--extra-index-url "$$TORCH_INDEX_URL"}
 PIP_LINES := awk '/^(Collecting|Building|Installing)/ { print "      " $$0; fflush() }'
 COMPOSE := docker compose
 
-.PHONY: help setup demo test lint typecheck imports protos protos-check dashboard bench bench-decide bench-full up down clean
+.PHONY: help setup demo test lint typecheck imports protos protos-check dashboard bench bench-decide bench-full chaos fuzz soak up down clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -83,6 +83,15 @@ bench-decide: $(STAMP)  ## measure how long decisions take
 
 bench-full: $(STAMP)  ## the long benchmarks (hours); goes on where it was interrupted, ARGS=--fresh begins anew
 	OMP_NUM_THREADS=1 $(BIN)/python -m bench.all --full $(ARGS)
+
+chaos: $(STAMP)  ## 10,000 frames with random faults in under 20 minutes; ARGS='--frames 500 --seed 2'
+	OMP_NUM_THREADS=1 $(BIN)/python -m chaos.run $(ARGS)
+
+fuzz: $(STAMP)  ## a million inputs at codec and server; ARGS='--inputs 20000'
+	OMP_NUM_THREADS=1 $(BIN)/python -m chaos.fuzz $(ARGS)
+
+soak: $(STAMP)  ## 15 minutes of frames, and what grew; ARGS='--minutes 3'
+	OMP_NUM_THREADS=1 $(BIN)/python -m chaos.soak $(ARGS)
 
 up:  ## start the services with docker compose; the dashboard is at http://localhost:3000
 	$(COMPOSE) up --detach --build $(ARGS)

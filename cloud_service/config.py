@@ -48,7 +48,7 @@ class CloudConfig(BaseSettings):
     )
     max_calls: int = Field(128, ge=1, description="Calls of any kind open at the same time.")
     max_calls_per_client: int = Field(32, ge=1, description="Of them, one client's.")
-    max_streams: int = Field(32, ge=1, description="StreamTails calls open at the same time.")
+    max_streams: int = Field(64, ge=1, description="StreamTails calls open at the same time; an edge has two.")
     max_frames_per_stream: int = Field(8, ge=1, description="Unanswered frames of one stream; then reading pauses.")
     max_message_bytes: int = Field(MAX_MESSAGE_BYTES, gt=0, le=MAX_MESSAGE_BYTES, description="One gRPC message.")
     profile_repeats: int = Field(5, ge=1, description="Runs of a model that its profile is the median of.")

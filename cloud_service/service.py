@@ -31,7 +31,14 @@ from protos.limits import HEARTBEAT_INTERVAL_S, MAX_PROBE_S
 if TYPE_CHECKING:  # OpenTelemetry is an extra
     from cloud_service.tracing import Tracing
 
-Readable = TypeVar("Readable", TailRequest, StreamRequest)
+Readable = TypeVar(
+    "Readable",
+    TailRequest,
+    StreamRequest,
+    split_pb2.ListModelsRequest,
+    split_pb2.GetProfileRequest,
+    split_pb2.ProbeRequest,
+)
 
 
 class SplitInference(split_pb2_grpc.SplitInferenceServicer):
@@ -64,31 +71,31 @@ class SplitInference(split_pb2_grpc.SplitInferenceServicer):
         self._streams: set[FrameStream[StreamRequest | Malformed, StreamEvent]] = set()
         self._ended = False
 
-    async def ListModels(  # noqa: N802 # gRPC's name
-        self,
-        request: split_pb2.ListModelsRequest,  # noqa: ARG002 # has no fields yet
-        context: Context,
+    async def ListModels(  # noqa: N802 # gRPC's name; what cannot be read is Malformed
+        self, request: split_pb2.ListModelsRequest | Malformed, context: Context
     ) -> split_pb2.ListModelsResponse:
         """Answer with every served model."""
         try:
             with self._counted("ListModels"):
+                _readable(request)
                 return split_pb2.ListModelsResponse(models=map(describe.model_info, self._registry.all()))
         except RequestError as error:
             await abort(context, error)
 
-    async def GetProfile(  # noqa: N802 # gRPC's name
-        self, request: split_pb2.GetProfileRequest, context: Context
+    async def GetProfile(  # noqa: N802 # as ListModels
+        self, request: split_pb2.GetProfileRequest | Malformed, context: Context
     ) -> split_pb2.GetProfileResponse:
         """Answer with a model's measured times."""
         try:
             with self._counted("GetProfile"):
-                served = self._registry.find(request.model, request.digest)
+                wanted = _readable(request)
+                served = self._registry.find(wanted.model, wanted.digest)
                 return describe.profile_response(served, self._load.factor(time.monotonic()))
         except RequestError as error:
             await abort(context, error)
 
-    async def Probe(  # noqa: N802 # gRPC's name
-        self, request_iterator: AsyncIterator[split_pb2.ProbeRequest], context: Context
+    async def Probe(  # noqa: N802 # as ListModels
+        self, request_iterator: AsyncIterator[split_pb2.ProbeRequest | Malformed], context: Context
     ) -> split_pb2.ProbeResponse:
         """Time the arrival of filler, until the caller ends, or enough bytes or seconds have passed."""
         try:
@@ -98,7 +105,7 @@ class SplitInference(split_pb2_grpc.SplitInferenceServicer):
                 try:
                     async with asyncio.timeout(MAX_PROBE_S):
                         async for chunk in request_iterator:
-                            timer.arrived(time.perf_counter(), len(chunk.filler))
+                            timer.arrived(time.perf_counter(), len(_readable(chunk).filler))
                             if timer.full:
                                 break
                 except TimeoutError:

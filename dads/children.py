@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Self
@@ -21,18 +22,23 @@ class Child:
         name: what people call it.
         arguments: of `dads`.
         on_message: told each line that it prints on stderr, as it comes.
+        prefix: a command that runs it, such as `ip netns exec NAME`.
     """
 
-    def __init__(self, name: str, arguments: Sequence[str], on_message: Callable[[str], None]) -> None:
+    def __init__(
+        self, name: str, arguments: Sequence[str], on_message: Callable[[str], None], *, prefix: Sequence[str] = ()
+    ) -> None:
         self.name = name
         self._arguments = arguments
         self._on_message = on_message
+        self._prefix = prefix
         self._messages: asyncio.Task[None] | None = None
         self._process: asyncio.subprocess.Process | None = None
 
     async def __aenter__(self) -> Self:
         """Starts it."""
         self._process = await asyncio.create_subprocess_exec(
+            *self._prefix,
             sys.executable,
             "-m",
             "dads",
@@ -62,6 +68,22 @@ class Child:
     def lines(self) -> AsyncIterator[str]:
         """What it prints on stdout."""
         return self._read(self._started().stdout)
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._started().pid
+
+    @property
+    def ended(self) -> bool:
+        """Whether it has ended."""
+        return self._started().returncode is not None
+
+    def send(self, number: signal.Signals) -> None:
+        """Sends it a signal; nothing happens where it has ended."""
+        process = self._started()
+        if process.returncode is None:
+            process.send_signal(number)
 
     async def wait(self) -> int:
         """Its exit code, once it has ended and its last message was told."""

@@ -170,5 +170,11 @@ class Cloud(Protocol):
     def open_tails(self) -> Tails:
         """Opens a stream of frames."""
 
+    def open_pulse(self) -> Tails:
+        """Opens a stream that no frame will be sent on: its heartbeats come whatever becomes of the frames' stream."""
+
+    async def drop(self) -> None:
+        """Forgets a connection that says nothing, so that the next call makes another; calls on it end."""
+
     async def close(self) -> None:
         """Ends the connection."""

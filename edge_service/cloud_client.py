@@ -1,8 +1,9 @@
 """The cloud over gRPC: channel, calls and the one place where gRPC's exceptions become ours.
 
-Channel options (measured, see docs/decisions): message limits of the wire contract; reconnect back-off capped at one
-second, so that a restarted cloud is found again at once; gRPC's bandwidth-delay probe stays on (without it 4 MB at
-1 Gbit/s and 50 ms take three times as long).
+Channel options (measured, see docs/decisions): message limits of the wire contract; reconnect back-off capped at half a
+second, so that a restarted cloud is found again at once; an attempt to connect may take two seconds, for links with
+long round trips, and no longer, because the SYN of a new one is sent sooner than TCP repeats the old one's; gRPC's
+bandwidth-delay probe stays on (without it 4 MB at 1 Gbit/s and 50 ms take three times as long).
 """
 
 from __future__ import annotations
@@ -41,8 +42,8 @@ OPTIONS = (
     ("grpc.max_send_message_length", limits.MAX_MESSAGE_BYTES),
     ("grpc.max_receive_message_length", limits.MAX_MESSAGE_BYTES),
     ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.min_reconnect_backoff_ms", 500),
-    ("grpc.max_reconnect_backoff_ms", 1000),
+    ("grpc.min_reconnect_backoff_ms", 2000),  # of an attempt that hangs, whatever the option's name says
+    ("grpc.max_reconnect_backoff_ms", 500),
     ("grpc.use_local_subchannel_pool", 1),
 )
 _PROBE_CHUNK_BYTES = 4096
@@ -146,11 +147,23 @@ class GrpcCloud:
         """Opens a `StreamTails` stream."""
         return GrpcTails(stream_tails(self._connected())(metadata=self._metadata), self._translate)
 
+    def open_pulse(self) -> GrpcTails:
+        """Opens a `StreamTails` stream for its heartbeats."""
+        return self.open_tails()
+
+    async def drop(self) -> None:
+        """Closes the channel; the next call opens another, and so a new TCP connection.
+
+        One that heard nothing for a while repeats what it sent at intervals that double: after an outage of 10 s it
+        may take 10 s more to notice that the link is back.
+        """
+        channel, self._channel = self._channel, None
+        if channel is not None:
+            await channel.close(grace=None)
+
     async def close(self) -> None:
         """Closes the channel."""
-        if self._channel is not None:
-            await self._channel.close(grace=None)
-            self._channel = None
+        await self.drop()
 
     def _decode_s(self, answer: split_pb2.GetProfileResponse) -> dict[Encoding, tuple[float, ...]]:
         found = {}

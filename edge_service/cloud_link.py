@@ -1,8 +1,9 @@
 """Keeps the cloud at hand: connects, measures, notices loss, and tells the controller what it saw.
 
 The link decides nothing. When to connect, probe or ping is the controller's word; what it learns goes back as events.
-Silence is judged by the stream's heartbeats: they come down the wire, so a slow upload cannot hide them, while
-HTTP/2's own pings would queue behind it.
+Silence is judged by heartbeats: they come down the wire, so a slow upload cannot hide them, while HTTP/2's own pings
+would queue behind it. They have a stream of their own, the pulse, which lives as long as the connection: the frames'
+stream is renewed when a frame is given up, and opening the new one waits behind what the old one left in the socket.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from edge_service.control import (
     CloudLost,
     CloudProfiled,
     Controller,
+    HeartbeatsResumed,
     RoundTripMeasured,
     UplinkMeasured,
     UploadStalled,
@@ -35,6 +37,7 @@ from edge_service.errors import (
 from edge_service.log import log
 from edge_service.metrics import EdgeMetrics
 from protos import Encoding
+from protos.limits import HEARTBEAT_INTERVAL_S
 
 __all__ = ["CloudLink"]
 
@@ -44,6 +47,7 @@ _FOR_ALL_FRAMES = (WrongTwinError, CloudDeniedError)
 _TICK_S = 0.05
 _WARM_PINGS = 3
 _CALL_COST_RATIO = 1.15  # the most that a probe's call takes beside its bytes and the round trip, on a ready link
+_PAUSE_S = 1.8 * HEARTBEAT_INTERVAL_S  # no jitter: a heartbeat is missing
 
 
 class CloudLink:
@@ -81,7 +85,7 @@ class CloudLink:
         self._on_answer = on_answer
         self._on_lost = on_lost
         self._tails: Tails | None = None
-        self._reader: asyncio.Task[None] | None = None
+        self._readers: dict[Tails, asyncio.Task[None]] = {}
         self._supervisor: asyncio.Task[None] | None = None
         self._measuring: asyncio.Task[None] | None = None
         self._heard_s = 0.0
@@ -98,6 +102,7 @@ class CloudLink:
                 await self._connect()
         except TimeoutError:
             self._lost(CloudUnreachableError(f"no answer within {self._config.connect_timeout_s:g} s"))
+            await self._drop()
         if self._tails is None and self._config.require_cloud and self.last_error is not None:
             raise self.last_error
         self._supervisor = asyncio.create_task(self._supervise(), name="cloud-link")
@@ -114,9 +119,10 @@ class CloudLink:
         await self._tails.send(frame, timeout_s)
 
     def renew(self) -> None:
-        """Cancels the stream, so that stale frames are never sent later, and opens another."""
+        """Cancels the frames' stream, so that stale frames are never sent later, and opens another."""
         if self._tails is not None:
-            self._open_tails()
+            self._end(self._tails)
+            self._tails = self._begin(self._cloud.open_tails())
 
     async def close(self) -> None:
         """Ends the connection and the background work."""
@@ -146,6 +152,7 @@ class CloudLink:
                 await self._connect()
         elif now_s - self._heard_s > self._config.silence_s:
             self._lost(CloudUnreachableError(f"no heartbeat for {self._config.silence_s:g} s"))
+            await self._drop()
         elif self._measuring is None and self._idle():
             self._measuring = asyncio.create_task(self._measure(), name="cloud-measure")
 
@@ -154,6 +161,8 @@ class CloudLink:
             profile = await self._cloud.profile(self._config.call_timeout_s)
         except CloudError as error:
             self._lost(error)
+            if isinstance(error, CloudSilentError):
+                await self._drop()
             return
         now_s = time.monotonic()
         self._controller.observe(CloudProfiled(profile.layer_s, self._decode_s(profile.decode_s)), now_s)
@@ -214,23 +223,41 @@ class CloudLink:
             sample = UplinkMeasured(reading.received_bytes, reading.received_s, by_receiver=True)
             self._controller.observe(sample, now_s)
 
+    async def _drop(self) -> None:
+        """Gives up a connection that nothing comes from, with what is being measured on it."""
+        measuring, self._measuring = self._measuring, None
+        if measuring is not None:
+            measuring.cancel()
+            await asyncio.gather(measuring, return_exceptions=True)
+        await self._cloud.drop()
+
     def _open_tails(self) -> None:
         self._close_tails()
-        self._tails = self._cloud.open_tails()
         self._heard_s = time.monotonic()
-        self._reader = asyncio.create_task(self._read(self._tails), name="cloud-answers")
+        self._begin(self._cloud.open_pulse())
+        self._tails = self._begin(self._cloud.open_tails())
 
     def _close_tails(self) -> None:
-        if self._reader is not None and self._reader is not asyncio.current_task():
-            self._reader.cancel()
-        if self._tails is not None:
-            self._tails.cancel()
-        self._tails = self._reader = None
+        for tails in tuple(self._readers):
+            self._end(tails)
+        self._tails = None
+
+    def _begin(self, tails: Tails) -> Tails:
+        self._readers[tails] = asyncio.create_task(self._read(tails), name="cloud-answers")
+        return tails
+
+    def _end(self, tails: Tails) -> None:
+        reader = self._readers.pop(tails)
+        if reader is not asyncio.current_task():
+            reader.cancel()
+        tails.cancel()
 
     async def _read(self, tails: Tails) -> None:
         try:
             async for event in tails.events():
-                self._heard_s = time.monotonic()
+                before_s, self._heard_s = self._heard_s, time.monotonic()
+                if self._heard_s - before_s > _PAUSE_S:
+                    self._resumed()
                 if isinstance(event, Beat):
                     self._controller.observe(CloudLoadReported(event.load_factor), self._heard_s)
                     continue
@@ -239,12 +266,19 @@ class CloudLink:
                     self._lost(event.error)
                     return
         except CloudError as error:
-            if tails is self._tails:
+            if tails in self._readers:
                 self._lost(error)
         except Exception as error:  # noqa: BLE001 # a defect here must not leave frames waiting for answers unseen
             log.exception("reading answers failed")
-            if tails is self._tails:
+            if tails in self._readers:
                 self._lost(CloudUnreachableError(f"reading answers failed: {error}"))
+
+    def _resumed(self) -> None:
+        """The link or the cloud stood still for a while: a probe under way would tell of that, not of the link."""
+        if self._measuring is not None:
+            self._measuring.cancel()
+            self._measuring = None
+        self._controller.observe(HeartbeatsResumed(), self._heard_s)
 
     def _lost(self, error: CloudError) -> None:
         if self.last_error is None or _kind(error) != _kind(self.last_error):

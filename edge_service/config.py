@@ -31,7 +31,7 @@ class AgentConfig(BaseSettings):
     connect_timeout_s: float = Field(default=5.0, gt=0, description="How long the first connection may take.")
     call_timeout_s: float = Field(default=5.0, gt=0, description="Limit of a profile or probe call.")
     ping_timeout_s: float = Field(default=2.0, gt=0, description="Limit of a round-trip measurement.")
-    silence_s: float = Field(default=2.0, gt=0, description="A stream without a heartbeat for so long is dead.")
+    silence_s: float = Field(default=1.8, gt=0, description="A cloud without a heartbeat for so long is gone.")
     max_waiting: int = Field(
         default=2, ge=1, description="Frames that wait for the head; beyond, the oldest is dropped."
     )

@@ -122,7 +122,9 @@ class End(asyncio.BufferedProtocol):
         """Pass on the peer's FIN."""
         if self._transport is not None and not self._transport.is_closing():
             self._ended = True
-            self._transport.write_eof()
+            # The socket may be gone already, which its transport has not seen yet.
+            with contextlib.suppress(OSError):
+                self._transport.write_eof()
             self._close_when_done()
 
     def reset(self) -> None:

@@ -115,10 +115,26 @@ class LinkEmulator:
         self._uplink.restart()
         self._downlink.restart()
 
-    def cut(self) -> None:
-        """Make the link a black hole: bytes stall in both directions, and connections stay."""
-        self._uplink.cut()
-        self._downlink.cut()
+    def set_delay(self, delay_s: float, jitter_s: float = 0.0) -> None:
+        """Change the propagation delay and the jitter of both directions; what is on its way keeps its own.
+
+        Raises:
+            ValueError: One is negative or infinite.
+        """
+        for line in self._delay_lines:
+            line.set_delay(delay_s, jitter_s)
+
+    def cut(self, *, uplink: bool = True, downlink: bool = True) -> None:
+        """Make the link a black hole: bytes stall, and connections stay.
+
+        Args:
+            uplink: What the clients send stalls.
+            downlink: What the target sends stalls; alone, that is a half-open connection.
+        """
+        if uplink:
+            self._uplink.cut()
+        if downlink:
+            self._downlink.cut()
 
     def restore(self) -> None:
         """Undo `cut`: what stalled goes on."""

@@ -108,13 +108,21 @@ class DelayLine:
     __slots__ = ("_delay_s", "_jitter_s", "_last_s", "_random")
 
     def __init__(self, delay_s: float = 0.0, jitter_s: float = 0.0, seed: int = 0) -> None:
+        self.set_delay(delay_s, jitter_s)
+        self._random = random.Random(seed)  # noqa: S311 - a repeatable jitter, not a secret
+        self._last_s = -math.inf
+
+    def set_delay(self, delay_s: float, jitter_s: float = 0.0) -> None:
+        """Change both for what leaves from now on; what is on its way keeps its delay and is not overtaken.
+
+        Raises:
+            ValueError: One is negative or infinite.
+        """
         for name, value_s in (("delay_s", delay_s), ("jitter_s", jitter_s)):
             if not 0 <= value_s < math.inf:
                 raise ValueError(f"{name} must be 0 seconds or more and finite, not {value_s}")
         self._delay_s = delay_s
         self._jitter_s = jitter_s
-        self._random = random.Random(seed)  # noqa: S311 - a repeatable jitter, not a secret
-        self._last_s = -math.inf
 
     def arrival_s(self, departure_s: float) -> float:
         """When a chunk that leaves at `departure_s` arrives; departures are given in order."""

@@ -146,6 +146,18 @@ def write_event(event: StreamEvent) -> bytes:
     return b"".join((length_delimited(1, size - _HEADER_BYTES, _LENGTH_BYTES), *parts))
 
 
+def reader(kind: type[_Message]) -> Callable[[bytes], _Message | Malformed]:
+    """Return what parses a message without tensors."""
+
+    def read(message: bytes) -> _Message | Malformed:
+        try:
+            return kind.FromString(message)
+        except DecodeError as error:
+            return Malformed(f"the message cannot be read: {error}", None)
+
+    return read
+
+
 def read_request(message: bytes) -> TailRequest | Malformed:
     """Parse a `RunTailRequest`."""
 

@@ -19,19 +19,24 @@ SERVICE: str = split_pb2.DESCRIPTOR.services_by_name["SplitInference"].full_name
 def add_to_server(servicer: SplitInferenceServicer, server: grpc.aio.Server) -> None:
     """Register a service whose `RunTail` and `StreamTails` speak the values of `protos.frames`.
 
+    A request of any method that cannot be read comes as `Malformed`: gRPC would answer INTERNAL.
+
     Args:
         servicer: `RunTail` takes `TailRequest | Malformed` and returns `TailResponse`; `StreamTails` takes an iterator
-            of `StreamRequest | Malformed` and writes `StreamEvent`s; its other methods are as generated.
+            of `StreamRequest | Malformed` and writes `StreamEvent`s; its other methods
+            take what the generated ones take, or `Malformed`.
         server: Not started yet.
     """
     handlers = {
         "ListModels": grpc.unary_unary_rpc_method_handler(
-            servicer.ListModels, split_pb2.ListModelsRequest.FromString, _serialized
+            servicer.ListModels, frames.reader(split_pb2.ListModelsRequest), _serialized
         ),
         "GetProfile": grpc.unary_unary_rpc_method_handler(
-            servicer.GetProfile, split_pb2.GetProfileRequest.FromString, _serialized
+            servicer.GetProfile, frames.reader(split_pb2.GetProfileRequest), _serialized
         ),
-        "Probe": grpc.stream_unary_rpc_method_handler(servicer.Probe, split_pb2.ProbeRequest.FromString, _serialized),
+        "Probe": grpc.stream_unary_rpc_method_handler(
+            servicer.Probe, frames.reader(split_pb2.ProbeRequest), _serialized
+        ),
         "RunTail": grpc.unary_unary_rpc_method_handler(servicer.RunTail, frames.read_request, frames.write_response),
         "StreamTails": grpc.stream_stream_rpc_method_handler(
             servicer.StreamTails, frames.read_stream_request, frames.write_event

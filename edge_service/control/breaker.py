@@ -31,14 +31,16 @@ class BreakerConfig:
         failures_to_open: Failures in a row that open a closed breaker.
         first_wait_s: Wait before the first trial.
         factor: Each failed trial multiplies the wait by this.
-        longest_wait_s: The wait never exceeds this.
+        longest_wait_s: The wait after a failed trial never exceeds this: one costs a small call.
+        longest_resume_s: The wait after a `resume` never exceeds this: one costs frames their deadlines.
         longest_asked_s: Nor does a wait that the other side asked for exceed this.
     """
 
     failures_to_open: int = 3
     first_wait_s: float = 0.5
     factor: float = 2.0
-    longest_wait_s: float = 5.0
+    longest_wait_s: float = 1.0
+    longest_resume_s: float = 5.0
     longest_asked_s: float = 60.0
 
     def __post_init__(self) -> None:
@@ -50,6 +52,11 @@ class BreakerConfig:
             )
         if not 0.0 < self.longest_asked_s < math.inf:
             raise ValueError(f"longest_asked_s must be positive and finite, not {self.longest_asked_s}")
+        if not self.first_wait_s <= self.longest_resume_s < math.inf:
+            raise ValueError(
+                f"longest_resume_s must be first_wait_s ({self.first_wait_s}) or more and finite, "
+                f"not {self.longest_resume_s}"
+            )
         if self.factor < 1.0:
             raise ValueError(f"factor must be at least 1, not {self.factor}")
 
@@ -95,7 +102,7 @@ class Breaker:
             if self._failures >= self._config.failures_to_open:
                 self.trip(now_s)
         elif self._state is BreakerState.HALF_OPEN:
-            self._lengthen()
+            self._lengthen(self._config.longest_wait_s)
             self._open(now_s)
 
     def trip(self, now_s: float, *, asked_s: float | None = None) -> None:
@@ -151,7 +158,7 @@ class Breaker:
         self._state = BreakerState.CLOSED
         self._failures = 0
         if self._held_until_s == -math.inf:
-            self._lengthen()
+            self._lengthen(self._config.longest_resume_s)
         self._held_until_s = -math.inf
         return True
 
@@ -161,8 +168,8 @@ class Breaker:
             return self._config.first_wait_s
         return min(asked_s, self._config.longest_asked_s)
 
-    def _lengthen(self) -> None:
-        self._wait_s = min(self._wait_s * self._config.factor, self._config.longest_wait_s)
+    def _lengthen(self, longest_s: float) -> None:
+        self._wait_s = min(self._wait_s * self._config.factor, longest_s)
 
     def _open(self, now_s: float) -> None:
         self._state = BreakerState.OPEN

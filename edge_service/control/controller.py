@@ -38,6 +38,7 @@ from edge_service.control.events import (
     CutEncoded,
     Event,
     HeadMeasured,
+    HeartbeatsResumed,
     OverheadMeasured,
     RateChanged,
     RoundTripMeasured,
@@ -260,6 +261,10 @@ class Controller:
                 self._stalled_s = 0.0
                 self._breaker.trip(now_s, asked_s=retry_after_s)
                 self._uplink.forget()
+            case HeartbeatsResumed():
+                self._stalled_s = 0.0
+                self._uplink.forget()
+                self._probes.restart()
 
     def _cloud_worked(self, event: TailMeasured | CloudLoadReported, now_s: float) -> None:
         if isinstance(event, TailMeasured):

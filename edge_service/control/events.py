@@ -137,6 +137,11 @@ class CloudBusy:
 
 
 @dataclass(frozen=True, slots=True)
+class HeartbeatsResumed:
+    """Heartbeats come again after a pause that was no loss yet: what was measured across it tells of the pause."""
+
+
+@dataclass(frozen=True, slots=True)
 class RateChanged:
     """Frames now come at this rate."""
 
@@ -158,5 +163,6 @@ Event = (
     | AnswerMissed
     | CloudLost
     | CloudBusy
+    | HeartbeatsResumed
     | RateChanged
 )

@@ -147,6 +147,28 @@ async def test_bytes_that_are_no_message_are_a_bad_request(model, serve, ask, re
         assert (await stub.RunTail(ask())).outputs
 
 
+@pytest.mark.parametrize("method", ["ListModels", "GetProfile"])
+async def test_bytes_that_are_no_message_are_a_bad_request_of_every_method(model, serve, refusal, method):
+    async with serve(model) as (server, _), grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel:
+        call = channel.unary_unary(f"/dads.v1.SplitInference/{method}", None, None)(b"\xff")
+        code, reason, message, _ = await refusal(call)
+        assert (code, reason) == ("INVALID_ARGUMENT", "BAD_REQUEST")
+        assert "cannot be read" in message
+
+
+async def test_filler_that_is_no_message_is_a_bad_request(model, serve, refusal):
+    """Found by make fuzz, as INTERNAL."""
+
+    async def chunks():
+        yield split_pb2.ProbeRequest(filler=bytes(10)).SerializeToString()
+        yield b"\x0a\xff"
+
+    async with serve(model) as (server, _), grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel:
+        call = channel.stream_unary("/dads.v1.SplitInference/Probe", None, None)(chunks())
+        code, reason, _, _ = await refusal(call)
+        assert (code, reason) == ("INVALID_ARGUMENT", "BAD_REQUEST")
+
+
 async def test_bytes_that_are_no_message_do_not_end_a_stream(model, serve, frame, answers, details):
     good = frame(7).SerializeToString()
     async with serve(model) as (server, _), grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel:

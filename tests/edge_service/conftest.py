@@ -85,6 +85,7 @@ class ManualCloud:
         self.probe_error: CloudError | None = None
         self.calls: list[tuple[str, float]] = []
         self.streams: list[ManualTails] = []
+        self.pulses: list[ManualTails] = []
 
     async def profile(self, timeout_s: float) -> CloudProfile:
         self._called("profile", self.error)
@@ -118,6 +119,13 @@ class ManualCloud:
         self.calls.append(("stream", time.monotonic()))
         self.streams.append(ManualTails(self))
         return self.streams[-1]
+
+    def open_pulse(self) -> ManualTails:
+        self.pulses.append(ManualTails(self))
+        return self.pulses[-1]
+
+    async def drop(self) -> None:
+        self.calls.append(("drop", time.monotonic()))
 
     async def close(self) -> None:
         self.calls.append(("close", time.monotonic()))

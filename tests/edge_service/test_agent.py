@@ -67,6 +67,14 @@ class FakeCloud:
         self.live.add(tails)
         return tails
 
+    def open_pulse(self) -> "FakeTails":
+        tails = FakeTails(self)
+        self.live.add(tails)
+        return tails
+
+    async def drop(self) -> None:
+        self.calls.append("drop")
+
     async def close(self) -> None:
         self.calls.append("close")
 

@@ -19,6 +19,7 @@ from edge_service.control import (
     CloudProfiled,
     Controller,
     ControllerConfig,
+    HeartbeatsResumed,
     RoundTripMeasured,
     UplinkMeasured,
     UploadStalled,
@@ -225,6 +226,80 @@ async def test_heartbeats_keep_it(linked, cloud, wishes, wait_until):
         beating.cancel()
 
 
+async def test_the_pulse_keeps_it_whatever_the_frames_stream_says(linked, cloud, wishes, wait_until):
+    async with linked(silence_s=1.0) as shell:
+        loop = asyncio.get_running_loop()
+        ends_s = loop.time() + 1.5
+
+        def beaten():
+            cloud.pulses[-1].beat()
+            return loop.time() > ends_s
+
+        await wait_until(beaten)
+        assert shell.losses == []
+        shell.link.renew()
+        assert len(cloud.pulses) == 1
+        assert not cloud.pulses[0].cancelled
+        assert [stream.cancelled for stream in cloud.streams] == [True, False]
+
+
+async def test_renewing_the_frames_stream_is_no_sign_of_life(linked, cloud, wishes, wait_until):
+    async with linked(silence_s=0.3) as shell:
+
+        def lost():
+            if not shell.losses:
+                shell.link.renew()
+            return shell.losses
+
+        await wait_until(lost)
+        assert "no heartbeat" in shell.losses[0]
+
+
+async def test_after_a_pause_the_link_is_measured_anew(linked, cloud, wishes, wait_until):
+    begun, cancelled = [], []
+
+    async def probe(size, timeout_s):
+        begun.append(size)
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            cancelled.append(size)
+            raise
+
+    async with linked() as shell:
+        cloud.probe = probe
+        wishes.probe_bytes = 1000
+        cloud.pulses[0].beat()
+        await wait_until(lambda: begun)
+        assert not wishes.of(HeartbeatsResumed)
+        shell.link._heard_s -= 1.0  # two heartbeats are missing
+        cloud.pulses[0].beat()
+        await wait_until(lambda: wishes.of(HeartbeatsResumed))
+        await wait_until(lambda: cancelled and len(begun) == 2)
+        assert shell.losses == []
+
+
+async def test_a_connection_that_says_nothing_is_dropped_with_what_is_measured_on_it(linked, cloud, wishes, wait_until):
+    async def probe(size, timeout_s):
+        await asyncio.Event().wait()
+
+    async with linked(silence_s=0.3) as shell:
+        cloud.probe = probe
+        wishes.probe_bytes = 1000
+        await wait_until(lambda: cloud.count("drop"))
+        assert shell.losses
+        assert cloud.pulses[0].cancelled
+        dropped = cloud.count("drop")
+        cloud.error = CloudSilentError("no answer")
+        wishes.wants_reconnect = True
+        await wait_until(lambda: cloud.count("drop") > dropped)
+        cloud.error = CloudUnreachableError("refused")
+        dropped, asked = cloud.count("drop"), cloud.count("profile")
+        wishes.wants_reconnect = True
+        await wait_until(lambda: cloud.count("profile") > asked)
+        assert cloud.count("drop") == dropped, "gRPC knows itself that this one is broken"
+
+
 @pytest.mark.parametrize("error", [CloudUnreachableError("reset"), CloudRefusedError("bye", reason="DRAINING")])
 async def test_a_broken_stream_is_a_loss_and_the_next_success_mends_it(linked, cloud, wishes, wait_until, error):
     async with linked() as shell:
@@ -269,7 +344,7 @@ async def test_renewing_cancels_the_stream_and_opens_another(linked, cloud, two_
 async def test_the_end_of_a_stream_that_was_renewed_is_no_loss(linked, cloud, two_by_two, wait_until):
     """Renewed by who is told an answer, the old stream's reader is still there when that stream ends."""
     async with linked() as shell:
-        old, reader = cloud.streams[0], shell.link._reader
+        old, reader = cloud.streams[0], shell.link._readers[cloud.streams[0]]
         shell.link._on_answer = lambda answer: shell.link.renew()
         old.answer(a_frame(cloud, two_by_two))
         old.give(CloudUnreachableError("the stream to the cloud was cancelled"))

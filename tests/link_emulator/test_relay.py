@@ -225,6 +225,35 @@ async def test_cut_and_restore_keep_the_connection_and_the_bytes(target: tuple[T
         await close(writer)
 
 
+async def test_a_half_open_link_carries_one_way_only(target: tuple[Target, str]) -> None:
+    state, address = target
+    async with LinkEmulator(address, uplink=FREE, downlink=FREE) as link:
+        reader, writer = await connect(link.address)
+        link.cut(uplink=False)
+        writer.write(b"one")
+        await until(lambda: bytes(state.received) == b"one")
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(reader.readexactly(3), 0.05)
+        link.restore()
+        assert await reader.readexactly(3) == b"one"
+        await close(writer)
+
+
+async def test_a_new_delay_holds_for_what_comes_later(target: tuple[Target, str]) -> None:
+    state, address = target
+    async with LinkEmulator(address, uplink=FREE, downlink=FREE) as link:
+        reader, writer = await connect(link.address)
+        link.set_delay(3600.0)
+        writer.write(b"lost in time")
+        await until(lambda: link.bytes_up == 0)
+        with pytest.raises(ValueError, match="delay_s must be"):
+            link.set_delay(-1.0)
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(reader.readexactly(1), 0.05)
+        assert not state.received
+        await close(writer)
+
+
 async def test_a_restart_starts_the_trace_again(target: tuple[Target, str]) -> None:
     state, address = target
     once = Trace((0.0, 0.2, 1000.0), (1e6, 0.0, 0.0))

@@ -122,3 +122,14 @@ def test_jitter_varies() -> None:
 def test_delays_are_checked(delay_s: float, jitter_s: float) -> None:
     with pytest.raises(ValueError, match="must be 0 seconds or more"):
         DelayLine(delay_s, jitter_s)
+
+
+def test_a_changed_delay_overtakes_nothing() -> None:
+    line = DelayLine(0.5)
+    assert line.arrival_s(1.0) == 1.5
+    line.set_delay(0.1)
+    assert [line.arrival_s(1.2), line.arrival_s(2.0)] == [1.5, 2.1]
+    with pytest.raises(ValueError, match="delay_s"):
+        line.set_delay(math.inf)
+    with pytest.raises(ValueError, match="jitter_s"):
+        line.set_delay(0.0, -0.1)

@@ -165,7 +165,7 @@ class TestCloud:
         times = [at for at, kind, _ in w.calls if kind == "reconnect" and at > 10]
         gaps = [after - before for before, after in itertools.pairwise(times)]
         assert gaps[:3] == sorted(gaps[:3])
-        assert max(gaps) == pytest.approx(5.0, abs=0.1)
+        assert max(gaps) == pytest.approx(1.0, abs=0.1)
         assert all(kind == "reconnect" for at, kind, _ in w.calls if at > 10 + SILENCE_AND_A_FRAME)
 
     def test_nothing_is_sent_before_the_link_is_measured(self, world):
@@ -178,7 +178,7 @@ class TestCloud:
         w = world(cloud_s=(0.0,) * 6)
         w.run(30, cloud_up=False)
         assert {kind for _, kind, _ in w.calls} == {"reconnect"}
-        assert len(w.calls) < 12
+        assert len(w.calls) <= 31, "a small call a second"
 
     def test_a_busy_cloud_moves_layers_to_the_edge_and_back(self, world):
         w = world()

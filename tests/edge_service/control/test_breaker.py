@@ -35,7 +35,7 @@ def test_failures_of_calls_in_flight_are_one_outage():
 
 
 def test_hands_out_one_trial_and_doubles_the_wait_up_to_a_limit():
-    breaker, now_s, waits = Breaker(), 0.0, []
+    breaker, now_s, waits = Breaker(BreakerConfig(longest_wait_s=5.0)), 0.0, []
     breaker.trip(now_s)
     for _ in range(6):
         waits.append(breaker.retry_at_s - now_s)
@@ -162,8 +162,21 @@ def test_trials_are_never_closer_than_the_first_wait(steps):
         {"factor": 0.5},
         {"longest_asked_s": 0.0},
         {"longest_wait_s": float("inf")},
+        {"longest_resume_s": 0.1},
+        {"longest_resume_s": float("inf")},
     ],
 )
 def test_wrong_settings_are_refused(wrong):
     with pytest.raises(ValueError, match=r"must"):
         BreakerConfig(**wrong)
+
+
+def test_trials_that_cost_a_call_come_more_often_than_those_that_cost_frames():
+    breaker, now_s, waits = Breaker(), 0.0, []
+    breaker.trip(now_s)
+    for _ in range(4):
+        waits.append(breaker.retry_at_s - now_s)
+        now_s = breaker.retry_at_s
+        assert breaker.allows(now_s)
+        breaker.failed(now_s)
+    assert waits == [0.5, 1.0, 1.0, 1.0]

@@ -1,0 +1,163 @@
+"""`make fuzz`: a million inputs at the codec and at a live server.
+
+    python -m chaos.fuzz --inputs 1000000 --seed 1
+
+Nine in ten go to the codec, where they are cheap: half of them chosen by mutation, half, where atheris is installed, by
+what they reach in the code. The rest go to RunTail, StreamTails and Probe of a real `dads cloud`. Ends with 1 on an
+exception, a call that hangs, a status UNKNOWN or INTERNAL, a server that ends, or one whose memory grew by more than
+the limit. What was found is written to `tests/fuzz/corpus`, which every later run begins with.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import hashlib
+import importlib.util
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from itertools import islice
+from pathlib import Path
+
+import grpc.aio
+
+from chaos import small_model
+from chaos.fuzz_codec import read_all
+from chaos.fuzz_inputs import CORPUS, TARGETS, mutants, seeds
+from chaos.fuzz_server import BAD_CODES, HungError, Target
+from chaos.process_use import use_of
+from dads.children import Child
+from protos import split_pb2, split_pb2_grpc
+
+_BATCH = 64
+_GROWTH_BYTES = 64_000_000
+_LIVE_SHARE = 0.1
+
+
+def keep(target: str, message: bytes) -> str:
+    """Write an input that found something into the corpus; returns where."""
+    path = CORPUS / f"{target.lower()}-{hashlib.sha256(message).hexdigest()[:16]}"
+    path.write_bytes(message)
+    return str(path)
+
+
+def fuzz_codec(inputs: int, seed: int) -> list[str]:
+    """Mutants at the codec, in this process; returns what was found."""
+    dice = random.Random(seed)  # noqa: S311 - repeatable inputs, not a secret
+    pool = [one for target in TARGETS for one in seeds(target, "file:model.pt2", "ab" * 32, ("x", "a", "b", "c"))]
+    for message in islice(mutants(pool, dice), inputs):
+        try:
+            read_all(message)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is a find
+            return [f"codec: {type(error).__name__}: {error}; kept in {keep('RunTail', message)}"]
+    return []
+
+
+def fuzz_codec_guided(inputs: int, seed: int) -> list[str]:
+    """The same with atheris, in a process of its own, because it never returns; returns what was found."""
+    with tempfile.TemporaryDirectory(prefix="dads-fuzz-") as folder:
+        # The first folder is written to, the second only read.
+        command = [sys.executable, "-m", "chaos.fuzz_guided", folder, str(CORPUS), f"-runs={inputs}", f"-seed={seed}"]
+        done = subprocess.run(
+            [*command, "-max_len=16384", f"-artifact_prefix={CORPUS}/runtail-"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    return [] if done.returncode == 0 else [f"codec, guided: {done.stderr[-2000:]}"]
+
+
+async def fuzz_server(inputs: int, seed: int) -> list[str]:
+    """Mutants at the three methods of a live cloud; returns what was found."""
+    dice = random.Random(seed)  # noqa: S311 - repeatable inputs, not a secret
+    with tempfile.TemporaryDirectory(prefix="dads-fuzz-") as folder:
+        spec = small_model.write(Path(folder, "model.pt2"))
+        said: list[str] = []
+        cloud = Child("cloud", ["cloud", "--model", spec, "--listen", "127.0.0.1:0", "--threads", "1"], said.append)
+        async with cloud:
+            address = await _serving(cloud)
+            async with grpc.aio.insecure_channel(address) as channel:
+                models = await split_pb2_grpc.SplitInferenceStub(channel).ListModels(split_pb2.ListModelsRequest())
+            model = models.models[0]
+            pools = {target: seeds(target, model.name, model.digest, model.layers) for target in TARGETS}
+            async with Target(address) as target:
+                found = await _attack(target, cloud, pools, inputs, dice)
+            if cloud.ended:
+                found.append("the server ended")
+        found += [f"the server logged: {line}" for line in said if "Traceback" in line or "call failed" in line][:3]
+    return found
+
+
+async def _serving(cloud: Child) -> str:
+    async for line in cloud.lines():
+        if line.startswith("serving "):
+            return line.rpartition(" on ")[2]
+    raise RuntimeError("the cloud did not start")
+
+
+async def _attack(
+    target: Target, cloud: Child, pools: dict[str, list[bytes]], inputs: int, dice: random.Random
+) -> list[str]:
+    streams = {name: mutants(pool, dice) for name, pool in pools.items()}
+    codes: dict[str, Counter[str]] = {name: Counter() for name in pools}
+    found: list[str] = []
+    warm_bytes, sent = 0, 0
+    while sent < inputs and not found:
+        for name, endless in streams.items():
+            batch = list(islice(endless, _BATCH))
+            sent += len(batch)
+            try:
+                answers = await target.send(name, batch)
+            except HungError as error:
+                found.append(f"{error}; kept: {', '.join(keep(name, one) for one in batch[:3])}")
+                break
+            codes[name] += answers
+            if bad := BAD_CODES & answers.keys():
+                found.append(f"{name} answered {', '.join(bad)}; {await _smallest(target, name, batch)}")
+        if not warm_bytes and sent >= inputs / 5:
+            warm_bytes = use_of(cloud.pid).resident_bytes
+    if not cloud.ended:
+        now_bytes = use_of(cloud.pid).resident_bytes
+        print(f"server: {warm_bytes / 1e6:.1f} -> {now_bytes / 1e6:.1f} MB after {sent} inputs")
+        if warm_bytes and now_bytes > warm_bytes + _GROWTH_BYTES:
+            found.append(f"the server's memory grew by {(now_bytes - warm_bytes) / 1e6:.0f} MB")
+    for name, counts in codes.items():
+        print(f"{name}: {dict(counts.most_common())}")
+    return found
+
+
+async def _smallest(target: Target, name: str, batch: list[bytes]) -> str:
+    """Which message of a batch it was."""
+    for message in batch:
+        if BAD_CODES & (await target.send(name, [message])).keys():
+            return f"kept in {keep(name, message)}"
+    return "no single message does it"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Random bytes for the codec and a live server.")
+    parser.add_argument("--inputs", type=int, default=1_000_000)
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    began_s = time.monotonic()
+    live = max(1, int(options.inputs * _LIVE_SHARE))
+    guided = (options.inputs - live) // 2 if importlib.util.find_spec("atheris") else 0
+    found = fuzz_codec(options.inputs - live - guided, options.seed)
+    print(f"codec: {options.inputs - live - guided} inputs, {time.monotonic() - began_s:.0f} s", flush=True)
+    if guided:
+        found += fuzz_codec_guided(guided, options.seed)
+        print(f"codec, guided by coverage: {guided} inputs, {time.monotonic() - began_s:.0f} s", flush=True)
+    else:
+        print("codec: atheris is not installed; every input was a mutant")
+    found += asyncio.run(fuzz_server(live, options.seed))
+    print(f"{options.inputs} inputs, seed {options.seed}, {time.monotonic() - began_s:.0f} s")
+    print("found: " + ("nothing" if not found else "".join(f"\n  {one}" for one in found)))
+    sys.exit(1 if found else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,45 @@
+"""Every reader of the wire on one input: it may refuse, in the ways it says, and nothing else may happen."""
+
+from __future__ import annotations
+
+from protos import CodecError, decode_tensor, decoded_bytes
+from protos.frames import (
+    Malformed,
+    StreamRequest,
+    TailRequest,
+    TailResponse,
+    read_event,
+    read_request,
+    read_response,
+    read_stream_request,
+)
+
+__all__ = ["read_all"]
+
+
+def read_all(message: bytes) -> None:
+    """Read an input as each of the messages with tensors, and decode every tensor found.
+
+    Raises:
+        Exception: A defect: readers do not raise, decoding raises `CodecError` only, and what a tensor tells of its
+            size before it is decoded is its size.
+    """
+    for read in (read_request, read_stream_request, read_response, read_event):
+        match read(message):
+            case TailRequest(tensors=tensors) | StreamRequest(request=TailRequest(tensors=tensors)):
+                pass
+            case TailResponse(outputs=tensors):
+                pass
+            case Malformed(reason, frame_id):
+                if not reason or not (frame_id is None or 0 <= frame_id < 2**64):
+                    raise AssertionError(f"a refusal without a reason, or of frame {frame_id}")
+                continue
+            case _:
+                continue
+        for tensor in tensors:
+            try:
+                promised, array = decoded_bytes(tensor), decode_tensor(tensor)
+            except CodecError:
+                continue
+            if array.nbytes != promised:
+                raise AssertionError(f"{promised} bytes were told of a tensor of {array.nbytes}")

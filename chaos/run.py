@@ -1,0 +1,171 @@
+"""`make chaos`: thousands of frames with random faults, and a table of what each kind did.
+
+    python -m chaos.run --frames 10000 --seed 1
+
+Faults come one after the other, of random kinds and lengths, all drawn from the seed; between two of them offloading
+must be back. What the edge said is kept in `out/chaos`. Ends with 1 where the invariant of `chaos.verdict` does not
+hold, where offloading is back later than `--back-within`, or where a silent cloud was noticed later than that.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import random
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from chaos.faults import FAULTS, Fault
+from chaos.verdict import violations
+from chaos.world import World, WorldError, WorldOptions
+
+_SHORTEST_S, _LONGEST_S = 0.5, 8.0
+_CALM_S = (0.5, 3.0)
+_SETTLE_S = 120.0
+_TAIL_FRAMES = 240  # no fault begins where so few are left, or its recovery could not be seen
+_OUT = Path("out/chaos")
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """One fault, and what came of it.
+
+    Attributes:
+        name: Of the fault.
+        lasted_s: From its beginning to its end.
+        back_s: From its end until the next result that was offloaded; infinite where none came.
+        noticed_s: From its beginning until a missing heartbeat was noticed; None where it was not, or did not have to.
+        outcomes: Of the frames whose results came from its beginning until offloading was back.
+    """
+
+    name: str
+    lasted_s: float
+    back_s: float
+    noticed_s: float | None
+    outcomes: Counter[str]
+
+
+async def suffer(world: World, fault: Fault, seconds: float) -> Happened:
+    """Let one fault happen for so long, and wait until offloading is back."""
+    began, began_s = len(world.frames), time.monotonic()
+    await fault.begin(world)
+    await asyncio.sleep(seconds)
+    await fault.end(world)
+    ended_s = time.monotonic()
+    noticed_s = [
+        at_s - began_s
+        for at_s, event in world.edge_said
+        if fault.silences and began_s <= at_s < ended_s and "no heartbeat" in str(event.get("error"))
+    ]
+    try:
+        back_s = (await world.offloaded(limit_s=_SETTLE_S)).at_s - ended_s
+    except WorldError:
+        back_s = float("inf")
+    outcomes = Counter(frame.outcome for frame in world.frames[began:])
+    return Happened(fault.name, ended_s - began_s, back_s, noticed_s[0] if noticed_s else None, outcomes)
+
+
+async def run(folder: Path, frames: int, seed: int, rate_hz: float) -> tuple[list[Happened], list[str]]:
+    """Run until so many frames are through; returns what happened and what of the invariant was violated."""
+    dice = random.Random(seed)  # noqa: S311 - repeatable trouble, not a secret
+    happened: list[Happened] = []
+    # Every kind comes before any comes again.
+    bag: list[type[Fault]] = []
+    async with World(folder, WorldOptions(frames=frames, rate_hz=rate_hz)) as world:
+        await world.offloaded(limit_s=_SETTLE_S)
+        while len(world.frames) < frames - _TAIL_FRAMES:
+            if not bag:
+                bag = dice.sample(FAULTS, len(FAULTS))
+            one = await suffer(world, bag.pop()(), dice.uniform(_SHORTEST_S, _LONGEST_S))
+            happened.append(one)
+            print(_line(len(world.frames), one), flush=True)
+            if one.back_s == float("inf"):
+                break
+            await asyncio.sleep(dice.uniform(*_CALM_S))
+        code, report = await world.finish(stop=False)
+        found = violations([frame.line for frame in world.frames], report, code)
+        if len(world.frames) != frames:
+            found.append(f"{len(world.frames)} frames instead of {frames}")
+        _keep(world, seed)
+    return happened, found
+
+
+def judged(happened: Sequence[Happened], back_within_s: float) -> list[str]:
+    """What took longer than it may."""
+    late = [
+        f"{one.name}: offloading was back after {one.back_s:.2f} s" for one in happened if one.back_s > back_within_s
+    ]
+    # One that ended before could not be noticed.
+    return late + [
+        f"{one.name}: noticed after {one.noticed_s or one.lasted_s:.2f} s"
+        for one in happened
+        if one.noticed_s is not None and one.noticed_s > back_within_s
+    ]
+
+
+def table(happened: Sequence[Happened]) -> str:
+    """A line for each kind of fault."""
+    columns = ("offloaded", "edge_only", "local_fallback", "dropped", "failed")
+    head = (
+        "fault                      times  frames  offloaded  edge only  fallback  dropped  failed  back s: median"
+        "  worst  noticed s"
+    )
+    lines = [head]
+    for name in dict.fromkeys(fault.name for fault in FAULTS):
+        ones = [one for one in happened if one.name == name]
+        if not ones:
+            continue
+        outcomes = sum((one.outcomes for one in ones), Counter[str]())
+        back = sorted(one.back_s for one in ones)
+        noticed = [one.noticed_s for one in ones if one.noticed_s is not None]
+        counts = "".join(
+            f"{outcomes[column]:>{width}}" for column, width in zip(columns, (11, 11, 10, 9, 8), strict=True)
+        )
+        worst = f"{max(noticed):.2f}" if noticed else "-"
+        lines.append(
+            f"{name:26}{len(ones):>6}{outcomes.total():>8}{counts}"
+            f"{back[len(back) // 2]:>16.2f}{back[-1]:>7.2f}{worst:>11}"
+        )
+    return "\n".join(lines)
+
+
+def _keep(world: World, seed: int) -> None:
+    """Write down what the edge said of frames and of the cloud, by time, for whoever looks for the cause."""
+    _OUT.mkdir(parents=True, exist_ok=True)
+    said = [(frame.at_s, frame.line) for frame in world.frames] + world.edge_said
+    lines = (json.dumps({"at_s": round(at_s, 3), **line}) for at_s, line in sorted(said, key=lambda one: one[0]))
+    (_OUT / f"seed-{seed}.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _line(frames: int, one: Happened) -> str:
+    noticed = "" if one.noticed_s is None else f", noticed after {one.noticed_s:.2f} s"
+    return f"frame {frames:6}: {one.name} for {one.lasted_s:.1f} s{noticed}, back after {one.back_s:.2f} s"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Random faults between an edge and its cloud.")
+    parser.add_argument("--frames", type=int, default=10_000)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--rate", type=float, default=12.0, help="frames per second")
+    parser.add_argument("--back-within", type=float, default=2.0, metavar="S", help="longest time without offloading")
+    options = parser.parse_args()
+    began_s = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="dads-chaos-") as folder:
+        happened, found = asyncio.run(run(Path(folder), options.frames, options.seed, options.rate))
+    found += judged(happened, options.back_within)
+    print(
+        f"\n{options.frames} frames, {len(happened)} faults, seed {options.seed}, {time.monotonic() - began_s:.0f} s\n"
+    )
+    print(table(happened))
+    print("\nviolations: " + ("none" if not found else "".join(f"\n  {one}" for one in found)))
+    sys.exit(1 if found else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,261 @@
+"""A cloud, a link and an edge that streams frames, as real processes; and what becomes of each frame."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from chaos import clip, small_model
+from dads.children import Child
+from link_emulator import LinkEmulator, Trace
+
+__all__ = ["Seen", "World", "WorldError", "WorldOptions"]
+
+_START_LIMIT_S = 120.0
+_EDGE_SEED, _WRONG_SEED = 1, 2
+
+
+class WorldError(Exception):
+    """Something did not happen in time, or a process ended by itself; the message has its last words."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorldOptions:
+    """How the world is while nothing is wrong.
+
+    Attributes:
+        frames: After how many the edge ends by itself; None: when it is told to.
+        rate_hz: Frames a second.
+        slowdown: The edge's; so large that offloading always pays while the link is good.
+        uplink_bps: The link's rate to the cloud.
+        downlink_bps: And from it.
+        delay_s: Of the link, each way.
+        side: Of the model's pictures; a frame has 3 side^2 bytes.
+        arguments: More of them, for the edge.
+    """
+
+    frames: int | None = None
+    rate_hz: float = 10.0
+    slowdown: float = 20.0
+    uplink_bps: float = 20e6
+    downlink_bps: float = 50e6
+    delay_s: float = 0.005
+    side: int = small_model.SIDE
+    arguments: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A frame's line of `--results`, and when it came."""
+
+    at_s: float
+    line: dict[str, Any]
+
+    @property
+    def outcome(self) -> str:
+        """How the frame ended."""
+        return str(self.line["outcome"])
+
+
+class World:
+    """An async context manager: entering starts all three, leaving ends them.
+
+    Args:
+        folder: For the model, the clip and the report.
+        options: How it is while nothing is wrong.
+        verify: Whether the edge compares each result with the whole model; it keeps them for that until its end.
+
+    Attributes:
+        link: The link.
+        cloud: The cloud's process; None while there is none.
+        edge: The edge's process.
+        frames: What became of each frame so far.
+        edge_said: What the edge logged, with the time it came.
+    """
+
+    link: LinkEmulator
+    edge: Child
+
+    def __init__(self, folder: Path, options: WorldOptions | None = None, *, verify: bool = True) -> None:
+        self.options = options or WorldOptions()
+        self._verify = verify
+        self.cloud: Child | None = None
+        self.frames: list[Seen] = []
+        self.edge_said: list[tuple[float, dict[str, Any]]] = []
+        self._cloud_said: list[str] = []
+        self._folder = folder
+        self._port = 0
+        self._more = asyncio.Event()
+        self._stack = contextlib.AsyncExitStack()
+        self._reading: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self._start()
+        except BaseException:
+            await self._stack.aclose()
+            await self._end_cloud()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._stack.aclose()
+        await self._end_cloud()
+
+    async def _start(self) -> None:
+        clip.write(self._folder / "clip.mp4")
+        self._write_model(_EDGE_SEED)
+        await self.start_cloud()
+        options = self.options
+        self.link = await self._stack.enter_async_context(
+            LinkEmulator(
+                f"127.0.0.1:{self._port}",
+                uplink=Trace.constant(options.uplink_bps),
+                downlink=Trace.constant(options.downlink_bps),
+                delay_s=options.delay_s,
+            )
+        )
+        arguments = ["edge", "--model", self.spec, "--cloud", self.link.address, "--results", "-"]
+        arguments += ["--verify"] if self._verify else []
+        arguments += ["--source", str(self._folder / "clip.mp4"), "--rate", f"{options.rate_hz:g}", "--threads", "1"]
+        arguments += ["--edge-slowdown", f"{options.slowdown:g}", "--report", str(self._folder / "report.json")]
+        arguments += ["--log-format", "json", *options.arguments]
+        arguments += ["--loop"] if options.frames is None else ["--frames", str(options.frames)]
+        self.edge = await self._stack.enter_async_context(Child("edge", arguments, self._heard_edge))
+        self._reading = asyncio.create_task(self._read(), name="results")
+        self._stack.push_async_callback(self._end_reading)
+
+    @property
+    def spec(self) -> str:
+        """The model's name on both sides."""
+        return f"file:{self._folder / 'model.pt2'}"
+
+    async def start_cloud(self, *, wrong_twin: bool = False) -> None:
+        """Start a cloud at the address of the one before it; returns when it serves.
+
+        Args:
+            wrong_twin: With other weights under the same name.
+        """
+        await self._end_cloud()
+        self._write_model(_WRONG_SEED if wrong_twin else _EDGE_SEED)
+        listen = ["--listen", f"127.0.0.1:{self._port}", "--threads", "1"]
+        child = Child("cloud", ["cloud", "--model", self.spec, *listen], self._cloud_said.append)
+        self.cloud = await child.__aenter__()
+        try:
+            async with asyncio.timeout(_START_LIMIT_S):
+                async for line in child.lines():
+                    if line.startswith("serving "):
+                        self._port = int(line.rpartition(":")[2])
+                        return
+        except TimeoutError:
+            pass
+        raise WorldError(f"the cloud did not start; it said: {self._cloud_said[-10:]}")
+
+    async def kill_cloud(self) -> None:
+        """Kill it as a power cut would; returns when it is gone."""
+        if self.cloud is not None:
+            self.cloud.send(signal.SIGKILL)
+            await self.cloud.wait()
+
+    async def frame(self, fits: Callable[[Seen], bool], *, since: int | None = None, limit_s: float = 60.0) -> Seen:
+        """Wait for a frame's line that fits, among those from number `since` on (default: those to come).
+
+        Raises:
+            WorldError: None came in time, or the edge ended.
+        """
+        place = len(self.frames) if since is None else since
+        try:
+            async with asyncio.timeout(limit_s):
+                while True:
+                    while place < len(self.frames):
+                        if fits(self.frames[place]):
+                            return self.frames[place]
+                        place += 1
+                    if self._reading is None or self._reading.done():
+                        raise WorldError(f"the edge ended; it said: {self.last_words()}")
+                    self._more.clear()
+                    await self._more.wait()
+        except TimeoutError:
+            last = [frame.outcome for frame in self.frames[-5:]]
+            raise WorldError(f"not so within {limit_s:g} s; last frames {last}; {self.last_words()}") from None
+
+    async def offloaded(self, *, limit_s: float = 60.0) -> Seen:
+        """Wait for the next frame that is offloaded."""
+        return await self.frame(lambda frame: frame.outcome == "offloaded", limit_s=limit_s)
+
+    async def said(self, fits: Callable[[dict[str, Any]], bool], *, since_s: float, limit_s: float = 60.0) -> float:
+        """Wait until the edge logs something that fits, not before `since_s`; returns when it came.
+
+        Raises:
+            WorldError: It was not said in time.
+        """
+        deadline_s = time.monotonic() + limit_s
+        while True:
+            for at_s, event in self.edge_said:
+                if at_s >= since_s and fits(event):
+                    return at_s
+            left_s = deadline_s - time.monotonic()
+            if left_s <= 0:
+                raise WorldError(f"the edge did not say so within {limit_s:g} s; {self.last_words()}")
+            self._more.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._more.wait(), left_s)
+
+    async def finish(self, *, stop: bool, limit_s: float = 600.0) -> tuple[int, dict[str, Any]]:
+        """Let the edge end, or tell it to; returns its exit code and its report.
+
+        Raises:
+            WorldError: It did not end in time, or left no report.
+        """
+        if stop:
+            self.edge.send(signal.SIGTERM)
+        try:
+            async with asyncio.timeout(limit_s):
+                code = await self.edge.wait()
+                if self._reading is not None:
+                    await self._reading
+        except TimeoutError:
+            raise WorldError(f"the edge did not end within {limit_s:g} s; {self.last_words()}") from None
+        report = self._folder / "report.json"
+        if not report.exists():
+            raise WorldError(f"the edge ended with {code} and left no report; {self.last_words()}")
+        return code, json.loads(report.read_text(encoding="utf-8"))
+
+    def last_words(self) -> str:
+        """What the edge and the cloud logged last."""
+        return f"edge: {[event for _, event in self.edge_said[-5:]]}; cloud: {self._cloud_said[-5:]}"
+
+    def _write_model(self, seed: int) -> None:
+        small_model.write(self._folder / "model.pt2", seed, self.options.side)
+
+    def _heard_edge(self, line: str) -> None:
+        try:
+            event = json.loads(line)
+        except ValueError:
+            event = {"event": line}
+        self.edge_said.append((time.monotonic(), event))
+        self._more.set()
+
+    async def _read(self) -> None:
+        async for line in self.edge.lines():
+            self.frames.append(Seen(time.monotonic(), json.loads(line)))
+            self._more.set()
+        self._more.set()
+
+    async def _end_reading(self) -> None:
+        if self._reading is not None:
+            self._reading.cancel()
+            await asyncio.gather(self._reading, return_exceptions=True)
+
+    async def _end_cloud(self) -> None:
+        cloud, self.cloud = self.cloud, None
+        if cloud is not None:
+            cloud.send(signal.SIGCONT)  # one that was stopped could not even be told to end
+            await cloud.__aexit__()
