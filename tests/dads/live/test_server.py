@@ -161,7 +161,8 @@ def test_it_ends_while_viewers_watch(live):
             next(stream)
         silent = stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=LIMIT_S))
         server.__exit__()
-        assert silent.recv(1) == b"", "whoever asks for nothing is not waited for"
+        with contextlib.suppress(ConnectionResetError):  # it was not taken yet
+            assert silent.recv(1) == b"", "whoever asks for nothing is not waited for"
         for stream in streams:
             list(stream)
     with socket.socket() as again:
