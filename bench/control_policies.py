@@ -123,8 +123,8 @@ class Adaptive:
         plan, edge = plan_of(job), job.split.edge
         self.switches += self._last_edge is not None and edge != self._last_edge
         self._last_edge = edge
-        if plan.base_edge_s > 0:
-            self.controller.observe(HeadMeasured(plan.base_edge_s, job.split.edge_s), now_s)
+        if plan.base_head_s > 0:
+            self.controller.observe(HeadMeasured(plan.base_head_s, job.split.edge_s), now_s)
 
     def sent(self, job: Job, now_s: float) -> None:
         """Notes an upload's beginning."""

@@ -46,7 +46,8 @@ OPTIONS = (
     ("grpc.max_reconnect_backoff_ms", 500),
     ("grpc.use_local_subchannel_pool", 1),
 )
-_PROBE_CHUNK_BYTES = 4096
+# Few enough chunks that sending them keeps up with a fast link on a busy machine, enough to time the second half.
+_PROBE_CHUNKS, _LEAST_CHUNK_BYTES = 48, 4096
 _LOST = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED)
 
 
@@ -109,8 +110,9 @@ class GrpcCloud:
         """Sends filler (`Probe`) and reads the receiver's clock over the second half of the arrivals."""
 
         async def filler() -> AsyncIterator[split_pb2.ProbeRequest]:
-            chunk = split_pb2.ProbeRequest(filler=bytes(min(_PROBE_CHUNK_BYTES, size)))
-            for _ in range(-(-size // _PROBE_CHUNK_BYTES)):
+            chunk_bytes = min(max(size // _PROBE_CHUNKS, _LEAST_CHUNK_BYTES), size)
+            chunk = split_pb2.ProbeRequest(filler=bytes(chunk_bytes))
+            for _ in range(-(-size // chunk_bytes)):
                 yield chunk
 
         try:

@@ -48,6 +48,7 @@ _TICK_S = 0.05
 _WARM_PINGS = 3
 _CALL_COST_RATIO = 1.15  # the most that a probe's call takes beside its bytes and the round trip, on a ready link
 _PAUSE_S = 1.8 * HEARTBEAT_INTERVAL_S  # no jitter: a heartbeat is missing
+_STALL_RATIO = 2.0  # a whole call that much slower than its second half measured a busy machine
 
 
 class CloudLink:
@@ -215,10 +216,11 @@ class CloudLink:
         outside_s = now_s - began_s - (self._controller.state(now_s).rtt_s or 0.0)
         if not slow_starts and outside_s > 0:
             # The whole call, as for a frame: a receiver that reads late, as a busy one does, makes its half look fast.
-            # It has what the call costs in it, so within that the receiver knows better.
+            # The call's own cost is in it, so within that the receiver knows better; beyond, somebody stalled.
             by_half_s = size * reading.received_s / max(reading.received_bytes, 1)
-            seconds = min(outside_s, max(by_half_s, outside_s / _CALL_COST_RATIO))
-            self._controller.observe(UplinkMeasured(size, seconds, after_idle=True), now_s)
+            if outside_s <= _STALL_RATIO * by_half_s:
+                seconds = min(outside_s, max(by_half_s, outside_s / _CALL_COST_RATIO))
+                self._controller.observe(UplinkMeasured(size, seconds, after_idle=True), now_s)
         elif reading.received_s > 0:
             sample = UplinkMeasured(reading.received_bytes, reading.received_s, by_receiver=True)
             self._controller.observe(sample, now_s)

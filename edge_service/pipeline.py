@@ -163,10 +163,8 @@ class Pipeline:
         if wanted and offload is None:
             raise RuntimeError("a split was planned without a cloud")
         refusal = await offload.encode(job, started, wanted) if wanted and offload is not None else None
-        if plan.base_edge_s > 0:
-            self._controller.observe(
-                HeadMeasured(plan.base_edge_s, started.head_s + started.encode_s), time.monotonic()
-            )
+        if plan.base_head_s > 0:
+            self._controller.observe(HeadMeasured(plan.base_head_s, started.head_s), time.monotonic())
         if wanted and offload is not None:
             offload.hand_over(job, started, refusal)
         else:

@@ -84,9 +84,8 @@ class UplinkEstimator:
         Returns:
             Whether the sample was used.
         """
-        if not (math.isfinite(seconds) and seconds > 0.0) or sample_bytes <= 0:
-            return False
-        if not by_receiver and sample_bytes < self._min_bytes and seconds < self._long_s:
+        makes_sense = math.isfinite(seconds) and seconds > 0.0 and sample_bytes > 0
+        if not makes_sense or (not by_receiver and sample_bytes < self._min_bytes and seconds < self._long_s):
             return False
         at_least = after_idle or seconds < self._resolution_s
         value = _clamped(max(seconds, self._resolution_s) / sample_bytes)
@@ -94,8 +93,10 @@ class UplinkEstimator:
             self._restart(value, 0 if after_idle else 1)
             if after_idle:
                 return True  # better a low first estimate than none, but it stays stale, so that a probe follows
-        elif at_least and value * self._reset_ratio > self._s_per_byte:
-            if after_idle or value > self._s_per_byte * self._reset_ratio:
+        elif after_idle and value >= self._s_per_byte:
+            return False
+        elif at_least and not after_idle and value * self._reset_ratio > self._s_per_byte:
+            if value > self._s_per_byte * self._reset_ratio:
                 return False
         elif at_least and self._samples == 0:
             self._restart(value, 0)  # a higher bound in place of a bound
@@ -219,7 +220,8 @@ class LoadEstimator:
 
     Args:
         weight: Weight of a new median.
-        min_predicted_s: Shorter predictions are dominated by timer noise and are ignored.
+        min_predicted_s: Shorter predictions are dominated by what is not in them (a thread that wakes up) and are
+            ignored.
         bounds: The factor stays within.
         hold_s: How long the last factor is believed without new samples.
         relax_s: Time constant of the return to 1 after that.
@@ -229,7 +231,7 @@ class LoadEstimator:
         self,
         *,
         weight: float = 0.3,
-        min_predicted_s: float = 2e-4,
+        min_predicted_s: float = 2e-3,
         bounds: tuple[float, float] = (0.05, 100.0),
         hold_s: float = 10.0,
         relax_s: float = 20.0,

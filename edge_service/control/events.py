@@ -57,7 +57,7 @@ class OverheadMeasured:
 
 @dataclass(frozen=True, slots=True)
 class HeadMeasured:
-    """A head ran on the edge, and what it sends was encoded. `predicted_s` is at load 1 (`Plan.base_edge_s`)."""
+    """A head ran on the edge, encoding left out. `predicted_s` is the profile's, at load 1 (`Plan.base_head_s`)."""
 
     predicted_s: float
     measured_s: float

@@ -124,9 +124,13 @@ class Plan:
     measured_bytes: float = 0.0
 
     @property
-    def base_edge_s(self) -> float:
-        """The head's time, encoding included, by the profile alone: what `HeadMeasured` wants as its prediction."""
-        return self.partition.edge_s / self.edge_load
+    def base_head_s(self) -> float:
+        """The head's time by the profile alone: what `HeadMeasured` wants as its prediction.
+
+        Without encoding: where a cut is at the inputs that is all there is, and a few milliseconds of it, off by
+        a hop between threads, would say that the edge is several times slower than it is.
+        """
+        return (self.partition.edge_s - self.partition.encode_s) / self.edge_load
 
     @property
     def base_cloud_s(self) -> float:

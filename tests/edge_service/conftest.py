@@ -83,6 +83,7 @@ class ManualCloud:
         self.error: CloudError | None = None
         self.ping_error: CloudError | None = None
         self.probe_error: CloudError | None = None
+        self.probe_bps = 1e9
         self.calls: list[tuple[str, float]] = []
         self.streams: list[ManualTails] = []
         self.pulses: list[ManualTails] = []
@@ -97,7 +98,7 @@ class ManualCloud:
 
     async def probe(self, size: int, timeout_s: float) -> ProbeReading:
         self._called("probe", self.error or self.probe_error)
-        return ProbeReading(size, 8 * size / 1e9)
+        return ProbeReading(size, 8 * size / self.probe_bps)
 
     def encode(self, frame_id, tensors, outputs, encodings=ALL_RAW, traceparent="") -> FrameToSend:
         feeds = {}

@@ -137,10 +137,19 @@ async def test_the_start_profiles_warms_up_and_tells_the_controller(linked, clou
 
 async def test_a_probe_out_of_an_open_window_is_timed_as_a_whole(linked, cloud, wishes):
     wishes.probe_bytes, wishes.window_is_small = 5000, False
+    cloud.probe_bps = 1.0
     async with linked():
         sample = wishes.of(UplinkMeasured)[0]
         assert (sample.bytes, sample.after_idle, sample.by_receiver) == (5000, True, False)
         assert sample.seconds > 0.0
+
+
+async def test_a_probe_whose_halves_disagree_says_nothing(linked, cloud, wishes):
+    wishes.probe_bytes, wishes.window_is_small = 5000, False
+    cloud.probe_bps = 1e15
+    async with linked():
+        assert cloud.count("probe")
+        assert not wishes.of(UplinkMeasured)
 
 
 async def test_events_of_the_stream_reach_who_wants_them(linked, cloud, wishes, two_by_two, wait_until):

@@ -141,7 +141,7 @@ class World:
             return  # dropped: no head begins while so many frames are under way
         edge = plan.partition.edge
         head_s = sum(s for layer, s in zip(self.graph.layers, self.edge_s, strict=True) if layer.name in edge)
-        self.observe(HeadMeasured(plan.base_edge_s, head_s * self.edge_load * self._jitter()))
+        self.observe(HeadMeasured(plan.base_head_s, head_s * self.edge_load * self._jitter()))
         if len(edge) < len(self.graph.layers):
             tail_s = sum(s for layer, s in zip(self.graph.layers, self.cloud_s, strict=True) if layer.name not in edge)
             sizes = {layer.name: layer.output_bytes for layer in self.graph.layers}

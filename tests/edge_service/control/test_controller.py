@@ -186,7 +186,7 @@ class TestPlan:
             controller.observe(HeadMeasured(0.1, 0.3), i / 10)
         plan = controller.plan(2.0)
         assert plan.edge_load == pytest.approx(3.0)
-        assert plan.base_edge_s == pytest.approx(plan.partition.edge_s / 3.0)
+        assert plan.base_head_s == pytest.approx(plan.partition.edge_s / 3.0)
 
     def test_a_new_rate_changes_the_mode_at_once(self):
         controller = offloading(rate_hz=3.0, bps=20e6)

@@ -198,3 +198,10 @@ def test_a_link_that_looks_as_slow_as_the_first_window_allows_is_kept_warm_and_n
         controller.observe(UplinkMeasured(28_000, 0.05, after_idle=True), now_s)
     assert controller.state(30.0).uplink_bps == pytest.approx(8e6)
     assert [controller.ping_due(40.0 + i / 8) for i in range(5)] == [True] * 5
+
+
+def test_uploads_out_of_a_small_window_raise_an_estimate_that_is_a_little_too_low():
+    controller = controller_at(1.0, small_s=0.2)
+    for now_s in range(10, 100, 10):
+        controller.observe(UplinkMeasured(1_000_000, 8e6 / (1.3 * BPS), after_idle=True), float(now_s))
+    assert controller.state(100.0).uplink_bps == pytest.approx(1.3 * BPS, rel=0.05)
