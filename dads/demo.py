@@ -80,7 +80,7 @@ def demo(
             callback=above_zero,
             help="Both sides run on this machine; the edge is made this many times slower by really waiting.",
         ),
-    ] = 8.0,
+    ] = 16.0,
     source: Annotated[
         str, typer.Option(help="sample is a real clip; or a video file or a folder of images.")
     ] = "sample",
