@@ -93,11 +93,10 @@ class UplinkEstimator:
             self._restart(value, 0 if after_idle else 1)
             if after_idle:
                 return True  # better a low first estimate than none, but it stays stale, so that a probe follows
-        elif after_idle and value >= self._s_per_byte:
+        elif at_least and value >= self._s_per_byte * (1.0 if after_idle else self._reset_ratio):
             return False
         elif at_least and not after_idle and value * self._reset_ratio > self._s_per_byte:
-            if value > self._s_per_byte * self._reset_ratio:
-                return False
+            pass  # as fast as can be told: the estimate is fresh
         elif at_least and self._samples == 0:
             self._restart(value, 0)  # a higher bound in place of a bound
             return True

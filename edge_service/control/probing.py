@@ -4,7 +4,7 @@ Frames that are offloaded measure the link for nothing. Edge-only frames do not,
 stopped offloading would never start again. A probe is about `worth_s` of the last estimate: long enough to be right
 (64 kB up to 20 Mbit/s, 256 kB up to 100, 1 MB up to 1 Gbit/s), short enough not to be felt. In slow start it must
 outgrow the window first: its second half begins in a round that filled the link only if it is four times what the link
-holds in flight.
+holds in flight; five times, so that it can be told.
 """
 
 import math
@@ -104,7 +104,7 @@ class ProbeScheduler:
         size = min(max(uplink_bps * config.worth_s / 8.0, config.min_bytes), config.max_bytes)
         in_flight_bytes = uplink_bps * slow_start_rtt_s / 8.0
         if in_flight_bytes > INITIAL_WINDOW_BYTES:
-            size = min(max(size, 4.0 * in_flight_bytes), config.max_cold_bytes)
+            size = min(max(size, 5.0 * in_flight_bytes), config.max_cold_bytes)
         return int(size)
 
     def ping_due(self, now_s: float, *, age_s: float, interval_s: float | None = None) -> bool:

@@ -102,6 +102,6 @@ def test_pings_that_keep_a_connection_warm_follow_the_silence_not_the_answers():
 
 def test_a_probe_in_slow_start_outgrows_the_window():
     scheduler = ProbeScheduler()
-    assert scheduler.size(100e6, slow_start_rtt_s=0.05) == 2_500_000
+    assert scheduler.size(100e6, slow_start_rtt_s=0.05) == 3_125_000
     assert scheduler.size(1e9, slow_start_rtt_s=0.05) == 4_000_000
     assert scheduler.size(2e6, slow_start_rtt_s=0.05) == scheduler.size(2e6) == 16_000

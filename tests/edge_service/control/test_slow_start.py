@@ -173,7 +173,7 @@ def test_a_probe_out_of_a_small_window_never_makes_the_link_look_slow():
     for now_s in (50.0, 100.0, 150.0):
         controller.observe(UplinkMeasured(32_000, 0.05, by_receiver=True), now_s)
     assert controller.state(150.0).uplink_bps == pytest.approx(BPS)
-    assert controller.probe_due(200.0) == 4 * BPS * RTT_S / 8
+    assert controller.probe_due(200.0) == 5 * BPS * RTT_S / 8
     # One that outgrew its window does.
     for now_s in (200.0, 250.0):
         controller.observe(UplinkMeasured(1_000_000, 0.8, by_receiver=True), now_s)
