@@ -2,10 +2,11 @@
 
     python -m chaos.fuzz --inputs 1000000 --seed 1
 
-Nine in ten go to the codec, where they are cheap: half of them chosen by mutation, half, where atheris is installed, by
-what they reach in the code. The rest go to RunTail, StreamTails and Probe of a real `dads cloud`. Ends with 1 on an
-exception, a call that hangs, a status UNKNOWN or INTERNAL, a server that ends, or one whose memory grew by more than
-the limit. What was found is written to `tests/fuzz/corpus`, which every later run begins with.
+Nine in ten go to the codec, where they are cheap: half of them chosen by mutation, half, where atheris is installed and
+for at most five minutes, by what they reach in the code. The rest go to RunTail, StreamTails and Probe of a real
+`dads cloud`. Ends with 1 on an exception, a call that hangs, a status UNKNOWN or INTERNAL, a server that ends, or one
+whose memory grew by more than the limit. What was found is written to `tests/fuzz/corpus`, which every later run begins
+with.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import asyncio
 import hashlib
 import importlib.util
 import random
+import re
 import subprocess
 import sys
 import tempfile
@@ -36,6 +38,7 @@ from protos import split_pb2, split_pb2_grpc
 _BATCH = 64
 _GROWTH_BYTES = 64_000_000
 _LIVE_SHARE = 0.1
+_GUIDED_S = 300
 
 
 def keep(target: str, message: bytes) -> str:
@@ -57,18 +60,26 @@ def fuzz_codec(inputs: int, seed: int) -> list[str]:
     return []
 
 
-def fuzz_codec_guided(inputs: int, seed: int) -> list[str]:
-    """The same with atheris, in a process of its own, because it never returns; returns what was found."""
+def fuzz_codec_guided(inputs: int, seed: int) -> tuple[int, list[str]]:
+    """The same with atheris, in a process of its own, because it never returns.
+
+    Its inputs grow as it finds ways through the code, and the time for each with them; so it ends by the clock too.
+
+    Returns:
+        How many inputs it tried, and what was found.
+    """
     with tempfile.TemporaryDirectory(prefix="dads-fuzz-") as folder:
         # The first folder is written to, the second only read.
         command = [sys.executable, "-m", "chaos.fuzz_guided", folder, str(CORPUS), f"-runs={inputs}", f"-seed={seed}"]
         done = subprocess.run(
-            [*command, "-max_len=16384", f"-artifact_prefix={CORPUS}/runtail-"],
+            [*command, "-max_len=16384", f"-max_total_time={_GUIDED_S}", f"-artifact_prefix={CORPUS}/runtail-"],
             capture_output=True,
             text=True,
             check=False,
         )
-    return [] if done.returncode == 0 else [f"codec, guided: {done.stderr[-2000:]}"]
+    tried = re.search(r"^Done (\d+) runs", done.stderr, re.MULTILINE)
+    found = [] if done.returncode == 0 else [f"codec, guided: {done.stderr[-2000:]}"]
+    return 0 if tried is None else int(tried[1]), found
 
 
 async def fuzz_server(inputs: int, seed: int) -> list[str]:
@@ -145,14 +156,14 @@ def main() -> None:
     options = parser.parse_args()
     began_s = time.monotonic()
     live = max(1, int(options.inputs * _LIVE_SHARE))
-    guided = (options.inputs - live) // 2 if importlib.util.find_spec("atheris") else 0
-    found = fuzz_codec(options.inputs - live - guided, options.seed)
-    print(f"codec: {options.inputs - live - guided} inputs, {time.monotonic() - began_s:.0f} s", flush=True)
-    if guided:
-        found += fuzz_codec_guided(guided, options.seed)
+    guided, found = 0, list[str]()
+    if importlib.util.find_spec("atheris"):
+        guided, found = fuzz_codec_guided((options.inputs - live) // 2, options.seed)
         print(f"codec, guided by coverage: {guided} inputs, {time.monotonic() - began_s:.0f} s", flush=True)
     else:
-        print("codec: atheris is not installed; every input was a mutant")
+        print("codec: atheris is not installed; every input is a mutant")
+    found += fuzz_codec(options.inputs - live - guided, options.seed)
+    print(f"codec: {options.inputs - live - guided} mutants, {time.monotonic() - began_s:.0f} s", flush=True)
     found += asyncio.run(fuzz_server(live, options.seed))
     print(f"{options.inputs} inputs, seed {options.seed}, {time.monotonic() - began_s:.0f} s")
     print("found: " + ("nothing" if not found else "".join(f"\n  {one}" for one in found)))
