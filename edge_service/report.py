@@ -44,7 +44,8 @@ class RunReport:
         self._digest = digest
         self._strategy = strategy
         self._outcomes: Counter[Outcome] = Counter()
-        self._splits: Counter[tuple[tuple[str, ...], str, str]] = Counter()
+        self._splits: Counter[tuple[tuple[str, ...], str]] = Counter()
+        self._encodings: Counter[str] = Counter()
         self._switches = 0
         self._latency_s = _Thinned()
         self._mean_latency_s = _Mean()
@@ -64,7 +65,9 @@ class RunReport:
         if not result.outcome.has_result:
             return
         if result.partition is not None and result.mode is not None:
-            self._splits[result.partition.cut, result.mode, result.partition.encoding] += 1
+            self._splits[result.partition.cut, result.mode] += 1
+            if result.partition.cut:
+                self._encodings[result.partition.encoding] += 1
         self._latency_s.add(result.latency_s)
         self._mean_latency_s.add(result.latency_s)
         # A fallback's stages are no measure of the prediction: its transfer never ended.
@@ -96,9 +99,9 @@ class RunReport:
             },
             "throughput_hz": self.done / elapsed_s if elapsed_s > 0 else None,
             "splits": [
-                {"cut": list(cut), "mode": mode, "encoding": encoding, "frames": frames}
-                for (cut, mode, encoding), frames in self._splits.most_common()
+                {"cut": list(cut), "mode": mode, "frames": frames} for (cut, mode), frames in self._splits.most_common()
             ],
+            "encodings": dict(self._encodings.most_common()),
             "switches": self._switches,
             "stages": {
                 stage: {"predicted_s": predicted.value, "measured_s": measured.value}

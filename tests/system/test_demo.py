@@ -19,6 +19,7 @@ REPORT = {
     "latency_s",
     "throughput_hz",
     "splits",
+    "encodings",
     "switches",
     "stages",
     "uplink_bps",
@@ -43,7 +44,7 @@ def test_the_demo_adapts_compares_and_verifies_every_result(tmp_path):
     assert made["baselines"]["cloud_only"]["frames"]["edge_only"] == 0
     text = "\n".join(demo.printed)
     assert "the uplink is now 3 Mbit/s" in text
-    assert "the edge is slowed down 8 times" in text
+    assert "the edge is slowed down 16 times" in text
     assert "Every one of the" in text
     assert "Against edge-only: mean latency" in text
     assert "Against cloud-only: mean latency" in text

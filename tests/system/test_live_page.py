@@ -166,7 +166,7 @@ def test_it_reconnects_by_itself(browser):
         page = browser.page(390, 844)
         page.open(server.url)
         page.until(DRAWN)
-    connection = "document.querySelector('#connection').textContent"
+    connection = "document.querySelector('#connection')?.textContent"
     page.until(f"{connection}.startsWith('no connection')")
     _, view = hostile_view()
     with LiveServer(view, CollectorRegistry(), "127.0.0.1", server.server_address[1]):
@@ -180,6 +180,6 @@ def test_a_viewer_too_many_waits_for_a_place(browser):
         first.open(server.url)
         first.until(DRAWN)
         second.open(server.url)
-        second.until("document.querySelector('#connection').textContent.startsWith('no connection')")
+        second.until("document.querySelector('#connection')?.textContent.startsWith('no connection')")
         first.close()
         second.until(DRAWN)
