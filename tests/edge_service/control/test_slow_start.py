@@ -60,6 +60,8 @@ class TestShare:
         assert share.value == pytest.approx(0.9)
         share.add(1_000_000, open_s, 100e6, 0.05)
         assert share.value == pytest.approx(0.45)
+        share.add(1_000_000, open_s + lost_s, 100e6, 0.05)
+        assert share.value == pytest.approx(1.0)
 
     def test_learns_nothing_where_nothing_is_to_be_lost(self):
         share = SlowStartShare()
