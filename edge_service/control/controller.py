@@ -299,7 +299,8 @@ class Controller:
         if event.by_receiver or not slow_started:
             self._probe_too_small = slow_started
         cold = self._warmth.window_bytes(began_s, self._rtt_s) == INITIAL_WINDOW_BYTES
-        if cold and not event.by_receiver and self._uplink.bps is not None:
+        sure = not (self._uplink.unconfirmed or self._probe_too_small)  # of the rate that the loss is told from
+        if cold and sure and not event.by_receiver and self._uplink.bps is not None:
             self._slow_start.add(event.bytes, event.seconds, self._uplink.bps, self._rtt_s)
         self._uploaded_at_s = now_s
         self._warmth.sent(sent_share * event.bytes, began_s, arrived_s, self._rtt_s)

@@ -71,12 +71,12 @@ class SlowStartShare:
     """How much of slow start's loss uploads after a pause really have: 0 until one was seen."""
 
     def __init__(self) -> None:
-        self._share: float | None = None
+        self._share = 0.0
 
     @property
     def value(self) -> float:
         """In [0, 1.25]."""
-        return self._share or 0.0
+        return self._share
 
     def add(self, sent_bytes: int, seconds: float, uplink_bps: float, rtt_s: float) -> bool:
         """Takes an upload after a pause; returns whether it says anything: that takes a loss to be expected."""
@@ -87,7 +87,8 @@ class SlowStartShare:
         if expected_s < 0.25 * open_s:
             return False
         share = min(max((seconds - open_s) / expected_s, 0.0), _MOST_SHARE)
-        self._share = share if self._share is None else self._share + _WEIGHT * (share - self._share)
+        # Up at once: a window halves with each timeout of silence, so one that was not closed for long costs less.
+        self._share = max(share, self.value + _WEIGHT * (share - self.value))
         return True
 
 

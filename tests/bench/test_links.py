@@ -2,6 +2,8 @@ import os
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -90,6 +92,18 @@ def test_congestion_control_is_the_one_asked_for(root):
         assert link.congestion == "cubic"
     with pytest.raises(LinkError, match="no congestion control 'none'"), open_link(8e6, congestion="none"):
         pass
+
+
+def test_links_that_open_at_once_do_not_disturb_each_other(root):
+    def congestion_of(name):
+        with open_link(8e6, congestion=name) as link:
+            return link.congestion
+
+    wanted = ["cubic", "reno"] * 3
+    before = Path("/proc/sys/net/ipv4/tcp_allowed_congestion_control").read_text()
+    with ThreadPoolExecutor(len(wanted)) as pool:
+        assert list(pool.map(congestion_of, wanted)) == wanted
+    assert Path("/proc/sys/net/ipv4/tcp_allowed_congestion_control").read_text() == before
 
 
 def test_several_links_stand_side_by_side_and_nothing_stays(root):

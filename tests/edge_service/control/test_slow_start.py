@@ -60,6 +60,8 @@ class TestShare:
         assert share.value == pytest.approx(0.9)
         share.add(1_000_000, open_s, 100e6, 0.05)
         assert share.value == pytest.approx(0.45)
+        share.add(1_000_000, open_s + lost_s, 100e6, 0.05)
+        assert share.value == pytest.approx(1.0)
 
     def test_learns_nothing_where_nothing_is_to_be_lost(self):
         share = SlowStartShare()
@@ -205,3 +207,17 @@ def test_uploads_out_of_a_small_window_raise_an_estimate_that_is_a_little_too_lo
     for now_s in range(10, 100, 10):
         controller.observe(UplinkMeasured(1_000_000, 8e6 / (1.3 * BPS), after_idle=True), float(now_s))
     assert controller.state(100.0).uplink_bps == pytest.approx(1.3 * BPS, rel=0.05)
+
+
+def test_slow_start_is_learned_only_against_a_rate_that_is_known():
+    controller = Controller(GRAPH, (0.0, 1.0, 100.0), ControllerConfig(), 0.01)
+    controller.observe(CloudProfiled((0.0, 0.0, 0.0)), 0.0)
+    controller.observe(RoundTripMeasured(RTT_S), 0.1)
+    controller.observe(UplinkMeasured(32_000, 0.05, by_receiver=True), 0.3)  # a lower bound
+    for now_s in (10.0, 20.0):
+        upload_after_pause(controller, now_s, 0.2)
+    for now_s in (30.0, 30.2):
+        controller.observe(UplinkMeasured(2_000_000, 16e6 / BPS, by_receiver=True), now_s)
+    assert controller.plan(40.0).partition.transfer_s == pytest.approx(8e6 / BPS, rel=0.01)
+    upload_after_pause(controller, 100.0, 8e6 / BPS + LOST_S)
+    assert controller.plan(200.0).partition.transfer_s == pytest.approx(8e6 / BPS + LOST_S, rel=0.05)
