@@ -1,5 +1,6 @@
 """The report's counts are exact, its percentiles are those of the plain definition, and it is JSON."""
 
+import dataclasses
 import json
 import statistics
 from fractions import Fraction
@@ -70,6 +71,17 @@ def test_every_frame_read_is_done_dropped_or_failed(outcomes):
     assert sum(entry["frames"] for entry in made["splits"]) == frames["done"]
 
 
+def test_encodings_are_counted_where_something_was_sent():
+    zipped = dataclasses.replace(split("a"), encoding="zstd")
+    made = gathered(
+        result(0, partition=zipped, mode="light"),
+        result(1, partition=zipped, mode="heavy"),
+        result(2, partition=split("a"), mode="light"),
+        result(3, Outcome.EDGE_ONLY, partition=split(), mode="light"),
+    )
+    assert made["encodings"] == {"zstd": 2, "raw": 1}
+
+
 def test_all_names_of_the_report():
     assert gathered(result(0)).keys() == {
         "model",
@@ -78,6 +90,7 @@ def test_all_names_of_the_report():
         "frames",
         "latency_s",
         "throughput_hz",
+        "encodings",
         "splits",
         "switches",
         "stages",
