@@ -93,7 +93,7 @@ def test_the_page_shows_the_split_and_follows_the_link(browser):
     arguments += ["--threads", "1", "--metrics-port", "0", "--log-format", "json"]
     with (
         cloud,
-        ChangingLink(address, 5e6) as link,
+        ChangingLink(address, 80e6) as link,
         DadsProcess("edge", *arguments, "--cloud", link.emulator.address) as edge,
     ):
         url = json.loads(edge.logged(lambda line: '"event": "serving"' in line, LIMIT_S))["page"]
