@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import AsyncGenerator
-from dataclasses import replace
 
 import torch
 
@@ -73,9 +72,4 @@ def priced(model: Model, costs: WireCosts, *, edge_slowdown: float) -> tuple[Enc
     """Return the whole prices, with the seconds of decoding measured here in the cloud's place."""
     layers = [layer.name for layer in model.graph.layers]
     decode_s = costs.decode_s(layers, profile_decoding(model))
-    return tuple(
-        replace(encoding, encode_s=tuple(seconds * edge_slowdown for seconds in encoding.encode_s)).priced(
-            decode_s[encoding.name], 1.0
-        )
-        for encoding in costs.encodings
-    )
+    return tuple(encoding.slowed(edge_slowdown).priced(decode_s[encoding.name], 1.0) for encoding in costs.encodings)

@@ -205,10 +205,7 @@ class Agent:
 
     def _new_controller(self, edge_profile: Profile, wire_costs: WireCosts) -> Controller:
         config = self._config
-        encodings = tuple(
-            replace(encoding, encode_s=edge_seconds(encoding.encode_s, config.slowdown))
-            for encoding in wire_costs.encodings
-        )
+        encodings = tuple(encoding.slowed(config.slowdown) for encoding in wire_costs.encodings)
         return self._make_controller(
             _sendable(self._model.graph),
             edge_seconds(edge_profile.layer_s, config.slowdown),

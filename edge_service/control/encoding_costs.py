@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from partitioner import Encoding
 
@@ -27,6 +27,10 @@ class EncodingCosts:
     name: str
     output_bytes: tuple[float, ...]
     encode_s: tuple[float, ...]
+
+    def slowed(self, slowdown: float) -> "EncodingCosts":
+        """The same on an edge that is so many times slower."""
+        return replace(self, encode_s=tuple(seconds * slowdown for seconds in self.encode_s))
 
     def priced(self, decode_s: tuple[float, ...], size_ratio: float) -> Encoding:
         """The whole price.
