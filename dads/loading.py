@@ -41,4 +41,6 @@ def load_model(
         models.keep_freed_memory()  # each of our processes runs one model over and over
         if threads is not None:
             torch.set_num_threads(threads)
-        return models.load(spec, weights=weights, device=device)
+        model = models.load(spec, weights=weights, device=device)
+        models.spare_loaded_objects()
+        return model

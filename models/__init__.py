@@ -17,7 +17,7 @@ from models.errors import (
     WeightsError,
 )
 from models.loading import Loadable, describe, load
-from models.memory import keep_freed_memory
+from models.memory import keep_freed_memory, spare_loaded_objects
 from models.model import Model, ValueSpec
 from models.profiling import Profile, profile
 from models.schedule import Recorder
@@ -54,5 +54,6 @@ __all__ = [
     "keep_freed_memory",
     "load",
     "profile",
+    "spare_loaded_objects",
     "value_of",
 ]

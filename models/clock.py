@@ -8,7 +8,7 @@ import torch
 __all__ = ["compute_clock"]
 
 # Some systems count a thread's time in ticks of many milliseconds.
-_FINE_S = 1e-5
+_FINE = get_clock_info("thread_time").resolution < 1e-5
 
 
 def compute_clock(device: torch.device) -> Callable[[], float]:
@@ -17,5 +17,4 @@ def compute_clock(device: torch.device) -> Callable[[], float]:
     On a CPU it counts the thread's processor time, so that what other processes take of the core is not billed to what
     happened to run. Elsewhere, and where such a clock is too coarse, it is the one on the wall.
     """
-    fine = get_clock_info("thread_time").resolution < _FINE_S
-    return thread_time if device.type == "cpu" and fine else perf_counter
+    return thread_time if device.type == "cpu" and _FINE else perf_counter

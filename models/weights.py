@@ -4,7 +4,8 @@ Seeded weights are the same bits on every platform, so two machines agree on a m
 torch's generators and any float arithmetic whose rounding may differ: numbers come from PCG64's raw integer stream,
 which numpy promises to keep, and each is multiplied once by a scale.
 
-Reference: K. He et al., "Delving deep into rectifiers", ICCV 2015 (scale by fan-in).
+References: K. He et al., "Delving deep into rectifiers", ICCV 2015 (scale by fan-in). P. Goyal et al., "Accurate,
+large minibatch SGD", 2017, arXiv:1706.02677, section 5.1 (a small last norm in each residual branch).
 """
 
 import hashlib
@@ -32,6 +33,8 @@ _Kwargs = dict[str, Any] | None
 _BIAS = 0.05
 _BLOCK = 2**16
 _CENTRED_FROM = 16  # inputs; a 3x3 depthwise filter would lose what it is to see
+_BRANCH_SCALE = 0.25
+_BRANCHES = {"Bottleneck": "bn3", "ResBottleneckBlock": "f", "FusedMBConv": "block"}  # torchvision's deep stacks
 
 # Some functions of `nn.init` hand over to the mode themselves, others through the tensor's method.
 _RANDOM_INITIALISERS = frozenset(
@@ -58,7 +61,10 @@ def seed(module: nn.Module) -> None:
     Matrices and filters are uniform with variance 2 / fan-in and mean 0 over each output's fan-in where that is large:
     rectified activations share a positive mean, which would otherwise drown what tells two inputs apart. Biases of
     linear and convolutional layers are small; everything else of one dimension (norms) keeps what the module's
-    constructor gave it, as do all buffers (running means 0, variances 1).
+    constructor gave it, as do all buffers (running means 0, variances 1), except the last norm of each branch in
+    torchvision's deep stacks of residual blocks. At full scale every block would add as much as it is given: the values
+    of a hundred blocks grow out of proportion, and the last bit of a rounding with them, until two correct ways to
+    compute the same model differ in every digit.
     """
     biases = {id(bias) for layer in module.modules() if (bias := _bias_of(layer)) is not None}
     for name, parameter in module.named_parameters():
@@ -67,6 +73,11 @@ def seed(module: nn.Module) -> None:
             _fill(parameter, name, limit=math.sqrt(6 / fan_in), centred=fan_in >= _CENTRED_FROM)
         elif id(parameter) in biases:
             _fill(parameter, name, limit=_BIAS)
+    for block in module.modules():
+        branch = _BRANCHES.get(type(block).__name__)
+        if branch is not None:
+            norms = [part for part in block.get_submodule(branch).modules() if isinstance(part, nn.BatchNorm2d)]
+            norms[-1].weight.fill_(_BRANCH_SCALE)
 
 
 def _bias_of(layer: nn.Module) -> Tensor | None:

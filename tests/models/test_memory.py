@@ -27,3 +27,23 @@ def test_memory_that_was_freed_is_used_again():
     kept, by_default = least_faults("keep"), least_faults()
     assert kept < 500
     assert by_default > 5000
+
+
+SPARING = """
+import gc
+from models.memory import spare_loaded_objects
+class Loop:
+    def __init__(self): self.me = self
+loaded = Loop()
+spare_loaded_objects()
+assert gc.get_freeze_count() > 10_000
+before = {id(object) for object in gc.get_objects()}
+assert id(loaded) not in before and id(loaded.__dict__) not in before
+later = Loop()
+del later
+assert gc.collect() > 0
+"""
+
+
+def test_loaded_objects_are_spared_and_later_garbage_is_still_found():
+    subprocess.run([sys.executable, "-c", SPARING], check=True)

@@ -64,6 +64,16 @@ def test_seeded_outputs_are_finite_and_tell_inputs_apart(name):
         assert best > second
 
 
+@pytest.mark.parametrize("name", ["resnet101", "regnet_x_3_2gf", "efficientnet_v2_s"])
+def test_seeded_deep_stacks_do_not_amplify_rounding(name):
+    """Else no two ways to compute the model agree, and nothing could tell a wrong tail from a right one."""
+    source = torchvision_models.build(name, None)
+    with torch.inference_mode():
+        rounded = source.module(source.example_inputs[0])
+        exact = source.module.double()(source.example_inputs[0])
+    assert float((rounded - exact).abs().max()) < 1e-5 * float(exact.abs().max())
+
+
 def test_real_weights_know_what_they_see():
     source = zoo.build("efficientnet_lite0", None)
     with torch.inference_mode():
