@@ -59,7 +59,7 @@ class Plan:
 QUICK = Plan(
     # Two at a time: both are idle nearly always.
     cases=(Case(20e6, 0.05, "cubic", "150kB"), Case(100e6, 0.05, "cubic", "1MB")),
-    frames=((0.1, 4), (1.0, 8), (5.0, 15), (20.0, 30)),
+    frames=((0.1, 4), (1.0, 16), (5.0, 15), (20.0, 30)),
     at_a_time=2,
 )
 FULL = Plan(
