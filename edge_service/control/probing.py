@@ -2,9 +2,10 @@
 
 Frames that are offloaded measure the link for nothing. Edge-only frames do not, so without probes an edge that once
 stopped offloading would never start again. A probe is about `worth_s` of the last estimate: long enough to be right
-(64 kB up to 20 Mbit/s, 256 kB up to 100, 1 MB up to 1 Gbit/s), short enough not to be felt. In slow start it must
-outgrow the window first: its second half begins in a round that filled the link only if it is four times what the link
-holds in flight; five times, so that it can be told.
+(64 kB up to 20 Mbit/s, 256 kB up to 100, 1 MB up to 1 Gbit/s), short enough not to be felt. On slow links it is
+smaller, so that its share of the link lets it be sent every `interval_s`: few bytes tell enough there. In slow start it
+must outgrow the window first: its second half begins in a round that filled the link only if it is four times what the
+link holds in flight; five times, so that it can be told.
 """
 
 import math
@@ -24,7 +25,9 @@ class ProbeConfig:
             that turned out to be too small for the link. Longer where the share below asks for it, up to half of
             `interval_s`.
         worth_s: Size of a probe in seconds of the estimated link.
-        min_bytes: Smallest probe.
+        untimed_worth_s: The same after one that nobody could time: beside it, what a busy machine adds must be small.
+        least_bytes: Smallest probe.
+        min_bytes: Smallest probe where the share below lets it be sent every `interval_s`.
         max_bytes: Largest probe, where the window is open.
         max_cold_bytes: Largest probe.
         first_bytes: Size of a probe when nothing is known.
@@ -36,6 +39,8 @@ class ProbeConfig:
     longest_interval_s: float = 10.0
     confirm_s: float = 0.25
     worth_s: float = 0.05
+    untimed_worth_s: float = 0.25
+    least_bytes: int = 2_000
     min_bytes: int = 16_000
     max_bytes: int = 1_000_000
     max_cold_bytes: int = 4_000_000
@@ -44,10 +49,10 @@ class ProbeConfig:
     ping_interval_s: float = 1.0
 
     def __post_init__(self) -> None:
-        if not 0 < self.min_bytes <= self.first_bytes <= self.max_bytes:
+        if not 0 < self.least_bytes <= self.min_bytes <= self.first_bytes <= self.max_bytes:
             raise ValueError(
-                "probe sizes must satisfy 0 < min_bytes <= first_bytes <= max_bytes, "
-                f"not {self.min_bytes}, {self.first_bytes}, {self.max_bytes}"
+                "probe sizes must satisfy 0 < least_bytes <= min_bytes <= first_bytes <= max_bytes, "
+                f"not {self.least_bytes}, {self.min_bytes}, {self.first_bytes}, {self.max_bytes}"
             )
         if not 0.0 < self.confirm_s <= self.interval_s <= self.longest_interval_s < math.inf:
             raise ValueError(
@@ -74,6 +79,8 @@ class ProbeScheduler:
         uplink_bps: float | None,
         age_s: float,
         unconfirmed: bool,
+        hoped_bps: float | None = None,
+        untimed: bool = False,
         slow_start_rtt_s: float = 0.0,
         pause_s: float = 0.0,
     ) -> int | None:
@@ -83,25 +90,32 @@ class ProbeScheduler:
             now_s: The time.
             uplink_bps: The estimate; None when there is none.
             age_s: Age of the estimate.
-            unconfirmed: Whether the last sample was far off the estimate.
+            unconfirmed: Whether one more sample would settle something.
+            hoped_bps: What the last sample said where that was far above the estimate: a link as fast as that is
+                not filled by probing again soon.
+            untimed: Whether the last probe arrived and nobody could time it.
             slow_start_rtt_s: The round trip, where the probe would begin with slow start; else 0.
             pause_s: Between two frames.
         """
-        size = self.size(uplink_bps, slow_start_rtt_s=slow_start_rtt_s)
+        size = self.size(uplink_bps, slow_start_rtt_s=slow_start_rtt_s, untimed=untimed)
         stale_s = min(max(self._config.interval_s, pause_s), self._config.longest_interval_s)
-        wait_s = self._wait_s(size, uplink_bps, age_s, stale_s, unconfirmed=unconfirmed)
+        fastest_bps = uplink_bps if hoped_bps is None or uplink_bps is None else max(uplink_bps, hoped_bps)
+        wait_s = self._wait_s(size, fastest_bps, age_s, stale_s, unconfirmed=unconfirmed or untimed)
         if wait_s is None or now_s - self._probed_at_s < wait_s:
             return None
         self._probed_at_s = now_s
         self._probed_bytes = size
         return size
 
-    def size(self, uplink_bps: float | None, *, slow_start_rtt_s: float = 0.0) -> int:
+    def size(self, uplink_bps: float | None, *, slow_start_rtt_s: float = 0.0, untimed: bool = False) -> int:
         """Bytes of a probe for a link of this rate."""
         config = self._config
         if uplink_bps is None:
             return config.first_bytes
-        size = min(max(uplink_bps * config.worth_s / 8.0, config.min_bytes), config.max_bytes)
+        shared_bytes = uplink_bps * config.share * config.interval_s / 8.0
+        least_bytes = min(max(shared_bytes, config.least_bytes), config.min_bytes)
+        worth_s = config.untimed_worth_s if untimed else config.worth_s
+        size = min(max(uplink_bps * worth_s / 8.0, least_bytes), config.max_bytes)
         in_flight_bytes = uplink_bps * slow_start_rtt_s / 8.0
         if in_flight_bytes > INITIAL_WINDOW_BYTES:
             size = min(max(size, 5.0 * in_flight_bytes), config.max_cold_bytes)
