@@ -102,7 +102,6 @@ class Controller:
         self._slow_start = SlowStartShare()
         self._probe_too_small = False
         self._probe_untimed = False
-        self._probe_is_all = False
 
     def observe(self, event: Event, now_s: float) -> None:
         """Takes one observation, made at `now_s`.
@@ -155,7 +154,7 @@ class Controller:
             uplink_bps=self._uplink.bps,
             hoped_bps=self._uplink.hoped_bps,
             age_s=self._uplink.age_s(now_s),
-            unconfirmed=self._uplink.unconfirmed or self._probe_too_small or self._probe_is_all,
+            unconfirmed=self._uplink.unconfirmed or self._uplink.rests_on_one or self._probe_too_small,
             untimed=self._probe_untimed,
             slow_start_rtt_s=self._rtt_s if self.slow_starts(now_s) else 0.0,
             pause_s=1.0 / self._rate_hz,
@@ -318,12 +317,7 @@ class Controller:
         self._uploaded_at_s = now_s
         self._probe_untimed = False
         self._warmth.sent(sent_share * event.bytes, began_s, arrived_s, self._rtt_s)
-        # Either machine may have stood still for a moment, and there is nothing yet to tell such a sample by.
-        first = event.by_receiver and self._uplink.bps is None
-        used = self._uplink.add(
-            event.bytes, event.seconds, now_s, after_idle=slow_started, by_receiver=event.by_receiver
-        )
-        self._probe_is_all = first or (self._probe_is_all and not used)
+        self._uplink.add(event.bytes, event.seconds, now_s, after_idle=slow_started, by_receiver=event.by_receiver)
 
     def _was_warm(self, event: UplinkMeasured, began_s: float) -> bool:
         """Whether the window never held this upload up: it was larger than the upload, or than the link needs.

@@ -69,6 +69,11 @@ class UplinkEstimator:
         """Whether one more sample would tell much: the last was far off, or only a bound is known."""
         return self._suspect is not None or (self._s_per_byte is not None and self._samples == 0)
 
+    @property
+    def rests_on_one(self) -> bool:
+        """Whether there was one sample only: a machine may have stood still for a moment, and nothing tells of that."""
+        return self._samples == 1
+
     def age_s(self, now_s: float) -> float:
         """Seconds since the last sample that said something; infinite without an estimate."""
         return math.inf if self._s_per_byte is None else max(0.0, now_s - self._updated_s)

@@ -192,6 +192,18 @@ def test_small_samples_do_not_move_an_estimate_that_is_about_right():
     assert uplink.bps == pytest.approx(8e6)
 
 
+def test_one_sample_is_told_from_several():
+    uplink = UplinkEstimator()
+    assert not uplink.rests_on_one
+    uplink.add(250_000, 0.1, 0.0)
+    assert uplink.rests_on_one
+    uplink.add(250_000, 0.1, 1.0)
+    assert not uplink.rests_on_one
+    uplink.at_most(250_000, 1.0, 2.0)
+    uplink.add(6_000, 0.025, 2.1)
+    assert uplink.rests_on_one
+
+
 def test_a_small_sample_alone_is_no_estimate():
     assert not UplinkEstimator().add(7_000, 0.006, 0.0)
 
