@@ -27,6 +27,8 @@ class ProbeConfig:
             that turned out to be too small for the link. Longer where the share below asks for it, up to half of
             `interval_s`.
         worth_s: Size of a probe in seconds of the estimated link.
+        slow_worth_s: The same on slow links, up to `slow_bytes`: a longer time there says more of a rate that varies.
+        slow_bytes: See there.
         untimed_worth_s: The same after one that nobody could time: beside it, what a busy machine adds must be small.
         min_bytes: Smallest probe: two segments, so that there is a time between them.
         max_bytes: Largest probe, where the window is open.
@@ -42,6 +44,8 @@ class ProbeConfig:
     longest_interval_s: float = 10.0
     confirm_s: float = 0.25
     worth_s: float = 0.05
+    slow_worth_s: float = 0.075
+    slow_bytes: int = 16_000
     untimed_worth_s: float = 0.25
     min_bytes: int = 2_000
     max_bytes: int = 1_000_000
@@ -117,8 +121,9 @@ class ProbeScheduler:
         config = self._config
         if uplink_bps is None:
             return config.first_bytes
+        least_bytes = min(max(uplink_bps * config.slow_worth_s / 8.0, config.min_bytes), config.slow_bytes)
         worth_s = config.untimed_worth_s if untimed else config.worth_s
-        size = min(max(uplink_bps * worth_s / 8.0, config.min_bytes), config.max_bytes)
+        size = min(max(uplink_bps * worth_s / 8.0, least_bytes), config.max_bytes)
         in_flight_bytes = uplink_bps * slow_start_rtt_s / 8.0
         if in_flight_bytes > INITIAL_WINDOW_BYTES:
             size = min(max(size, 5.0 * in_flight_bytes), config.max_cold_bytes)
