@@ -71,7 +71,9 @@ async def suffer(world: World, fault: Fault, seconds: float) -> Happened:
     return Happened(fault.name, ended_s - began_s, back_s, noticed_s[0] if noticed_s else None, outcomes)
 
 
-async def run(folder: Path, frames: int, seed: int, rate_hz: float) -> tuple[list[Happened], list[str]]:
+async def run(
+    folder: Path, frames: int, seed: int, rate_hz: float, kinds: Sequence[type[Fault]] = FAULTS
+) -> tuple[list[Happened], list[str]]:
     """Run until so many frames are through; returns what happened and what of the invariant was violated."""
     dice = random.Random(seed)  # noqa: S311 - repeatable trouble, not a secret
     happened: list[Happened] = []
@@ -81,7 +83,7 @@ async def run(folder: Path, frames: int, seed: int, rate_hz: float) -> tuple[lis
         await world.offloaded(limit_s=_SETTLE_S)
         while len(world.frames) < frames - _TAIL_FRAMES:
             if not bag:
-                bag = dice.sample(FAULTS, len(FAULTS))
+                bag = dice.sample(kinds, len(kinds))
             one = await suffer(world, bag.pop()(), dice.uniform(_SHORTEST_S, _LONGEST_S))
             happened.append(one)
             print(_line(len(world.frames), one), flush=True)
@@ -154,10 +156,14 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--rate", type=float, default=12.0, help="frames per second")
     parser.add_argument("--back-within", type=float, default=2.0, metavar="S", help="longest time without offloading")
+    parser.add_argument("--only", default="", metavar="WORDS", help="only faults whose name has these words")
     options = parser.parse_args()
+    kinds = [fault for fault in FAULTS if options.only in fault.name]
+    if not kinds:
+        parser.error(f"no fault has {options.only!r} in its name: {', '.join(fault.name for fault in FAULTS)}")
     began_s = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="dads-chaos-") as folder:
-        happened, found = asyncio.run(run(Path(folder), options.frames, options.seed, options.rate))
+        happened, found = asyncio.run(run(Path(folder), options.frames, options.seed, options.rate, kinds))
     found += judged(happened, options.back_within)
     print(
         f"\n{options.frames} frames, {len(happened)} faults, seed {options.seed}, {time.monotonic() - began_s:.0f} s\n"

@@ -1,9 +1,10 @@
 """The cloud over gRPC: channel, calls and the one place where gRPC's exceptions become ours.
 
-Channel options (measured, see docs/decisions): message limits of the wire contract; reconnect back-off capped at half a
-second, so that a restarted cloud is found again at once; an attempt to connect may take two seconds, for links with
-long round trips, and no longer, because the SYN of a new one is sent sooner than TCP repeats the old one's; gRPC's
-bandwidth-delay probe stays on (without it 4 MB at 1 Gbit/s and 50 ms take three times as long).
+Channel options (measured, see docs/decisions): message limits of the wire contract; reconnect back-off capped at a
+quarter of a second, so that a restarted cloud is found by the next call and not by the one after it; an attempt to
+connect may take two seconds, for links with long round trips, and no longer, because the SYN of a new one is sent
+sooner than TCP repeats the old one's; gRPC's bandwidth-delay probe stays on (without it 4 MB at 1 Gbit/s and 50 ms take
+three times as long).
 """
 
 from __future__ import annotations
@@ -43,11 +44,12 @@ OPTIONS = (
     ("grpc.max_receive_message_length", limits.MAX_MESSAGE_BYTES),
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.min_reconnect_backoff_ms", 2000),  # of an attempt that hangs, whatever the option's name says
-    ("grpc.max_reconnect_backoff_ms", 500),
+    ("grpc.max_reconnect_backoff_ms", 250),
     ("grpc.use_local_subchannel_pool", 1),
 )
 # Few enough chunks that sending them keeps up with a fast link on a busy machine, enough to time the second half.
 _PROBE_CHUNKS, _LEAST_CHUNK_BYTES = 48, 4096
+_FEWEST_CHUNKS = 4  # or a small probe would have no second half
 _LOST = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED)
 
 
@@ -110,7 +112,7 @@ class GrpcCloud:
         """Sends filler (`Probe`) and reads the receiver's clock over the second half of the arrivals."""
 
         async def filler() -> AsyncIterator[split_pb2.ProbeRequest]:
-            chunk_bytes = min(max(size // _PROBE_CHUNKS, _LEAST_CHUNK_BYTES), size)
+            chunk_bytes = max(size // _PROBE_CHUNKS, min(_LEAST_CHUNK_BYTES, -(-size // _FEWEST_CHUNKS)))
             chunk = split_pb2.ProbeRequest(filler=bytes(chunk_bytes))
             for _ in range(-(-size // chunk_bytes)):
                 yield chunk

@@ -22,6 +22,7 @@ from edge_service.control import (
     Controller,
     HeartbeatsResumed,
     RoundTripMeasured,
+    UplinkAtLeast,
     UplinkMeasured,
     UploadStalled,
 )
@@ -63,6 +64,7 @@ class CloudLink:
         idle: whether no frame is on the link; measurements wait for that, or they would measure the frames.
         on_answer: told each answer or refusal of a frame, as it arrives.
         on_lost: told that frames in flight will not be answered, and why.
+        on_resumed: told that the link stood still for a while.
     """
 
     def __init__(
@@ -76,6 +78,7 @@ class CloudLink:
         idle: Callable[[], bool],
         on_answer: Callable[[Answer | Refusal], None],
         on_lost: Callable[[str], None],
+        on_resumed: Callable[[], None],
     ) -> None:
         self._cloud = cloud
         self._controller = controller
@@ -85,11 +88,13 @@ class CloudLink:
         self._idle = idle
         self._on_answer = on_answer
         self._on_lost = on_lost
+        self._on_resumed = on_resumed
         self._tails: Tails | None = None
         self._readers: dict[Tails, asyncio.Task[None]] = {}
         self._supervisor: asyncio.Task[None] | None = None
         self._measuring: asyncio.Task[None] | None = None
         self._heard_s = 0.0
+        self._clogged = False
         self.last_error: CloudError | None = None
 
     async def start(self) -> None:
@@ -124,6 +129,7 @@ class CloudLink:
         if self._tails is not None:
             self._end(self._tails)
             self._tails = self._begin(self._cloud.open_tails())
+            self._clogged = True
 
     async def close(self) -> None:
         """Ends the connection and the background work."""
@@ -179,9 +185,17 @@ class CloudLink:
             log.info("cloud connected", load_factor=round(profile.load_factor, 2))
 
     async def _measure(self) -> None:
-        """Pings and probes if the controller wants it; a failure ends the connection."""
-        if self._controller.ping_due(time.monotonic()):
-            await self._ping()
+        """Pings and probes if the controller wants it; a failure ends the connection.
+
+        What a cancelled stream left in the socket goes first. A ping behind it tells when it is gone; a probe would
+        take it for a slow link.
+        """
+        wanted = self._controller.ping_due(time.monotonic())
+        if wanted or self._clogged:
+            answered = await self._ping()
+            if self._clogged and not answered:
+                return
+            self._clogged = False
         size = self._controller.probe_due(time.monotonic())
         if size is not None:
             await self._probe(size)
@@ -221,6 +235,8 @@ class CloudLink:
             if outside_s <= _STALL_RATIO * by_half_s:
                 seconds = min(outside_s, max(by_half_s, outside_s / _CALL_COST_RATIO))
                 self._controller.observe(UplinkMeasured(size, seconds, after_idle=True), now_s)
+            else:
+                self._controller.observe(UplinkAtLeast(size, outside_s), now_s)
         elif reading.received_s > 0:
             sample = UplinkMeasured(reading.received_bytes, reading.received_s, by_receiver=True)
             self._controller.observe(sample, now_s)
@@ -280,6 +296,8 @@ class CloudLink:
         if self._measuring is not None:
             self._measuring.cancel()
             self._measuring = None
+        self._clogged = True  # with what was sent in the meantime
+        self._on_resumed()
         self._controller.observe(HeartbeatsResumed(), self._heard_s)
 
     def _lost(self, error: CloudError) -> None:

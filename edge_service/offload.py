@@ -98,6 +98,7 @@ class Offload:
         self._wire = wire
         self._end = end
         self._changed = changed
+        self._uploads = UploadClock()
         self._link = CloudLink(
             cloud,
             controller,
@@ -107,12 +108,12 @@ class Offload:
             idle=lambda: not self._in_flight,
             on_answer=self._answered,
             on_lost=self._cloud_lost,
+            on_resumed=self._uploads.doubt,
         )
         self._stages: list[asyncio.Task[None]] = []
         self._outbox: asyncio.Queue[Job] = asyncio.Queue()
         self._in_flight: dict[int, Job] = {}
         self._local: set[asyncio.Task[None]] = set()
-        self._uploads = UploadClock()
         self._link_times = LinkTimes()
 
     @property

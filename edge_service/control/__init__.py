@@ -2,16 +2,16 @@
 
     events ──► Controller.observe ──► estimators, breaker ──► Conditions ──► Planner ──► Plan
 
-One idea per file: `estimators` and `upload_clock` measure, `slow_start` tells what TCP adds after a pause,
-`probing` and `breaker` say when to call, `pricing` and
-`hysteresis` choose, `planner` makes plans of that, and `controller` is the state machine around them.
+One idea per file: `estimators`, `uplink_estimator` and `upload_clock` measure, `slow_start` tells what TCP adds after a
+pause, `probing` and `breaker` say when to call, `pricing` and `hysteresis` choose, `planner` makes plans of that, and
+`controller` is the state machine around them.
 """
 
 from edge_service.control.arrival_rate import ArrivalRate
 from edge_service.control.breaker import Breaker, BreakerConfig, BreakerState
 from edge_service.control.controller import Controller
 from edge_service.control.encoding_costs import EncodingCosts, SizeRatios
-from edge_service.control.estimators import LoadEstimator, OverheadEstimator, RoundTripEstimator, UplinkEstimator
+from edge_service.control.estimators import LoadEstimator, OverheadEstimator, RoundTripEstimator
 from edge_service.control.events import (
     AnswerMissed,
     CloudAnswered,
@@ -27,12 +27,14 @@ from edge_service.control.events import (
     RateChanged,
     RoundTripMeasured,
     TailMeasured,
+    UplinkAtLeast,
     UplinkMeasured,
     UploadLate,
     UploadStalled,
 )
 from edge_service.control.plan import ControllerConfig, ControllerState, Mode, Phase, Plan, Strategy
 from edge_service.control.probing import ProbeConfig, ProbeScheduler
+from edge_service.control.uplink_estimator import UplinkEstimator
 from edge_service.control.upload_clock import UploadClock
 
 __all__ = [
@@ -68,6 +70,7 @@ __all__ = [
     "SizeRatios",
     "Strategy",
     "TailMeasured",
+    "UplinkAtLeast",
     "UplinkEstimator",
     "UplinkMeasured",
     "UploadClock",

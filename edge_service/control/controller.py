@@ -27,7 +27,7 @@ import math
 from edge_service.control.breaker import Breaker, BreakerState
 from edge_service.control.conditions import Conditions
 from edge_service.control.encoding_costs import EncodingCosts
-from edge_service.control.estimators import LoadEstimator, OverheadEstimator, RoundTripEstimator, UplinkEstimator
+from edge_service.control.estimators import LoadEstimator, OverheadEstimator, RoundTripEstimator
 from edge_service.control.events import (
     AnswerMissed,
     CloudAnswered,
@@ -43,6 +43,7 @@ from edge_service.control.events import (
     RateChanged,
     RoundTripMeasured,
     TailMeasured,
+    UplinkAtLeast,
     UplinkMeasured,
     UploadLate,
     UploadStalled,
@@ -51,6 +52,7 @@ from edge_service.control.plan import ControllerConfig, ControllerState, Phase, 
 from edge_service.control.planner import Planner
 from edge_service.control.probing import ProbeScheduler
 from edge_service.control.slow_start import INITIAL_WINDOW_BYTES, SlowStart, SlowStartShare, Warmth
+from edge_service.control.uplink_estimator import UplinkEstimator
 from partitioner import LayerGraph
 
 _TAILS_FRESH_S = 5.0
@@ -99,6 +101,7 @@ class Controller:
         self._warmth = Warmth()
         self._slow_start = SlowStartShare()
         self._probe_too_small = False
+        self._probe_untimed = False
 
     def observe(self, event: Event, now_s: float) -> None:
         """Takes one observation, made at `now_s`.
@@ -110,16 +113,15 @@ class Controller:
         match event:
             case UplinkMeasured():
                 self._uploaded(event, now_s)
-            case UploadStalled():
-                self._uplink.at_most(event.bytes, event.seconds, now_s)
-                self._missed(now_s)
+            case UplinkAtLeast() | UploadStalled():
+                self._bounded(event, now_s)
             case UploadLate(size, seconds):
                 self._late(size, seconds, now_s)
             case RoundTripMeasured(seconds):
                 self._round_trip.add(seconds, now_s)
                 self._warmth.sent(0, now_s - seconds, now_s, self._rtt_s)
             case OverheadMeasured(seconds):
-                self._overhead.add(seconds)
+                self._overhead.add(seconds, now_s)
             case HeadMeasured(predicted_s, measured_s):
                 self._edge_load.add(predicted_s, measured_s, now_s)
             case TailMeasured() | CloudLoadReported():
@@ -150,8 +152,10 @@ class Controller:
         return self._probes.probe_due(
             now_s,
             uplink_bps=self._uplink.bps,
+            hoped_bps=self._uplink.hoped_bps,
             age_s=self._uplink.age_s(now_s),
-            unconfirmed=self._uplink.unconfirmed or self._probe_too_small,
+            unconfirmed=self._uplink.unconfirmed or self._uplink.rests_on_one or self._probe_too_small,
+            untimed=self._probe_untimed,
             slow_start_rtt_s=self._rtt_s if self.slow_starts(now_s) else 0.0,
             pause_s=1.0 / self._rate_hz,
         )
@@ -190,7 +194,7 @@ class Controller:
             uplink_bps=self._uplink.bps,
             uplink_age_s=self._uplink.age_s(now_s),
             rtt_s=self._round_trip.minimum_s,
-            overhead_s=self._overhead.seconds,
+            overhead_s=self._overhead.seconds(now_s),
             edge_load=self._edge_load.factor(now_s),
             cloud_load=self._cloud_load.factor(now_s),
             rate_hz=self._rate_hz,
@@ -198,6 +202,14 @@ class Controller:
             decisions=self._planner.decisions,
             switches=self._planner.switches,
         )
+
+    def _bounded(self, event: UplinkAtLeast | UploadStalled, now_s: float) -> None:
+        if isinstance(event, UplinkAtLeast):
+            self._uplink.at_least(event.bytes, event.seconds, now_s)
+            self._probe_untimed = True
+        else:
+            self._uplink.at_most(event.bytes, event.seconds, now_s)
+            self._missed(now_s)
 
     def _late(self, size: int, seconds: float, now_s: float) -> None:
         """Believes a late upload only when it is late by more than jitter, because the next sample tells better.
@@ -229,7 +241,7 @@ class Controller:
         return Conditions(
             phase=self._phase(),
             uplink_bps=self._uplink.bps,
-            fixed_s=(self._round_trip.minimum_s or 0.0) + self._overhead.seconds,
+            fixed_s=(self._round_trip.minimum_s or 0.0) + self._overhead.seconds(now_s),
             edge_load=self._edge_load.factor(now_s),
             cloud_load=self._cloud_load.factor(now_s),
             rate_hz=self._rate_hz,
@@ -263,7 +275,7 @@ class Controller:
                 self._uplink.forget()
             case HeartbeatsResumed():
                 self._stalled_s = 0.0
-                self._uplink.forget()
+                self._uplink.doubt()
                 self._probes.restart()
 
     def _cloud_worked(self, event: TailMeasured | CloudLoadReported, now_s: float) -> None:
@@ -303,6 +315,7 @@ class Controller:
         if cold and sure and not event.by_receiver and self._uplink.bps is not None:
             self._slow_start.add(event.bytes, event.seconds, self._uplink.bps, self._rtt_s)
         self._uploaded_at_s = now_s
+        self._probe_untimed = False
         self._warmth.sent(sent_share * event.bytes, began_s, arrived_s, self._rtt_s)
         self._uplink.add(event.bytes, event.seconds, now_s, after_idle=slow_started, by_receiver=event.by_receiver)
 

@@ -26,6 +26,14 @@ class UplinkMeasured:
 
 
 @dataclass(frozen=True, slots=True)
+class UplinkAtLeast:
+    """A probe arrived that nobody could time: one of the machines stood still. It took `seconds` at the most."""
+
+    bytes: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class UploadStalled:
     """An upload was given up: `bytes` have not arrived within `seconds`. Counts as a failure for the breaker."""
 
@@ -138,7 +146,7 @@ class CloudBusy:
 
 @dataclass(frozen=True, slots=True)
 class HeartbeatsResumed:
-    """Heartbeats come again after a pause that was no loss yet: what was measured across it tells of the pause."""
+    """Heartbeats come again after a pause that was no loss yet: what was heard of the link in it tells of the pause."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +158,7 @@ class RateChanged:
 
 Event = (
     UplinkMeasured
+    | UplinkAtLeast
     | UploadStalled
     | UploadLate
     | RoundTripMeasured

@@ -2,9 +2,10 @@
 
 Frames that are offloaded measure the link for nothing. Edge-only frames do not, so without probes an edge that once
 stopped offloading would never start again. A probe is about `worth_s` of the last estimate: long enough to be right
-(64 kB up to 20 Mbit/s, 256 kB up to 100, 1 MB up to 1 Gbit/s), short enough not to be felt. In slow start it must
-outgrow the window first: its second half begins in a round that filled the link only if it is four times what the link
-holds in flight; five times, so that it can be told.
+(64 kB up to 20 Mbit/s, 256 kB up to 100, 1 MB up to 1 Gbit/s), short enough not to be felt. On slow links few bytes
+tell enough; they cost little and come more often, because it is slow links that keep frames from being offloaded, and
+their return shall be seen soon. In slow start a probe must outgrow the window first: its second half begins in a round
+that filled the link only if it is four times what the link holds in flight; five times, so that it can be told.
 """
 
 import math
@@ -19,12 +20,17 @@ class ProbeConfig:
 
     Attributes:
         interval_s: An estimate older than this is stale; where frames are further apart, than the time between two.
+        quick_interval_s: The same where a probe has at most `quick_bytes`.
+        quick_bytes: See there.
         longest_interval_s: Even a very slow link is probed this often; there the share below gives way.
         confirm_s: Wait between probes while something is to be settled: no estimate, one sample far off, or a probe
             that turned out to be too small for the link. Longer where the share below asks for it, up to half of
             `interval_s`.
         worth_s: Size of a probe in seconds of the estimated link.
-        min_bytes: Smallest probe.
+        slow_worth_s: The same on slow links, up to `slow_bytes`: a longer time there says more of a rate that varies.
+        slow_bytes: See there.
+        untimed_worth_s: The same after one that nobody could time: beside it, what a busy machine adds must be small.
+        min_bytes: Smallest probe: two segments, so that there is a time between them.
         max_bytes: Largest probe, where the window is open.
         max_cold_bytes: Largest probe.
         first_bytes: Size of a probe when nothing is known.
@@ -33,10 +39,15 @@ class ProbeConfig:
     """
 
     interval_s: float = 2.0
+    quick_interval_s: float = 1.0
+    quick_bytes: int = 32_000
     longest_interval_s: float = 10.0
     confirm_s: float = 0.25
     worth_s: float = 0.05
-    min_bytes: int = 16_000
+    slow_worth_s: float = 0.075
+    slow_bytes: int = 16_000
+    untimed_worth_s: float = 0.25
+    min_bytes: int = 2_000
     max_bytes: int = 1_000_000
     max_cold_bytes: int = 4_000_000
     first_bytes: int = 64_000
@@ -49,10 +60,11 @@ class ProbeConfig:
                 "probe sizes must satisfy 0 < min_bytes <= first_bytes <= max_bytes, "
                 f"not {self.min_bytes}, {self.first_bytes}, {self.max_bytes}"
             )
-        if not 0.0 < self.confirm_s <= self.interval_s <= self.longest_interval_s < math.inf:
+        intervals_s = (self.confirm_s, self.quick_interval_s, self.interval_s, self.longest_interval_s)
+        if not 0.0 < intervals_s[0] <= intervals_s[1] <= intervals_s[2] <= intervals_s[3] < math.inf:
             raise ValueError(
-                "probe intervals must satisfy 0 < confirm_s <= interval_s <= longest_interval_s, "
-                f"not {self.confirm_s}, {self.interval_s}, {self.longest_interval_s}"
+                "probe intervals must satisfy 0 < confirm_s <= quick_interval_s <= interval_s <= longest_interval_s, "
+                f"not {', '.join(map(str, intervals_s))}"
             )
         if not 0.0 < self.share <= 1.0:
             raise ValueError(f"share must be in (0, 1], not {self.share}")
@@ -74,6 +86,8 @@ class ProbeScheduler:
         uplink_bps: float | None,
         age_s: float,
         unconfirmed: bool,
+        hoped_bps: float | None = None,
+        untimed: bool = False,
         slow_start_rtt_s: float = 0.0,
         pause_s: float = 0.0,
     ) -> int | None:
@@ -83,25 +97,33 @@ class ProbeScheduler:
             now_s: The time.
             uplink_bps: The estimate; None when there is none.
             age_s: Age of the estimate.
-            unconfirmed: Whether the last sample was far off the estimate.
+            unconfirmed: Whether one more sample would settle something.
+            hoped_bps: What the last sample said where that was far above the estimate: a link as fast as that is
+                not filled by probing again soon.
+            untimed: Whether the last probe arrived and nobody could time it.
             slow_start_rtt_s: The round trip, where the probe would begin with slow start; else 0.
             pause_s: Between two frames.
         """
-        size = self.size(uplink_bps, slow_start_rtt_s=slow_start_rtt_s)
-        stale_s = min(max(self._config.interval_s, pause_s), self._config.longest_interval_s)
-        wait_s = self._wait_s(size, uplink_bps, age_s, stale_s, unconfirmed=unconfirmed)
+        size = self.size(uplink_bps, slow_start_rtt_s=slow_start_rtt_s, untimed=untimed)
+        config = self._config
+        interval_s = config.quick_interval_s if size <= config.quick_bytes else config.interval_s
+        stale_s = min(max(interval_s, pause_s), config.longest_interval_s)
+        fastest_bps = uplink_bps if hoped_bps is None or uplink_bps is None else max(uplink_bps, hoped_bps)
+        wait_s = self._wait_s(size, fastest_bps, age_s, stale_s, unconfirmed=unconfirmed or untimed)
         if wait_s is None or now_s - self._probed_at_s < wait_s:
             return None
         self._probed_at_s = now_s
         self._probed_bytes = size
         return size
 
-    def size(self, uplink_bps: float | None, *, slow_start_rtt_s: float = 0.0) -> int:
+    def size(self, uplink_bps: float | None, *, slow_start_rtt_s: float = 0.0, untimed: bool = False) -> int:
         """Bytes of a probe for a link of this rate."""
         config = self._config
         if uplink_bps is None:
             return config.first_bytes
-        size = min(max(uplink_bps * config.worth_s / 8.0, config.min_bytes), config.max_bytes)
+        least_bytes = min(max(uplink_bps * config.slow_worth_s / 8.0, config.min_bytes), config.slow_bytes)
+        worth_s = config.untimed_worth_s if untimed else config.worth_s
+        size = min(max(uplink_bps * worth_s / 8.0, least_bytes), config.max_bytes)
         in_flight_bytes = uplink_bps * slow_start_rtt_s / 8.0
         if in_flight_bytes > INITIAL_WINDOW_BYTES:
             size = min(max(size, 5.0 * in_flight_bytes), config.max_cold_bytes)

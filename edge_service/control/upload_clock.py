@@ -102,6 +102,12 @@ class UploadClock:
                 return None if bound is None else UploadLate(bound.bytes, bound.seconds)
         return None
 
+    def doubt(self) -> None:
+        """The link stood still: what is under way tells of that, and gives no sample."""
+        for upload in self._uploads.values():
+            upload.lost = True
+        self._settle()
+
     def restart(self) -> None:
         """A new stream: nothing is in flight and the connection is cold."""
         self._uploads.clear()

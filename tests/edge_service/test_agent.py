@@ -1,6 +1,7 @@
 """The agent against a cloud that runs in this process and can be told to misbehave."""
 
 import asyncio
+import itertools
 import time
 from collections.abc import AsyncIterator
 
@@ -336,15 +337,26 @@ async def test_a_frame_outside_the_agents_life_is_refused(model):
         await agent.submit(frame(model))
 
 
-async def test_the_slowdown_is_real_time(model):
-    async with agent_for(model, None, slowdown=50.0) as slow:
-        stretched = await slow.submit(frame(model))
-        stretched = await slow.submit(frame(model))
-    async with agent_for(model, None) as fast:
-        await fast.submit(frame(model))
-        plain = await fast.submit(frame(model))
-    assert stretched.latency_s > 5 * plain.latency_s
-    assert stretched.times.head_s <= stretched.latency_s
+def clock_that_adds(seconds, monkeypatch):
+    """Every reading of the processor's clock is this much later: whatever runs computed for so long."""
+    readings = itertools.count(0.0, seconds)
+    monkeypatch.setattr("edge_service.agent.compute_clock", lambda device: lambda: next(readings))
+
+
+async def test_a_slowed_edge_spends_the_time_for_real(model, monkeypatch):
+    clock_that_adds(0.01, monkeypatch)
+    async with agent_for(model, None, slowdown=31.0) as slow:
+        began_s = time.perf_counter()
+        result = await slow.submit(frame(model))
+        waited_s = time.perf_counter() - began_s
+    assert 30 * 0.01 <= result.times.head_s <= result.latency_s <= waited_s
+
+
+async def test_an_edge_that_is_not_slowed_waits_for_nothing(model, monkeypatch):
+    clock_that_adds(1e6, monkeypatch)
+    async with agent_for(model, None) as agent:
+        result = await asyncio.wait_for(agent.submit(frame(model)), 60)
+    assert result.outcome is Outcome.EDGE_ONLY
 
 
 async def test_a_model_that_fails_costs_its_frame_only(model, cloud, monkeypatch):

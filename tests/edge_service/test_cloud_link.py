@@ -21,6 +21,7 @@ from edge_service.control import (
     ControllerConfig,
     HeartbeatsResumed,
     RoundTripMeasured,
+    UplinkAtLeast,
     UplinkMeasured,
     UploadStalled,
 )
@@ -68,6 +69,7 @@ class Shell:
         self.idle_asked = 0
         self.answers = []
         self.losses = []
+        self.resumed = []
         self.metrics = EdgeMetrics(model.name, model.graph)
         config = AgentConfig(**{"silence_s": 60.0, **settings})
         self.link = CloudLink(
@@ -79,6 +81,7 @@ class Shell:
             idle=self._idle,
             on_answer=self.answers.append,
             on_lost=self.losses.append,
+            on_resumed=lambda: self.resumed.append(True),
         )
 
     def _idle(self):
@@ -144,12 +147,32 @@ async def test_a_probe_out_of_an_open_window_is_timed_as_a_whole(linked, cloud, 
         assert sample.seconds > 0.0
 
 
-async def test_a_probe_whose_halves_disagree_says_nothing(linked, cloud, wishes):
+async def test_a_probe_that_nobody_could_time_says_how_fast_the_link_is_at_least(linked, cloud, wishes):
     wishes.probe_bytes, wishes.window_is_small = 5000, False
     cloud.probe_bps = 1e15
     async with linked():
         assert cloud.count("probe")
         assert not wishes.of(UplinkMeasured)
+        assert wishes.of(UplinkAtLeast)[0].bytes == 5000
+        assert wishes.of(UplinkAtLeast)[0].seconds > 0.0
+
+
+async def test_a_probe_waits_until_what_a_renewed_stream_left_on_the_link_is_gone(linked, cloud, wishes, wait_until):
+    wishes.probe_bytes = 1000
+    async with linked() as shell:
+        await wait_until(lambda: cloud.count("probe"))
+        cloud.ping_error = CloudSilentError("behind the old upload")
+        shell.link.renew()
+        pings = cloud.count("ping")
+        await wait_until(lambda: cloud.count("ping") >= pings + 2)
+        probes = cloud.count("probe")
+        await wait_until(lambda: cloud.count("ping") >= pings + 4)
+        assert cloud.count("probe") == probes
+        cloud.ping_error = None
+        await wait_until(lambda: cloud.count("probe") > probes)
+        pings, probes = cloud.count("ping"), cloud.count("probe")
+        await wait_until(lambda: cloud.count("probe") > probes + 1)
+        assert cloud.count("ping") <= pings + 1, "once is enough"
 
 
 async def test_events_of_the_stream_reach_who_wants_them(linked, cloud, wishes, two_by_two, wait_until):
@@ -285,6 +308,7 @@ async def test_after_a_pause_the_link_is_measured_anew(linked, cloud, wishes, wa
         cloud.pulses[0].beat()
         await wait_until(lambda: wishes.of(HeartbeatsResumed))
         await wait_until(lambda: cancelled and len(begun) == 2)
+        assert shell.resumed
         assert shell.losses == []
 
 

@@ -114,6 +114,15 @@ class TestTraps:
             back = w.run(12, uplink_bps=20e6)
             assert back[-1].partition.cut == ("image",)
 
+    @pytest.mark.parametrize("rate_hz", [1.0, 5.0])
+    @pytest.mark.parametrize("bps", [0.13e6, 0.5e6, 1.1e6])
+    def test_a_link_that_was_slow_for_long_is_used_again_within_seconds(self, world, bps, rate_hz):
+        w = world(rate_hz=rate_hz)
+        w.run(10, uplink_bps=20e6)
+        for shift_s in (0.0, 0.7, 1.4, 2.1):
+            assert w.run(30 + shift_s, uplink_bps=bps)[-1].partition.cut != ("image",)
+            assert w.run(2 if bps >= 0.5e6 else 4, uplink_bps=20e6)[-1].partition.cut == ("image",)
+
     def test_after_a_dead_stall_the_link_is_found_again(self, world):
         w = world()
         w.run(10, uplink_bps=20e6)

@@ -20,6 +20,7 @@ from edge_service.control import (
     CutEncoded,
     EncodingCosts,
     HeadMeasured,
+    HeartbeatsResumed,
     Mode,
     OverheadMeasured,
     Phase,
@@ -27,6 +28,7 @@ from edge_service.control import (
     RoundTripMeasured,
     Strategy,
     TailMeasured,
+    UplinkAtLeast,
     UplinkMeasured,
     UploadLate,
     UploadStalled,
@@ -58,6 +60,8 @@ TIMES = st.lists(st.floats(0.0, 10.0), min_size=5, max_size=5).map(tuple)
 EVENTS = st.one_of(
     st.builds(UplinkMeasured, st.integers(-5, 10**9), ANY_NUMBER, st.booleans()),
     st.builds(UploadStalled, st.integers(-5, 10**9), ANY_NUMBER),
+    st.builds(UplinkAtLeast, st.integers(-5, 10**9), ANY_NUMBER),
+    st.just(HeartbeatsResumed()),
     st.builds(UploadLate, st.integers(-5, 10**9), ANY_NUMBER),
     st.builds(RoundTripMeasured, ANY_NUMBER),
     st.builds(OverheadMeasured, ANY_NUMBER),
@@ -268,6 +272,52 @@ class TestBreaker:
         assert controller.plan(1.6).phase is Phase.MEASURING
         assert controller.plan(1.6).partition.edge == ALL
         assert controller.probe_due(1.6) == 64_000
+
+    def test_after_a_pause_of_the_heartbeats_the_rate_before_it_is_used_and_probed_at_once(self):
+        controller = offloading()
+        assert controller.probe_due(2.5) is not None
+        controller.observe(UplinkMeasured(125_000, 0.05), 2.6)
+        before = controller.plan(2.6)
+        controller.observe(UploadLate(150_000, 1.0), 3.6)
+        assert controller.plan(3.6).uplink_bps == pytest.approx(1.2e6)
+        controller.observe(HeartbeatsResumed(), 3.7)
+        after = controller.plan(3.7)
+        assert (after.phase, after.uplink_bps) == (Phase.OFFLOADING, pytest.approx(before.uplink_bps))
+        assert after.partition.edge == before.partition.edge
+        assert controller.probe_due(3.7) is not None, "though the last one was a second ago"
+
+
+class TestBusyMachine:
+    """Who is busy times badly: calls take long, though the link is fast."""
+
+    @pytest.mark.parametrize("call_s", [0.01, 0.03, 0.06])
+    @pytest.mark.parametrize("believed_bps", [0.13e6, 0.3e6, 1.3e6])
+    def test_an_estimate_that_is_low_by_mistake_is_found_out(self, believed_bps, call_s):
+        controller = offloading(bps=believed_bps)
+        began_s, now_s = 10.0, 10.0
+        while controller.state(now_s).uplink_bps < 8e6:
+            assert now_s - began_s < 5.0
+            now_s += 0.05
+            size = controller.probe_due(now_s)
+            if size is not None:  # as CloudLink reads it, on a link of 20 Mbit/s
+                by_half_s = 8 * size / 20e6
+                now_s += by_half_s + call_s
+                timed = by_half_s + call_s <= 2.0 * by_half_s
+                event = UplinkMeasured(size, by_half_s, after_idle=True) if timed else None
+                controller.observe(event or UplinkAtLeast(size, by_half_s + call_s), now_s)
+
+    def test_a_first_probe_is_confirmed_soon(self):
+        controller = offloading()
+        controller.observe(CloudLost("reset"), 1.0)
+        assert controller.reconnect_due(1.5)
+        controller.observe(CloudAnswered(), 1.6)
+        assert controller.probe_due(1.6) == 64_000
+        controller.observe(UplinkMeasured(32_000, 1.0, by_receiver=True), 2.7)  # somebody stood still for most of it
+        assert controller.probe_due(2.75)
+        controller.observe(UplinkMeasured(16_000, 0.0064, after_idle=True), 2.8)
+        assert controller.probe_due(3.1), "the second is far off the first"
+        controller.observe(UplinkMeasured(16_000, 0.0064, after_idle=True), 3.15)
+        assert controller.state(3.15).uplink_bps == pytest.approx(20e6)
 
 
 class TestPings:

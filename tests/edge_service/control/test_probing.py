@@ -25,7 +25,16 @@ def test_a_fresh_estimate_needs_no_probe():
 
 
 @pytest.mark.parametrize(
-    ("bps", "size"), [(1e5, 16_000), (20e6, 125_000), (100e6, 625_000), (1e9, 1_000_000), (1e12, 1_000_000)]
+    ("bps", "size"),
+    [
+        (1e5, 2_000),
+        (0.5e6, 4_687),
+        (2e6, 16_000),
+        (20e6, 125_000),
+        (100e6, 625_000),
+        (1e9, 1_000_000),
+        (1e12, 1_000_000),
+    ],
 )
 def test_size_is_fifty_milliseconds_of_the_link_within_bounds(bps, size):
     assert ProbeScheduler().size(bps) == size
@@ -62,7 +71,32 @@ def test_even_a_crawling_link_is_probed_now_and_then():
     scheduler = ProbeScheduler()
     due(scheduler, 0.0, 1e3)
     assert due(scheduler, 9.9, 1e3) is None
-    assert due(scheduler, 10.0, 1e3) == 16_000
+    assert due(scheduler, 10.0, 1e3) == 2_000
+
+
+@pytest.mark.parametrize(
+    ("bps", "wait_s"), [(0.13e6, 2.47), (0.35e6, 1.51), (1.1e6, 1.51), (2e6, 1.28), (5e6, 1.0), (20e6, 2.0)]
+)
+def test_slow_links_are_probed_more_often_because_that_is_cheap(bps, wait_s):
+    scheduler = ProbeScheduler()
+    due(scheduler, 0.0, bps)
+    assert due(scheduler, wait_s - 0.02, bps) is None
+    assert due(scheduler, wait_s, bps) is not None
+
+
+def test_a_far_faster_sample_is_confirmed_at_once_even_where_the_estimate_is_low():
+    scheduler = ProbeScheduler()
+    due(scheduler, 0.0, 0.13e6)
+    asked = {"uplink_bps": 0.13e6, "age_s": 0.0, "unconfirmed": True}
+    assert scheduler.probe_due(0.26, **asked) is None
+    assert scheduler.probe_due(0.26, **asked, hoped_bps=4e6) == 2_000
+
+
+def test_after_a_probe_that_nobody_could_time_a_longer_one_follows_soon():
+    scheduler = ProbeScheduler()
+    assert due(scheduler, 0.0, 4e6) == 25_000
+    assert scheduler.probe_due(1.01, uplink_bps=4e6, age_s=0.0, unconfirmed=False) is None
+    assert scheduler.probe_due(1.01, uplink_bps=4e6, age_s=0.0, unconfirmed=False, untimed=True) == 125_000
 
 
 def test_pings_when_the_round_trip_is_old_and_never_twice_at_once():

@@ -110,6 +110,23 @@ def test_answers_to_unknown_frames_and_impossible_times_say_nothing():
     assert clock.answered(1, 1.01, server_s=0.5, rtt_s=0.1) == ()
 
 
+def test_what_is_under_way_while_the_link_stands_still_gives_no_sample():
+    clock = UploadClock()
+    clock.sent(1, 100_000, 0.0)
+    clock.answered(1, 0.1, server_s=0.0, rtt_s=0.0)
+    clock.sent(2, 100_000, 0.1)
+    clock.sent(3, 100_000, 0.2)
+    clock.doubt()
+    assert clock.late(5.0) is None
+    assert clock.answered(2, 1.3, server_s=0.0, rtt_s=0.0) == ()
+    assert clock.answered(3, 1.4, server_s=0.0, rtt_s=0.0) == ()
+    clock.sent(4, 100_000, 1.4)
+    assert clock.answered(4, 1.5, server_s=0.0, rtt_s=0.0) == (), "nobody knows when the last of these ended"
+    clock.sent(5, 100_000, 1.5)
+    (sample,) = clock.answered(5, 1.6, server_s=0.0, rtt_s=0.0)
+    assert sample.seconds == pytest.approx(0.1)
+
+
 def test_a_new_stream_is_cold_and_empty():
     clock = UploadClock()
     clock.sent(1, 100_000, 0.0)
