@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from threading import Thread
 from wsgiref.simple_server import WSGIServer
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, start_http_server
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector, start_http_server
 
 from cloud_service.config import CloudConfig
 from cloud_service.errors import BindError
@@ -52,6 +52,7 @@ class CloudMetrics:
             "dads_model_info", "1 for each model that is served.", ("model", "digest"), registry=self.registry
         )
         self._config_info = Info("dads_config", "The settings it was started with.", registry=self.registry)
+        ProcessCollector(registry=self.registry)
         # Every series exists from the start: a rate over a series that appears late misses its first events.
         self._stages = tuple(self._stage.labels(stage=stage) for stage in STAGES)
         for reason in Reason:

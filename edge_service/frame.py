@@ -121,7 +121,7 @@ class FrameResult:
 
 
 def cut_label(partition: Partition) -> str:
-    """A short name of a cut: its first tensors and how many more; "edge" where nothing is sent.
+    """A short name of a cut, for people: its first tensors and how many more; "edge" where nothing is sent.
 
     >>> from partitioner import CostProfile, Layer, LayerGraph, Link, evaluate
     >>> graph = LayerGraph((Layer("x", (), 4), Layer("y", ("x",), 4)), ("y",))
@@ -131,5 +131,6 @@ def cut_label(partition: Partition) -> str:
     """
     if not partition.cut:
         return "edge"
-    shown = "+".join(partition.cut[:2])
+    # Torch's own name of batch normalisation is long, and frequent.
+    shown = "+".join(partition.cut[:2]).replace("_native_batch_norm_legit_no_training", "batch_norm")
     return shown if len(partition.cut) <= 2 else f"{shown}+{len(partition.cut) - 2} more"

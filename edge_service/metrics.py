@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 from importlib.metadata import PackageNotFoundError, version
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector
 
 from edge_service.config import AgentConfig
 from edge_service.control import ControllerState, Phase
@@ -72,6 +72,7 @@ class EdgeMetrics:
         self._build = Info("dads_build", "What runs here.", registry=r)
         self._model_info = Info("dads_model", "The model that runs here.", registry=r)
         self._config_info = Info("dads_config", "The settings it was started with.", registry=r)
+        ProcessCollector(registry=r)
         for outcome in Outcome:
             self._frames.labels(outcome.value)
         for kind in ("tensor", "probe"):
@@ -101,28 +102,15 @@ class EdgeMetrics:
         if not result.outcome.has_result:
             return
         self._latency.observe(result.latency_s)
-        times, split = result.times, result.partition
-        self._stage.labels("head").observe(times.head_s)
-        self._foreseen.labels("head").inc(split.edge_s)
-        if result.outcome is Outcome.OFFLOADED:
-            self._foreseen.labels("transfer").inc(split.transfer_s)
-            self._foreseen.labels("fixed").inc(split.fixed_s)
-            self._foreseen.labels("tail").inc(split.cloud_s)
-            self._stage.labels("encode").observe(times.encode_s)
-            self._stage.labels("transfer").observe(times.transfer_s)
-            self._stage.labels("queue").observe(times.link_wait_s + times.queue_s)
-            self._stage.labels("tail").observe(times.tail_s)
-            self._stage.labels("decode").observe(times.unpack_s + times.decode_s)
+        foreseen = _predicted(result.partition)
+        for stage, seconds in _measured(result).items():
+            self._stage.labels(stage).observe(seconds)
+            if stage in foreseen:
+                self._foreseen.labels(stage).inc(foreseen[stage])
 
     def split(self, partition: Partition, mode: str, max_rate_hz: float) -> None:
         """Shows the split in use."""
-        for stage, seconds in (
-            ("head", partition.edge_s - partition.encode_s),
-            ("encode", partition.encode_s),
-            ("transfer", partition.transfer_s),
-            ("tail", partition.cloud_s - partition.decode_s),
-            ("decode", partition.decode_s),
-        ):
+        for stage, seconds in _predicted(partition).items():
             self._predicted.labels(stage).set(seconds)
         self._split_layers.labels("edge").set(len(partition.edge))
         self._split_layers.labels("cloud").set(self._layers - len(partition.edge))
@@ -147,6 +135,35 @@ class EdgeMetrics:
     def sent(self, kind: str, size: int) -> None:
         """Counts bytes handed to the network; kind is "tensor" or "probe"."""
         self._bytes.labels(kind).inc(size)
+
+
+def _predicted(split: Partition) -> dict[str, float]:
+    """Seconds by stage; nobody plans to wait, so `wait` and `queue` are not among them."""
+    return {
+        "head": split.edge_s - split.encode_s,
+        "encode": split.encode_s,
+        "transfer": split.transfer_s,
+        "fixed": split.fixed_s,
+        "decode": split.decode_s,
+        "tail": split.cloud_s - split.decode_s,
+    }
+
+
+def _measured(result: FrameResult) -> dict[str, float]:
+    """Seconds by stage. They add up to the latency, unless an answer did not come in time."""
+    times = result.times
+    on_edge = {"wait": times.wait_s, "head": times.head_s}
+    if result.outcome is not Outcome.OFFLOADED:
+        return on_edge
+    return {
+        **on_edge,
+        "encode": times.encode_s,
+        "transfer": times.transfer_s,
+        "fixed": times.round_trip_s + times.server_s + times.decode_s,
+        "queue": times.link_wait_s + times.queue_s,
+        "decode": times.unpack_s,
+        "tail": times.tail_s,
+    }
 
 
 def _version() -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from dads import units
 from dads.graph_folding import fold
-from dads.graph_svg import graph_svg, readable
+from dads.graph_svg import graph_svg
 from dads.live.view import Snapshot
 from edge_service.control import ControllerState, Phase
 from partitioner import LayerGraph, Partition
@@ -62,7 +62,7 @@ def _split_text(graph: LayerGraph, now: Snapshot) -> dict[str, str]:
     sizes = {layer.name: layer.output_bytes for layer in graph.layers}
     on_edge, cut = len(split.edge), split.cut
     return {
-        "cut": readable(started["cut_label"]) if cut else "everything on the edge",
+        "cut": started["cut_label"] if cut else "everything on the edge",
         "layers": f"{_counted(on_edge, 'layer')} on the edge, {len(graph) - on_edge} in the cloud",
         "encoding": split.encoding if cut else "none",
         "sent": f"for {units.format_bytes(sum(sizes[name] for name in cut))} in {_counted(len(cut), 'tensor')}"
@@ -140,7 +140,7 @@ def _row(record: Mapping[str, Any]) -> dict[str, Any]:
         "is_error": error is not None,
         "outcome": record["outcome"],
         "switched": record["switched"],
-        "cut": "" if record["cut"] is None else readable(record["cut_label"]),
+        "cut": "" if record["cut"] is None else record["cut_label"],
         "latency": "" if latency_s is None else units.format_duration(latency_s),
     }
 

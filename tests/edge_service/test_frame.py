@@ -28,6 +28,7 @@ def partition(*cut: str) -> Partition:
         (("a", "b"), "a+b"),
         (("a", "b", "c"), "a+b+1 more"),
         (tuple("abcdef"), "a+b+4 more"),
+        (("add_3", "_native_batch_norm_legit_no_training_17"), "add_3+batch_norm_17"),
     ],
 )
 def test_a_cut_has_a_short_name(cut, label):

@@ -8,11 +8,14 @@ from edge_service.control import CloudLost, CloudProfiled, Controller, Controlle
 from edge_service.metrics import EdgeMetrics
 from partitioner import Layer, LayerGraph, Partition
 
+# Of `split`, when something is sent.
+FORESEEN = {"head": 0.0625, "encode": 0.0625, "transfer": 0.25, "fixed": 0.5, "decode": 0.125, "tail": 0.25}
 GRAPH = LayerGraph(
     (Layer("x", (), 4), Layer("a", ("x",), 4), Layer("b", ("a",), 4), Layer("c", ("a",), 4), Layer("d", ("b", "c"), 4)),
     ("d",),
 )
-STAGES = ("head", "encode", "transfer", "queue", "tail", "decode")
+PREDICTED = ("head", "encode", "transfer", "fixed", "decode", "tail")
+STAGES = (*PREDICTED, "wait", "queue")
 
 # The metrics of the edge, with the names of their labels.
 PROMISED = {
@@ -41,7 +44,15 @@ PROMISED = {
 
 def split(edge: str, *cut: str) -> Partition:
     return Partition(
-        edge=frozenset(edge), cut=cut, edge_s=0.1, transfer_s=0.2, cloud_s=0.3, fixed_s=0.4, lower_bound_s=1.0
+        edge=frozenset(edge),
+        cut=cut,
+        edge_s=0.125,
+        transfer_s=0.25,
+        cloud_s=0.375,
+        fixed_s=0.5,
+        lower_bound_s=1.0,
+        encode_s=0.0625 if cut else 0.0,
+        decode_s=0.125 if cut else 0.0,
     )
 
 
@@ -64,14 +75,17 @@ def samples(metrics: EdgeMetrics) -> dict[str, list]:
 
 def offloaded(**fields: object) -> FrameResult:
     times = StageTimes(
-        wait_s=1.0,
-        head_s=0.1,
-        encode_s=0.2,
-        link_wait_s=0.25,
-        transfer_s=0.4,
-        queue_s=0.5,
-        tail_s=0.8,
-        decode_s=0.9,
+        wait_s=0.25,
+        head_s=0.0625,
+        encode_s=0.125,
+        link_wait_s=0.5,
+        transfer_s=0.25,
+        round_trip_s=0.125,
+        queue_s=0.25,
+        unpack_s=0.03125,
+        server_s=0.0625,
+        tail_s=0.3125,
+        decode_s=0.03125,
     )
     given = {"partition": split("xa", "a"), "mode": "light", "latency_s": 2.0, "times": times}
     return FrameResult(0, Outcome.OFFLOADED, **{**given, **fields})
@@ -137,20 +151,28 @@ def test_the_split_in_use_is_shown(metrics):
     assert value("dads_split_layers", {"side": "cloud"}) == 2
     assert value("dads_split_index") == 2, "b is the third layer"
     assert value("dads_max_rate_hertz") == 7.5
-    predicted = {stage: value("dads_predicted_stage_seconds", {"stage": stage}) for stage in STAGES}
-    assert (predicted["head"], predicted["transfer"], predicted["tail"]) == (0.1, 0.2, 0.3)
+    predicted = {stage: value("dads_predicted_stage_seconds", {"stage": stage}) for stage in PREDICTED}
+    assert predicted == FORESEEN
+    assert sum(predicted.values()) == split("xab", "a", "b").latency_s
 
 
 def test_an_offloaded_frames_stages_are_observed(metrics):
     metrics.frame(offloaded(switched=True))
     value = metrics.registry.get_sample_value
     sums = {stage: value("dads_stage_seconds_sum", {"stage": stage}) for stage in STAGES}
-    predicted = {
-        stage: value("dads_stage_predicted_seconds_total", {"stage": stage})
-        for stage in ("head", "transfer", "tail", "fixed")
+    predicted = {stage: value("dads_stage_predicted_seconds_total", {"stage": stage}) for stage in PREDICTED}
+    assert predicted == FORESEEN
+    assert sums == {
+        "wait": 0.25,
+        "head": 0.0625,
+        "encode": 0.125,
+        "transfer": 0.25,
+        "fixed": 0.21875,
+        "queue": 0.75,
+        "decode": 0.03125,
+        "tail": 0.3125,
     }
-    assert predicted == {"head": 0.1, "transfer": 0.2, "tail": 0.3, "fixed": 0.4}
-    assert sums == {"head": 0.1, "encode": 0.2, "transfer": 0.4, "queue": 0.75, "tail": 0.8, "decode": 0.9}
+    assert sum(sums.values()) == value("dads_frame_latency_seconds_sum"), "nothing is left out or counted twice"
     assert value("dads_frame_latency_seconds_sum") == 2.0
     assert value("dads_frames_total", {"outcome": "offloaded"}) == 1
     assert value("dads_decisions_total", {"mode": "light"}) == 1
@@ -169,11 +191,13 @@ def test_an_offloaded_frames_stages_are_observed(metrics):
 def test_frames_without_an_answer_say_only_what_they_know(metrics, result, latencies, heads, decided):
     metrics.frame(result)
     value = metrics.registry.get_sample_value
+    head_s = result.partition.edge_s - result.partition.encode_s if result.partition else None
     assert value("dads_frames_total", {"outcome": result.outcome.value}) == 1
     assert value("dads_frame_latency_seconds_count") == latencies
     assert value("dads_stage_seconds_count", {"stage": "head"}) == heads
+    assert value("dads_stage_seconds_count", {"stage": "wait"}) == heads
     assert value("dads_stage_seconds_count", {"stage": "transfer"}) is None
-    assert value("dads_stage_predicted_seconds_total", {"stage": "head"}) == (0.1 if heads else None)
+    assert value("dads_stage_predicted_seconds_total", {"stage": "head"}) == (head_s if heads else None)
     assert value("dads_stage_predicted_seconds_total", {"stage": "transfer"}) is None, "not measured, so not compared"
     assert value("dads_decisions_total", {"mode": "heavy"}) == decided
 

@@ -1,0 +1,152 @@
+"""The rows about decisions: how it is now, where the model is cut and why, and whether the predictions hold."""
+
+from __future__ import annotations
+
+from expressions import BY_EDGE, EDGE, STAGE_COLOURS, TEXTS_OF_CLOUD, TEXTS_OF_MODE, per_frame, quantile
+from panels import Json, lines, query, stat, timeline
+
+
+def overview() -> list[Json]:
+    """The row at the top: how is it now."""
+    outcomes = f"sum by ({BY_EDGE}) (rate(dads_frames_total{{{EDGE}"
+    return [
+        stat(
+            "Results per second",
+            "Frames with a result, whoever computed it.",
+            "short",
+            query(f'{outcomes}, outcome!~"dropped|failed"}}[$__rate_interval]))', "{{instance}}"),
+        ),
+        stat("Latency, p95", "From a frame's arrival to its result.", "s", query(quantile(0.95), "{{instance}}")),
+        stat(
+            "Offloaded",
+            "Share of the frames whose tail the cloud computed.",
+            "percentunit",
+            query(
+                f'{outcomes}, outcome="offloaded"}}[$__rate_interval])) / {outcomes}}}[$__rate_interval]))',
+                "{{instance}}",
+            ),
+        ),
+        stat(
+            "Dropped",
+            "Share of the frames that were dropped because newer ones came first.",
+            "percentunit",
+            query(
+                f'{outcomes}, outcome="dropped"}}[$__rate_interval])) / {outcomes}}}[$__rate_interval]))',
+                "{{instance}}",
+            ),
+            steps=[{"color": "green", "value": None}, {"color": "red", "value": 0.05}],
+        ),
+        stat(
+            "Model",
+            "What runs.",
+            "none",
+            query(f'dads_model_info{{{EDGE}, model=~"$model"}}', "{{model}}", instant=True, range=False),
+            text=True,
+        ),
+        stat(
+            "Version",
+            "What runs it.",
+            "none",
+            query(f"dads_build_info{{{EDGE}}}", "{{version}}, torch {{torch}}", instant=True, range=False),
+            text=True,
+        ),
+    ]
+
+
+def decisions() -> list[Json]:
+    """Where the model is cut, and what was believed when that was chosen."""
+    info = f'dads_split_info{{{EDGE}, model=~"$model"'
+    return [
+        timeline(
+            "Where the model is cut",
+            "A row for each cut that was in use, named after the tensors that are sent; `edge` sends nothing. "
+            "The number is the position of the edge's last layer in the model; 0 is the input: all runs in the cloud.",
+            query(f"dads_split_index{{{EDGE}}} * on ({BY_EDGE}) group_left (cut) {info}}}", "{{instance}} {{cut}}"),
+            height=8,
+        ),
+        timeline(
+            "Mode and cloud",
+            "Light: the split of lowest latency. Heavy: frames come so fast that the slowest stage decides. "
+            "And whether the cloud answers.",
+            query(f'max by ({BY_EDGE}) ({info}, mode="heavy"}} or {info}}} * 0)', "{{instance}} mode"),
+            query(f"dads_cloud_connected{{{EDGE}}}", "{{instance}} cloud"),
+            height=5,
+            texts=(TEXTS_OF_MODE, TEXTS_OF_CLOUD),
+        ),
+        lines(
+            "Layers",
+            "Layers on each side.",
+            "short",
+            query(f"dads_split_layers{{{EDGE}}}", "{{instance}} {{side}}"),
+            stacked=True,
+            colours={"edge": "blue", "cloud": "green"},
+        ),
+        lines(
+            "Decisions by mode",
+            "Frames by the mode they were decided in.",
+            "cps",
+            query(
+                f"sum by ({BY_EDGE}, mode) (rate(dads_decisions_total{{{EDGE}}}[$__rate_interval]))",
+                "{{instance}} {{mode}}",
+            ),
+            stacked=True,
+        ),
+        lines(
+            "Switches",
+            "Changes of the split, per minute.",
+            "cpm",
+            query(f"60 * rate(dads_split_switches_total{{{EDGE}}}[$__rate_interval])", "{{instance}}"),
+        ),
+    ]
+
+
+def stages() -> list[Json]:
+    """Do the predictions hold?"""
+    ratio = "instance_stage:dads_stage_seconds:measured_over_predicted_rate2m"
+    return [
+        lines(
+            "Predicted time of a frame",
+            "By stage, as the split was chosen with. Fixed: round trip and overhead. Nobody plans to wait.",
+            "s",
+            query(per_frame("dads_stage_predicted_seconds_total"), "{{instance}} {{stage}}"),
+            stacked=True,
+            colours=STAGE_COLOURS,
+        ),
+        lines(
+            "Measured time of a frame",
+            "By stage; together they are the latency. Wait: for the head. Queue: for the link, and in the cloud.",
+            "s",
+            query(per_frame("dads_stage_seconds_sum"), "{{instance}} {{stage}}"),
+            stacked=True,
+            colours=STAGE_COLOURS,
+        ),
+        lines(
+            "Measured over predicted",
+            "1 is right; the alert fires above 2 and below 0.5. "
+            "Stages that were to take under 5 ms, and took under 20, are left out.",
+            "short",
+            query(f"{ratio}{{{EDGE}}}", "{{instance}} {{stage}}"),
+            colours=STAGE_COLOURS,
+        ),
+        lines(
+            "Predicted for the split in use",
+            "What the next frame is expected to take.",
+            "s",
+            query(f"dads_predicted_stage_seconds{{{EDGE}}}", "{{instance}} {{stage}}"),
+            stacked=True,
+            colours=STAGE_COLOURS,
+        ),
+        lines(
+            "Load factors",
+            "How many times slower a side is than profiled, as the edge sees it.",
+            "short",
+            query(f"dads_load_factor{{{EDGE}}}", "{{side}} as {{instance}} sees it"),
+        ),
+        lines(
+            "Sampling rate against sustainable rate",
+            "Above the sustainable rate, frames are dropped.",
+            "hertz",
+            query(f"dads_sampling_rate_hertz{{{EDGE}}}", "{{instance}} offered"),
+            query(f"dads_max_rate_hertz{{{EDGE}}}", "{{instance}} sustainable"),
+        ),
+    ]

@@ -1,0 +1,144 @@
+"""The rows about what decisions lead to: what the link carries, what becomes of the frames, what the cloud does."""
+
+from __future__ import annotations
+
+from expressions import BY_EDGE, CLOUD, EDGE, OUTCOME_COLOURS, STAGE_COLOURS, quantile
+from panels import Json, heatmap, lines, query
+
+
+def network() -> list[Json]:
+    """What the link is like, and what it carries."""
+    return [
+        lines(
+            "Uplink",
+            "As estimated from uploads and probes; 0 while unknown.",
+            "bps",
+            query(f"dads_uplink_bits_per_second{{{EDGE}}}", "{{instance}}"),
+        ),
+        lines(
+            "Round trip",
+            "Of a small call: the recent minimum.",
+            "s",
+            query(f"dads_round_trip_seconds{{{EDGE}}}", "{{instance}}"),
+        ),
+        lines(
+            "Sent",
+            "Bytes to the cloud: tensors of frames, and probes that measure the link.",
+            "Bps",
+            query(
+                f"sum by ({BY_EDGE}, kind) (rate(dads_bytes_sent_total{{{EDGE}}}[$__rate_interval]))",
+                "{{instance}} {{kind}}",
+            ),
+            stacked=True,
+        ),
+    ]
+
+
+def frames() -> list[Json]:
+    """What became of the frames."""
+    buckets = f"increase(dads_frame_latency_seconds_bucket{{{EDGE}}}[$__rate_interval])"
+    return [
+        lines(
+            "Frames by outcome",
+            "Every frame is in exactly one of these.",
+            "cps",
+            query(
+                f"sum by ({BY_EDGE}, outcome) (rate(dads_frames_total{{{EDGE}}}[$__rate_interval]))",
+                "{{instance}} {{outcome}}",
+            ),
+            stacked=True,
+            colours=OUTCOME_COLOURS,
+            width=12,
+        ),
+        lines(
+            "Frame latency",
+            "From a frame's arrival to its result: half, 95 % and 99 % of the frames are faster.",
+            "s",
+            query(quantile(0.5), "{{instance}} p50"),
+            query(quantile(0.95), "{{instance}} p95"),
+            query(quantile(0.99), "{{instance}} p99"),
+            width=12,
+        ),
+        heatmap(
+            "Frame latency, all of it",
+            "Two bands mean two kinds of frames: two splits, or late answers.",
+            "s",
+            f"sum by (le) ({buckets})",
+        ),
+    ]
+
+
+def clouds() -> list[Json]:
+    """What the clouds have to do."""
+    return [
+        lines(
+            "Cloud: calls",
+            "By method and status; each frame of a stream counts.",
+            "cps",
+            query(
+                f"sum by (method, code) (rate(dads_rpc_seconds_count{{{CLOUD}}}[$__rate_interval]))",
+                "{{method}} {{code}}",
+            ),
+            stacked=True,
+            width=12,
+        ),
+        lines(
+            "Cloud: refusals",
+            "By reason.",
+            "cps",
+            query(f"sum by (reason) (rate(dads_rejected_total{{{CLOUD}}}[$__rate_interval]))", "{{reason}}"),
+            stacked=True,
+            width=12,
+        ),
+        lines(
+            "Cloud: time of a frame",
+            "By stage, in the cloud.",
+            "s",
+            query(
+                f"sum by (job, instance, stage) (rate(dads_stage_seconds_sum{{{CLOUD}}}[$__rate_interval]))"
+                f" / on (job, instance) group_left () sum by (job, instance)"
+                f' (rate(dads_stage_seconds_count{{{CLOUD}, stage="tail"}}[$__rate_interval]))'
+                f" and on (job, instance) dads_tails_in_flight{{{CLOUD}}}",
+                "{{instance}} {{stage}}",
+            ),
+            stacked=True,
+            colours=STAGE_COLOURS,
+        ),
+        lines(
+            "Cloud: tails in flight",
+            "Waiting or computed. Full means refusals.",
+            "short",
+            query(f"dads_tails_in_flight{{{CLOUD}}}", "{{instance}}"),
+        ),
+        lines(
+            "Cloud: load factor",
+            "How many times slower than profiled, as the cloud itself sees it.",
+            "short",
+            query(
+                f'dads_load_factor{{{CLOUD}, side="cloud"}} and on (job, instance) dads_tails_in_flight{{{CLOUD}}}',
+                "{{instance}}",
+            ),
+        ),
+    ]
+
+
+def processes() -> list[Json]:
+    """What the services take of their machines."""
+    return [
+        lines(
+            "Processor",
+            "Processor cores that are busy with a service.",
+            "short",
+            query(f"rate(process_cpu_seconds_total{{{EDGE}}}[$__rate_interval])", "{{instance}}"),
+            query(f"rate(process_cpu_seconds_total{{{CLOUD}}}[$__rate_interval])", "{{instance}}"),
+            width=12,
+        ),
+        lines(
+            "Memory",
+            "What a service holds in memory.",
+            "bytes",
+            query(f"process_resident_memory_bytes{{{EDGE}}}", "{{instance}}"),
+            query(f"process_resident_memory_bytes{{{CLOUD}}}", "{{instance}}"),
+            width=12,
+        ),
+    ]
