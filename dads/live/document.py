@@ -142,7 +142,7 @@ def _row(record: Mapping[str, Any]) -> dict[str, Any]:
         "is_error": error is not None,
         "outcome": record["outcome"],
         "switched": record["switched"],
-        "cut": "" if record["cut"] is None else record["cut_label"],
+        "cut": record["cut_label"] if record["cut"] else "",
         "latency": "" if latency_s is None else units.format_duration(latency_s),
     }
 

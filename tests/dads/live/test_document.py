@@ -59,6 +59,7 @@ def test_stages_that_the_split_does_not_have_show_no_times(live):
     view = live.view()
     live.told(view, ("image", "conv", "logits"), Outcome.EDGE_ONLY, times=StageTimes(head_s=0.2))
     stages = {stage["name"]: stage for stage in made(view)["stages"]}
+    assert made(view)["results"][0]["cut"] == "", "the outcome says it"
     assert stages["Head and encoding"]["measured"] == "200 ms"
     assert (stages["Transfer"]["predicted"], stages["Transfer"]["measured"]) == ("", "-")
     assert (stages["Decoding and tail"]["predicted"], stages["Decoding and tail"]["measured"]) == ("", "-")
