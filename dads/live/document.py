@@ -120,13 +120,15 @@ def _stage(
 ) -> dict[str, Any]:
     predicted_s = fmean(record["predicted_s"][stage] for record in whole or [last])
     measured_s = fmean(record["measured_s"][stage] for record in whole) if whole else None
+    # A stage that this split does not have shows no times: "0 us" would look like a measurement.
+    has_none = not predicted_s and not measured_s
     return {
         "name": name,
         "side": side,
         "predicted_s": predicted_s,
         "measured_s": measured_s,
-        "predicted": units.format_duration(predicted_s),
-        "measured": "-" if measured_s is None else units.format_duration(measured_s),
+        "predicted": "" if has_none else units.format_duration(predicted_s),
+        "measured": "-" if has_none or measured_s is None else units.format_duration(measured_s),
     }
 
 
@@ -140,7 +142,7 @@ def _row(record: Mapping[str, Any]) -> dict[str, Any]:
         "is_error": error is not None,
         "outcome": record["outcome"],
         "switched": record["switched"],
-        "cut": "" if record["cut"] is None else record["cut_label"],
+        "cut": record["cut_label"] if record["cut"] else "",
         "latency": "" if latency_s is None else units.format_duration(latency_s),
     }
 

@@ -123,7 +123,7 @@ def stages() -> list[Json]:
         lines(
             "Measured over predicted",
             "1 is right; the alert fires above 2 and below 0.5. "
-            "Stages that were to take under 5 ms, and took under 20, are left out.",
+            "Stages that were to take under 10 ms, and took under 20, are left out.",
             "short",
             query(f"{ratio}{{{EDGE}}}", "{{instance}} {{stage}}"),
             colours=STAGE_COLOURS,

@@ -98,6 +98,15 @@ def test_torch_in_the_dockerfile_is_the_pinned_one():
     assert f"torch=={pin} " in DOCKERFILE
 
 
+def test_the_images_may_hold_the_extras_that_are_named(services):
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    (default,) = re.findall(r"^ARG EXTRAS=(.*)$", DOCKERFILE, flags=re.MULTILINE)
+    (named,) = re.findall(r'DADS_EXTRAS="([^"]+)"', (ROOT / "docs/operations.md").read_text())
+    assert {*default.split(), *named.split()} <= extras.keys()
+    for name in ("cloud", "cloud-gpu", "link", "edge"):
+        assert services[name]["build"]["args"]["EXTRAS"] == f"${{DADS_EXTRAS:-{default}}}"
+
+
 def test_dependencies_come_before_the_sources():
     copies = re.findall(r"^COPY (?!--from)(.*)$", DOCKERFILE, flags=re.MULTILINE)
     assert copies == ["pyproject.toml ./", "constraints.txt ./", ". ./"]

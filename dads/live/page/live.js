@@ -41,12 +41,12 @@ function stages(all) {
   return all.map((stage) => {
     const line = made("div", "stage");
     const bars = made("div", "bars");
-    for (const kind of ["predicted", "measured"]) {
+    for (const kind of ["predicted", "measured"].filter((it) => stage[`${it}_s`])) {
       const bar = made("div", `bar ${stage.side} ${kind}`);
-      bar.style.width = `${(100 * (stage[`${kind}_s`] ?? 0)) / longest}%`;
+      bar.style.width = `${(100 * stage[`${kind}_s`]) / longest}%`;
       bars.append(bar);
     }
-    const numbers = made("span", "numbers", `${stage.predicted} › `);
+    const numbers = made("span", "numbers", stage.predicted && `${stage.predicted} › `);
     numbers.append(made("b", "", stage.measured));
     line.append(made("span", "name", stage.name), bars, numbers);
     return line;

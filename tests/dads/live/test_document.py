@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from dads.live.document import document, drawing
-from edge_service import Outcome
+from edge_service import Outcome, StageTimes
 from edge_service.control import Phase
 
 
@@ -53,6 +53,16 @@ def test_stages_are_means_over_frames_with_the_split_in_use(live):
     assert stages["Transfer"]["predicted"] == "151 ms"
     assert stages["Transfer"]["measured"] == "150 ms"
     assert [stage["side"] for stage in made(view)["stages"]] == ["edge", "link", "link", "cloud"]
+
+
+def test_stages_that_the_split_does_not_have_show_no_times(live):
+    view = live.view()
+    live.told(view, ("image", "conv", "logits"), Outcome.EDGE_ONLY, times=StageTimes(head_s=0.2))
+    stages = {stage["name"]: stage for stage in made(view)["stages"]}
+    assert made(view)["results"][0]["cut"] == "", "the outcome says it"
+    assert stages["Head and encoding"]["measured"] == "200 ms"
+    assert (stages["Transfer"]["predicted"], stages["Transfer"]["measured"]) == ("", "-")
+    assert (stages["Decoding and tail"]["predicted"], stages["Decoding and tail"]["measured"]) == ("", "-")
 
 
 def test_a_dropped_frame_leaves_the_split_in_use_and_says_why_it_was_dropped(live):
