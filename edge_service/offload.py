@@ -237,7 +237,9 @@ class Offload:
         self._take_off(job)
         ended_s = time.monotonic()
         times = replace(times, decode_s=ended_s - now_s)
-        self._controller.observe(OverheadMeasured(times.server_s + times.decode_s), ended_s)
+        # A cut is encoded out of cold caches and into a message, and so takes longer than its layers did when measured.
+        encoded_late_s = job.started.encode_s - job.started.plan.partition.encode_s
+        self._controller.observe(OverheadMeasured(times.server_s + times.decode_s + encoded_late_s), ended_s)
         self._end(job, Outcome.OFFLOADED, outputs=outputs, times=times)
 
     def _measure(self, started: Started, answer: Answer, now_s: float) -> StageTimes:

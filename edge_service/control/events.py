@@ -58,7 +58,10 @@ class RoundTripMeasured:
 
 @dataclass(frozen=True, slots=True)
 class OverheadMeasured:
-    """What one call cost besides head, upload, round trip, queue and tail: the answer's way back, scheduling."""
+    """What one call cost besides head, upload, round trip, queue and tail.
+
+    The answer's way back, scheduling, and what encoding took beyond its price.
+    """
 
     seconds: float
 

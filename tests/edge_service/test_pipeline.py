@@ -20,6 +20,7 @@ from edge_service.control import (
     Controller,
     HeadMeasured,
     Mode,
+    OverheadMeasured,
     Phase,
     Plan,
     TailMeasured,
@@ -162,6 +163,25 @@ async def test_no_more_frames_are_in_flight_than_planned(running, two_by_two, ra
         await wait_until(lambda: len(run.results) == 7)
         assert set(run.outcomes().values()) == {Outcome.OFFLOADED}
         check_right(two_by_two, run.results)
+
+
+async def test_what_encoding_takes_beyond_its_price_is_the_calls_overhead(
+    running, two_by_two, random_inputs, wait_until
+):
+    async with running() as run:
+        told = []
+        for foreseen_s in (0.0, 5.0):  # this partition has no time for encoding; then one with more than it takes
+            planned = dataclasses.replace(run.controller.plan_.partition, encode_s=foreseen_s, edge_s=foreseen_s)
+            run.controller.use(inputs_of(two_by_two), partition=planned)
+            run.pipeline.put(len(told), random_inputs(two_by_two))
+            await wait_until(lambda: len(run.sent) == len(told) + 1)
+            run.cloud.streams[0].answer(run.sent[-1])
+            await wait_until(lambda: len(run.results) == len(told) + 1)
+            told.append(run.controller.of(OverheadMeasured)[-1].seconds)
+        besides = [result.times.server_s + result.times.decode_s for result in run.results]
+        assert told == pytest.approx(
+            [besides[0] + run.results[0].times.encode_s, besides[1] + run.results[1].times.encode_s - 5]
+        )
 
 
 async def test_the_configured_bound_is_kept_whatever_is_planned(running, two_by_two, random_inputs, wait_until):
