@@ -28,7 +28,6 @@ from chaos.world import World, WorldError, WorldOptions
 _SHORTEST_S, _LONGEST_S = 0.5, 8.0
 _CALM_S = (0.5, 3.0)
 _SETTLE_S = 120.0
-_TAIL_FRAMES = 240  # no fault begins where so few are left, or its recovery could not be seen
 _OUT = Path("out/chaos")
 
 
@@ -73,15 +72,15 @@ async def suffer(world: World, fault: Fault, seconds: float) -> Happened:
 
 async def run(
     folder: Path, frames: int, seed: int, rate_hz: float, kinds: Sequence[type[Fault]] = FAULTS
-) -> tuple[list[Happened], list[str]]:
-    """Run until so many frames are through; returns what happened and what of the invariant was violated."""
+) -> tuple[int, list[Happened], list[str]]:
+    """Run until so many frames and the last fault are through; returns how many, what happened, what was violated."""
     dice = random.Random(seed)  # noqa: S311 - repeatable trouble, not a secret
     happened: list[Happened] = []
     # Every kind comes before any comes again.
     bag: list[type[Fault]] = []
-    async with World(folder, WorldOptions(frames=frames, rate_hz=rate_hz)) as world:
+    async with World(folder, WorldOptions(rate_hz=rate_hz)) as world:
         await world.offloaded(limit_s=_SETTLE_S)
-        while len(world.frames) < frames - _TAIL_FRAMES:
+        while len(world.frames) < frames:
             if not bag:
                 bag = dice.sample(kinds, len(kinds))
             one = await suffer(world, bag.pop()(), dice.uniform(_SHORTEST_S, _LONGEST_S))
@@ -90,12 +89,10 @@ async def run(
             if one.back_s == float("inf"):
                 break
             await asyncio.sleep(dice.uniform(*_CALM_S))
-        code, report = await world.finish(stop=False)
+        code, report = await world.finish()
         found = violations([frame.line for frame in world.frames], report, code)
-        if len(world.frames) != frames:
-            found.append(f"{len(world.frames)} frames instead of {frames}")
         _keep(world, seed)
-    return happened, found
+        return len(world.frames), happened, found
 
 
 def judged(happened: Sequence[Happened], back_within_s: float) -> list[str]:
@@ -163,11 +160,9 @@ def main() -> None:
         parser.error(f"no fault has {options.only!r} in its name: {', '.join(fault.name for fault in FAULTS)}")
     began_s = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="dads-chaos-") as folder:
-        happened, found = asyncio.run(run(Path(folder), options.frames, options.seed, options.rate, kinds))
+        frames, happened, found = asyncio.run(run(Path(folder), options.frames, options.seed, options.rate, kinds))
     found += judged(happened, options.back_within)
-    print(
-        f"\n{options.frames} frames, {len(happened)} faults, seed {options.seed}, {time.monotonic() - began_s:.0f} s\n"
-    )
+    print(f"\n{frames} frames, {len(happened)} faults, seed {options.seed}, {time.monotonic() - began_s:.0f} s\n")
     print(table(happened))
     print("\nviolations: " + ("none" if not found else "".join(f"\n  {one}" for one in found)))
     sys.exit(1 if found else 0)

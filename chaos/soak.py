@@ -73,7 +73,7 @@ async def run(folder: Path, minutes: float, rate_hz: float) -> list[str]:
                 flush=True,
             )
             await asyncio.sleep(whole_s / _SAMPLES)
-        code, report = await world.finish(stop=True)
+        code, report = await world.finish()
         offloaded = report["frames"]["offloaded"]
         print(f"\n{len(world.frames)} frames, {offloaded} offloaded")
         found = violations([frame.line for frame in world.frames], report, code)

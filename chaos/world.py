@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import signal
+import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -31,7 +32,6 @@ class WorldOptions:
     """How the world is while nothing is wrong.
 
     Attributes:
-        frames: After how many the edge ends by itself; None: when it is told to.
         rate_hz: Frames a second.
         slowdown: The edge's; so large that offloading always pays while the link is good.
         uplink_bps: The link's rate to the cloud.
@@ -41,7 +41,6 @@ class WorldOptions:
         arguments: More of them, for the edge.
     """
 
-    frames: int | None = None
     rate_hz: float = 10.0
     slowdown: float = 20.0
     uplink_bps: float = 20e6
@@ -112,7 +111,7 @@ class World:
     async def _start(self) -> None:
         clip.write(self._folder / "clip.mp4")
         self._write_model(_EDGE_SEED)
-        await self.start_cloud()
+        self._port = _free_port()
         options = self.options
         self.link = await self._stack.enter_async_context(
             LinkEmulator(
@@ -126,11 +125,11 @@ class World:
         arguments += ["--verify"] if self._verify else []
         arguments += ["--source", str(self._folder / "clip.mp4"), "--rate", f"{options.rate_hz:g}", "--threads", "1"]
         arguments += ["--edge-slowdown", f"{options.slowdown:g}", "--report", str(self._folder / "report.json")]
-        arguments += ["--log-format", "json", *options.arguments]
-        arguments += ["--loop"] if options.frames is None else ["--frames", str(options.frames)]
+        arguments += ["--log-format", "json", "--loop", *options.arguments]
         self.edge = await self._stack.enter_async_context(Child("edge", arguments, self._heard_edge))
         self._reading = asyncio.create_task(self._read(), name="results")
         self._stack.push_async_callback(self._end_reading)
+        await self.start_cloud()  # while the edge starts
 
     @property
     def spec(self) -> str:
@@ -152,7 +151,6 @@ class World:
             async with asyncio.timeout(_START_LIMIT_S):
                 async for line in child.lines():
                     if line.startswith("serving "):
-                        self._port = int(line.rpartition(":")[2])
                         return
         except TimeoutError:
             pass
@@ -208,14 +206,13 @@ class World:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._more.wait(), left_s)
 
-    async def finish(self, *, stop: bool, limit_s: float = 600.0) -> tuple[int, dict[str, Any]]:
-        """Let the edge end, or tell it to; returns its exit code and its report.
+    async def finish(self, *, limit_s: float = 600.0) -> tuple[int, dict[str, Any]]:
+        """Tell the edge to end; returns its exit code and its report.
 
         Raises:
             WorldError: It did not end in time, or left no report.
         """
-        if stop:
-            self.edge.send(signal.SIGTERM)
+        self.edge.send(signal.SIGTERM)
         try:
             async with asyncio.timeout(limit_s):
                 code = await self.edge.wait()
@@ -233,7 +230,9 @@ class World:
         return f"edge: {[event for _, event in self.edge_said[-5:]]}; cloud: {self._cloud_said[-5:]}"
 
     def _write_model(self, seed: int) -> None:
-        small_model.write(self._folder / "model.pt2", seed, self.options.side)
+        # In one step: the other side may be reading it.
+        small_model.write(self._folder / "new.pt2", seed, self.options.side)
+        (self._folder / "new.pt2").replace(self._folder / "model.pt2")
 
     def _heard_edge(self, line: str) -> None:
         try:
@@ -259,3 +258,9 @@ class World:
         if cloud is not None:
             cloud.send(signal.SIGCONT)  # one that was stopped could not even be told to end
             await cloud.__aexit__()
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port: int = listening.getsockname()[1]
+        return port

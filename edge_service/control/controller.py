@@ -101,7 +101,7 @@ class Controller:
         self._warmth = Warmth()
         self._slow_start = SlowStartShare()
         self._probe_too_small = False
-        self._probe_untimed = False
+        self._probes_untimed = 0
 
     def observe(self, event: Event, now_s: float) -> None:
         """Takes one observation, made at `now_s`.
@@ -155,7 +155,7 @@ class Controller:
             hoped_bps=self._uplink.hoped_bps,
             age_s=self._uplink.age_s(now_s),
             unconfirmed=self._uplink.unconfirmed or self._uplink.rests_on_one or self._probe_too_small,
-            untimed=self._probe_untimed,
+            untimed=self._probes_untimed,
             slow_start_rtt_s=self._rtt_s if self.slow_starts(now_s) else 0.0,
             pause_s=1.0 / self._rate_hz,
         )
@@ -206,7 +206,7 @@ class Controller:
     def _bounded(self, event: UplinkAtLeast | UploadStalled, now_s: float) -> None:
         if isinstance(event, UplinkAtLeast):
             self._uplink.at_least(event.bytes, event.seconds, now_s)
-            self._probe_untimed = True
+            self._probes_untimed += 1
         else:
             self._uplink.at_most(event.bytes, event.seconds, now_s)
             self._missed(now_s)
@@ -315,7 +315,7 @@ class Controller:
         if cold and sure and not event.by_receiver and self._uplink.bps is not None:
             self._slow_start.add(event.bytes, event.seconds, self._uplink.bps, self._rtt_s)
         self._uploaded_at_s = now_s
-        self._probe_untimed = False
+        self._probes_untimed = 0
         self._warmth.sent(sent_share * event.bytes, began_s, arrived_s, self._rtt_s)
         self._uplink.add(event.bytes, event.seconds, now_s, after_idle=slow_started, by_receiver=event.by_receiver)
 

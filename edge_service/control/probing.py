@@ -87,7 +87,7 @@ class ProbeScheduler:
         age_s: float,
         unconfirmed: bool,
         hoped_bps: float | None = None,
-        untimed: bool = False,
+        untimed: int = 0,
         slow_start_rtt_s: float = 0.0,
         pause_s: float = 0.0,
     ) -> int | None:
@@ -100,16 +100,18 @@ class ProbeScheduler:
             unconfirmed: Whether one more sample would settle something.
             hoped_bps: What the last sample said where that was far above the estimate: a link as fast as that is
                 not filled by probing again soon.
-            untimed: Whether the last probe arrived and nobody could time it.
+            untimed: How many probes in a row, the last among them, arrived and nobody could time them.
             slow_start_rtt_s: The round trip, where the probe would begin with slow start; else 0.
             pause_s: Between two frames.
         """
-        size = self.size(uplink_bps, slow_start_rtt_s=slow_start_rtt_s, untimed=untimed)
+        size = self.size(uplink_bps, slow_start_rtt_s=slow_start_rtt_s, untimed=untimed > 0)
         config = self._config
         interval_s = config.quick_interval_s if size <= config.quick_bytes else config.interval_s
         stale_s = min(max(interval_s, pause_s), config.longest_interval_s)
         fastest_bps = uplink_bps if hoped_bps is None or uplink_bps is None else max(uplink_bps, hoped_bps)
-        wait_s = self._wait_s(size, fastest_bps, age_s, stale_s, unconfirmed=unconfirmed or untimed)
+        wait_s = self._wait_s(size, fastest_bps, age_s, stale_s, unconfirmed=unconfirmed or untimed > 0)
+        if wait_s is not None and untimed == 1:
+            wait_s = config.confirm_s  # once, because a small probe on a link that became fast is such a one
         if wait_s is None or now_s - self._probed_at_s < wait_s:
             return None
         self._probed_at_s = now_s

@@ -27,8 +27,9 @@ class UplinkEstimator:
         weight: Weight of a new sample; the first samples after a start or a reset are averaged instead.
         reset_ratio: How many times slower or faster two samples in a row must be to count as a step.
         min_bytes: Smaller samples measure latency as well as the rate, so that they can only look slower than the link
-            is: they count where they are faster by more than `reset_ratio`, or took `long_s`.
-        long_s: So long that latency hardly matters; the second half of a small probe on a slow link is such a sample.
+            is: they count where they are faster by more than `reset_ratio`, or took `long_s`; and even then one alone
+            does not replace a bound.
+        long_s: So long that latency hardly matters; on a busy machine a call costs some 20 ms.
         resolution_s: Shorter times cannot be told from jitter; such a sample only says that the link is at least so
             fast.
     """
@@ -39,7 +40,7 @@ class UplinkEstimator:
         weight: float = 0.2,
         reset_ratio: float = 1.5,
         min_bytes: int = 16_000,
-        long_s: float = 0.02,
+        long_s: float = 0.05,
         resolution_s: float = 0.002,
     ) -> None:
         self._weight = weight
@@ -97,10 +98,11 @@ class UplinkEstimator:
         makes_sense = math.isfinite(seconds) and seconds > 0.0 and sample_bytes > 0
         if not makes_sense:
             return False
-        small = not by_receiver and sample_bytes < self._min_bytes and seconds < self._long_s
-        at_least = after_idle or small or seconds < self._resolution_s
+        small = not by_receiver and sample_bytes < self._min_bytes
+        quick = small and seconds < self._long_s
+        at_least = after_idle or quick or seconds < self._resolution_s
         value = _clamped(max(seconds, self._resolution_s) / sample_bytes)
-        if small and (self._s_per_byte is None or value * self._reset_ratio >= self._s_per_byte):
+        if quick and (self._s_per_byte is None or value * self._reset_ratio >= self._s_per_byte):
             return False
         if self._s_per_byte is None:
             self._restart(value, 0 if after_idle else 1)
@@ -114,7 +116,7 @@ class UplinkEstimator:
             self._restart(value, 0)  # a higher bound in place of a bound
             return True
         else:
-            self._blend(value)
+            self._blend(value, alone_replaces=not small)
         self._updated_s = now_s
         return True
 
@@ -174,9 +176,9 @@ class UplinkEstimator:
         self._suspect = None
         self._before_bound = None
 
-    def _blend(self, value: float) -> None:
+    def _blend(self, value: float, *, alone_replaces: bool) -> None:
         estimate = self._s_per_byte
-        if estimate is None or self._samples == 0:
+        if estimate is None or (self._samples == 0 and alone_replaces):
             self._restart(value, 1)
             return
         low, high = estimate / self._reset_ratio, estimate * self._reset_ratio
@@ -187,6 +189,8 @@ class UplinkEstimator:
             return
         else:
             self._suspect = value
+            if self._samples == 0:
+                return
         self._samples += 1
         weight = max(self._weight, 1.0 / self._samples)
         self._s_per_byte = estimate + weight * (min(max(value, low), high) - estimate)

@@ -1,5 +1,8 @@
 """Settings: which source wins, and what is refused with which words."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from cloud_service import CloudConfig, ConfigurationError
@@ -108,3 +111,15 @@ def test_a_client_leaves_room_to_others_unless_told():
     assert CloudConfig().tails_per_client == 8
     assert CloudConfig(max_concurrency=4, max_frames_per_stream=2).tails_per_client == 5
     assert CloudConfig(max_tails_per_client=1).tails_per_client == 1
+
+
+def test_security_md_tells_the_limits_that_hold():
+    config, told = CloudConfig(), {}
+    for line in (Path(__file__).parents[2] / "SECURITY.md").read_text(encoding="utf-8").splitlines():
+        if line.startswith("| `MAX_"):
+            names, numbers = line.split("|")[1:3]
+            told |= dict(zip(re.findall(r"`(MAX_\w+)`", names), map(int, re.findall(r"\d+", numbers)), strict=False))
+    assert told.pop("MAX_QUEUED_BYTES") * 1024 * 1024 == config.max_queued_bytes
+    assert told.pop("MAX_TAILS_PER_CLIENT") == config.tails_per_client
+    assert len(told) >= 6
+    assert told == {name: getattr(config, name.lower()) for name in told}

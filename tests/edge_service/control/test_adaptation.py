@@ -121,7 +121,8 @@ class TestTraps:
         w.run(10, uplink_bps=20e6)
         for shift_s in (0.0, 0.7, 1.4, 2.1):
             assert w.run(30 + shift_s, uplink_bps=bps)[-1].partition.cut != ("image",)
-            assert w.run(2 if bps >= 0.5e6 else 4, uplink_bps=20e6)[-1].partition.cut == ("image",)
+            until_s = (2.0 if bps >= 0.5e6 else 3.0) + 1.0 / rate_hz  # the next frame
+            assert w.run(until_s, uplink_bps=20e6)[-1].partition.cut == ("image",)
 
     def test_after_a_dead_stall_the_link_is_found_again(self, world):
         w = world()

@@ -113,7 +113,7 @@ def test_whatever_is_observed_plans_are_feasible_and_numbers_make_sense(strategy
         before = edge
         assert plan.serial == state.switches == switches
         size = controller.probe_due(now_s)
-        assert size is None or 16_000 <= size <= 4_000_000
+        assert size is None or 2_000 <= size <= 4_000_000
         ping, reconnect = controller.ping_due(now_s), controller.reconnect_due(now_s)
         if strategy is Strategy.EDGE_ONLY:
             assert (size, ping, reconnect, edge) == (None, False, False, ALL)
@@ -296,7 +296,7 @@ class TestBusyMachine:
         controller = offloading(bps=believed_bps)
         began_s, now_s = 10.0, 10.0
         while controller.state(now_s).uplink_bps < 8e6:
-            assert now_s - began_s < 5.0
+            assert now_s - began_s < 4.0
             now_s += 0.05
             size = controller.probe_due(now_s)
             if size is not None:  # as CloudLink reads it, on a link of 20 Mbit/s

@@ -96,7 +96,9 @@ def test_after_a_probe_that_nobody_could_time_a_longer_one_follows_soon():
     scheduler = ProbeScheduler()
     assert due(scheduler, 0.0, 4e6) == 25_000
     assert scheduler.probe_due(1.01, uplink_bps=4e6, age_s=0.0, unconfirmed=False) is None
-    assert scheduler.probe_due(1.01, uplink_bps=4e6, age_s=0.0, unconfirmed=False, untimed=True) == 125_000
+    assert scheduler.probe_due(0.25, uplink_bps=4e6, age_s=0.0, unconfirmed=False, untimed=1) == 125_000
+    assert scheduler.probe_due(1.24, uplink_bps=4e6, age_s=0.0, unconfirmed=False, untimed=2) is None
+    assert scheduler.probe_due(1.25, uplink_bps=4e6, age_s=0.0, unconfirmed=False, untimed=2) == 125_000
 
 
 def test_pings_when_the_round_trip_is_old_and_never_twice_at_once():

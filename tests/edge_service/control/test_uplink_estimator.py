@@ -200,8 +200,21 @@ def test_one_sample_is_told_from_several():
     uplink.add(250_000, 0.1, 1.0)
     assert not uplink.rests_on_one
     uplink.at_most(250_000, 1.0, 2.0)
-    uplink.add(6_000, 0.025, 2.1)
+    uplink.add(250_000, 1.1, 2.1)
     assert uplink.rests_on_one
+
+
+def test_one_small_slow_sample_does_not_replace_a_bound_and_two_do():
+    """Of 6 kB that took 60 ms most may be a busy machine's latency, while the bound is a fact."""
+    uplink = uplink_at(0.3e6)
+    uplink.at_least(64_000, 0.03, 20.0)
+    bound = uplink.bps
+    assert not uplink.add(6_000, 0.03, 20.1)
+    assert uplink.add(6_000, 0.06, 20.2)
+    assert uplink.bps == bound
+    assert uplink.unconfirmed
+    uplink.add(6_000, 0.06, 20.3)
+    assert uplink.bps == pytest.approx(0.8e6)
 
 
 def test_a_small_sample_alone_is_no_estimate():
