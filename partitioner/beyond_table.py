@@ -1,6 +1,7 @@
 """DSH where the closed sets are too many to list: weighted cuts, single moves, a search tree, and a solver at the end.
 
-Each step starts from the best split of the one before and ends at once when that is proven good enough. Whatever a step
+Each step starts from the best split of the one before and ends at once when that is proven good enough. On graphs that
+are wide everywhere, a proof in two cases takes the place of most of the tree. Whatever a step
 finds or fails to find, the answer is at least as good as the weighted cuts' (within a factor of 3 of the smallest
 bottleneck), and its bound holds. Moves and minimum cuts are counted, so these steps always give the same answer; the
 solver has a clock, and is reached on few graphs, such as many like branches side by side.
@@ -12,7 +13,7 @@ import numpy as np
 
 from partitioner.branch_and_bound import BranchAndBound, Found
 from partitioner.costs import CostProfile, Link
-from partitioner.dual_bounds import LowestLatency, Question, SmallestBottleneck
+from partitioner.dual_bounds import LowestLatency, SmallestBottleneck
 from partitioner.encodings import Encoding
 from partitioner.evaluate import price
 from partitioner.graph import LayerGraph
@@ -21,6 +22,7 @@ from partitioner.min_cut import BoolArray
 from partitioner.mixed_integer import StageProgram
 from partitioner.partition import Partition
 from partitioner.remainder import StageArrays
+from partitioner.two_cases import prove_in_two_cases
 from partitioner.weighted_cuts import Candidates
 
 # The tree ends at this gap; the solver is not worth its seconds below the next.
@@ -31,6 +33,12 @@ _MOST_CUTS = 300
 # Cuts of larger graphs take longer: layers times cuts stay below this, but a few cuts are always made.
 _MOST_LAYER_CUTS = 600_000
 _FEWEST_CUTS = 30
+# On large graphs the tree stops after a few cuts where a proof in two cases does with the time what the tree cannot.
+_FIRST_CUTS = 40
+_CUTS_IN_TWO_CASES = 180
+_WIDE_GAP, _TWO_CASES_GAP = 1.05, 1.049
+# The proof takes time with the cube of the layers.
+_MOST_LAYERS_IN_TWO_CASES = 2500
 _MOVES = 100_000
 # On larger graphs the solver's time is over before it has found or proven anything.
 _MOST_LAYERS_SOLVED = 1000
@@ -79,15 +87,14 @@ class _Problem:
         self._graph, self._costs, self._link, self._encoding = graph, costs, link, encoding
         self._candidates = candidates
         self._stages = StageArrays.of(graph, costs, link, encoding)
-        self._cuts_left = min(_MOST_CUTS, _MOST_LAYER_CUTS // len(graph))
+        self._most_cuts = self._cuts_left = min(_MOST_CUTS, _MOST_LAYER_CUTS // len(graph))
 
     def smaller_bottleneck(self, best: Partition, enough_s: float) -> Partition:
         """Improves a split and its bound, as far as the bottleneck goes; anything below `enough_s` will do."""
         if best.bottleneck_s <= best.lower_bound_s * _TREE_GAP:
             return best
         best = _smaller(best, self._moved(best), 0.0)
-        found = self._search(SmallestBottleneck(), best, best.bottleneck_s, enough_s)
-        best = _smaller(best, self._priced(found.inside), found.lower_bound_s)
+        best = self._searched(best, enough_s)
         if best.bottleneck_s < enough_s:
             return best
         if best.bottleneck_s <= best.lower_bound_s * _CLOSE_ENOUGH or len(self._graph) > _MOST_LAYERS_SOLVED:
@@ -99,7 +106,9 @@ class _Problem:
         """Improves a split that keeps up and its bound, as far as the latency goes."""
         if best.latency_s <= best.lower_bound_s * _TREE_GAP:
             return best
-        found = self._search(LowestLatency(period_s, self._link.fixed_s), best, best.latency_s)
+        question = LowestLatency(period_s, self._link.fixed_s)
+        tree = BranchAndBound(self._stages, question, best.latency_s, self._known(best), gap=_TREE_GAP)
+        found = tree.run(max(_FEWEST_CUTS, self._cuts_left))
         best = self._lower(best, self._priced(found.inside), found.lower_bound_s, period_s)
         if best.latency_s <= best.lower_bound_s * _CLOSE_ENOUGH or len(self._graph) > _MOST_LAYERS_SOLVED:
             return best
@@ -107,12 +116,30 @@ class _Problem:
         # The program leaves out the fixed time, which every split pays but edge-only.
         return self._lower(best, improved.split, improved.lower_bound_s + self._link.fixed_s, period_s)
 
-    def _search(self, question: Question, best: Partition, known_s: float, enough_s: float = 0.0) -> Found:
+    def _searched(self, best: Partition, enough_s: float) -> Partition:
+        """Searches the tree for a smaller bottleneck; where it is slow on a large graph, tries a proof in two cases."""
+        tree = BranchAndBound(
+            self._stages, SmallestBottleneck(), best.bottleneck_s, self._known(best), gap=_TREE_GAP, enough_s=enough_s
+        )
         most_cuts = max(_FEWEST_CUTS, self._cuts_left)
-        tree = BranchAndBound(self._stages, question, known_s, gap=_TREE_GAP, most_cuts=most_cuts, enough_s=enough_s)
-        found = tree.run(self._to_array(split) for split in (*self._candidates.splits, best))
-        self._cuts_left -= found.cuts
-        return found
+        if not _MOST_LAYERS_SOLVED < len(self._graph) <= _MOST_LAYERS_IN_TWO_CASES:
+            return self._counted(best, tree.run(most_cuts))
+        best = self._counted(best, tree.run(_FIRST_CUTS))
+        if best.bottleneck_s >= enough_s and best.bottleneck_s > best.lower_bound_s * _WIDE_GAP:
+            found = prove_in_two_cases(
+                self._stages, self._known(best), best.bottleneck_s, ratio=_TWO_CASES_GAP, most_cuts=_CUTS_IN_TWO_CASES
+            )
+            if found is not None:
+                return self._counted(best, found)
+        return self._counted(best, tree.run(most_cuts))
+
+    def _counted(self, best: Partition, found: Found) -> Partition:
+        """Takes over what was found, and notes the cuts."""
+        self._cuts_left = self._most_cuts - found.cuts
+        return _smaller(best, self._priced(found.inside), found.lower_bound_s)
+
+    def _known(self, best: Partition) -> list[BoolArray]:
+        return [self._to_array(split) for split in (*self._candidates.splits, best)]
 
     def _moved(self, best: Partition) -> Partition | None:
         return self._priced(move_layers(self._stages, self._to_array(best), _MOVES))

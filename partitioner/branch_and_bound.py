@@ -65,8 +65,8 @@ class BranchAndBound:
         stages: The problem.
         question: What is minimised.
         known_s: What the best split known so far is worth.
-        gap: The search ends when what it found is within this factor of what it proved.
-        most_cuts: It also ends after about so many minimum cuts,
+        splits: Those that are known: bool [layers] each.
+        gap: The search ends when what it found is within this factor of what it proved,
         enough_s: and when it found a split that is worth less than this.
     """
 
@@ -75,48 +75,55 @@ class BranchAndBound:
         stages: StageArrays,
         question: Question,
         known_s: float,
+        splits: Iterable[BoolArray],
         *,
         gap: float,
-        most_cuts: int,
         enough_s: float = 0.0,
     ) -> None:
         self._stages, self._question = stages, question
         self._count = len(stages.edge)
         self._best_s = known_s
         self._best: BoolArray | None = None
-        self._gap, self._most_cuts, self._enough_s = gap, most_cuts, enough_s
-        self._cuts = 0
+        self._gap, self._enough_s = gap, enough_s
+        self._cuts = self._most_cuts = 0
         # No cut needs to be more precise than what it is compared for.
         self._precision = (gap - 1.0) / 100
         self._ancestors, self._descendants = _closures(stages)
         quartiles = np.quantile(stages.up, [0.25, 0.5, 0.75]).tolist()
         self._large = [_to_bits(stages.up > size) for size in quartiles]
+        self._known = list(splits)
+        self._has_begun = False
+        self._closed_s, self._order = math.inf, count()
+        self._heap: list[tuple[float, int, _Node]] = []
 
-    def run(self, splits: Iterable[BoolArray]) -> Found:
-        """Searches, from the splits that are known: bool [layers] each."""
-        inputs = sum(1 << i for i in self._stages.structure.inputs)
-        known = list(splits)
-        for i, split in enumerate(known):
-            self._meet(split, known[:i])
-        root = self._bounded(0.0, inputs, 0, known)
-        closed_s, order = math.inf, count()
-        heap = [(root.bound_s, next(order), root)]
-        while heap and not self._is_over(heap[0][0]):
-            _, _, node = heapq.heappop(heap)
+    def run(self, most_cuts: int) -> Found:
+        """Searches, or goes on with the search, until it took about so many minimum cuts in all."""
+        self._most_cuts = most_cuts
+        if not self._has_begun:
+            self._has_begun = True
+            for i, split in enumerate(self._known):
+                self._meet(split, self._known[:i])
+            inputs = sum(1 << i for i in self._stages.structure.inputs)
+            self._push(self._bounded(0.0, inputs, 0, self._known))
+        while self._heap and not self._is_over(self._heap[0][0]):
+            _, _, node = heapq.heappop(self._heap)
             layer = self._layer_to_place(node)
             if layer is None:
-                closed_s = min(closed_s, node.bound_s)
+                self._closed_s = min(self._closed_s, node.bound_s)
                 continue
             on_edge = (node.inside | self._ancestors[layer], node.outside)
             in_cloud = (node.inside, node.outside | self._descendants[layer])
             for inside, outside in (on_edge, in_cloud):
                 child = self._bounded(node.bound_s, inside, outside, node.splits)
                 if self._is_closed(child.bound_s):
-                    closed_s = min(closed_s, child.bound_s)
+                    self._closed_s = min(self._closed_s, child.bound_s)
                 else:
-                    heapq.heappush(heap, (child.bound_s, next(order), child))
-        bound_s = min([closed_s, self._best_s, *(bound_s for bound_s, _, _ in heap)])
+                    self._push(child)
+        bound_s = min([self._closed_s, self._best_s, *(bound_s for bound_s, _, _ in self._heap)])
         return Found(self._best, bound_s, self._cuts)
+
+    def _push(self, node: _Node) -> None:
+        heapq.heappush(self._heap, (node.bound_s, next(self._order), node))
 
     def _is_over(self, bound_s: float) -> bool:
         return self._cuts >= self._most_cuts or self._best_s < self._enough_s or self._is_closed(bound_s)

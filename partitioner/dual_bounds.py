@@ -88,6 +88,53 @@ class SmallestBottleneck:
 
 
 @dataclass(frozen=True, slots=True)
+class SmallestBottleneckWithin:
+    """Minimise max(Te, Tt, Tc) among the splits with little on the edge.
+
+    With Te <= e, max(Tt, Tc) >= b Tt + g Tc + a (Te - e), where b + g = 1; Te counts by its limit only.
+
+    Attributes:
+        most_edge_s: e; other splits are welcome when they are better, but not bounded.
+    """
+
+    most_edge_s: float
+
+    def values_s(self, stages: FloatArray) -> FloatArray:
+        """Returns each split's largest stage."""
+        return SmallestBottleneck().values_s(stages)
+
+    def bound_s(self, weights: FloatArray, weighted_minimum_s: float) -> float:
+        """Returns the weighted sum less what the multiplier would give for e."""
+        given_s = float(weights[0]) * self.most_edge_s
+        return (weighted_minimum_s - given_s - 1e-12 * given_s) / max(1.0, float(weights[1] + weights[2]))
+
+    def next_weights(self, planes: FloatArray) -> tuple[FloatArray, float]:
+        """Weights of Tt and Tc sum to 1; see `Question`."""
+        even = np.array([0.0, 0.5, 0.5])
+        planes = planes[np.isfinite(planes).all(axis=1)]
+        if len(planes) == 0:
+            return even, math.inf
+        scale = float(planes.max(axis=1).min())
+        if scale == 0.0:
+            return even, 0.0
+        planes = _scaled(planes, scale)
+        planes[:, 0] -= self.most_edge_s / scale
+        result = linprog(
+            c=[0.0, 0.0, 0.0, -1.0],
+            A_ub=np.column_stack([-planes, np.ones(len(planes))]),
+            b_ub=np.zeros(len(planes)),
+            A_eq=[[0.0, 1.0, 1.0, 0.0]],
+            b_eq=[1.0],
+            bounds=[(0.0, _MOST_MULTIPLIER), (0.0, 1.0), (0.0, 1.0), (None, None)],
+            method="highs",
+        )
+        if result.x is None:
+            return even, math.inf
+        weights = np.maximum(result.x[:3], 0.0)
+        return weights / (weights[1] + weights[2]), float(result.x[3] * scale)
+
+
+@dataclass(frozen=True, slots=True)
 class LowestLatency:
     """Minimise Te + Tt + Tc + F among the splits whose stages are all below a period.
 

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from random_graphs import assert_priced_right, brute_force, problems
 
+from bench.wide_kinds import any_before
 from partitioner import CostProfile, Layer, LayerGraph, Link, dsh, dsl
 from partitioner.beyond_table import heavy_beyond_table
 from partitioner.weighted_cuts import search
@@ -48,6 +49,13 @@ def test_a_better_split_does_not_lose_what_was_proven_before():
     costs = CostProfile((0.0, 0.5, 0.0, 0.5), (0.0, 0.0, 0.0, 0.5))
     split = heavy_beyond_table(graph, costs, link, 1 / 0.5005, search(graph, costs, link))
     assert split.latency_s == split.lower_bound_s == 1.0
+
+
+def test_a_large_graph_without_narrow_places_is_proven_in_two_cases():
+    """By the tree alone, this one ends at 1.07."""
+    graph, costs = any_before(2000, 0)
+    split = dsh(graph, costs, Link(1e8))
+    assert split.lower_bound_s <= split.bottleneck_s <= 1.05 * split.lower_bound_s
 
 
 def side_by_side(times):

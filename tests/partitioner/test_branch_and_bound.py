@@ -25,8 +25,8 @@ def edge_and_cloud_only(graph):
 @settings(max_examples=100, deadline=None)
 def test_a_tree_without_limits_finds_the_smallest_bottleneck(problem):
     splits = brute_force(problem)
-    tree = BranchAndBound(StageArrays.of(*problem), SmallestBottleneck(), math.inf, gap=1.0, most_cuts=10**6)
-    found = tree.run(edge_and_cloud_only(problem[0]))
+    known = edge_and_cloud_only(problem[0])
+    found = BranchAndBound(StageArrays.of(*problem), SmallestBottleneck(), math.inf, known, gap=1.0).run(10**6)
     smallest_s = min(split.bottleneck_s for split in splits)
     assert names(problem[0], found.inside) in closed_sets(problem[0])
     assert math.isclose(evaluate(*problem, names(problem[0], found.inside)).bottleneck_s, smallest_s, rel_tol=1e-9)
@@ -44,10 +44,8 @@ def test_a_tree_without_limits_finds_the_lowest_latency_that_keeps_up(problem, s
     if period_s == 0.0:
         return
     smallest_s = min(split.latency_s for split in splits if split.bottleneck_s < period_s)
-    tree = BranchAndBound(
-        StageArrays.of(graph, costs, link), LowestLatency(period_s, 0.0), math.inf, gap=1.0, most_cuts=10**6
-    )
-    found = tree.run(edge_and_cloud_only(graph))
+    stages, known = StageArrays.of(graph, costs, link), edge_and_cloud_only(graph)
+    found = BranchAndBound(stages, LowestLatency(period_s, 0.0), math.inf, known, gap=1.0).run(10**6)
     split = evaluate(graph, costs, link, names(graph, found.inside))
     assert split.bottleneck_s < period_s
     assert math.isclose(split.latency_s, smallest_s, rel_tol=1e-9)
@@ -59,15 +57,19 @@ def test_a_tree_without_limits_finds_the_lowest_latency_that_keeps_up(problem, s
 @settings(max_examples=40, deadline=None)
 def test_a_tree_cut_short_still_proves_what_it_says(most_cuts, problem):
     smallest_s = min(split.bottleneck_s for split in brute_force(problem))
-    tree = BranchAndBound(StageArrays.of(*problem), SmallestBottleneck(), math.inf, gap=1.0, most_cuts=most_cuts)
-    assert tree.run(edge_and_cloud_only(problem[0])).lower_bound_s <= smallest_s * (1 + 1e-9)
+    known = edge_and_cloud_only(problem[0])
+    tree = BranchAndBound(StageArrays.of(*problem), SmallestBottleneck(), math.inf, known, gap=1.0)
+    found = tree.run(most_cuts)
+    assert found.lower_bound_s <= smallest_s * (1 + 1e-9)
+    further = tree.run(10**6)
+    assert found.lower_bound_s * (1 - 1e-9) <= further.lower_bound_s <= smallest_s * (1 + 1e-9)
+    assert further.lower_bound_s >= smallest_s * (1 - 1e-6)
 
 
 def test_a_split_that_is_known_to_be_best_is_not_found_again():
     graph = LayerGraph((Layer("image", (), 8), Layer("a", ("image",), 0)), ("a",))
     stages = StageArrays.of(graph, CostProfile((0.0, 1.0), (0.0, 1.0)), Link(1.0))
-    tree = BranchAndBound(stages, SmallestBottleneck(), 1.0, gap=1.0, most_cuts=100)
-    found = tree.run([])
+    found = BranchAndBound(stages, SmallestBottleneck(), 1.0, [], gap=1.0).run(100)
     assert found.inside is None
     assert found.lower_bound_s == pytest.approx(1.0)
 
@@ -78,10 +80,9 @@ def test_what_weighted_cuts_cannot_tell_apart():
     graph, link = LayerGraph(tuple(layers), ("v10",)), Link(8.0)
     costs = CostProfile((0.0,) + (1.0,) * 10, (0.0,) * 11)
     stages = StageArrays.of(graph, costs, link)
-    cut_short = BranchAndBound(stages, SmallestBottleneck(), 10.0, gap=1.0, most_cuts=1)
-    assert cut_short.run(edge_and_cloud_only(graph)).lower_bound_s == pytest.approx(5.0)
-    whole = BranchAndBound(stages, SmallestBottleneck(), 10.0, gap=1.0, most_cuts=100)
-    assert whole.run(edge_and_cloud_only(graph)).lower_bound_s == pytest.approx(10.0)
+    tree = BranchAndBound(stages, SmallestBottleneck(), 10.0, edge_and_cloud_only(graph), gap=1.0)
+    assert tree.run(1).lower_bound_s == pytest.approx(5.0)
+    assert tree.run(100).lower_bound_s == pytest.approx(10.0)
 
 
 def test_a_tree_ends_when_what_it_found_is_enough():
@@ -91,8 +92,9 @@ def test_a_tree_ends_when_what_it_found_is_enough():
 
     def best_s(enough_s):
         # Edge-only alone is known, so that there is no way between two splits to find the best on at once.
-        tree = BranchAndBound(stages, SmallestBottleneck(), 6.0, gap=1.0, most_cuts=10**6, enough_s=enough_s)
-        return stages.of_split(tree.run(edge_and_cloud_only(graph)[:1]).inside).max()
+        known = edge_and_cloud_only(graph)[:1]
+        tree = BranchAndBound(stages, SmallestBottleneck(), 6.0, known, gap=1.0, enough_s=enough_s)
+        return stages.of_split(tree.run(10**6).inside).max()
 
     assert best_s(0.0) == 3.0
     assert best_s(5.5) < 5.5
