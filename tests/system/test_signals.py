@@ -1,5 +1,6 @@
 """Two signals in a row end an edge or a cloud that has frames under way, at once and by the signal itself."""
 
+import re
 import signal
 import time
 import urllib.request
@@ -11,7 +12,7 @@ from dads_process import DadsProcess, start_cloud
 from chaos import small_model
 from protos import encode_tensor, split_pb2, split_pb2_grpc
 
-SIDE = 1024
+SIDE = 1536
 LIMIT_S = 60.0
 
 
@@ -33,7 +34,7 @@ def until(condition):
 
 
 def test_the_second_signal_ends_a_cloud_that_drains(tmp_path):
-    """Eight tails of a third of a second each: after the first signal they would all be answered."""
+    """Eight tails of most of a second each: after the first signal they would all be answered."""
     spec = small_model.write(tmp_path / "model.pt2", side=SIDE)
     arguments = ["--model", spec, "--listen", "127.0.0.1:0", "--metrics-port", "0", "--threads", "1"]
     cloud, address = start_cloud(*arguments, environment={"DADS_CLOUD_PROFILE_REPEATS": "1"})
@@ -47,7 +48,8 @@ def test_the_second_signal_ends_a_cloud_that_drains(tmp_path):
 
         def in_flight():
             with urllib.request.urlopen(metrics_url, timeout=30) as answer:
-                return b"dads_tails_in_flight 8.0" in answer.read()
+                (count,) = re.findall(rb"^dads_tails_in_flight (\S+)$", answer.read(), re.MULTILINE)
+            return float(count) >= 4  # requests take a while to arrive, so that some tails may be done by then
 
         def draining():
             error = stub.RunTail.future(split_pb2.RunTailRequest(model=model.name, digest=model.digest)).exception()
