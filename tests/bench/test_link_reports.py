@@ -2,7 +2,7 @@
 
 import pytest
 
-from bench import estimators_report, idle_link_report, rpc_overhead_report
+from bench import copies_report, estimators_report, idle_link_report, rpc_overhead_report
 
 
 def rpc_row(size, raw_ms, bare_ms, stream_ms, unary_ms, kind=None, rate_bps=None):
@@ -28,6 +28,17 @@ def test_rpc_is_held_against_the_raw_socket(published):
     assert (unary.measured, unary.kept) == (pytest.approx(1.05), False)
     assert "100 Mbit/s, 100 kB, where bare gRPC takes 1.01 x" in unary.why
     assert "| 100 | 100 | 3 | 8 (8) | 8.08 (8.08) | 8.1 (8.1) | 8.4 (8.4) |" in body
+
+
+def test_copies_are_bytes_over_what_was_sent(published):
+    counted = {"stream": (20, 10), "unary": (20, 25), "generated": (50, 40), "written": (10, 0), "read": (0, 0)}
+    rows = [{"way": way, "edge_bytes": 100 * e, "cloud_bytes": 100 * c} for way, (e, c) in counted.items()]
+    found, body = published(copies_report, {"size_bytes": 500, "times": 2, "rows": rows})
+    stream, unary = found.values()
+    assert (stream.measured, stream.kept) == (3.0, True)
+    assert (unary.measured, unary.kept) == (4.5, False)
+    assert "| RunTail, generated classes | 5.00 | 4.00 | 9.00 |" in body
+    assert "| array to what gRPC is given | 1.00 |" in body
 
 
 def idle_frames(rate_hz, *predicted_s, outcome="offloaded"):
