@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dads import units
-from dads.edge_settings import settings
-from dads.errors import InvalidUsageError
+from dads.edge_settings import encoding_settings
 from dads.layer_costs import ProfileFiles
 from dads.loading import load_model
 from dads.options import (
@@ -90,9 +89,7 @@ def plan(
     from dads.planning import Planner  # noqa: PLC0415 # see above
     from partitioner import Link  # noqa: PLC0415 # see above
 
-    config = settings(max_error=max_error, input_encoding=input_encoding)
-    if source is None and (max_error is not None or input_encoding is not None):
-        raise InvalidUsageError("--max-error and --input-encoding need --source: they depend on what frames show")
+    config = encoding_settings(source, max_error=max_error, input_encoding=input_encoding)
     # Read before the model is loaded, so that a broken file is told at once.
     files = ProfileFiles.read(edge_profile, cloud_profile)
     loaded = load_model(model, weights=weights, device=device, threads=threads)

@@ -8,8 +8,7 @@ from typing import Annotated
 import typer
 
 from dads import units
-from dads.edge_settings import settings
-from dads.errors import InvalidUsageError
+from dads.edge_settings import encoding_settings
 from dads.loading import load_model
 from dads.options import (
     Device,
@@ -44,9 +43,7 @@ def profile(
     input_encoding: InputEncodingOption = None,
 ) -> None:
     """Measure a model's layers on this machine and write them as JSON, for dads plan and dads edge."""
-    config = settings(max_error=max_error, input_encoding=input_encoding)
-    if source is None and (max_error is not None or input_encoding is not None):
-        raise InvalidUsageError("--max-error and --input-encoding need --source: they depend on what frames show")
+    config = encoding_settings(source, max_error=max_error, input_encoding=input_encoding)
     loaded = load_model(model, weights=weights, device=device, threads=threads)
     from dads import encodings  # noqa: PLC0415 # torch takes seconds to import
 
