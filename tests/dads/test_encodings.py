@@ -74,6 +74,6 @@ def test_an_edge_measures_only_what_its_profile_does_not_hold(
         nobody.bind(("127.0.0.1", 0))
         cloud = f"127.0.0.1:{nobody.getsockname()[1]}"
         options = ("--cloud", cloud, "--source", pictures, "--frames", "1", "--profile", path, "--max-error", max_error)
-        result = dads("edge", "zoo:easy_net", *options)
+        result = dads("edge", "--model", "zoo:easy_net", *options)
     assert result.exit_code == 0, result.stderr
     assert ("measuring encodings" in result.stderr) is measures
