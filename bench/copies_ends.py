@@ -20,8 +20,9 @@ import numpy as np
 import torch
 
 import models
-from bench.rpc_ends import ANSWER_BYTES, OPTIONS, Turn, checked, model_of, stream_turns, unary_turns
+from bench.rpc_ends import ANSWER_BYTES, Turn, checked, model_of, stream_turns, unary_turns
 from cloud_service import CloudConfig, CloudServer
+from edge_service.cloud_client import OPTIONS
 from protos import decode_tensor, encode_tensor, split_pb2, split_pb2_grpc
 from protos.frames import (
     StreamRequest,
@@ -31,6 +32,7 @@ from protos.frames import (
     write_stream_request,
     write_timed_request,
 )
+from protos.transport import SERVICE
 
 SIZE_BYTES = 16_000_000
 
@@ -44,19 +46,11 @@ def copied_bytes() -> int:
     return int(count())
 
 
-class Generated(split_pb2_grpc.SplitInferenceServicer):
+async def answer_generated(request: split_pb2.RunTailRequest, _: object) -> split_pb2.RunTailResponse:
     """`RunTail` as one writes it with the generated classes: a tensor that may be written to, and 1 kB of it back."""
-
-    async def RunTail(  # noqa: N802 # protobuf's name
-        self,
-        request: split_pb2.RunTailRequest,
-        context: object,  # noqa: ARG002 # gRPC's
-    ) -> split_pb2.RunTailResponse:
-        """Answers."""
-        (tensor,) = request.tensors
-        values = torch.from_numpy(np.frombuffer(tensor.data, np.float32).copy())
-        answer = values[: ANSWER_BYTES // 4].numpy()
-        return split_pb2.RunTailResponse(outputs=[message_of("out", answer)])
+    (tensor,) = request.tensors
+    values = torch.from_numpy(np.frombuffer(tensor.data, np.float32).copy())
+    return split_pb2.RunTailResponse(outputs=[message_of("out", values[: ANSWER_BYTES // 4].numpy())])
 
 
 def message_of(name: str, array: Array) -> split_pb2.Tensor:
@@ -70,7 +64,10 @@ async def serve() -> None:
     server = CloudServer(CloudConfig(listen="127.0.0.1:0", insecure=True, threads=1), [model_of(SIZE_BYTES)])
     await server.start()
     generated = grpc.aio.server(options=OPTIONS)
-    split_pb2_grpc.add_SplitInferenceServicer_to_server(Generated(), generated)
+    method = grpc.unary_unary_rpc_method_handler(
+        answer_generated, split_pb2.RunTailRequest.FromString, split_pb2.RunTailResponse.SerializeToString
+    )
+    generated.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, {"RunTail": method}),))
     generated_port = generated.add_insecure_port("127.0.0.1:0")
     await generated.start()
     print(server.port, generated_port, flush=True)

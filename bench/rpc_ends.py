@@ -35,6 +35,8 @@ from protos.frames import TailRequest
 from protos.transport import run_tail
 
 ANSWER_BYTES = 1024
+# Of an `Answer`.
+SERVER_PARTS = ("server_s", "queue_s", "decode_s", "compute_s")
 BARE_SERVICE, BARE_METHOD = "bench.Bare", "Stream"
 LIMIT_S = 60.0
 
@@ -123,7 +125,8 @@ def raw_turns(address: str, size_bytes: int) -> Iterator[Turn]:
 async def bare_turns(address: str, size_bytes: int) -> AsyncIterator[Turn]:
     message = bytes(size_bytes)
     async with grpc.aio.insecure_channel(address, options=OPTIONS) as channel:
-        call = channel.stream_stream(f"/{BARE_SERVICE}/{BARE_METHOD}")()
+        opened: Any = channel.stream_stream  # its annotations want what it does without
+        call = opened(f"/{BARE_SERVICE}/{BARE_METHOD}")()
 
         async def turn() -> None:
             await call.write(message)
@@ -142,13 +145,14 @@ async def stream_turns(address: str, model: models.Model, array: np.ndarray[Any,
     events = tails.events()
     try:
 
-        async def turn() -> None:
+        async def turn() -> Answer:
             frame = client.encode(1, {"x": [(array, "float32")]}, ())
             await tails.send(frame, LIMIT_S)
             async for event in events:
                 if isinstance(event, Answer):
                     checked(event.outputs["out"])
-                    return
+                    return event
+            raise RuntimeError("the stream ended without an answer")
 
         yield turn
     finally:
@@ -189,8 +193,12 @@ async def drive(addresses: Addresses, turns: Sequence[tuple[int, int]], warmup: 
     return [await timed(addresses, size, warmup, repeats) for size, repeats in turns]
 
 
-async def timed(addresses: Addresses, size_bytes: int, warmup: int, repeats: int) -> dict[str, list[float]]:
-    """Times every way; they take turns, so that a slow moment falls on all of them."""
+async def timed(addresses: Addresses, size_bytes: int, warmup: int, repeats: int) -> dict[str, Any]:
+    """Times every way; they take turns, so that a slow moment falls on all of them.
+
+    Returns:
+        Seconds of each way's turns, and what the server says of its part in those of the stream.
+    """
     model = model_of(size_bytes)
     array = np.random.default_rng(0).random((1, size_bytes // 4), np.float32)
     with raw_turns(addresses.raw, size_bytes) as raw:
@@ -200,17 +208,21 @@ async def timed(addresses: Addresses, size_bytes: int, warmup: int, repeats: int
             unary_turns(addresses.service, model, array) as unary,
         ):
             ways = {"raw": raw, "bare": bare, "stream": stream, "unary": unary}
-            samples: dict[str, list[float]] = {name: [] for name in ways}
+            samples_s: dict[str, list[float]] = {name: [] for name in ways}
+            server_s: dict[str, list[float]] = {name: [] for name in SERVER_PARTS}
             order, rng = list(ways), random.Random(0)  # noqa: S311 # an order
             for repeat in range(-warmup, repeats):
                 rng.shuffle(order)  # who comes after the raw socket finds more out of the caches
                 for name in order:
                     began_s = time.perf_counter()
-                    await ways[name]()
+                    answer = await ways[name]()
                     took_s = time.perf_counter() - began_s
                     if repeat >= 0:
-                        samples[name].append(took_s)
-    return samples
+                        samples_s[name].append(took_s)
+                    if repeat >= 0 and isinstance(answer, Answer):
+                        for part in SERVER_PARTS:
+                            server_s[part].append(getattr(answer, part))
+    return {"samples_s": samples_s, "server_s": server_s}
 
 
 def pin(core: int) -> None:

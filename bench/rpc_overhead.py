@@ -140,10 +140,10 @@ def measure(cell: dict[str, Any]) -> list[dict[str, Any]]:
             finally:
                 cloud.terminate()
         congestion = link.congestion
-    samples = json.loads(done.stdout.splitlines()[-1])
+    measured = json.loads(done.stdout.splitlines()[-1])
     return [
-        {"congestion": congestion, "bytes": size, "repeats": repeats, "samples_s": samples_s}
-        for (size, repeats), samples_s in zip(cell["turns"], samples, strict=True)
+        {"congestion": congestion, "bytes": size, "repeats": repeats, **told}
+        for (size, repeats), told in zip(cell["turns"], measured, strict=True)
     ]
 
 

@@ -25,11 +25,17 @@ _METHOD = (
     "Compared are the middle ones. On loopback there is no link to wait for, so everything that is done to the bytes "
     "shows; on a link of kind `tbf`, which has no delay, nothing hides it either (10 kB would pass in its bucket)."
 )
+_PARTS_METHOD = (
+    "Milliseconds, the middle ones, of tensors up to 100 kB. In the server: the hop to the worker thread, decoding, "
+    "the tail itself, and what else there is (admission, the hop back, writing the answer, counting). Outside: the edge's "
+    "encoding and writing, and gRPC at both ends; bare gRPC is beside it. On loopback turns follow each other at once; "
+    "on a link both processes wait before each turn's work, and find it out of the caches."
+)
 _NAMES = {"stream": "StreamTails", "unary": "RunTail"}
 _COMPARED = {"bare": "bare gRPC", **_NAMES}
 _WHY = {
-    "stream": "the rest is mostly our server's Python, which each frame finds out of the cache (docs/decisions/0020)",
-    "unary": "the rest is our Python, and a call of its own for each frame: headers, and two more passes through "
+    "stream": "where the rest goes is below (docs/decisions/0020)",
+    "unary": "the rest is Python, and a call of its own for each frame: headers, and two more passes through "
     "asyncio on each side; an agent's frames go through StreamTails",
 }
 
@@ -50,6 +56,14 @@ def report(data: Mapping[str, Any]) -> Report:
     for (kind, rtt_s), found in places.items():
         tcp = ", ".join(sorted({row["congestion"] for row in found}))
         body += ["", f"## Links of kind `{kind}`, {1000 * rtt_s:g} ms round trip, TCP {tcp}", "", *_table(found)]
+    body += [
+        "",
+        "## Where StreamTails' time goes",
+        "",
+        _PARTS_METHOD,
+        "",
+        *_parts([row for row in rows if _is_small(row)]),
+    ]
     return Report(
         title="RPC overhead: a tensor through gRPC against a raw socket",
         method=_METHOD,
@@ -74,7 +88,7 @@ def _times(row: Row, way: str) -> float:
 
 
 def _local_figures(local: Sequence[Row], way: str) -> list[Figure]:
-    small = [row for row in local if row["bytes"] <= SMALL_BYTES]
+    small = [row for row in local if _is_small(row)]
     large = [row for row in local if row["bytes"] in LARGE_BYTES]
     figures = []
     for rows, what, wanted, of, unit in (
@@ -111,6 +125,27 @@ def _table(rows: Sequence[Row]) -> list[str]:
         ratios = [f"{_times(row, way):.3f}" for way in _COMPARED]
         cells.append((rate, digits(row["bytes"] / 1000), str(row["repeats"]), *times, *more, *ratios))
     return table(head, cells, texts=0)
+
+
+def _is_small(row: Row) -> bool:
+    return bool(row["bytes"] <= SMALL_BYTES)
+
+
+def _parts(rows: Sequence[Row]) -> list[str]:
+    head = ("link", "Mbit/s", "kB", "raw", "bare gRPC less raw", "StreamTails less raw")
+    head += ("hop", "decoding", "tail", "else in the server", "outside")
+    cells = []
+    for row in rows:
+        server_s, queue_s, decode_s, compute_s = (
+            median(row["server_s"][part]) for part in ("server_s", "queue_s", "decode_s", "compute_s")
+        )
+        else_s = server_s - queue_s - decode_s - compute_s
+        shown = [_ms(row, "raw"), _more_ms(row, "bare"), _more_ms(row, "stream")]
+        shown += [1000 * seconds for seconds in (queue_s, decode_s, compute_s, else_s)]
+        shown.append(_more_ms(row, "stream") - 1000 * server_s)
+        rate = "" if row["rate_bps"] is None else f"{row['rate_bps'] / 1e6:g}"
+        cells.append((row["kind"] or "loopback", rate, digits(row["bytes"] / 1000), *map(digits, shown)))
+    return table(head, cells)
 
 
 def _draw(local: Sequence[Row], path: Path) -> None:

@@ -8,8 +8,9 @@ from bench import copies_report, estimators_report, idle_link_report, rpc_overhe
 def rpc_row(size, raw_ms, bare_ms, stream_ms, unary_ms, kind=None, rate_bps=None):
     times_ms = {"raw": raw_ms, "bare": bare_ms, "stream": stream_ms, "unary": unary_ms}
     samples_s = {way: [time_ms / 1000] * 3 for way, time_ms in times_ms.items()}
+    server_s = {"server_s": [5e-5], "queue_s": [1e-5], "decode_s": [1e-5], "compute_s": [2e-5]}
     place = {"kind": kind, "rate_bps": rate_bps, "rtt_s": 0.0, "congestion": "bbr"}
-    return {**place, "bytes": size, "repeats": 3, "samples_s": samples_s}
+    return {**place, "bytes": size, "repeats": 3, "samples_s": samples_s, "server_s": server_s}
 
 
 def test_rpc_is_held_against_the_raw_socket(published):
@@ -19,6 +20,7 @@ def test_rpc_is_held_against_the_raw_socket(published):
     found, body = published(rpc_overhead_report, {"rows": rows})
     assert found["loopback: StreamTails, more than raw up to 100 kB"].measured == pytest.approx(0.2)
     assert found["loopback: RunTail, more than raw up to 100 kB"].measured == pytest.approx(0.4)
+    assert "| loopback |  | 10 | 0.1 | 0.02 | 0.1 | 0.01 | 0.01 | 0.02 | 0.01 | 0.05 |" in body
     assert "bare gRPC 0.02 ms at 10 kB" in found["loopback: RunTail, more than raw up to 100 kB"].why
     assert found["loopback: StreamTails, times raw at 1 to 4 MB"].measured == pytest.approx(3.0)
     stream, unary = (

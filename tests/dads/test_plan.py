@@ -113,20 +113,20 @@ def test_with_a_source_encodings_are_chosen_too(dads, times, pictures):
 
 
 def test_encodings_of_the_profiles_are_chosen_from(dads, times, tmp_path):
-    """One that takes a tenth of the bytes and a tenth of a second on the edge, which the slowdown makes ten times."""
+    """One that takes a hundredth of the bytes and a millisecond on either side."""
     count = len(times.edge.layers)
     raw = tuple(float(layer) for layer in times.output_bytes)
     kept = StoredEncodings(
         max_error=0.0,
         wanted_input="raw",
         input_encoding="raw",
-        output_bytes={"raw": raw, "zstd": tuple(size / 10 for size in raw)},
-        encode_s={"raw": (0.0,) * count, "zstd": (0.1,) * count},
+        output_bytes={"raw": raw, "zstd": tuple(size / 100 for size in raw)},
+        encode_s={"raw": (0.0,) * count, "zstd": (0.001,) * count},
     )
     edge, cloud = tmp_path / "edge.json", tmp_path / "cloud.json"
     edge.write_text(profile_json(replace(times.edge, encodings=kept)))
-    cloud.write_text(profile_json(replace(times.cloud, decode_s={"raw": (0.0,) * count, "zstd": (0.02,) * count})))
-    link = ("--uplink", "100kbit/s", "--rtt", "10ms", "--rate", "0.01")
+    cloud.write_text(profile_json(replace(times.cloud, decode_s={"raw": (0.0,) * count, "zstd": (0.001,) * count})))
+    link = ("--uplink", "1Mbit/s", "--rtt", "10ms", "--rate", "0.1")
     chosen = plan_json(dads, *link, "--edge-profile", edge, "--cloud-profile", cloud)
     plain = plan_json(dads, *link, *times.options)
     assert (plain["chosen"]["encoding"], chosen["chosen"]["encoding"]) == ("raw", "zstd")
