@@ -27,7 +27,7 @@ _METHOD = (
 )
 _PARTS_METHOD = (
     "Milliseconds, the middle ones, of tensors up to 100 kB. In the server: the hop to the worker thread, decoding, "
-    "the tail itself, and what else there is (admission, the hop back, writing the answer, counting). Outside: the edge's "
+    "the tail itself, and what else there is (admission, the hop back, the answer, counting). Outside: the edge's "
     "encoding and writing, and gRPC at both ends; bare gRPC is beside it. On loopback turns follow each other at once; "
     "on a link both processes wait before each turn's work, and find it out of the caches."
 )
