@@ -1,6 +1,6 @@
 """Predicted against measured transfer of the running system on links that are idle between frames.
 
-Run with `make bench ARGS=idle_link` (about a minute) or `make bench-full ARGS=idle_link` (about an hour; resumable). A
+Run with `make bench ARGS=idle_link` (about a minute) or `make bench-full ARGS=idle_link` (half an hour; resumable). A
 cloud process and an edge process, the real server and the real agent, at both ends of a `packets` link, where TCP's
 slow start after idle is real. Every frame is one tensor that is sent whole; nothing is computed.
 
@@ -43,7 +43,7 @@ class Plan:
     Attributes:
         cases: Links and sizes.
         frames: Frames per second, and how many of them.
-        at_a_time: Links that are measured beside each other.
+        at_a_time: Links that are measured beside each other: both are idle nearly always.
     """
 
     cases: tuple[Case, ...]
@@ -57,15 +57,20 @@ class Plan:
 
 
 QUICK = Plan(
-    # Two at a time: both are idle nearly always.
     cases=(Case(20e6, 0.05, "cubic", "150kB"), Case(100e6, 0.05, "cubic", "1MB")),
     frames=((0.1, 4), (1.0, 16), (5.0, 15), (20.0, 30)),
     at_a_time=2,
 )
 FULL = Plan(
-    cases=tuple(Case(*case) for case in product((20e6, 100e6), (0.01, 0.05), ("cubic", "bbr"), ("150kB", "1MB"))),
+    # Neighbours run together: a slow link beside a fast one.
+    cases=tuple(
+        Case(uplink_bps, rtt_s, congestion, size)
+        for rtt_s, congestion, size, uplink_bps in product(
+            (0.01, 0.05), ("cubic", "bbr"), ("150kB", "1MB"), (20e6, 100e6)
+        )
+    ),
     frames=((0.04, 4), (0.1, 6), (1.0, 15), (5.0, 30), (20.0, 60)),
-    at_a_time=1,
+    at_a_time=2,
 )
 
 

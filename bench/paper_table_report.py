@@ -40,10 +40,10 @@ _METHOD = (
     "float32 frame, as in the paper, whose frame is 0.949 MB of float32; with the frame as it comes, uint8, a quarter "
     "of "
     "that, which is what this system's own cloud-only sends; and with the frame as JPEG, as a practitioner would; the "
-    "gain over that is of DADS with JPEG frames. DADS may "
-    "choose lossless encodings, as it does by default. The "
-    "paper's frames are 224p video; here each model takes its usual size. At 0.13 Mbit/s float32 frames are not run: "
-    "one takes 40 s to two minutes there."
+    "gain over that is of DADS with JPEG frames. DADS may choose lossless encodings, as it does by default. The "
+    "paper's frames are 224p video; here each model takes its usual size. At 0.13 Mbit/s cloud-only with float32 and "
+    "uint8 frames, which take from ten seconds to two minutes each and hardly compute, is run side by side, each model "
+    "and load over a link of its own."
 )
 _GAINS = (
     "Smallest and largest gain over models and uplinks; reached says which of the paper's two ours are not below. "

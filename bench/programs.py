@@ -26,6 +26,7 @@ PROGRAMS = (
     Program("decide", 110.0),
     Program("wide_graphs", 50.0, full_s=300.0),
     Program("rpc_overhead", 85.0, full_s=900.0),
+    Program("copies", 10.0),
     Program("split_compute", 50.0, full_s=360.0),
     Program("accounting", 70.0),
     Program("pipeline", 80.0),

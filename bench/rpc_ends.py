@@ -1,7 +1,8 @@
 """The two ends of `bench.rpc_overhead`: a cloud that answers, and an edge that sends and times. Child processes.
 
-`--serve HOST:PORT --sizes N...` prints the ports of gRPC and of the raw socket. `--grpc ADDRESS --raw ADDRESS` with
-`--sizes N... --repeats N... --warmup N` prints the seconds of every round trip as JSON, one object for each size.
+`--serve HOST:PORT --sizes N...` prints the ports of the service, of bare gRPC and of the raw socket. `--service ADDRESS
+--bare ADDRESS --raw ADDRESS` with `--sizes N... --repeats N... --warmup N` prints the seconds of every round trip as
+JSON, one object for each size.
 """
 
 from __future__ import annotations
@@ -11,10 +12,12 @@ import asyncio
 import contextlib
 import json
 import os
+import random
 import socket
 import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import grpc
@@ -32,6 +35,7 @@ from protos.frames import TailRequest
 from protos.transport import run_tail
 
 ANSWER_BYTES = 1024
+BARE_SERVICE, BARE_METHOD = "bench.Bare", "Stream"
 LIMIT_S = 60.0
 
 
@@ -73,13 +77,25 @@ def receive(connection: socket.socket, into: memoryview) -> bool:
     return True
 
 
+async def answer_bare(requests: AsyncIterator[bytes], _: object) -> AsyncIterator[bytes]:
+    """Answers messages that nobody reads with one that is there already: what gRPC itself costs."""
+    answer = bytes(ANSWER_BYTES)
+    async for _message in requests:
+        yield answer
+
+
 async def serve(listen: str, sizes: Sequence[int]) -> None:
     listener = socket.create_server((listen.rpartition(":")[0], 0))
     threading.Thread(target=answer_raw, args=(listener,), daemon=True).start()
+    bare = grpc.aio.server(options=OPTIONS)
+    method = grpc.stream_stream_rpc_method_handler(answer_bare)
+    bare.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(BARE_SERVICE, {BARE_METHOD: method}),))
+    bare_port = bare.add_insecure_port(listen)
+    await bare.start()
     config = CloudConfig(listen=listen, insecure=True, threads=1)
     server = CloudServer(config, [model_of(size) for size in sizes])
     await server.start()
-    print(server.port, listener.getsockname()[1], flush=True)
+    print(server.port, bare_port, listener.getsockname()[1], flush=True)
     await server.serve_until(asyncio.Event())
 
 
@@ -101,6 +117,20 @@ def raw_turns(address: str, size_bytes: int) -> Iterator[Turn]:
             receive(connection, answer)
 
         yield turn
+
+
+@contextlib.asynccontextmanager
+async def bare_turns(address: str, size_bytes: int) -> AsyncIterator[Turn]:
+    message = bytes(size_bytes)
+    async with grpc.aio.insecure_channel(address, options=OPTIONS) as channel:
+        call = channel.stream_stream(f"/{BARE_SERVICE}/{BARE_METHOD}")()
+
+        async def turn() -> None:
+            await call.write(message)
+            await call.read()
+
+        yield turn
+        call.cancel()
 
 
 @contextlib.asynccontextmanager
@@ -145,29 +175,38 @@ def checked(answer: np.ndarray[Any, Any]) -> None:
         raise RuntimeError(f"expected an answer of {ANSWER_BYTES} bytes, got {answer.nbytes}")
 
 
-async def drive(
-    grpc_address: str, raw_address: str, turns: Sequence[tuple[int, int]], warmup: int
-) -> list[dict[str, Any]]:
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where the other end answers, HOST:PORT."""
+
+    service: str
+    bare: str
+    raw: str
+
+
+async def drive(addresses: Addresses, turns: Sequence[tuple[int, int]], warmup: int) -> list[dict[str, Any]]:
     """Times each size so many times; gRPC has one event loop for all."""
-    return [await timed(grpc_address, raw_address, size, warmup, repeats) for size, repeats in turns]
+    return [await timed(addresses, size, warmup, repeats) for size, repeats in turns]
 
 
-async def timed(
-    grpc_address: str, raw_address: str, size_bytes: int, warmup: int, repeats: int
-) -> dict[str, list[float]]:
-    """Times all three ways; they take turns, so that a slow moment falls on all of them."""
+async def timed(addresses: Addresses, size_bytes: int, warmup: int, repeats: int) -> dict[str, list[float]]:
+    """Times every way; they take turns, so that a slow moment falls on all of them."""
     model = model_of(size_bytes)
     array = np.random.default_rng(0).random((1, size_bytes // 4), np.float32)
-    samples: dict[str, list[float]] = {"raw": [], "stream": [], "unary": []}
-    with raw_turns(raw_address, size_bytes) as raw:
+    with raw_turns(addresses.raw, size_bytes) as raw:
         async with (
-            stream_turns(grpc_address, model, array) as stream,
-            unary_turns(grpc_address, model, array) as unary,
+            bare_turns(addresses.bare, size_bytes) as bare,
+            stream_turns(addresses.service, model, array) as stream,
+            unary_turns(addresses.service, model, array) as unary,
         ):
+            ways = {"raw": raw, "bare": bare, "stream": stream, "unary": unary}
+            samples: dict[str, list[float]] = {name: [] for name in ways}
+            order, rng = list(ways), random.Random(0)  # noqa: S311 # an order
             for repeat in range(-warmup, repeats):
-                for name, turn in (("raw", raw), ("stream", stream), ("unary", unary)):
+                rng.shuffle(order)  # who comes after the raw socket finds more out of the caches
+                for name in order:
                     began_s = time.perf_counter()
-                    await turn()
+                    await ways[name]()
                     took_s = time.perf_counter() - began_s
                     if repeat >= 0:
                         samples[name].append(took_s)
@@ -184,8 +223,8 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--serve")
     parser.add_argument("--sizes", type=int, nargs="+")
-    parser.add_argument("--grpc")
-    parser.add_argument("--raw")
+    for name in ("service", "bare", "raw"):
+        parser.add_argument(f"--{name}")
     parser.add_argument("--repeats", type=int, nargs="+")
     parser.add_argument("--warmup", type=int)
     chosen = parser.parse_args()
@@ -196,7 +235,8 @@ def main() -> None:
         asyncio.run(serve(chosen.serve, chosen.sizes))
         return
     turns = zip(chosen.sizes, chosen.repeats, strict=True)
-    print(json.dumps(asyncio.run(drive(chosen.grpc, chosen.raw, list(turns), chosen.warmup))))
+    addresses = Addresses(chosen.service, chosen.bare, chosen.raw)
+    print(json.dumps(asyncio.run(drive(addresses, list(turns), chosen.warmup))))
 
 
 if __name__ == "__main__":

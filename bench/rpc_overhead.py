@@ -4,7 +4,8 @@ Run with `make bench ARGS=rpc_overhead` (over a minute) or `make bench-full ARGS
 hour: slower links, larger tensors on them, more repeats; resumable). Two processes, a core each. Through gRPC the whole
 path is timed: from a numpy array on the edge to a torch tensor in the cloud, a tail that takes 1 kB out of it, and the
 answer's array on the edge; through `StreamTails` as an agent's frames go, and through `RunTail`. The raw socket moves
-the same bytes both ways and does nothing with them. Both processes keep freed memory, as the services do.
+the same bytes both ways and does nothing with them; so does a stream of bare gRPC, which shows how much of the rest is
+not ours. Both processes keep freed memory, as the services do.
 
 On loopback, and over shaped links: the kernel's token bucket, which has no delay, so that nothing hides what gRPC adds;
 and a link with a round trip of 20 ms.
@@ -49,10 +50,10 @@ class Plan:
     link_s: float
 
     def repeats(self, size_bytes: int, rate_bps: float | None) -> int:
-        """How many round trips of each of the three; more of what is quick."""
+        """How many round trips of each way; more of what is quick."""
         if rate_bps is None:
             return max(20, round(self.loopback_scale * min(1000, 3e8 / size_bytes)))
-        return max(3, min(50, round(self.link_s / 3 / _passing_s(size_bytes, rate_bps))))
+        return max(3, min(50, round(self.link_s / 4 / _passing_s(size_bytes, rate_bps))))
 
     def turns(self, kind: Kind | None, rate_bps: float | None) -> list[tuple[int, int]]:
         """Sizes, and how many round trips of each."""
@@ -62,8 +63,8 @@ class Plan:
         return [(size, self.repeats(size, rate_bps)) for size in sizes]
 
 
-QUICK = Plan(rates_bps=(20e6, 100e6), longest_s=0.5, loopback_scale=0.5, link_s=3.5)
-FULL = Plan(rates_bps=(2e6, 8e6, 20e6, 100e6), longest_s=8.0, loopback_scale=2.0, link_s=20.0)
+QUICK = Plan(rates_bps=(20e6, 100e6), longest_s=0.5, loopback_scale=0.5, link_s=4.5)
+FULL = Plan(rates_bps=(2e6, 8e6, 20e6, 100e6), longest_s=8.0, loopback_scale=2.0, link_s=24.0)
 
 
 def _passing_s(size_bytes: int, rate_bps: float) -> float:
@@ -86,7 +87,7 @@ def expected_s(cell: dict[str, Any]) -> float:
     seconds = _START_S
     for size, repeats in cell["turns"]:
         seconds += (
-            repeats * (0.002 + 5e-9 * size) if rate_bps is None else 3 * (repeats + 2) * _passing_s(size, rate_bps)
+            repeats * (0.003 + 6e-9 * size) if rate_bps is None else 4 * (repeats + 2) * _passing_s(size, rate_bps)
         )
     return seconds
 
@@ -128,8 +129,10 @@ def measure(cell: dict[str, Any]) -> list[dict[str, Any]]:
         with subprocess.Popen(serving, stdout=subprocess.PIPE, text=True) as cloud:
             try:
                 lines = (line.split() for line in cloud.stdout or ())
-                ports = next(list(map(int, words)) for words in lines if len(words) == 2 and words[0].isdecimal())
-                told = ["--grpc", link.dial(ports[0]), "--raw", link.dial(ports[1])]
+                ports = next(list(map(int, words)) for words in lines if len(words) == 3 and words[0].isdecimal())
+                told = []
+                for option, port in zip(("--service", "--bare", "--raw"), ports, strict=True):
+                    told += [option, link.dial(port)]
                 told += ["--warmup", "10" if cell["kind"] is None else "2"]
                 told += ["--repeats", *(str(repeats) for _, repeats in cell["turns"])]
                 driving = link.on_edge([*this, *told])

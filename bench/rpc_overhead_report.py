@@ -19,21 +19,19 @@ SMALL_BYTES, LARGE_BYTES = 100_000, (1_000_000, 4_000_000)
 
 _METHOD = (
     "Round trips of a tensor and an answer of 1 kB: from a numpy array on the edge to a torch tensor in the cloud, a "
-    "tail that takes 1 kB out of it, and the answer's array on the edge, against a plain TCP socket that moves as many "
-    "bytes and does nothing with them. The three take turns. Milliseconds: the middle one, and in brackets the least. "
+    "tail that takes 1 kB out of it, and the answer's array on the edge. Against a plain TCP socket that moves as many "
+    "bytes and does nothing with them; bare is a gRPC stream between two asyncio programs that does as little: what is "
+    "gRPC's own and not this project's. All take turns. Milliseconds: the middle one, and in brackets the least. "
     "Compared are the middle ones. On loopback there is no link to wait for, so everything that is done to the bytes "
     "shows; on a link of kind `tbf`, which has no delay, nothing hides it either (10 kB would pass in its bucket)."
 )
 _NAMES = {"stream": "StreamTails", "unary": "RunTail"}
-_WHY_UNARY = (
-    "a call of its own for each frame: headers, and two more passes through asyncio on each side; an agent's frames "
-    "go through StreamTails"
-)
-_WHY = (
-    "some 0.25 ms are gRPC's framing and asyncio's wake-ups for a canned answer, 0.1 ms our client's and 0.5 ms our "
-    "server's Python, which each frame finds out of the cache (docs/decisions/0020); up to 1 MB that is most of it"
-)
-_WHY_SMALL = "what a call costs by itself, which a link without delay does not hide from a message of {size:g} kB"
+_COMPARED = {"bare": "bare gRPC", **_NAMES}
+_WHY = {
+    "stream": "the rest is mostly our server's Python, which each frame finds out of the cache (docs/decisions/0020)",
+    "unary": "the rest is our Python, and a call of its own for each frame: headers, and two more passes through "
+    "asyncio on each side; an agent's frames go through StreamTails",
+}
 
 Row = Mapping[str, Any]
 
@@ -67,40 +65,50 @@ def _ms(row: Row, way: str) -> float:
     return 1000 * float(median(row["samples_s"][way]))
 
 
+def _more_ms(row: Row, way: str) -> float:
+    return _ms(row, way) - _ms(row, "raw")
+
+
+def _times(row: Row, way: str) -> float:
+    return _ms(row, way) / _ms(row, "raw")
+
+
 def _local_figures(local: Sequence[Row], way: str) -> list[Figure]:
-    more = [_ms(row, way) - _ms(row, "raw") for row in local if row["bytes"] <= SMALL_BYTES]
-    times = [_ms(row, way) / _ms(row, "raw") for row in local if row["bytes"] in LARGE_BYTES]
-    why = _WHY_UNARY if way == "unary" else _WHY
-    return [
-        Figure(f"loopback: {_NAMES[way]}, more than raw up to 100 kB", MORE_MS, max(more, default=None), "ms", why=why),
-        Figure(f"loopback: {_NAMES[way]}, times raw at 1 to 4 MB", TIMES, max(times, default=None), "x", why=why),
-    ]
+    small = [row for row in local if row["bytes"] <= SMALL_BYTES]
+    large = [row for row in local if row["bytes"] in LARGE_BYTES]
+    figures = []
+    for rows, what, wanted, of, unit in (
+        (small, "more than raw up to 100 kB", MORE_MS, _more_ms, "ms"),
+        (large, "times raw at 1 to 4 MB", TIMES, _times, "x"),
+    ):
+        worst = max(rows, key=lambda row: of(row, way))
+        why = f"bare gRPC {digits(of(worst, 'bare'))} {unit} at {worst['bytes'] / 1000:g} kB; {_WHY[way]}"
+        figures.append(Figure(f"loopback: {_NAMES[way]}, {what}", wanted, of(worst, way), unit, why=why))
+    return figures
 
 
 def _link_figure(place: tuple[str, float], found: Sequence[Row], way: str) -> Figure:
     kind, rtt_s = place
-    ratio, worst = max(((_ms(row, way) / _ms(row, "raw"), row) for row in found), key=lambda pair: pair[0])
-    at = f"worst at {worst['rate_bps'] / 1e6:g} Mbit/s, {worst['bytes'] / 1000:g} kB: "
-    why = at + _WHY_SMALL.format(size=worst["bytes"] / 1000)
-    return Figure(
-        f"{kind}, {1000 * rtt_s:g} ms: {_NAMES[way]}, times raw on links up to 100 Mbit/s",
-        TIMES_ON_LINKS,
-        ratio,
-        "x",
-        why=why,
+    worst = max(found, key=lambda row: _times(row, way))
+    why = (
+        f"worst at {worst['rate_bps'] / 1e6:g} Mbit/s, {worst['bytes'] / 1000:g} kB, where bare gRPC takes "
+        f"{_times(worst, 'bare'):.2f} x: what a call costs by itself shows beside a message that is soon sent"
     )
+    what = f"{kind}, {1000 * rtt_s:g} ms: {_NAMES[way]}, times raw on links up to 100 Mbit/s"
+    return Figure(what, TIMES_ON_LINKS, _times(worst, way), "x", why=why)
 
 
 def _table(rows: Sequence[Row]) -> list[str]:
-    head = ["Mbit/s", "kB", "times", "raw, ms", "StreamTails, ms", "RunTail, ms"]
-    head += ["StreamTails less raw, ms", "RunTail less raw, ms", "StreamTails / raw", "RunTail / raw"]
+    head = ["Mbit/s", "kB", "times", "raw, ms", *(f"{name}, ms" for name in _COMPARED.values())]
+    head += [f"{name} less raw, ms" for name in _COMPARED.values()] + [f"{name} / raw" for name in _COMPARED.values()]
     cells = []
     for row in rows:
-        raw_ms = _ms(row, "raw")
         rate = "" if row["rate_bps"] is None else f"{row['rate_bps'] / 1e6:g}"
-        times = [f"{digits(_ms(row, way))} ({digits(1000 * min(row['samples_s'][way]))})" for way in ("raw", *_NAMES)]
-        more = [digits(_ms(row, way) - raw_ms) for way in _NAMES]
-        ratios = [f"{_ms(row, way) / raw_ms:.3f}" for way in _NAMES]
+        times = [
+            f"{digits(_ms(row, way))} ({digits(1000 * min(row['samples_s'][way]))})" for way in ("raw", *_COMPARED)
+        ]
+        more = [digits(_more_ms(row, way)) for way in _COMPARED]
+        ratios = [f"{_times(row, way):.3f}" for way in _COMPARED]
         cells.append((rate, digits(row["bytes"] / 1000), str(row["repeats"]), *times, *more, *ratios))
     return table(head, cells, texts=0)
 
@@ -109,7 +117,7 @@ def _draw(local: Sequence[Row], path: Path) -> None:
     with drawing(path) as figure:
         axes = figure.add_subplot()
         sizes = [row["bytes"] / 1000 for row in local]
-        for (way, name), style in zip({"raw": "raw socket", **_NAMES}.items(), STYLES, strict=False):
+        for (way, name), style in zip({"raw": "raw socket", **_COMPARED}.items(), STYLES, strict=False):
             axes.plot(sizes, [_ms(row, way) for row in local], **style.of_line, label=name)
         axes.set(xscale="log", yscale="log", xlabel="tensor (kB)", ylabel="round trip (ms)")
         axes.legend()

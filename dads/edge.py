@@ -39,7 +39,8 @@ from dads.options import (
     stdout_or_in_a_folder,
 )
 from dads.ports import check_free
-from dads.profiles import check_profile_of, measure_profile, read_profile
+from dads.profile_file import read_profile
+from dads.profiles import check_profile_of, measure_profile
 from dads.tracing import is_wanted, tracer
 
 STRATEGIES = ("adaptive", "edge_only", "cloud_only")
@@ -99,7 +100,11 @@ def edge(
     ] = None,
     profile: Annotated[
         Path | None,
-        typer.Option(help="Times of the layers here, from dads profile; measured if not given.", show_default=False),
+        typer.Option(
+            help="Times of the layers here, and of encodings if they were measured with the same settings, from dads "
+            "profile; what it does not hold is measured.",
+            show_default=False,
+        ),
     ] = None,
     encodings: EncodingsOption = None,
     max_error: MaxErrorOption = None,
@@ -181,11 +186,13 @@ def edge(
     else:
         check_profile_of(stored, loaded, profile)
 
-    from dads.session import EdgeSession, StreamOptions  # noqa: PLC0415 - torch takes seconds to import
+    from dads.encodings import fits, restored  # noqa: PLC0415 - torch takes seconds to import
+    from dads.session import EdgeSession, StreamOptions  # noqa: PLC0415 - see above
     from models import Profile  # noqa: PLC0415 - see above
 
     if results != "-" and is_seeded(model, weights):
         typer.echo(SEEDED)
+    kept = stored.encodings
     strategies: list[str] = [config.strategy, *(_others(config.strategy) if compare else ())]
     with _opened(results) as file, tracer("dads-edge", wanted=is_traced) as spans:
         session = EdgeSession(
@@ -194,6 +201,7 @@ def edge(
             config,
             StreamOptions(source, config.rate_hz, frames, loop),
             edge_profile=Profile(layer_s=stored.layer_s, whole_s=stored.whole_s),
+            wire_costs=restored(loaded, kept) if kept is not None and fits(kept, config) else None,
             verify=verify,
             metrics_port=metrics_port,
             metrics_host=metrics_host,

@@ -63,6 +63,22 @@ def settings(**options: float | str | bool | Path | None) -> AgentConfig:
     return config
 
 
+def encoding_settings(source: str | None, *, max_error: float | None, input_encoding: str | None) -> AgentConfig:
+    """Check how encodings are to be measured, for commands that need no source, before any model is loaded.
+
+    Raises:
+        InvalidUsageError: an option cannot be used, or not without a source.
+        SourceError: the source is not there.
+    """
+    if source is not None:
+        from edge_service.sources import open_source  # noqa: PLC0415 # torch takes seconds to import
+
+        open_source(source, height=1, width=1)
+    elif max_error is not None or input_encoding is not None:
+        raise InvalidUsageError("--max-error and --input-encoding need --source: they depend on what frames show")
+    return settings(max_error=max_error, input_encoding=input_encoding)
+
+
 def _explain(error: ValidationError, typed: Mapping[str, float | str | bool | Path]) -> str:
     return "; ".join(
         f"{_source(str(item['loc'][0]), typed)} is {item['input']!r}: {item['msg']}"

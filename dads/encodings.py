@@ -1,20 +1,23 @@
-"""Measuring encodings for a command: on frames of its source, with progress on stderr."""
+"""Measuring encodings for a command: on frames of its source, with progress on stderr; and keeping them in profiles."""
 
 from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 
 import torch
 
 from cloud_service.codec_profile import profile_decoding
 from dads.errors import CommandError
+from dads.profiles import StoredEncodings
 from dads.progress import shown
 from edge_service import AgentConfig, WireCosts, measure_wire_costs
+from edge_service.control import EncodingCosts
 from edge_service.sources import Frame, open_source
 from models import Model
 from partitioner import Encoding
+from protos import Encoding as WireEncoding
 
 FRAMES = 2
 """A second apart: the encodings of a clip differ less from frame to frame than from layer to layer."""
@@ -68,8 +71,58 @@ def allowed(costs: WireCosts) -> dict[str, int | str]:
     return told if costs.input_encoding == "raw" else {**told, "frames": costs.input_encoding.value}
 
 
-def priced(model: Model, costs: WireCosts, *, edge_slowdown: float) -> tuple[Encoding, ...]:
-    """Return the whole prices, with the seconds of decoding measured here in the cloud's place."""
+def decoding(model: Model) -> dict[str, tuple[float, ...]]:
+    """Measure, in the cloud's place, the seconds to decode each layer's value, by encoding."""
+    return {encoding.value: seconds for encoding, seconds in profile_decoding(model).items()}
+
+
+def priced(
+    model: Model, costs: WireCosts, decode_s: Mapping[str, tuple[float, ...]], *, edge_slowdown: float
+) -> tuple[Encoding, ...]:
+    """Return the whole prices of the encodings that both sides know.
+
+    Args:
+        model: The model.
+        costs: The edge's half.
+        decode_s: The cloud's, as `decoding` measures it.
+        edge_slowdown: How many times slower the edge is than where its half was measured.
+    """
     layers = [layer.name for layer in model.graph.layers]
-    decode_s = costs.decode_s(layers, profile_decoding(model))
-    return tuple(encoding.slowed(edge_slowdown).priced(decode_s[encoding.name], 1.0) for encoding in costs.encodings)
+    known = {encoding: decode_s[encoding.value] for encoding in WireEncoding if encoding.value in decode_s}
+    theirs = costs.decode_s(layers, known)
+    return tuple(
+        encoding.slowed(edge_slowdown).priced(theirs[encoding.name], 1.0)
+        for encoding in costs.encodings
+        if encoding.name in theirs
+    )
+
+
+def stored(costs: WireCosts, config: AgentConfig) -> StoredEncodings:
+    """Return what was measured as a profile keeps it."""
+    return StoredEncodings(
+        max_error=config.max_error,
+        wanted_input=config.input_encoding,
+        input_encoding=costs.input_encoding.value,
+        output_bytes={encoding.name: encoding.output_bytes for encoding in costs.encodings},
+        encode_s={encoding.name: encoding.encode_s for encoding in costs.encodings},
+    )
+
+
+def restored(model: Model, kept: StoredEncodings) -> WireCosts:
+    """Return what a profile of this model keeps; encodings that only another version knows are left out."""
+    known = {encoding.value for encoding in WireEncoding}
+    return WireCosts(
+        encodings=tuple(
+            EncodingCosts(name, output_bytes, kept.encode_s[name])
+            for name, output_bytes in kept.output_bytes.items()
+            if name in known
+        ),
+        inputs=frozenset(layer.name for layer in model.graph.layers if not layer.inputs),
+        input_encoding=WireEncoding(kept.input_encoding),
+    )
+
+
+def fits(kept: StoredEncodings, config: AgentConfig) -> bool:
+    """Whether they are what these settings would measure."""
+    wanted = ("auto", kept.max_error, kept.wanted_input)
+    return (config.encodings, config.max_error, config.input_encoding) == wanted

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from dads.profiles import StoredProfile, check_profile_of, measure_profile, read_profile
+from dads.profile_file import read_profile
+from dads.profiles import StoredProfile, check_profile_of, measure_profile
 
 if TYPE_CHECKING:  # torch takes seconds to import
     import models

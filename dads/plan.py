@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dads import units
-from dads.edge_settings import settings
-from dads.errors import InvalidUsageError
+from dads.edge_settings import encoding_settings
 from dads.layer_costs import ProfileFiles
 from dads.loading import load_model
 from dads.options import (
@@ -64,7 +63,7 @@ def plan(
         str | None,
         typer.Option(
             help="Choose encodings too, as dads edge does, measured on this source's frames: sample, a video file, a "
-            "folder of images.",
+            "folder of images. An edge's profile that was made with a source holds them already.",
             show_default=False,
         ),
     ] = None,
@@ -90,15 +89,13 @@ def plan(
     from dads.planning import Planner  # noqa: PLC0415 # see above
     from partitioner import Link  # noqa: PLC0415 # see above
 
-    config = settings(max_error=max_error, input_encoding=input_encoding)
-    if source is None and (max_error is not None or input_encoding is not None):
-        raise InvalidUsageError("--max-error and --input-encoding need --source: they depend on what frames show")
+    config = encoding_settings(source, max_error=max_error, input_encoding=input_encoding)
     # Read before the model is loaded, so that a broken file is told at once.
     files = ProfileFiles.read(edge_profile, cloud_profile)
     loaded = load_model(model, weights=weights, device=device, threads=threads)
     costs = files.costs_of(loaded, edge_slowdown=edge_slowdown)
     link = Link(uplink, math.inf if downlink is None else downlink, rtt)
-    planner = Planner(loaded.graph, costs, _encodings(loaded, source, config, edge_slowdown))
+    planner = Planner(loaded.graph, costs, _encodings(loaded, source, config, files, edge_slowdown))
     answer = planner.plan(link, rate)
     # Beyond the table each of the hundreds of decisions may take seconds: only for who asks.
     found = planner.sweep(link, rate) if sweep or planner.is_listed else None
@@ -112,11 +109,19 @@ def plan(
 
 
 def _encodings(
-    model: models.Model, source: str | None, config: AgentConfig, edge_slowdown: float
+    model: models.Model, source: str | None, config: AgentConfig, files: ProfileFiles, edge_slowdown: float
 ) -> tuple[Encoding, ...]:
-    if source is None:
+    """Price the encodings that were measured on the source, or that the edge's profile holds; none without either."""
+    kept = files.edge[1].encodings if files.edge is not None else None
+    if source is None and kept is None:
         return ()
     from dads import encodings  # noqa: PLC0415 # torch takes seconds to import
 
-    inputs = asyncio.run(encodings.inputs_of(model, encodings.first_frames(model, source)))
-    return encodings.priced(model, encodings.measure(model, inputs, config), edge_slowdown=edge_slowdown)
+    if source is not None:
+        inputs = asyncio.run(encodings.inputs_of(model, encodings.first_frames(model, source)))
+        costs = encodings.measure(model, inputs, config)
+    elif kept is not None:
+        costs = encodings.restored(model, kept)
+    # As with the layers' times, what no file tells is measured here.
+    decode_s = (files.cloud[1].decode_s if files.cloud is not None else {}) or encodings.decoding(model)
+    return encodings.priced(model, costs, decode_s, edge_slowdown=edge_slowdown)

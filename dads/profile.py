@@ -1,14 +1,27 @@
-"""`dads profile`: measure a model's layers on this machine."""
+"""`dads profile`: measure a model's layers on this machine, and the encodings of what they give."""
 
+import asyncio
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from dads import units
+from dads.edge_settings import encoding_settings
 from dads.loading import load_model
-from dads.options import Device, DeviceOption, ModelArgument, OutputOption, ThreadsOption, WeightsOption
-from dads.profiles import measure_profile, profile_json
+from dads.options import (
+    Device,
+    DeviceOption,
+    InputEncodingOption,
+    MaxErrorOption,
+    ModelArgument,
+    OutputOption,
+    ThreadsOption,
+    WeightsOption,
+)
+from dads.profile_file import profile_json
+from dads.profiles import measure_profile
 
 
 def profile(
@@ -18,9 +31,28 @@ def profile(
     device: DeviceOption = Device.CPU,
     threads: ThreadsOption = None,
     repeats: Annotated[int, typer.Option(min=1, help="Runs that each time is the median of.")] = 5,
+    source: Annotated[
+        str | None,
+        typer.Option(
+            help="Also measure what each layer's value takes in each encoding, on this source's frames: sample, a "
+            "video file, a folder of images. For an edge.",
+            show_default=False,
+        ),
+    ] = None,
+    max_error: MaxErrorOption = None,
+    input_encoding: InputEncodingOption = None,
 ) -> None:
-    """Measure a model's layers on this machine and write them as JSON, for dads plan."""
-    measured = measure_profile(load_model(model, weights=weights, device=device, threads=threads), repeats=repeats)
+    """Measure a model's layers on this machine and write them as JSON, for dads plan and dads edge."""
+    config = encoding_settings(source, max_error=max_error, input_encoding=input_encoding)
+    loaded = load_model(model, weights=weights, device=device, threads=threads)
+    from dads import encodings  # noqa: PLC0415 # torch takes seconds to import
+
+    frames = None if source is None else encodings.first_frames(loaded, source)
+    measured = replace(measure_profile(loaded, repeats=repeats), decode_s=encodings.decoding(loaded))
+    if frames is not None:
+        inputs = asyncio.run(encodings.inputs_of(loaded, frames))
+        costs = encodings.measure(loaded, inputs, config)
+        measured = replace(measured, encodings=encodings.stored(costs, config))
     if str(output) == "-":
         typer.echo(profile_json(measured), nl=False)
         return

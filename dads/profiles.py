@@ -1,11 +1,10 @@
-"""Profiles of models as JSON files: measured on one machine, used to plan on another."""
+"""Profiles of models: measured on one machine, used to plan on another. `dads.profile_file` keeps them."""
 
 from __future__ import annotations
 
-import json
-import math
 import platform
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,25 @@ from dads.progress import shown
 
 if TYPE_CHECKING:  # torch takes seconds to import, and reading a file needs none of it
     import models
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEncodings:
+    """What a machine sends in the edge's place, measured on frames of a source.
+
+    Attributes:
+        max_error: How far outputs may be off, relative to their scale, for an encoding to be allowed.
+        wanted_input: How frames themselves were to be sent, raw or jpeg.
+        input_encoding: How they may be sent: raw where JPEG changed the result by more than `max_error`.
+        output_bytes: By encoding, raw first, the bytes of each layer's value; inf where it may not be sent so.
+        encode_s: By encoding, the seconds to encode each.
+    """
+
+    max_error: float
+    wanted_input: str
+    input_encoding: str
+    output_bytes: Mapping[str, tuple[float, ...]]
+    encode_s: Mapping[str, tuple[float, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +47,8 @@ class StoredProfile:
         device: Where it ran, such as `cpu`.
         torch_version: torch's version there.
         machine: The machine, in words.
+        decode_s: By encoding, the seconds to decode each layer's value, in the cloud's place; empty: not measured.
+        encodings: What is sent in the edge's place; None: not measured.
     """
 
     model: str
@@ -39,6 +59,8 @@ class StoredProfile:
     device: str
     torch_version: str
     machine: str
+    decode_s: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    encodings: StoredEncodings | None = None
 
 
 def measure_profile(model: models.Model, *, repeats: int = 5) -> StoredProfile:
@@ -59,30 +81,6 @@ def measure_profile(model: models.Model, *, repeats: int = 5) -> StoredProfile:
     )
 
 
-def profile_json(profile: StoredProfile) -> str:
-    """Return the profile as a file holds it."""
-    return json.dumps(asdict(profile), indent=2) + "\n"
-
-
-def read_profile(path: Path) -> StoredProfile:
-    """Read and check a profile.
-
-    Raises:
-        ProfileError: the file does not hold a profile; the message names the field.
-        OSError: the file cannot be read.
-    """
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ProfileError(f"{path} is not JSON ({error}); expected a file written by dads profile") from error
-    if not isinstance(data, dict):
-        raise ProfileError(f"{path} does not hold a JSON object; expected a file written by dads profile")
-    try:
-        return _profile_of(data)
-    except ValueError as error:
-        raise ProfileError(f"{path}: {error}; measure it again with dads profile") from error
-
-
 def check_profile_of(profile: StoredProfile, model: models.Model, path: Path) -> None:
     """Check that a profile was measured on this very model.
 
@@ -95,42 +93,3 @@ def check_profile_of(profile: StoredProfile, model: models.Model, path: Path) ->
             f"{path} is a profile of {profile.model} ({profile.digest[:12]}, {len(profile.layers)} layers), "
             f"not of {model.name} ({model.digest[:12]}, {len(names)} layers); measure it with dads profile"
         )
-
-
-def _profile_of(data: dict[str, object]) -> StoredProfile:
-    layers = _list(data, "layers")
-    layer_s = _list(data, "layer_s")
-    if not all(isinstance(name, str) for name in layers):
-        raise ValueError("layers must be a list of names")
-    if len(layer_s) != len(layers):
-        raise ValueError(f"layer_s has {len(layer_s)} numbers for {len(layers)} layers")
-    return StoredProfile(
-        model=_text(data, "model"),
-        digest=_text(data, "digest"),
-        layers=tuple(map(str, layers)),
-        layer_s=tuple(_seconds(value, f"layer_s of {name}") for name, value in zip(layers, layer_s, strict=True)),
-        whole_s=_seconds(data.get("whole_s"), "whole_s"),
-        device=_text(data, "device"),
-        torch_version=_text(data, "torch_version"),
-        machine=_text(data, "machine"),
-    )
-
-
-def _list(data: dict[str, object], key: str) -> list[object]:
-    value = data.get(key)
-    if not isinstance(value, list):
-        raise ValueError(f"{key} must be a list")  # noqa: TRY004 # all of a file's faults are one kind of error
-    return value
-
-
-def _text(data: dict[str, object], key: str) -> str:
-    value = data.get(key)
-    if not isinstance(value, str):
-        raise ValueError(f"{key} must be a text")  # noqa: TRY004 # see _list
-    return value
-
-
-def _seconds(value: object, what: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
-        raise ValueError(f"{what} must be a number of seconds, 0 or more, not {value!r}")
-    return float(value)

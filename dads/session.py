@@ -61,6 +61,7 @@ class EdgeSession:
         config: the agent's settings; each run sets its own strategy.
         stream: the frames.
         edge_profile: the model's times here.
+        wire_costs: its encodings here; None: to be measured when there is a cloud.
         verify: whether to compare results with the whole model, after each run.
         metrics_port: where to serve the first run's metrics and live page, or None.
         metrics_host: on which address.
@@ -75,6 +76,7 @@ class EdgeSession:
         stream: StreamOptions,
         *,
         edge_profile: Profile,
+        wire_costs: WireCosts | None = None,
         verify: bool,
         metrics_port: int | None,
         metrics_host: str = "127.0.0.1",
@@ -94,7 +96,7 @@ class EdgeSession:
 
             self._tracing = Tracing(tracer)
         self._stopping = asyncio.Event()
-        self._wire_costs: WireCosts | None = None
+        self._wire_costs = wire_costs
 
     async def run(self, strategies: list[str], results: TextIO | None) -> dict[str, Any]:
         """Runs the strategies one after another.
@@ -105,7 +107,7 @@ class EdgeSession:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._stop, number)
-        if self._cloud is not None and set(strategies) != {"edge_only"}:
+        if self._wire_costs is None and self._cloud is not None and set(strategies) != {"edge_only"}:
             self._wire_costs = await self._measured_wire()
         reports: dict[str, dict[str, Any]] = {}
         for strategy in strategies:

@@ -27,7 +27,7 @@ import math
 from edge_service.control.breaker import Breaker, BreakerState
 from edge_service.control.conditions import Conditions
 from edge_service.control.encoding_costs import EncodingCosts
-from edge_service.control.estimators import LoadEstimator, OverheadEstimator, RoundTripEstimator
+from edge_service.control.estimators import LoadEstimator, OverheadEstimator
 from edge_service.control.events import (
     AnswerMissed,
     CloudAnswered,
@@ -48,16 +48,14 @@ from edge_service.control.events import (
     UploadLate,
     UploadStalled,
 )
+from edge_service.control.path import NetworkPath
 from edge_service.control.plan import ControllerConfig, ControllerState, Phase, Plan, Strategy
 from edge_service.control.planner import Planner
 from edge_service.control.probing import ProbeScheduler
-from edge_service.control.slow_start import INITIAL_WINDOW_BYTES, SlowStart, SlowStartShare, Warmth
-from edge_service.control.uplink_estimator import UplinkEstimator
+from edge_service.control.slow_start import INITIAL_WINDOW_BYTES
 from partitioner import LayerGraph
 
 _TAILS_FRESH_S = 5.0
-# Slow start makes the rate look lower, and at a lower rate the first window would do: the truth may be twice as much.
-_MARGIN = 2.0
 
 
 class Controller:
@@ -86,8 +84,7 @@ class Controller:
         self._config = config or ControllerConfig()
         self._rate_hz = _checked_rate(rate_hz)
         self._planner = Planner(graph, edge_s, self._config, encodings)
-        self._uplink = UplinkEstimator()
-        self._round_trip = RoundTripEstimator()
+        self._path = NetworkPath(self._config)
         self._overhead = OverheadEstimator()
         self._edge_load = LoadEstimator()
         self._cloud_load = LoadEstimator()
@@ -96,12 +93,6 @@ class Controller:
         self._breaker.expect(-math.inf)
         self._lost_reason = ""
         self._tail_at_s = -math.inf
-        self._uploaded_at_s = -math.inf
-        self._stalled_s = 0.0
-        self._warmth = Warmth()
-        self._slow_start = SlowStartShare()
-        self._probe_too_small = False
-        self._probes_untimed = 0
 
     def observe(self, event: Event, now_s: float) -> None:
         """Takes one observation, made at `now_s`.
@@ -112,14 +103,13 @@ class Controller:
         """
         match event:
             case UplinkMeasured():
-                self._uploaded(event, now_s)
-            case UplinkAtLeast() | UploadStalled():
-                self._bounded(event, now_s)
+                self._path.uploaded(event, now_s)
+            case UplinkAtLeast(size, seconds):
+                self._path.uploaded_within(size, seconds, now_s)
             case UploadLate(size, seconds):
-                self._late(size, seconds, now_s)
+                self._path.late(size, seconds, now_s)
             case RoundTripMeasured(seconds):
-                self._round_trip.add(seconds, now_s)
-                self._warmth.sent(0, now_s - seconds, now_s, self._rtt_s)
+                self._path.answered(seconds, now_s)
             case OverheadMeasured(seconds):
                 self._overhead.add(seconds, now_s)
             case HeadMeasured(predicted_s, measured_s):
@@ -151,12 +141,12 @@ class Controller:
             return None
         return self._probes.probe_due(
             now_s,
-            uplink_bps=self._uplink.bps,
-            hoped_bps=self._uplink.hoped_bps,
-            age_s=self._uplink.age_s(now_s),
-            unconfirmed=self._uplink.unconfirmed or self._uplink.rests_on_one or self._probe_too_small,
-            untimed=self._probes_untimed,
-            slow_start_rtt_s=self._rtt_s if self.slow_starts(now_s) else 0.0,
+            uplink_bps=self._path.uplink.bps,
+            hoped_bps=self._path.uplink.hoped_bps,
+            age_s=self._path.uplink.age_s(now_s),
+            unconfirmed=self._path.unsure,
+            untimed=self._path.probes_untimed,
+            slow_start_rtt_s=self._path.rtt_s if self._path.slow_starts(now_s) else 0.0,
             pause_s=1.0 / self._rate_hz,
         )
 
@@ -169,11 +159,11 @@ class Controller:
         if self._phase() is Phase.ALONE:
             return False
         interval_s = self._config.warm_interval_s if self._keeps_warm(now_s) else None
-        return self._probes.ping_due(now_s, age_s=self._round_trip.age_s(now_s), interval_s=interval_s)
+        return self._probes.ping_due(now_s, age_s=self._path.round_trip.age_s(now_s), interval_s=interval_s)
 
     def slow_starts(self, now_s: float) -> bool:
         """Whether an upload that begins now finds a window smaller than the link needs."""
-        return self._warmth.window_bytes(now_s, self._rtt_s) < self._needed_bytes
+        return self._path.slow_starts(now_s)
 
     def reconnect_due(self, now_s: float) -> bool:
         """Whether to try to reach the cloud now: its health and its profile. Report the outcome.
@@ -191,9 +181,9 @@ class Controller:
             breaker=self._breaker.state,
             retry_at_s=self._breaker.retry_at_s,
             lost_reason=self._lost_reason,
-            uplink_bps=self._uplink.bps,
-            uplink_age_s=self._uplink.age_s(now_s),
-            rtt_s=self._round_trip.minimum_s,
+            uplink_bps=self._path.uplink.bps,
+            uplink_age_s=self._path.uplink.age_s(now_s),
+            rtt_s=self._path.round_trip.minimum_s,
             overhead_s=self._overhead.seconds(now_s),
             edge_load=self._edge_load.factor(now_s),
             cloud_load=self._cloud_load.factor(now_s),
@@ -203,79 +193,51 @@ class Controller:
             switches=self._planner.switches,
         )
 
-    def _bounded(self, event: UplinkAtLeast | UploadStalled, now_s: float) -> None:
-        if isinstance(event, UplinkAtLeast):
-            self._uplink.at_least(event.bytes, event.seconds, now_s)
-            self._probes_untimed += 1
-        else:
-            self._uplink.at_most(event.bytes, event.seconds, now_s)
-            self._missed(now_s)
-
-    def _late(self, size: int, seconds: float, now_s: float) -> None:
-        """Believes a late upload only when it is late by more than jitter, because the next sample tells better.
-
-        While it lasts, the longer it has taken the longer it must be expected to take.
-        """
-        bps = self._uplink.bps
-        if bps is None:
-            return
-        expected_s = 8.0 * size / bps
-        if self.slow_starts(now_s - seconds):
-            expected_s += SlowStart(bps, self._rtt_s).lost_s(size)
-        if seconds > self._config.late_ratio * expected_s + self._config.late_margin_s:
-            self._uplink.at_most(size, seconds, now_s)
-            self._stalled_s = seconds
-        elif self._stalled_s > 0.0:
-            self._stalled_s = max(self._stalled_s, seconds)
-
     def _phase(self) -> Phase:
         strategy = self._config.strategy
         cloud_usable = self._planner.cloud_known and self._breaker.state is BreakerState.CLOSED
         if strategy is Strategy.EDGE_ONLY or not cloud_usable:
             return Phase.ALONE
-        if strategy is Strategy.ADAPTIVE and self._uplink.bps is None:
+        if strategy is Strategy.ADAPTIVE and self._path.uplink.bps is None:
             return Phase.MEASURING
         return Phase.OFFLOADING
 
     def _conditions(self, now_s: float) -> Conditions:
         return Conditions(
             phase=self._phase(),
-            uplink_bps=self._uplink.bps,
-            fixed_s=(self._round_trip.minimum_s or 0.0) + self._overhead.seconds(now_s),
+            uplink_bps=self._path.uplink.bps,
+            fixed_s=self._path.rtt_s + self._overhead.seconds(now_s),
             edge_load=self._edge_load.factor(now_s),
             cloud_load=self._cloud_load.factor(now_s),
             rate_hz=self._rate_hz,
-            stalled_s=self._stalled_s,
-            slow_start=self._expected_slow_start(),
+            stalled_s=self._path.stalled_s,
+            slow_start=self._path.slow_start() if self._frames_are_rare else None,
         )
-
-    def _expected_slow_start(self) -> SlowStart | None:
-        bps, share = self._uplink.bps, self._slow_start.value
-        if bps is None or not self._frames_are_rare or not share:
-            return None
-        return SlowStart(bps, self._rtt_s, share)
 
     def _cloud_seen(self, event: Event, now_s: float) -> None:
         match event:
             case CloudProfiled(cloud_s, decode_s):
-                self._warmth.restart()
+                self._path.reconnected()
                 self._planner.cloud_profiled(cloud_s, decode_s)
                 self._answered(now_s)
             case CloudAnswered():
                 self._answered(now_s)
             case AnswerMissed():
                 self._missed(now_s)
+            case UploadStalled(size, seconds):
+                self._path.uplink.at_most(size, seconds, now_s)
+                self._missed(now_s)
             case CloudBusy(retry_after_s):
-                self._stalled_s = 0.0
+                self._path.stalled_s = 0.0
                 self._breaker.hold(now_s, retry_after_s)
             case CloudLost(reason, retry_after_s):
                 self._lost_reason = reason
-                self._stalled_s = 0.0
+                self._path.stalled_s = 0.0
                 self._breaker.trip(now_s, asked_s=retry_after_s)
-                self._uplink.forget()
+                self._path.uplink.forget()
             case HeartbeatsResumed():
-                self._stalled_s = 0.0
-                self._uplink.doubt()
+                self._path.stalled_s = 0.0
+                self._path.uplink.doubt()
                 self._probes.restart()
 
     def _cloud_worked(self, event: TailMeasured | CloudLoadReported, now_s: float) -> None:
@@ -286,62 +248,26 @@ class Controller:
         if now_s - self._tail_at_s > _TAILS_FRESH_S:
             # Our own tails say more than the server's average over everybody's.
             self._cloud_load.reported(event.factor, now_s)
-        if self._breaker.resume(now_s) and self._uplink.bps is None:
+        if self._breaker.resume(now_s) and self._path.uplink.bps is None:
             # Frames went unanswered, yet heartbeats still come: there is no connection to make again, just go on.
             self._probes.restart()
 
     def _answered(self, now_s: float) -> None:
-        self._stalled_s = 0.0
+        self._path.stalled_s = 0.0
         if self._breaker.state is not BreakerState.CLOSED:
             self._probes.restart()
         self._breaker.succeeded(now_s)
 
     def _missed(self, now_s: float) -> None:
-        self._stalled_s = 0.0
+        self._path.stalled_s = 0.0
         self._breaker.failed(now_s)
         if self._breaker.state is not BreakerState.CLOSED:
             self._lost_reason = self._lost_reason or "no answers"
-            self._uplink.forget()
-
-    def _uploaded(self, event: UplinkMeasured, now_s: float) -> None:
-        sent_share = 2 if event.by_receiver else 1  # of a probe, the second half is told
-        arrived_s = now_s - self._rtt_s
-        began_s = arrived_s - sent_share * event.seconds
-        slow_started = (event.after_idle or event.by_receiver) and not self._was_warm(event, began_s)
-        if event.by_receiver or not slow_started:
-            self._probe_too_small = slow_started
-        cold = self._warmth.window_bytes(began_s, self._rtt_s) == INITIAL_WINDOW_BYTES
-        sure = not (self._uplink.unconfirmed or self._probe_too_small)  # of the rate that the loss is told from
-        if cold and sure and not event.by_receiver and self._uplink.bps is not None:
-            self._slow_start.add(event.bytes, event.seconds, self._uplink.bps, self._rtt_s)
-        self._uploaded_at_s = now_s
-        self._probes_untimed = 0
-        self._warmth.sent(sent_share * event.bytes, began_s, arrived_s, self._rtt_s)
-        self._uplink.add(event.bytes, event.seconds, now_s, after_idle=slow_started, by_receiver=event.by_receiver)
-
-    def _was_warm(self, event: UplinkMeasured, began_s: float) -> bool:
-        """Whether the window never held this upload up: it was larger than the upload, or than the link needs.
-
-        The second half of a probe begins in a window that has grown by half of the bytes before it, at least.
-        """
-        window_bytes: float = self._warmth.window_bytes(began_s, self._rtt_s)
-        if event.by_receiver:
-            return event.bytes * self._rtt_s <= (window_bytes + event.bytes / 2.0) * event.seconds
-        return event.bytes <= window_bytes or _MARGIN * event.bytes * self._rtt_s <= window_bytes * event.seconds
-
-    @property
-    def _needed_bytes(self) -> float:
-        """The window that the link needs, as far as known: what it holds in flight, and as much again."""
-        bps = self._uplink.bps
-        return math.inf if bps is None else _MARGIN * bps * self._rtt_s / 8.0
-
-    @property
-    def _rtt_s(self) -> float:
-        return self._round_trip.minimum_s or 0.0
+            self._path.uplink.forget()
 
     def _keeps_warm(self, now_s: float) -> bool:
-        idle = now_s - self._uploaded_at_s >= self._config.warm_interval_s
-        return idle and not self._frames_are_rare and self._needed_bytes > INITIAL_WINDOW_BYTES
+        idle = self._path.idle_s(now_s) >= self._config.warm_interval_s
+        return idle and not self._frames_are_rare and self._path.needed_bytes > INITIAL_WINDOW_BYTES
 
     @property
     def _frames_are_rare(self) -> bool:

@@ -2,29 +2,43 @@
 
 import pytest
 
-from bench import estimators_report, idle_link_report, rpc_overhead_report
+from bench import copies_report, estimators_report, idle_link_report, rpc_overhead_report
 
 
-def rpc_row(size, raw_ms, stream_ms, unary_ms, kind=None, rate_bps=None):
-    samples_s = {"raw": [raw_ms / 1000] * 3, "stream": [stream_ms / 1000] * 3, "unary": [unary_ms / 1000] * 3}
+def rpc_row(size, raw_ms, bare_ms, stream_ms, unary_ms, kind=None, rate_bps=None):
+    times_ms = {"raw": raw_ms, "bare": bare_ms, "stream": stream_ms, "unary": unary_ms}
+    samples_s = {way: [time_ms / 1000] * 3 for way, time_ms in times_ms.items()}
     place = {"kind": kind, "rate_bps": rate_bps, "rtt_s": 0.0, "congestion": "bbr"}
     return {**place, "bytes": size, "repeats": 3, "samples_s": samples_s}
 
 
 def test_rpc_is_held_against_the_raw_socket(published):
-    rows = [rpc_row(10_000, 0.1, 0.2, 0.5), rpc_row(100_000, 0.1, 0.3, 0.35), rpc_row(1_000_000, 0.2, 0.6, 0.8)]
-    rows += [rpc_row(100_000, 8.0, 8.1, 8.4, "tbf", 1e8), rpc_row(1_000_000, 83.0, 83.1, 84.0, "tbf", 1e8)]
+    rows = [rpc_row(10_000, 0.1, 0.12, 0.2, 0.5), rpc_row(100_000, 0.1, 0.13, 0.3, 0.35)]
+    rows += [rpc_row(1_000_000, 0.2, 0.4, 0.6, 0.8)]
+    rows += [rpc_row(100_000, 8.0, 8.08, 8.1, 8.4, "tbf", 1e8), rpc_row(1_000_000, 83.0, 83.0, 83.1, 84.0, "tbf", 1e8)]
     found, body = published(rpc_overhead_report, {"rows": rows})
     assert found["loopback: StreamTails, more than raw up to 100 kB"].measured == pytest.approx(0.2)
     assert found["loopback: RunTail, more than raw up to 100 kB"].measured == pytest.approx(0.4)
+    assert "bare gRPC 0.02 ms at 10 kB" in found["loopback: RunTail, more than raw up to 100 kB"].why
     assert found["loopback: StreamTails, times raw at 1 to 4 MB"].measured == pytest.approx(3.0)
     stream, unary = (
         found[f"tbf, 0 ms: {way}, times raw on links up to 100 Mbit/s"] for way in ("StreamTails", "RunTail")
     )
     assert (stream.measured, stream.kept) == (pytest.approx(8.1 / 8), True)
     assert (unary.measured, unary.kept) == (pytest.approx(1.05), False)
-    assert "100 Mbit/s, 100 kB" in unary.why
-    assert "| 100 | 100 | 3 | 8 (8) | 8.1 (8.1) | 8.4 (8.4) |" in body
+    assert "100 Mbit/s, 100 kB, where bare gRPC takes 1.01 x" in unary.why
+    assert "| 100 | 100 | 3 | 8 (8) | 8.08 (8.08) | 8.1 (8.1) | 8.4 (8.4) |" in body
+
+
+def test_copies_are_bytes_over_what_was_sent(published):
+    counted = {"stream": (20, 10), "unary": (20, 25), "generated": (50, 40), "written": (10, 0), "read": (0, 0)}
+    rows = [{"way": way, "edge_bytes": 100 * e, "cloud_bytes": 100 * c} for way, (e, c) in counted.items()]
+    found, body = published(copies_report, {"size_bytes": 500, "times": 2, "rows": rows})
+    stream, unary = found.values()
+    assert (stream.measured, stream.kept) == (3.0, True)
+    assert (unary.measured, unary.kept) == (4.5, False)
+    assert "| RunTail, generated classes | 5.00 | 4.00 | 9.00 |" in body
+    assert "| array to what gRPC is given | 1.00 |" in body
 
 
 def idle_frames(rate_hz, *predicted_s, outcome="offloaded"):

@@ -8,7 +8,8 @@ import pytest
 from typer.testing import CliRunner
 
 from dads.app import app
-from dads.profiles import StoredProfile, profile_json
+from dads.profile_file import profile_json
+from dads.profiles import StoredProfile
 
 MODEL = "zoo:easy_net"
 
@@ -50,7 +51,14 @@ def times(easy_net, tmp_path_factory):
     edge_file.write_text(profile_json(edge))
     cloud_file.write_text(profile_json(cloud))
     options = ("--edge-profile", edge_file, "--cloud-profile", cloud_file)
-    return SimpleNamespace(edge=edge, cloud=cloud, edge_file=edge_file, options=options, folder=folder)
+    return SimpleNamespace(
+        edge=edge,
+        cloud=cloud,
+        edge_file=edge_file,
+        options=options,
+        folder=folder,
+        output_bytes=[layer.output_bytes for layer in layers],
+    )
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ def nothing_is_started(monkeypatch):
     def start(*_):
         raise AssertionError("a child was started")
 
-    monkeypatch.setattr("dads.demo.Child", start)
+    monkeypatch.setattr("dads.demo_run.Child", start)
 
 
 @pytest.mark.parametrize(

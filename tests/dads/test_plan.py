@@ -2,9 +2,12 @@ import itertools
 import json
 import math
 import re
+from dataclasses import replace
 
 import pytest
 
+from dads.profile_file import profile_json
+from dads.profiles import StoredEncodings
 from partitioner import CostProfile, Link, decide, dsh, dsl, evaluate
 
 LINK = ("--uplink", "20Mbit/s", "--rtt", "10ms", "--rate", "5")
@@ -107,6 +110,30 @@ def test_with_a_source_encodings_are_chosen_too(dads, times, pictures):
     assert encoded["chosen"]["encoding"] != "raw", "one color compresses"
     assert encoded["chosen"]["latency_s"] < plain["chosen"]["latency_s"]
     assert encoded["cloud_only"] == plain["cloud_only"], "what it is compared with is sent as it is"
+
+
+def test_encodings_of_the_profiles_are_chosen_from(dads, times, tmp_path):
+    """One that takes a tenth of the bytes and a tenth of a second on the edge, which the slowdown makes ten times."""
+    count = len(times.edge.layers)
+    raw = tuple(float(layer) for layer in times.output_bytes)
+    kept = StoredEncodings(
+        max_error=0.0,
+        wanted_input="raw",
+        input_encoding="raw",
+        output_bytes={"raw": raw, "zstd": tuple(size / 10 for size in raw)},
+        encode_s={"raw": (0.0,) * count, "zstd": (0.1,) * count},
+    )
+    edge, cloud = tmp_path / "edge.json", tmp_path / "cloud.json"
+    edge.write_text(profile_json(replace(times.edge, encodings=kept)))
+    cloud.write_text(profile_json(replace(times.cloud, decode_s={"raw": (0.0,) * count, "zstd": (0.02,) * count})))
+    link = ("--uplink", "100kbit/s", "--rtt", "10ms", "--rate", "0.01")
+    chosen = plan_json(dads, *link, "--edge-profile", edge, "--cloud-profile", cloud)
+    plain = plan_json(dads, *link, *times.options)
+    assert (plain["chosen"]["encoding"], chosen["chosen"]["encoding"]) == ("raw", "zstd")
+    assert chosen["chosen"]["latency_s"] < plain["chosen"]["latency_s"]
+    # A cloud that knows only raw leaves nothing else to choose.
+    cloud.write_text(profile_json(replace(times.cloud, decode_s={"raw": (0.0,) * count})))
+    assert plan_json(dads, *link, "--edge-profile", edge, "--cloud-profile", cloud)["chosen"] == plain["chosen"]
 
 
 @pytest.mark.parametrize("option", [("--max-error", "0.1"), ("--input-encoding", "jpeg")])
