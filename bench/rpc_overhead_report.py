@@ -132,8 +132,8 @@ def _is_small(row: Row) -> bool:
 
 
 def _parts(rows: Sequence[Row]) -> list[str]:
-    head = ("link", "Mbit/s", "kB", "raw", "bare gRPC less raw", "StreamTails less raw")
-    head += ("hop", "decoding", "tail", "else in the server", "outside")
+    head = ["link", "Mbit/s", "kB", "raw", "bare gRPC less raw", "StreamTails less raw"]
+    head += ["hop", "decoding", "tail", "else in the server", "outside"]
     cells = []
     for row in rows:
         server_s, queue_s, decode_s, compute_s = (
