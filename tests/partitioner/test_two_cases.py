@@ -34,7 +34,9 @@ def test_a_tree_bounds_the_splits_with_little_on_the_edge(problem, share):
     assert bound_s <= within_s * (1 + 1e-9)
     # Te counts by its limit only; and a better split with more on the edge ends the search too.
     least_s = min(max(split.transfer_s, split.cloud_s) + 1e3 * max(0.0, split.edge_s - most_edge_s) for split in splits)
-    assert bound_s >= min(least_s, *(split.bottleneck_s for split in splits)) * (1 - 1e-6)
+    # What the multiplier gives for the limit is taken off with a margin for rounding.
+    rounding_s = 2e-12 * 1e3 * most_edge_s
+    assert bound_s >= min(least_s, *(split.bottleneck_s for split in splits)) * (1 - 1e-6) - rounding_s
 
 
 @given(problems(max_layers=9), st.floats(1.01, 2.0))
