@@ -1,7 +1,7 @@
 """Predicted against measured latency of every split: is the model behind the decisions right?
 
 Run with `make bench ARGS=prediction` (about three minutes, a sample on one link) or `make bench-full ARGS=prediction`
-(more than an hour; every finished split is kept, an interrupted run goes on). Every split of AlexNet and a sample of
+(forty minutes; every finished split is kept, an interrupted run goes on). Every split of AlexNet and a sample of
 those of GoogLeNet and ResNet-50, stratified by predicted latency, is run over a shaped link: busy, one frame right
 after the other, and idle, each frame after a pause of a second. A prediction is what the agent itself predicted for
 that frame, with the estimates it had when the frame began.
@@ -62,7 +62,7 @@ FULL = Plan(
     links=((20e6, 0.02, "bbr"), (100e6, 0.05, "cubic")),
     busy_frames=5,
     idle_frames=3,
-    expected_s=4200.0,
+    expected_s=2400.0,
 )
 
 
