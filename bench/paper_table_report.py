@@ -211,17 +211,19 @@ def _checked(data: Mapping[str, Any]) -> list[str]:
 
 
 def _draw(ways: Mapping[Key, Mapping[str, Row]], load: str, what: str, path: Path) -> None:
-    keys = [key for key in ways if key[2] == load]
-    scale = 1000 if what == "latency" else 1
-    with drawing(path, width=7.5, height=3.8) as figure:
-        axes = figure.add_subplot()
-        for place, ((way, name), style) in enumerate(zip(_NAMES.items(), STYLES, strict=False)):
-            at = [i for i, key in enumerate(keys) if way in ways[key]]
-            heights = [scale * _value(ways[keys[i]][way], what) for i in at]
-            if heights:
-                axes.bar([i + 0.17 * place for i in at], heights, 0.15, label=name, **style.of_bar)
-        axes.set(yscale="log", ylabel="latency (ms)" if what == "latency" else "throughput (frames/s)")
-        axes.set_xticks([i + 0.3 for i in range(len(keys))])
-        labels = [f"{key[0].partition(':')[2]}\n{key[1] / 1e6:g} Mbit/s" for key in keys]
-        axes.set_xticklabels(labels, fontsize=7, rotation=45 if len(keys) > 8 else 0)
-        axes.legend(ncols=4, fontsize=8)
+    models = list(dict.fromkeys(model for model, _, _ in ways))
+    scale, width = 1000 if what == "latency" else 1, 0.8 / len(_NAMES)
+    with drawing(path, width=2.0 + 2.2 * len(models), height=3.6) as figure:
+        panels = figure.subplots(1, len(models), sharey=True, squeeze=False)[0]
+        for axes, model in zip(panels, models, strict=True):
+            keys = [key for key in ways if (key[0], key[2]) == (model, load)]
+            for place, ((way, name), style) in enumerate(zip(_NAMES.items(), STYLES, strict=False)):
+                at = [i for i, key in enumerate(keys) if way in ways[key]]
+                heights = [scale * _value(ways[keys[i]][way], what) for i in at]
+                axes.bar([i + width * place for i in at], heights, 0.9 * width, label=name, **style.of_bar)
+            axes.set(yscale="log", title=model.partition(":")[2], xlabel="Mbit/s")
+            axes.set_xticks([i + 2.5 * width for i in range(len(keys))])
+            axes.set_xticklabels([f"{key[1] / 1e6:g}" for key in keys])
+        panels[0].set_ylabel("latency (ms)" if what == "latency" else "throughput (frames/s)")
+        columns = 6 if len(models) > 2 else 3
+        figure.legend(*panels[0].get_legend_handles_labels(), ncols=columns, fontsize=8, loc="outside upper center")
