@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import math
 from collections.abc import AsyncGenerator, Mapping
@@ -61,6 +62,16 @@ def measure(model: Model, inputs: list[tuple[torch.Tensor]], config: AgentConfig
     """Measure the encodings that the settings allow."""
     with shown(f"measuring encodings on {len(inputs)} frames") as on_progress:
         return measure_wire_costs(model, inputs, config, on_progress)
+
+
+def measure_on(model: Model, source: str, config: AgentConfig) -> WireCosts:
+    """Measure them on a source's first frames.
+
+    Raises:
+        CommandError: the model takes no frames.
+        SourceError: the source cannot be used.
+    """
+    return measure(model, asyncio.run(inputs_of(model, first_frames(model, source))), config)
 
 
 def allowed(costs: WireCosts) -> dict[str, int | str]:

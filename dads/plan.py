@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json as json_module
 import math
 from pathlib import Path
@@ -118,8 +117,7 @@ def _encodings(
     from dads import encodings  # noqa: PLC0415 # torch takes seconds to import
 
     if source is not None:
-        inputs = asyncio.run(encodings.inputs_of(model, encodings.first_frames(model, source)))
-        costs = encodings.measure(model, inputs, config)
+        costs = encodings.measure_on(model, source, config)
     elif kept is not None:
         costs = encodings.restored(model, kept)
     # As with the layers' times, what no file tells is measured here.

@@ -1,6 +1,5 @@
 """`dads profile`: measure a model's layers on this machine, and the encodings of what they give."""
 
-import asyncio
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -47,11 +46,11 @@ def profile(
     loaded = load_model(model, weights=weights, device=device, threads=threads)
     from dads import encodings  # noqa: PLC0415 # torch takes seconds to import
 
-    frames = None if source is None else encodings.first_frames(loaded, source)
+    if source is not None:
+        encodings.frame_size(loaded)  # a model that takes no frames is told before it is measured
     measured = replace(measure_profile(loaded, repeats=repeats), decode_s=encodings.decoding(loaded))
-    if frames is not None:
-        inputs = asyncio.run(encodings.inputs_of(loaded, frames))
-        costs = encodings.measure(loaded, inputs, config)
+    if source is not None:
+        costs = encodings.measure_on(loaded, source, config)
         measured = replace(measured, encodings=encodings.stored(costs, config))
     if str(output) == "-":
         typer.echo(profile_json(measured), nl=False)
