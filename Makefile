@@ -11,7 +11,7 @@ STAMP := $(VENV)/.installed
 # Extra arguments, for example: make test ARGS='tests/partitioner -k dsl', make demo ARGS='--frames 60'
 ARGS ?=
 
-PACKAGES := protos partitioner models cloud_service edge_service link_emulator dads bench chaos
+PACKAGES := split_wire partitioner split_model models cloud_service edge_service link_emulator dads bench chaos
 # pip, with one line for each thing it does instead of its progress bars.
 PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --no-input --progress-bar off -c constraints.txt \
 	$${TORCH_INDEX_URL:+--extra-index-url "$$TORCH_INDEX_URL"}
@@ -54,7 +54,7 @@ test: $(STAMP)  ## run the tests
 lint: $(STAMP)  ## check style: ruff, and buf for the wire contract
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/buf lint
+	$(BIN)/buf lint protos
 
 typecheck: $(STAMP)  ## check types: mypy, strict
 	$(BIN)/mypy
@@ -62,13 +62,14 @@ typecheck: $(STAMP)  ## check types: mypy, strict
 imports: $(STAMP)  ## check who may import whom
 	$(BIN)/lint-imports
 
-# protoc finds its mypy plugins on the PATH.
+# The stubs take their package from the path that protoc is told of: `-I split_wire=protos` puts the contract into
+# split_wire. protoc finds its mypy plugins on the PATH.
 protos: $(STAMP)  ## generate the stubs of protos/split.proto again
-	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m grpc_tools.protoc -I . \
-	  --python_out=. --grpc_python_out=. --mypy_out=quiet:. --mypy_grpc_out=quiet:. protos/split.proto
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m grpc_tools.protoc -I split_wire=protos \
+	  --python_out=. --grpc_python_out=. --mypy_out=quiet:. --mypy_grpc_out=quiet:. split_wire/split.proto
 
 protos-check: protos  ## check that the committed stubs are those of protos/split.proto
-	@changed="$$(git status --porcelain protos)"; \
+	@changed="$$(git status --porcelain split_wire)"; \
 	[ -z "$$changed" ] || { echo "error: the generated stubs differ from the committed ones; commit them:" >&2; \
 	  echo "$$changed" >&2; exit 1; }
 

@@ -11,9 +11,9 @@ import subprocess
 import sys
 import time
 
-from bench import overview
-from bench.programs import PROGRAMS, Program
-from bench.publish import FOLDER
+from bench.publishing import overview
+from bench.publishing.programs import PROGRAMS, Program
+from bench.publishing.publish import FOLDER
 
 
 def chosen(names: list[str], *, full: bool) -> list[Program]:

@@ -33,7 +33,7 @@ from chaos.fuzz_inputs import CORPUS, TARGETS, mutants, seeds
 from chaos.fuzz_server import BAD_CODES, HungError, Target
 from chaos.process_use import use_of
 from dads.children import Child
-from protos import split_pb2, split_pb2_grpc
+from split_wire import split_pb2, split_pb2_grpc
 
 _BATCH = 64
 # The server keeps freed memory, up to a level: over 300,000 inputs it rose by 90 MB in the first third, then no more.

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from protos import CodecError, decode_tensor, decoded_bytes
-from protos.frames import (
+from split_wire import CodecError, decode_tensor, decoded_bytes
+from split_wire.frames import (
     Malformed,
     StreamRequest,
     TailRequest,

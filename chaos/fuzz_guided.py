@@ -6,7 +6,7 @@ import sys
 
 import atheris
 
-with atheris.instrument_imports(include=["protos", "chaos.fuzz_codec"]):
+with atheris.instrument_imports(include=["split_wire", "chaos.fuzz_codec"]):
     from chaos.fuzz_codec import read_all
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from protos import Encoding, encode_tensor, split_pb2
-from protos.frames import TailRequest, TimedRequest, write_request, write_stream_request, write_timed_request
+from split_wire import Encoding, encode_tensor, split_pb2
+from split_wire.frames import TailRequest, TimedRequest, write_request, write_stream_request, write_timed_request
 
 __all__ = ["CORPUS", "TARGETS", "mutants", "seeds"]
 

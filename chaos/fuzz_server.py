@@ -11,8 +11,8 @@ import grpc
 import grpc.aio
 from google.rpc import status_pb2
 
-from protos import split_pb2
-from protos.transport import SERVICE
+from split_wire import split_pb2
+from split_wire.transport import SERVICE
 
 __all__ = ["BAD_CODES", "HungError", "Target"]
 

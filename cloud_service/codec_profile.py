@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import nnls
 
-import models
-from protos import Encoding, applies
-from protos.codec_timing import measure
+import split_model
+from split_wire import Encoding, applies
+from split_wire.codec_timing import measure
 
 SAMPLED_LAYERS = 6
 """Layers of each dtype that are measured, of sizes spread from the smallest to the largest."""
@@ -26,7 +26,7 @@ Sample = tuple[npt.NDArray[Any], str]
 """A tensor and its dtype's name."""
 
 
-def profile_decoding(model: models.Model) -> dict[Encoding, tuple[float, ...]]:
+def profile_decoding(model: split_model.Model) -> dict[Encoding, tuple[float, ...]]:
     """Measure how long a few layers' values take to decode, and tell from them how long all layers' do.
 
     Returns:
@@ -38,7 +38,7 @@ def profile_decoding(model: models.Model) -> dict[Encoding, tuple[float, ...]]:
     return {encoding: tuple(_decode_s(layer, encoding, lines) for layer in specs) for encoding in Encoding}
 
 
-def _spread(model: models.Model) -> list[str]:
+def _spread(model: split_model.Model) -> list[str]:
     """Return layers of each dtype, of sizes from the smallest to the largest."""
     by_dtype: dict[str, dict[int, str]] = {}
     for layer in model.graph.layers:
@@ -52,11 +52,11 @@ def _spread(model: models.Model) -> list[str]:
     return names
 
 
-def _samples(model: models.Model, names: Iterable[str]) -> list[Sample]:
+def _samples(model: split_model.Model, names: Iterable[str]) -> list[Sample]:
     """Return the tensors of these layers, and those that come with them, for the model's example inputs."""
     inputs = {layer.name for layer in model.graph.layers if not layer.inputs}
     order = [layer.name for layer in model.graph.layers]
-    values: dict[str, models.Value] = {}
+    values: dict[str, split_model.Value] = {}
     for name in names:
         if name not in values:  # every prefix of the order that holds the inputs is closed
             head, _ = model.split(frozenset(order[: order.index(name) + 1]) | inputs)
@@ -64,7 +64,7 @@ def _samples(model: models.Model, names: Iterable[str]) -> list[Sample]:
     return [
         (array, spec.dtype)
         for layer, value in values.items()
-        for array, spec in zip(models.arrays_of(value), model.layer_specs[layer], strict=True)
+        for array, spec in zip(split_model.arrays_of(value), model.layer_specs[layer], strict=True)
     ]
 
 
@@ -88,7 +88,7 @@ def _fit(points: Sequence[tuple[int, float]]) -> Line:
 
 
 def _decode_s(
-    specs: Iterable[models.TensorSpec], encoding: Encoding, lines: Mapping[Encoding, Mapping[str, Line]]
+    specs: Iterable[split_model.TensorSpec], encoding: Encoding, lines: Mapping[Encoding, Mapping[str, Line]]
 ) -> float:
     total_s = 0.0
     for spec in specs:

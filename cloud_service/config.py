@@ -10,8 +10,8 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from cloud_service.errors import ConfigurationError
-from protos.access import is_loopback
-from protos.limits import MAX_MESSAGE_BYTES
+from split_wire.access import is_loopback
+from split_wire.limits import MAX_MESSAGE_BYTES
 
 
 class CloudConfig(BaseSettings):

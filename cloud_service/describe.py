@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable
 
-import models
+import split_model
 from cloud_service.registry import ServedModel
-from protos import DTYPES, split_pb2
-from protos.encodings import WIRE
+from split_wire import DTYPES, split_pb2
+from split_wire.encodings import WIRE
 
 
 def model_info(served: ServedModel) -> split_pb2.ModelInfo:
@@ -39,7 +39,7 @@ def profile_response(served: ServedModel, load_factor: float) -> split_pb2.GetPr
     )
 
 
-def _specs(values: Iterable[models.ValueSpec]) -> list[split_pb2.TensorSpec]:
+def _specs(values: Iterable[split_model.ValueSpec]) -> list[split_pb2.TensorSpec]:
     return [
         split_pb2.TensorSpec(
             path=value.path,

@@ -21,7 +21,7 @@ The text of a `RequestError` goes over the wire; it says what was expected and n
 
 import grpc
 
-from protos.reasons import Reason
+from split_wire.reasons import Reason
 
 
 class CloudError(Exception):

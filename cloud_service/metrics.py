@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 
 from cloud_service.config import CloudConfig
 from cloud_service.errors import BindError
-from protos import Reason
+from split_wire import Reason
 
 SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 CONFIGURED = ("max_concurrency", "max_queue", "max_streams", "max_frames_per_stream", "threads")

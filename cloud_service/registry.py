@@ -8,9 +8,9 @@ Laws:
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 
-import models
+import split_model
 from cloud_service.errors import ConfigurationError, DigestMismatchError, StartingError, UnknownModelError
-from protos import DTYPES, Encoding
+from split_wire import DTYPES, Encoding
 
 
 class ServedModel:
@@ -23,7 +23,7 @@ class ServedModel:
     """
 
     def __init__(
-        self, model: models.Model, profile: models.Profile, decode_s: Mapping[Encoding, Sequence[float]]
+        self, model: split_model.Model, profile: split_model.Profile, decode_s: Mapping[Encoding, Sequence[float]]
     ) -> None:
         self.model = model
         self.profile = profile
@@ -64,7 +64,7 @@ class Registry:
         ConfigurationError: no model, two of one name, or outputs that cannot be sent.
     """
 
-    def __init__(self, candidates: Sequence[models.Model]) -> None:
+    def __init__(self, candidates: Sequence[split_model.Model]) -> None:
         if not candidates:
             raise ConfigurationError("no model to serve; expected at least one")
         names = [model.name for model in candidates]
@@ -84,8 +84,8 @@ class Registry:
 
     def warm_up(
         self,
-        measure: Callable[[models.Model], models.Profile],
-        measure_decoding: Callable[[models.Model], Mapping[Encoding, Sequence[float]]],
+        measure: Callable[[split_model.Model], split_model.Profile],
+        measure_decoding: Callable[[split_model.Model], Mapping[Encoding, Sequence[float]]],
     ) -> None:
         """Run and measure every model; blocks for as long as that takes. From then on the models can be found."""
         for model in self._candidates:

@@ -12,20 +12,20 @@ import torch
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from cloud_service.access import certificates_of, tokens_of
-from cloud_service.admission import Admission
+from cloud_service.access.gate import Gate
+from cloud_service.access.settings import certificates_of, tokens_of
 from cloud_service.codec_profile import profile_decoding
 from cloud_service.config import CloudConfig
 from cloud_service.errors import BindError
-from cloud_service.gate import Gate
-from cloud_service.load import LoadEstimator
+from cloud_service.load.admission import Admission
+from cloud_service.load.factor import LoadEstimator
 from cloud_service.log import log
 from cloud_service.metrics import CloudMetrics, MetricsServer
 from cloud_service.registry import Registry
 from cloud_service.service import SplitInference
-from models import Model, Profile, profile
-from protos import Encoding
-from protos.transport import SERVICE, add_to_server
+from split_model import Model, Profile, profile
+from split_wire import Encoding
+from split_wire.transport import SERVICE, add_to_server
 
 if TYPE_CHECKING:  # OpenTelemetry is an extra
     from cloud_service.tracing import Tracing

@@ -12,21 +12,22 @@ from typing import TYPE_CHECKING, TypeVar
 import grpc
 import grpc.aio
 
-from cloud_service import clients, describe
-from cloud_service.admission import Admission
+from cloud_service import describe
+from cloud_service.access import clients
 from cloud_service.config import CloudConfig
 from cloud_service.errors import DrainingError, InternalError, InvalidRequestError, OverloadedError, RequestError
-from cloud_service.load import LoadEstimator
+from cloud_service.load.admission import Admission
+from cloud_service.load.factor import LoadEstimator
+from cloud_service.load.probe import ProbeTimer
+from cloud_service.load.streams import FrameStream
 from cloud_service.log import log
 from cloud_service.metrics import CloudMetrics
-from cloud_service.probe import ProbeTimer
 from cloud_service.registry import Registry
 from cloud_service.statuses import Context, abort, status_of
-from cloud_service.streams import FrameStream
 from cloud_service.tails import answer
-from protos import Reason, split_pb2, split_pb2_grpc
-from protos.frames import Malformed, StreamEvent, StreamRequest, TailRequest, TailResponse
-from protos.limits import HEARTBEAT_INTERVAL_S, MAX_PROBE_S
+from split_wire import Reason, split_pb2, split_pb2_grpc
+from split_wire.frames import Malformed, StreamEvent, StreamRequest, TailRequest, TailResponse
+from split_wire.limits import HEARTBEAT_INTERVAL_S, MAX_PROBE_S
 
 if TYPE_CHECKING:  # OpenTelemetry is an extra
     from cloud_service.tracing import Tracing
@@ -120,7 +121,7 @@ class SplitInference(split_pb2_grpc.SplitInferenceServicer):
         except RequestError as error:
             await abort(context, error)
 
-    async def RunTail(  # type: ignore[override] # noqa: N802 # gRPC's name; it speaks the values of protos.frames
+    async def RunTail(  # type: ignore[override] # noqa: N802 # gRPC's name; it speaks the values of split_wire.frames
         self, request: TailRequest | Malformed, context: Context
     ) -> TailResponse:
         """Run the rest of a model for one frame."""

@@ -13,7 +13,7 @@ from google.rpc.status_pb2 import Status
 from grpc_status import rpc_status
 
 from cloud_service.errors import RequestError
-from protos.reasons import ERROR_DOMAIN
+from split_wire.reasons import ERROR_DOMAIN
 
 Context = grpc.aio.ServicerContext[Any, Any]
 """What gRPC hands to a method, of whatever messages."""

@@ -11,12 +11,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-import models
+import split_model
 from cloud_service.errors import InvalidRequestError
 from cloud_service.registry import ServedModel
-from protos import CodecError, EncodedTensor, Reason, decode_tensor, decoded_bytes, dtype_name, encode_tensor
-from protos.frames import TailRequest, TailResponse
-from protos.limits import MAX_MESSAGE_BYTES
+from split_wire import CodecError, EncodedTensor, Reason, decode_tensor, decoded_bytes, dtype_name, encode_tensor
+from split_wire.frames import TailRequest, TailResponse
+from split_wire.limits import MAX_MESSAGE_BYTES
 
 Array = npt.NDArray[np.generic]
 
@@ -50,7 +50,9 @@ def answer(served: ServedModel, request: TailRequest) -> Answer:
     model = served.model
     arrays = read_feeds(model, request.tensors)
     tail = find_tail(model, arrays, request.outputs)
-    feeds = {layer: models.value_of(values, model.layer_specs[layer], model.device) for layer, values in arrays.items()}
+    feeds = {
+        layer: split_model.value_of(values, model.layer_specs[layer], model.device) for layer, values in arrays.items()
+    }
     decoded_s = time.monotonic()
     with torch.inference_mode():
         computed = tail.run(feeds)
@@ -64,7 +66,7 @@ def answer(served: ServedModel, request: TailRequest) -> Answer:
     return Answer(response, started_s, served.predicted_s(feeds, request.outputs))
 
 
-def read_feeds(model: models.Model, tensors: Sequence[EncodedTensor]) -> dict[str, tuple[Array, ...]]:
+def read_feeds(model: split_model.Model, tensors: Sequence[EncodedTensor]) -> dict[str, tuple[Array, ...]]:
     """Take the layers' values out of the messages: by layer, one array per tensor of its value.
 
     Together they take at most what one message may hold: compressed tensors do not make requests larger than raw ones.
@@ -88,7 +90,7 @@ def read_feeds(model: models.Model, tensors: Sequence[EncodedTensor]) -> dict[st
     return {layer: _in_order(layer, parts, len(model.layer_specs[layer])) for layer, parts in found.items()}
 
 
-def find_tail(model: models.Model, feeds: Mapping[str, object], outputs: Sequence[str]) -> models.Tail:
+def find_tail(model: split_model.Model, feeds: Mapping[str, object], outputs: Sequence[str]) -> split_model.Tail:
     """Return the schedule from these layers to these outputs (paths; none: all).
 
     Raises:
@@ -104,22 +106,22 @@ def find_tail(model: models.Model, feeds: Mapping[str, object], outputs: Sequenc
         raise InvalidRequestError(Reason.BAD_REQUEST, "an output is wanted twice; expected each path once")
     try:
         return model.tail(tuple(feeds), tuple(outputs))
-    except models.MissingTensorError as error:
+    except split_model.MissingTensorError as error:
         raise InvalidRequestError(
             Reason.MISSING_TENSOR,
             f"the wanted outputs need layer {error.layer!r}; expected its tensor, or those of layers after it",
         ) from error
 
 
-def write_outputs(model: models.Model, computed: Mapping[str, torch.Tensor]) -> Iterator[EncodedTensor]:
+def write_outputs(model: split_model.Model, computed: Mapping[str, torch.Tensor]) -> Iterator[EncodedTensor]:
     """Put computed outputs, by path, into messages, one at a time."""
     dtypes = {spec.path: spec.dtype for spec in model.outputs}
     for path, tensor in computed.items():
-        (array,) = models.arrays_of(tensor)  # an output is one tensor
+        (array,) = split_model.arrays_of(tensor)  # an output is one tensor
         yield encode_tensor(path, array, dtype=dtypes[path])
 
 
-def _read_tensor(model: models.Model, tensor: EncodedTensor, left: int) -> Array:
+def _read_tensor(model: split_model.Model, tensor: EncodedTensor, left: int) -> Array:
     """Decode a tensor of at most `left` bytes; whether it is what the layer sends is known before it is decoded."""
     layer = tensor.name
     specs = model.layer_specs.get(layer)
@@ -142,7 +144,7 @@ def _read_tensor(model: models.Model, tensor: EncodedTensor, left: int) -> Array
         raise InvalidRequestError(Reason.BAD_TENSOR, str(error)) from error
 
 
-def _check_spec(specs: Sequence[models.TensorSpec], tensor: EncodedTensor) -> None:
+def _check_spec(specs: Sequence[split_model.TensorSpec], tensor: EncodedTensor) -> None:
     layer = tensor.name
     if tensor.index >= len(specs):
         raise InvalidRequestError(

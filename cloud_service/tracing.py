@@ -22,8 +22,8 @@ from opentelemetry.trace import (
     set_span_in_context,
 )
 
-from protos import split_pb2
-from protos.traceparent import TraceParent
+from split_wire import split_pb2
+from split_wire.traceparent import TraceParent
 
 
 class Tracing:

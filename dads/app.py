@@ -4,8 +4,9 @@ from typing import Annotated
 
 import typer
 
-from dads import __version__, cloud, demo, edge, graph, health, link, models, plan, profile, request
+from dads import __version__
 from dads.command_line import CommandLine
+from dads.commands import cloud, demo, edge, graph, health, link, models, plan, profile, request
 from dads.errors import EXIT_CODES_HELP
 
 app = typer.Typer(

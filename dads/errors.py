@@ -73,13 +73,13 @@ class Explanation:
 
 # Package, class, code; the first that fits counts, so the special ones stand before the general ones.
 KNOWN_ERRORS: tuple[tuple[str, str, ExitCode], ...] = (
-    ("models.errors", "UnknownModelError", ExitCode.USAGE),
-    ("models.errors", "BadSpecError", ExitCode.USAGE),
-    ("models.errors", "WeightsError", ExitCode.USAGE),
-    ("models.errors", "ModelError", ExitCode.FAILED),
+    ("split_model.errors", "UnknownModelError", ExitCode.USAGE),
+    ("split_model.errors", "BadSpecError", ExitCode.USAGE),
+    ("split_model.errors", "WeightsError", ExitCode.USAGE),
+    ("split_model.errors", "ModelError", ExitCode.FAILED),
     ("partitioner.errors", "PartitionError", ExitCode.FAILED),
-    ("protos.errors", "AccessError", ExitCode.USAGE),
-    ("protos.errors", "CodecError", ExitCode.FAILED),
+    ("split_wire.errors", "AccessError", ExitCode.USAGE),
+    ("split_wire.errors", "CodecError", ExitCode.FAILED),
     ("cloud_service.errors", "ConfigurationError", ExitCode.USAGE),
     ("cloud_service.errors", "CloudError", ExitCode.FAILED),
     ("edge_service.errors", "CloudUnreachableError", ExitCode.UNREACHABLE),

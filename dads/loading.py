@@ -11,36 +11,36 @@ SEEDED = "The weights are drawn from a seed, so what it sees means nothing."
 _TRAINED = "zoo:efficientnet_lite0"
 
 if TYPE_CHECKING:  # torch takes seconds to import; a command pays for it only when it loads a model
-    import models
+    import split_model
 
 
 def is_seeded(spec: str, weights: str | None) -> bool:
-    """Whether the weights of this model would be drawn from a seed; see `models.load`."""
+    """Whether the weights of this model would be drawn from a seed; see `split_model.load`."""
     return weights is None and spec.startswith(("torchvision:", "zoo:")) and spec != _TRAINED
 
 
 def load_model(
     spec: str, *, weights: str | None = None, device: str = "cpu", threads: int | None = None
-) -> models.Model:
+) -> split_model.Model:
     """Load a model by its specification.
 
     Args:
         spec: `torchvision:NAME`, `zoo:NAME`, `file:PATH.pt2` or `package.module:factory`.
-        weights: See `models.load`.
+        weights: See `split_model.load`.
         device: `cpu` or `cuda`.
         threads: torch's threads; None leaves torch's choice.
 
     Raises:
-        models.ModelError: the model is unknown or cannot be loaded.
+        split_model.ModelError: the model is unknown or cannot be loaded.
     """
     with shown(f"loading {spec}"):
         import torch  # noqa: PLC0415 # see above
 
-        import models  # noqa: PLC0415 # see above
+        import split_model  # noqa: PLC0415 # see above
 
-        models.keep_freed_memory()  # each of our processes runs one model over and over
+        split_model.keep_freed_memory()  # each of our processes runs one model over and over
         if threads is not None:
             torch.set_num_threads(threads)
-        model = models.load(spec, weights=weights, device=device)
-        models.spare_loaded_objects()
+        model = split_model.load(spec, weights=weights, device=device)
+        split_model.spare_loaded_objects()
         return model

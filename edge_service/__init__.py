@@ -15,10 +15,10 @@ from edge_service.errors import (
     WrongTwinError,
 )
 from edge_service.frame import FrameResult, Outcome, StageTimes, cut_label
-from edge_service.report import RunReport
-from edge_service.results import frame_record
+from edge_service.output.report import RunReport
+from edge_service.output.results import frame_record
+from edge_service.output.verify import TOLERANCE, Verification, Verifier
 from edge_service.run import ClipRun
-from edge_service.verify import TOLERANCE, Verification, Verifier
 from edge_service.wire_costs import WireCosts, measure_wire_costs
 
 __all__ = [

@@ -12,9 +12,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from edge_service.cloud import Cloud
-from edge_service.cloud_client import GrpcCloud
-from edge_service.compute import EdgeCompute, edge_seconds
+from edge_service.cloud.client import GrpcCloud
+from edge_service.cloud.seam import Cloud
 from edge_service.config import AgentConfig
 from edge_service.control import (
     ArrivalRate,
@@ -28,16 +27,17 @@ from edge_service.control import (
 from edge_service.errors import AgentClosedError, CloudError
 from edge_service.frame import FrameResult
 from edge_service.inputs import own_inputs
-from edge_service.metrics import EdgeMetrics
-from edge_service.order import InOrder
-from edge_service.pipeline import Pipeline
+from edge_service.output.metrics import EdgeMetrics
+from edge_service.pipeline.compute import EdgeCompute, edge_seconds
+from edge_service.pipeline.order import InOrder
+from edge_service.pipeline.pipeline import Pipeline
 from edge_service.wire_costs import WireCosts, measure_wire_costs
-from models import Model, Profile, compute_clock, profile
 from partitioner import LayerGraph
-from protos import limits
+from split_model import Model, Profile, compute_clock, profile
+from split_wire import limits
 
 if TYPE_CHECKING:  # OpenTelemetry is an extra
-    from edge_service.tracing import Tracing
+    from edge_service.output.tracing import Tracing
 
 __all__ = ["Agent", "ControllerFactory"]
 
@@ -51,7 +51,7 @@ _ENDLESS_BYTES = 10**15
 class Agent:
     """Runs a model split between here and a cloud; an async context manager.
 
-        async with Agent(models.load("torchvision:alexnet"), cloud="192.0.2.7:50051") as agent:
+        async with Agent(split_model.load("torchvision:alexnet"), cloud="192.0.2.7:50051") as agent:
             result = await agent.submit(frame)  # uint8 [1, 3, 224, 224]
             print(result.outputs, result.outcome, result.partition.cut)
 
@@ -69,7 +69,7 @@ class Agent:
         on_result: told each result, in order, before its waiter is. What it raises ends the agent: the next frame
             submitted and leaving the context raise it.
         controller: makes the controller; another one chooses splits in another way.
-        tracing: `edge_service.tracing.Tracing`, for a trace of each frame.
+        tracing: `edge_service.output.tracing.Tracing`, for a trace of each frame.
 
     Raises:
         AccessError: the cloud's address does not fit the access that the settings say, or a file of theirs cannot be

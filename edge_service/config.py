@@ -8,7 +8,7 @@ from typing import Literal, Self
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from protos.access import ClientAccess
+from split_wire.access import ClientAccess
 
 __all__ = ["AgentConfig", "StrategyName"]
 

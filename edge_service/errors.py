@@ -11,7 +11,7 @@
         │   └── CloudDeniedError        it wants a token, or another one
         └── WrongTwinError          the cloud serves another model under this name (digests differ)
 
-gRPC's exceptions are translated once, in `edge_service.cloud_client`.
+gRPC's exceptions are translated once, in `edge_service.cloud.client`.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from edge_service.errors import InputError
-from models import Model
+from split_model import Model
 
 __all__ = ["own_inputs"]
 

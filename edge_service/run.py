@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator, Callable
 
 from edge_service.agent import Agent
 from edge_service.frame import FrameResult
-from edge_service.report import RunReport
+from edge_service.output.report import RunReport
+from edge_service.output.verify import Verifier
 from edge_service.sources import Frame
-from edge_service.verify import Verifier
 
 __all__ = ["ClipRun"]
 

@@ -18,10 +18,10 @@ import torch
 from edge_service.config import AgentConfig
 from edge_service.control import EncodingCosts
 from edge_service.log import log
-from edge_service.verify import difference
-from models import Model, TensorSpec, Value, arrays_of, value_of
-from protos import LOSSLESS, Encoding, applies, limits, roundtrip
-from protos.codec_timing import measure
+from edge_service.output.verify import difference
+from split_model import Model, TensorSpec, Value, arrays_of, value_of
+from split_wire import LOSSLESS, Encoding, applies, limits, roundtrip
+from split_wire.codec_timing import measure
 
 __all__ = ["WireCosts", "measure_wire_costs"]
 

@@ -1,59 +1,9 @@
-"""PyTorch models that can be split anywhere: loading, the layer graph, profiling, heads and tails."""
+"""The networks that are known by name: the zoo's and torchvision's, with their weights and preprocessing.
 
-from models.clock import compute_clock
-from models.compiled import CompiledHeads
-from models.errors import (
-    BadSpecError,
-    ExecutionError,
-    InputError,
-    MissingExtraError,
-    MissingTensorError,
-    ModelError,
-    NotClosedError,
-    UnknownLayerError,
-    UnknownModelError,
-    UnknownOutputError,
-    UnsupportedModelError,
-    WeightsError,
-)
-from models.loading import Loadable, describe, load
-from models.memory import keep_freed_memory, spare_loaded_objects
-from models.model import Model, ValueSpec
-from models.profiling import Profile, profile
-from models.schedule import Recorder
-from models.split import Head, Tail
-from models.trace import TensorSpec
-from models.values import Value, arrays_of, value_of
+Imported by `split_model.load` only when a `zoo:` or `torchvision:` spec asks for one: many repositories have a package
+`models` of their own, and nothing else of this project needs this one.
+"""
 
-__all__ = [
-    "BadSpecError",
-    "CompiledHeads",
-    "ExecutionError",
-    "Head",
-    "InputError",
-    "Loadable",
-    "MissingExtraError",
-    "MissingTensorError",
-    "Model",
-    "ModelError",
-    "NotClosedError",
-    "Profile",
-    "Recorder",
-    "Tail",
-    "TensorSpec",
-    "UnknownLayerError",
-    "UnknownModelError",
-    "UnknownOutputError",
-    "UnsupportedModelError",
-    "Value",
-    "ValueSpec",
-    "WeightsError",
-    "arrays_of",
-    "compute_clock",
-    "describe",
-    "keep_freed_memory",
-    "load",
-    "profile",
-    "spare_loaded_objects",
-    "value_of",
-]
+from models.by_name import build, describe
+
+__all__ = ["build", "describe"]

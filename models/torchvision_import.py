@@ -11,7 +11,7 @@ from types import ModuleType
 
 import torch
 
-from models.errors import ModelError
+from split_model.errors import ModelError
 
 __all__ = ["torchvision_models"]
 

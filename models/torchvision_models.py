@@ -9,12 +9,12 @@ from typing import Any
 from torch import nn
 
 from models import weights as weights_of
-from models.errors import UnknownModelError, WeightsError
 from models.preprocessing import IMAGENET, Normalisation, Normalised, example_image
-from models.source import Source
 from models.torchvision_import import torchvision_models
+from split_model.errors import UnknownModelError, WeightsError
+from split_model.source import Source
 
-__all__ = ["build", "imagenet_labels", "names"]
+__all__ = ["build", "describe", "imagenet_labels", "names"]
 
 SEGMENTATION = ("deeplabv3_resnet50", "fcn_resnet50", "lraspp_mobilenet_v3_large")
 
@@ -60,6 +60,11 @@ def build(name: str, weights: str | Path | None) -> Source:
     size = _size(module, transforms)
     labels = None if name in SEGMENTATION else imagenet_labels()
     return Source(Normalised(module, normalisation).eval(), (example_image(size, size),), labels)
+
+
+def describe(name: str) -> str:
+    """What the model is, in a few words."""
+    return "segmentation" if name in SEGMENTATION else "ImageNet classifier"
 
 
 def imagenet_labels() -> tuple[str, ...]:

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from models.errors import WeightsError
+from split_model.errors import WeightsError
 
 __all__ = ["NoRandomInit", "load_file", "seed"]
 

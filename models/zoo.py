@@ -9,9 +9,9 @@ from torch import nn
 
 from models import networks, torchvision_models
 from models import weights as weights_of
-from models.errors import MissingExtraError, UnknownModelError, WeightsError
 from models.preprocessing import IMAGENET, LITE, Normalised, example_image
-from models.source import Source
+from split_model.errors import MissingExtraError, UnknownModelError, WeightsError
+from split_model.source import Source
 
 __all__ = ["DESCRIPTIONS", "build"]
 

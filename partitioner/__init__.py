@@ -16,8 +16,8 @@ from partitioner.encodings import Encoding
 from partitioner.errors import PartitionError, TooManySplitsError
 from partitioner.evaluate import evaluate
 from partitioner.graph import Layer, LayerGraph
+from partitioner.listed.split_table import SplitTable
 from partitioner.partition import Decision, Partition
-from partitioner.split_table import SplitTable
 
 __all__ = [
     "CostProfile",

@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from partitioner.costs import CostProfile, Link, check_rate
-from partitioner.each_encoding import EachEncoding
 from partitioner.encodings import Encoding
 from partitioner.errors import TooManySplitsError
 from partitioner.graph import LayerGraph
+from partitioner.listed.split_table import SplitTable
 from partitioner.partition import Decision
-from partitioner.split_table import SplitTable
+from partitioner.searched.each_encoding import EachEncoding
 
 
 def decide(

@@ -7,12 +7,12 @@ IEEE INFOCOM 2019, doi:10.1109/INFOCOM.2019.8737614.
 from collections.abc import Sequence
 
 from partitioner.costs import CostProfile, Link
-from partitioner.each_encoding import EachEncoding
 from partitioner.encodings import Encoding
 from partitioner.errors import TooManySplitsError
 from partitioner.graph import LayerGraph
+from partitioner.listed.split_table import SplitTable
 from partitioner.partition import Partition
-from partitioner.split_table import SplitTable
+from partitioner.searched.each_encoding import EachEncoding
 
 
 def dsh(
@@ -28,7 +28,7 @@ def dsh(
     that makes this smallest; with a rate, the one of the lowest latency among those that stay below 1 / rate, and the
     smallest maximum when none does. The min-max is NP-hard; it is exact here wherever the closed sets can be listed
     (every model we know), and beyond that the best that weighted minimum cuts, a search tree over them and a
-    mixed-integer program find, with a proven bound (see `partitioner.beyond_table`).
+    mixed-integer program find, with a proven bound (see `partitioner.searched.beyond_table`).
 
     Args:
         graph: The model.

@@ -10,15 +10,15 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from partitioner.closed_sets import FloatArray
 from partitioner.costs import CostProfile, Link
 from partitioner.encodings import Encoding, check_encodings
 from partitioner.errors import TooManySplitsError
 from partitioner.evaluate import price
 from partitioner.graph import LayerGraph
-from partitioner.min_cut import CutNetwork, Weights, model_arcs
+from partitioner.listed.closed_sets import FloatArray
+from partitioner.listed.split_table import SplitTable
 from partitioner.partition import Partition
-from partitioner.split_table import SplitTable
+from partitioner.searched.min_cut import CutNetwork, Weights, model_arcs
 
 # Below this many closed sets, listing them is faster than a minimum cut.
 _LISTED = 50_000
@@ -66,7 +66,7 @@ def lowest_latency(splits: Sequence[Partition]) -> Partition:
 
 
 def dsl_by_min_cut(graph: LayerGraph, costs: CostProfile, link: Link, encoding: Encoding | None = None) -> Partition:
-    """Returns the split of the lowest latency by a minimum cut (see `partitioner.min_cut`).
+    """Returns the split of the lowest latency by a minimum cut (see `partitioner.searched.min_cut`).
 
     The fixed time of a call is no arc: the best split that offloads anything is compared with edge-only.
 

@@ -6,8 +6,17 @@ import sys
 
 import pytest
 
-PACKAGES = ("protos", "partitioner", "models", "cloud_service", "edge_service", "link_emulator", "dads")
-WITHOUT_TORCH = ("protos", "partitioner", "link_emulator", "dads", "dads.app")
+PACKAGES = (
+    "split_wire",
+    "partitioner",
+    "split_model",
+    "models",
+    "cloud_service",
+    "edge_service",
+    "link_emulator",
+    "dads",
+)
+WITHOUT_TORCH = ("split_wire", "partitioner", "link_emulator", "dads", "dads.app")
 
 
 def isort_key(name):

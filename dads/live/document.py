@@ -7,8 +7,8 @@ from statistics import fmean, median
 from typing import Any
 
 from dads import units
-from dads.graph_folding import fold
-from dads.graph_svg import graph_svg
+from dads.drawing.folding import fold
+from dads.drawing.svg import graph_svg
 from dads.live.view import Snapshot
 from edge_service.control import ControllerState, Phase
 from partitioner import LayerGraph, Partition

@@ -7,11 +7,13 @@ pause, `probing` and `breaker` say when to call, `pricing` and `hysteresis` choo
 `controller` is the state machine around them.
 """
 
-from edge_service.control.arrival_rate import ArrivalRate
 from edge_service.control.breaker import Breaker, BreakerConfig, BreakerState
 from edge_service.control.controller import Controller
-from edge_service.control.encoding_costs import EncodingCosts, SizeRatios
-from edge_service.control.estimators import LoadEstimator, OverheadEstimator, RoundTripEstimator
+from edge_service.control.estimators.arrival_rate import ArrivalRate
+from edge_service.control.estimators.calls_and_loads import LoadEstimator, OverheadEstimator, RoundTripEstimator
+from edge_service.control.estimators.encoding_costs import EncodingCosts, SizeRatios
+from edge_service.control.estimators.uplink import UplinkEstimator
+from edge_service.control.estimators.upload_clock import UploadClock
 from edge_service.control.events import (
     AnswerMissed,
     CloudAnswered,
@@ -34,8 +36,6 @@ from edge_service.control.events import (
 )
 from edge_service.control.plan import ControllerConfig, ControllerState, Mode, Phase, Plan, Strategy
 from edge_service.control.probing import ProbeConfig, ProbeScheduler
-from edge_service.control.uplink_estimator import UplinkEstimator
-from edge_service.control.upload_clock import UploadClock
 
 __all__ = [
     "AnswerMissed",

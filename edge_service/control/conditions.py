@@ -3,8 +3,8 @@
 import math
 from dataclasses import dataclass
 
+from edge_service.control.estimators.slow_start import SlowStart
 from edge_service.control.plan import Phase
-from edge_service.control.slow_start import SlowStart
 from partitioner import Link
 
 

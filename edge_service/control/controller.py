@@ -26,8 +26,10 @@ import math
 
 from edge_service.control.breaker import Breaker, BreakerState
 from edge_service.control.conditions import Conditions
-from edge_service.control.encoding_costs import EncodingCosts
-from edge_service.control.estimators import LoadEstimator, OverheadEstimator
+from edge_service.control.estimators.calls_and_loads import LoadEstimator, OverheadEstimator
+from edge_service.control.estimators.encoding_costs import EncodingCosts
+from edge_service.control.estimators.path import NetworkPath
+from edge_service.control.estimators.slow_start import INITIAL_WINDOW_BYTES
 from edge_service.control.events import (
     AnswerMissed,
     CloudAnswered,
@@ -48,11 +50,9 @@ from edge_service.control.events import (
     UploadLate,
     UploadStalled,
 )
-from edge_service.control.path import NetworkPath
 from edge_service.control.plan import ControllerConfig, ControllerState, Phase, Plan, Strategy
 from edge_service.control.planner import Planner
 from edge_service.control.probing import ProbeScheduler
-from edge_service.control.slow_start import INITIAL_WINDOW_BYTES
 from partitioner import LayerGraph
 
 _TAILS_FRESH_S = 5.0

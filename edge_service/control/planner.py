@@ -8,7 +8,7 @@ import math
 from collections.abc import Mapping
 
 from edge_service.control.conditions import Conditions
-from edge_service.control.encoding_costs import EncodingCosts, SizeRatios, bytes_of, usable
+from edge_service.control.estimators.encoding_costs import EncodingCosts, SizeRatios, bytes_of, usable
 from edge_service.control.hysteresis import worth_switching
 from edge_service.control.plan import ControllerConfig, Mode, Phase, Plan, Strategy
 from edge_service.control.pricing import splits_of

@@ -11,7 +11,7 @@ that filled the link only if it is four times what the link holds in flight; fiv
 import math
 from dataclasses import dataclass
 
-from edge_service.control.slow_start import INITIAL_WINDOW_BYTES
+from edge_service.control.estimators.slow_start import INITIAL_WINDOW_BYTES
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,8 +29,8 @@ from partitioner.costs import CostProfile, Link
 from partitioner.dsl import stage_weights
 from partitioner.evaluate import price
 from partitioner.graph import LayerGraph
-from partitioner.min_cut import CutNetwork, model_arcs
 from partitioner.partition import Partition
+from partitioner.searched.min_cut import CutNetwork, model_arcs
 
 
 def paper_dsh(

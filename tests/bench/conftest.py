@@ -1,6 +1,6 @@
 import pytest
 
-from bench.publish import publish
+from bench.publishing.publish import publish
 
 
 @pytest.fixture

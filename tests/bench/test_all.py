@@ -3,7 +3,7 @@ import importlib
 import pytest
 
 from bench.all import chosen
-from bench.programs import PROGRAMS
+from bench.publishing.programs import PROGRAMS
 
 
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda program: program.name)

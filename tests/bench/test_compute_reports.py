@@ -2,7 +2,9 @@
 
 import pytest
 
-from bench import control_report, split_compute_report, wide_graphs_report
+from bench.control_simulation import report as control_report
+from bench.split_compute import report as split_compute_report
+from bench.wide_graphs import report as wide_graphs_report
 
 
 def split_row(split, ratio):

@@ -2,7 +2,10 @@
 
 import pytest
 
-from bench import copies_report, estimators_report, idle_link_report, rpc_overhead_report
+from bench.copies import report as copies_report
+from bench.estimators import report as estimators_report
+from bench.idle_link import report as idle_link_report
+from bench.rpc_overhead import report as rpc_overhead_report
 
 
 def rpc_row(size, raw_ms, bare_ms, stream_ms, unary_ms, kind=None, rate_bps=None):

@@ -2,7 +2,11 @@
 
 import pytest
 
-from bench import accounting_report, paper_table_report, pipeline_report, prediction_report, real_link_report
+from bench.accounting import report as accounting_report
+from bench.paper_table import report as paper_table_report
+from bench.pipeline import report as pipeline_report
+from bench.prediction import report as prediction_report
+from bench.real_link import report as real_link_report
 
 LINK = {"kind": "packets", "congestion": "bbr", "rtt_s": 0.02}
 

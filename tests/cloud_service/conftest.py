@@ -10,10 +10,10 @@ import torch
 from google.rpc.error_details_pb2 import ErrorInfo, RetryInfo
 from grpc_status import rpc_status
 
-import models
+import split_model
 from cloud_service import CloudConfig, CloudServer
 from partitioner import Layer, LayerGraph
-from protos import Encoding, encode_tensor, split_pb2, split_pb2_grpc
+from split_wire import Encoding, encode_tensor, split_pb2, split_pb2_grpc
 
 
 class FakeTail:
@@ -48,18 +48,18 @@ class FakeModel:
             (Layer("x", (), 6), Layer("pair", ("x",), 48), Layer("total", ("pair",), 24), Layer("half", ("x",), 12)),
             ("total", "half"),
         )
-        self.inputs = (models.ValueSpec("x", "x", "uint8", (1, 6)),)
+        self.inputs = (split_model.ValueSpec("x", "x", "uint8", (1, 6)),)
         self.outputs = (
-            models.ValueSpec("out", "total", "float32", (1, 6)),
-            models.ValueSpec("parts.0", "half", "bfloat16", (1, 6)),
+            split_model.ValueSpec("out", "total", "float32", (1, 6)),
+            split_model.ValueSpec("parts.0", "half", "bfloat16", (1, 6)),
         )
         self.output_layers = {spec.path: spec.layer for spec in self.outputs}
-        one = models.TensorSpec("float32", (1, 6))
+        one = split_model.TensorSpec("float32", (1, 6))
         self.layer_specs = {
-            "x": (models.TensorSpec("uint8", (1, 6)),),
+            "x": (split_model.TensorSpec("uint8", (1, 6)),),
             "pair": (one, one),
             "total": (one,),
-            "half": (models.TensorSpec("bfloat16", (1, 6)),),
+            "half": (split_model.TensorSpec("bfloat16", (1, 6)),),
         }
         self.gate = threading.Event()  # tails wait for it
         self.gate.set()
@@ -70,7 +70,7 @@ class FakeModel:
     def value(self, layer, values):
         if layer not in values:
             if layer == "x":
-                raise models.MissingTensorError("x")
+                raise split_model.MissingTensorError("x")
             if layer == "pair":
                 x = self.value("x", values).float()
                 values["pair"] = (x + 1, x + 2)
@@ -86,7 +86,7 @@ class FakeModel:
         needs = {"out": ({"total"}, {"pair"}, {"x"}), "parts.0": ({"half"}, {"x"})}
         for path in outputs:
             if not any(way <= set(feeds) for way in needs[path]):
-                raise models.MissingTensorError("x")
+                raise split_model.MissingTensorError("x")
         return FakeTail(self, feeds, outputs)
 
     def __call__(self, x):
@@ -95,7 +95,7 @@ class FakeModel:
 
 
 def fake_profile(model, *, repeats):
-    return models.Profile((0.0, 0.001, 0.002, 0.004), 0.007)
+    return split_model.Profile((0.0, 0.001, 0.002, 0.004), 0.007)
 
 
 def fake_decoding(model):

@@ -5,10 +5,10 @@ import pytest
 import torch
 from torch import nn
 
-import models
+import split_model
 from cloud_service import codec_profile
-from protos import Encoding, applies
-from protos.codec_timing import CodecCost
+from split_wire import Encoding, applies
+from split_wire.codec_timing import CodecCost
 
 
 class Mixed(nn.Module):
@@ -25,7 +25,7 @@ class Mixed(nn.Module):
 
 @pytest.fixture(scope="module")
 def mixed():
-    return models.Model(Mixed().eval(), (torch.zeros(1, 3, 16, 16, dtype=torch.uint8),), name="mixed")
+    return split_model.Model(Mixed().eval(), (torch.zeros(1, 3, 16, 16, dtype=torch.uint8),), name="mixed")
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from cloud_service import CloudConfig, ConfigurationError
-from protos.limits import MAX_MESSAGE_BYTES
+from split_wire.limits import MAX_MESSAGE_BYTES
 
 TOKEN = "t0p-secret-of-the-tests"
 

@@ -5,9 +5,9 @@ import itertools
 import pytest
 import torch
 
-import models
-from models.model import _CACHED_SCHEDULES
-from protos import encode_tensor, split_pb2
+import split_model
+from split_model.model import _CACHED_SCHEDULES
+from split_wire import encode_tensor, split_pb2
 
 LAYERS = 9  # subsets of them are cuts: more than twice what is remembered
 
@@ -25,11 +25,11 @@ class Chain(torch.nn.Module):
 
 @pytest.fixture
 def chain():
-    return models.Model(Chain().eval(), (torch.ones(1, 2),), name="made_here:chain")
+    return split_model.Model(Chain().eval(), (torch.ones(1, 2),), name="made_here:chain")
 
 
 def no_times(model, *, repeats):
-    return models.Profile(tuple(1e-6 for _ in model.graph.layers), 1e-5)
+    return split_model.Profile(tuple(1e-6 for _ in model.graph.layers), 1e-5)
 
 
 def cut(model, layers):

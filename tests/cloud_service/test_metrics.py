@@ -6,7 +6,7 @@ import urllib.request
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from protos import Reason
+from split_wire import Reason
 
 
 @pytest.fixture

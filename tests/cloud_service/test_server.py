@@ -15,7 +15,7 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoRe
 from grpc_status import rpc_status
 
 from cloud_service import BindError, CloudConfig, CloudServer
-from protos import encode_tensor, split_pb2, split_pb2_grpc
+from split_wire import encode_tensor, split_pb2, split_pb2_grpc
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING

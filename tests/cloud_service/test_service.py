@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from google.rpc.status_pb2 import Status
 
-from protos import Encoding, decode_tensor, dtype_name, encode_tensor, split_pb2, split_pb2_grpc
-from protos.frames import read_stream_request
-from protos.limits import MAX_PROBE_BYTES, MAX_TENSORS
+from split_wire import Encoding, decode_tensor, dtype_name, encode_tensor, split_pb2, split_pb2_grpc
+from split_wire.frames import read_stream_request
+from split_wire.limits import MAX_PROBE_BYTES, MAX_TENSORS
 
 X = np.arange(6, dtype=np.uint8).reshape(1, 6)
 TOTAL = np.float32(3 * X + 4)

@@ -5,10 +5,9 @@ from pathlib import Path
 
 import pytest
 
-import protos
 from cloud_service import errors
 from cloud_service.statuses import MAX_MESSAGE_CHARS, status_of
-from protos import Reason
+from split_wire import Reason
 
 OTHERS = [
     errors.UnauthenticatedError(Reason.UNAUTHENTICATED, "text"),
@@ -25,7 +24,7 @@ OTHERS = [
 
 def documented():
     """Reason -> (code, whether it carries RetryInfo), from the contract's comments."""
-    text = (Path(protos.__file__).parent / "split.proto").read_text()
+    text = (Path(__file__).parents[2] / "protos" / "split.proto").read_text()
     text = text.split("one of these reasons:")[1].split("RESOURCE_EXHAUSTED without")[0]
     table, code = {}, None
     for new_code, reason, rest in re.findall(r"^// +(?:([A-Z_]+) +)?([A-Z_]+) +([a-z].*)$", text, re.MULTILINE):

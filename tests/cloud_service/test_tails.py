@@ -8,13 +8,13 @@ import pytest
 import torch
 from torch import nn
 
-import models
+import split_model
 from cloud_service import tails
 from cloud_service.errors import InvalidRequestError
 from cloud_service.registry import ServedModel
 from cloud_service.tails import answer, read_feeds
-from protos import EncodedTensor, Encoding, decode_tensor, dtype_name, encode_tensor, split_pb2
-from protos.frames import TailRequest, read_request, write_request
+from split_wire import EncodedTensor, Encoding, decode_tensor, dtype_name, encode_tensor, split_pb2
+from split_wire.frames import TailRequest, read_request, write_request
 
 
 class Branching(nn.Module):
@@ -43,11 +43,11 @@ class Branching(nn.Module):
 def branching():
     torch.manual_seed(0)
     example = (torch.randn(2, 6), torch.tensor([[True], [False]]))
-    return models.Model(Branching().eval(), example, name="branching")
+    return split_model.Model(Branching().eval(), example, name="branching")
 
 
 def served(model):
-    return ServedModel(model, models.Profile(tuple(1.0 for _ in model.graph.layers), float(len(model.graph))), {})
+    return ServedModel(model, split_model.Profile(tuple(1.0 for _ in model.graph.layers), float(len(model.graph))), {})
 
 
 def request_of(model, values, outputs=()):
@@ -55,7 +55,7 @@ def request_of(model, values, outputs=()):
     tensors = tuple(
         encode_tensor(layer, array, index=index, dtype=spec.dtype)
         for layer, value in values.items()
-        for index, (array, spec) in enumerate(zip(models.arrays_of(value), model.layer_specs[layer], strict=True))
+        for index, (array, spec) in enumerate(zip(split_model.arrays_of(value), model.layer_specs[layer], strict=True))
     )
     request = TailRequest(model.name, model.digest, 0, tensors, tuple(outputs))
     return read_request(write_request(request))
@@ -64,8 +64,8 @@ def request_of(model, values, outputs=()):
 def outputs_of(tensors):
     """What an edge makes of the answer: outputs by path."""
     tensors = tuple(tensors)
-    specs = {t.name: models.TensorSpec(dtype_name(t.meta), tuple(t.meta.shape)) for t in tensors}
-    return {t.name: models.value_of((decode_tensor(t),), (specs[t.name],)) for t in tensors}
+    specs = {t.name: split_model.TensorSpec(dtype_name(t.meta), tuple(t.meta.shape)) for t in tensors}
+    return {t.name: split_model.value_of((decode_tensor(t),), (specs[t.name],)) for t in tensors}
 
 
 def closed_sets(graph):
@@ -112,7 +112,7 @@ class Wide(nn.Module):
 
 def test_what_a_request_decodes_to_is_limited_as_a_message_is(monkeypatch):
     example = (torch.zeros(3000), torch.zeros(3000))
-    wide = served(models.Model(Wide().eval(), example, name="wide"))
+    wide = served(split_model.Model(Wide().eval(), example, name="wide"))
     tensors = [encode_tensor(layer, np.zeros(3000, np.float32), encoding=Encoding.ZSTD) for layer in ("x", "y")]
     assert sum(tensor.size for tensor in tensors) < 200
     assert set(read_feeds(wide.model, tensors)) == {"x", "y"}
@@ -158,14 +158,14 @@ def test_the_prediction_is_of_the_layers_that_run(branching):
 
 @pytest.fixture(scope="module")
 def easy_net():
-    return models.load("zoo:easy_net")
+    return split_model.load("zoo:easy_net")
 
 
 async def test_an_image_model_is_served_at_every_cut(easy_net, serve):
     """The real thing: profiled by the server, run over a connection."""
     graph = easy_net.graph
     expected = easy_net(*easy_net.example_inputs)
-    async with serve(easy_net, measure=models.profile, profile_repeats=1, threads=1) as (_, stub):
+    async with serve(easy_net, measure=split_model.profile, profile_repeats=1, threads=1) as (_, stub):
         profile = await stub.GetProfile(split_pb2.GetProfileRequest(model=easy_net.name, digest=easy_net.digest))
         assert list(profile.layers) == [layer.name for layer in graph.layers]
         assert sum(profile.layer_s) == pytest.approx(profile.whole_s)

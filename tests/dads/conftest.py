@@ -8,8 +8,8 @@ import pytest
 from typer.testing import CliRunner
 
 from dads.app import app
-from dads.profile_file import profile_json
-from dads.profiles import StoredProfile
+from dads.planning.profile_file import profile_json
+from dads.planning.profiles import StoredProfile
 
 MODEL = "zoo:easy_net"
 
@@ -26,9 +26,9 @@ def dads():
 
 @pytest.fixture(scope="session")
 def easy_net():
-    import models
+    import split_model
 
-    return models.load(MODEL)
+    return split_model.load(MODEL)
 
 
 @pytest.fixture(scope="session")

@@ -59,7 +59,7 @@ def exported():
     from cloud_service import CloudConfig
     from cloud_service.metrics import CloudMetrics
     from edge_service import AgentConfig
-    from edge_service.metrics import EdgeMetrics
+    from edge_service.output.metrics import EdgeMetrics
     from partitioner import Layer, LayerGraph
 
     edge = EdgeMetrics("zoo:net", LayerGraph((Layer("x", (), 4), Layer("y", ("x",), 4)), ("y",)))

@@ -11,7 +11,7 @@ from cloud_service import CloudConfig
 from cloud_service.metrics import CloudMetrics
 from edge_service import AgentConfig, FrameResult, Outcome
 from edge_service.control import Controller
-from edge_service.metrics import EdgeMetrics
+from edge_service.output.metrics import EdgeMetrics
 from partitioner import Layer, LayerGraph, Partition
 
 DEPLOY = Path(__file__).parents[2] / "deploy/prometheus"

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import torch
 
-import models
+import split_model
 from cloud_service import CloudConfig, CloudServer
-from edge_service.cloud import ALL_RAW, Answer, Beat, CloudProfile, FrameToSend, ProbeReading, StreamEvent
+from edge_service.cloud.seam import ALL_RAW, Answer, Beat, CloudProfile, FrameToSend, ProbeReading, StreamEvent
 from edge_service.errors import CloudError, CloudUnreachableError
-from models import arrays_of
+from split_model import arrays_of
 
 
 class TwoByTwo(torch.nn.Module):
@@ -78,7 +78,7 @@ class ManualTails:
 class ManualCloud:
     """Answers calls at once, or with `error`; counts them; frames are answered by the test."""
 
-    def __init__(self, model: models.Model) -> None:
+    def __init__(self, model: split_model.Model) -> None:
         self.model = model
         self.error: CloudError | None = None
         self.ping_error: CloudError | None = None
@@ -165,13 +165,13 @@ def one_thread():
 
 
 @pytest.fixture(scope="session")
-def easy_net() -> models.Model:
-    return models.load("zoo:easy_net")
+def easy_net() -> split_model.Model:
+    return split_model.load("zoo:easy_net")
 
 
 @pytest.fixture(scope="session")
-def two_by_two() -> models.Model:
-    return models.Model(TwoByTwo().eval(), (torch.ones(1, 4), torch.ones(1, 5)), name="made_here:two_by_two")
+def two_by_two() -> split_model.Model:
+    return split_model.Model(TwoByTwo().eval(), (torch.ones(1, 4), torch.ones(1, 5)), name="made_here:two_by_two")
 
 
 @pytest.fixture
@@ -188,7 +188,7 @@ def serving():
     async def running(*served, layer_s=1e-6, **settings):
         def measure(model, *, repeats):
             seconds = tuple(layer_s if layer.inputs else 0.0 for layer in model.graph.layers)
-            return models.Profile(layer_s=seconds, whole_s=sum(seconds))
+            return split_model.Profile(layer_s=seconds, whole_s=sum(seconds))
 
         config = CloudConfig(**{"listen": "127.0.0.1:0", "grace_s": 5, "threads": 1, **settings})
         server = CloudServer(config, served, measure=measure)
@@ -201,7 +201,7 @@ def serving():
     return running
 
 
-def random_inputs(model: models.Model, seed: int = 0) -> tuple[torch.Tensor, ...]:
+def random_inputs(model: split_model.Model, seed: int = 0) -> tuple[torch.Tensor, ...]:
     numbers = np.random.default_rng(seed)
     made = []
     for value in model.inputs:

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 import torch
 
-import models
+import split_model
 from edge_service import Agent, AgentClosedError, AgentConfig, CloudUnreachableError, InputError, Outcome, Verifier
-from edge_service.cloud import ALL_RAW, Answer, Beat, CloudProfile, FrameToSend, ProbeReading, Refusal, StreamEvent
+from edge_service.cloud.seam import ALL_RAW, Answer, Beat, CloudProfile, FrameToSend, ProbeReading, Refusal, StreamEvent
 from edge_service.control import Controller
 from edge_service.errors import CloudRefusedError, WrongTwinError
-from models import arrays_of
+from split_model import arrays_of
 
 # So slow that the cloud wins while it is there, even when the measured times have scaled this down by 20.
 EDGE_LAYER_S = 1.0
@@ -23,7 +23,7 @@ EDGE_LAYER_S = 1.0
 class FakeCloud:
     """Runs tails here; `answering`, `reachable` and `refusing` say how it behaves."""
 
-    def __init__(self, model: models.Model) -> None:
+    def __init__(self, model: split_model.Model) -> None:
         self.model = model
         self.reachable = True
         self.answering = True
@@ -134,23 +134,23 @@ class FakeTails:
 
 
 @pytest.fixture(scope="module")
-def model() -> models.Model:
-    return models.load("zoo:easy_net")
+def model() -> split_model.Model:
+    return split_model.load("zoo:easy_net")
 
 
 @pytest.fixture
-def cloud(model: models.Model) -> FakeCloud:
+def cloud(model: split_model.Model) -> FakeCloud:
     return FakeCloud(model)
 
 
-def frame(model: models.Model, seed: int = 0) -> np.ndarray:
+def frame(model: split_model.Model, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 255, model.inputs[0].shape, dtype=np.uint8)
 
 
-def agent_for(model: models.Model, cloud: FakeCloud | None, **settings: object) -> Agent:
+def agent_for(model: split_model.Model, cloud: FakeCloud | None, **settings: object) -> Agent:
     config = AgentConfig(**{"rate_hz": 1.0, "keep_inputs": True, **settings})
     seconds = tuple(EDGE_LAYER_S if layer.inputs else 0.0 for layer in model.graph.layers)
-    return Agent(model, cloud, config, edge_profile=models.Profile(layer_s=seconds, whole_s=sum(seconds)))
+    return Agent(model, cloud, config, edge_profile=split_model.Profile(layer_s=seconds, whole_s=sum(seconds)))
 
 
 async def until(condition, limit_s: float = 10.0) -> None:
@@ -160,7 +160,7 @@ async def until(condition, limit_s: float = 10.0) -> None:
         await asyncio.sleep(0.01)
 
 
-def check_right(model: models.Model, results) -> None:
+def check_right(model: split_model.Model, results) -> None:
     verifier = Verifier(model)
     for result in results:
         verifier.add(result)
@@ -210,7 +210,7 @@ async def test_another_controller_chooses_in_another_way(model, cloud):
             return self.plan_given(wanted, now_s)
 
     seconds = tuple(0.0 for _ in names)
-    profile = models.Profile(layer_s=seconds, whole_s=0.0)
+    profile = split_model.Profile(layer_s=seconds, whole_s=0.0)
     async with Agent(model, cloud, AgentConfig(), edge_profile=profile, controller=ChoosesTwo) as agent:
         results = [await agent.submit(frame(model)) for _ in range(3)]
     assert [result.partition.edge for result in results] == [wanted] * 3
@@ -378,8 +378,8 @@ def huge() -> tuple[torch.nn.Module, tuple[torch.Tensor, ...]]:
 
 
 @pytest.fixture(scope="module")
-def too_large() -> models.Model:
-    return models.model.Model(*huge(), name="huge")
+def too_large() -> split_model.Model:
+    return split_model.model.Model(*huge(), name="huge")
 
 
 async def test_a_cut_too_large_for_a_message_is_never_chosen(too_large):
@@ -411,7 +411,7 @@ async def test_heads_are_compiled_where_that_is_wanted(model, cloud, monkeypatch
             asked.append(edge)
             return self._model.split(edge)[0]
 
-    monkeypatch.setattr("models.compiled.CompiledHeads", Heads)
+    monkeypatch.setattr("split_model.engines.compiled.CompiledHeads", Heads)
     for wanted in (False, True):
         async with agent_for(model, cloud, compile=wanted) as agent:
             check_right(model, [await agent.submit(frame(model))])

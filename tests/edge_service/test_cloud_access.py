@@ -10,12 +10,12 @@ import pytest
 import trustme
 
 from edge_service import Agent, AgentConfig, Outcome
-from edge_service.cloud import Beat
-from edge_service.cloud_client import GrpcCloud
-from edge_service.cloud_status import DENIED_WAIT_S
+from edge_service.cloud.client import GrpcCloud
+from edge_service.cloud.seam import Beat
+from edge_service.cloud.statuses import DENIED_WAIT_S
 from edge_service.errors import CloudDeniedError, CloudUnreachableError, CloudUntrustedError
-from protos.access import ClientAccess
-from protos.errors import AccessError
+from split_wire.access import ClientAccess
+from split_wire.errors import AccessError
 
 LIMIT_S = 20.0
 TOKEN = "t0p-secret-of-the-tests"

@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from edge_service import AgentConfig
-from protos.access import ClientAccess
+from split_wire.access import ClientAccess
 
 
 @pytest.fixture(autouse=True)

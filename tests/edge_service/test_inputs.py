@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 import torch
 
-import models
+import split_model
 from edge_service import InputError
 from edge_service.inputs import own_inputs
 
 
 @pytest.fixture(scope="module")
-def model() -> models.Model:
-    return models.load("zoo:easy_net")
+def model() -> split_model.Model:
+    return split_model.load("zoo:easy_net")
 
 
 @pytest.fixture

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-import models
+import split_model
 from edge_service import AgentConfig, measure_wire_costs
-from edge_service.verify import difference
-from models import arrays_of
-from protos import Encoding, applies, encode_tensor, roundtrip
+from edge_service.output.verify import difference
+from split_model import arrays_of
+from split_wire import Encoding, applies, encode_tensor, roundtrip
 
 
 class Sensitive(torch.nn.Module):
@@ -29,12 +29,12 @@ def images(*seeds: int) -> list[tuple[torch.Tensor, ...]]:
 
 
 @pytest.fixture(scope="module")
-def sensitive() -> models.Model:
-    return models.Model(Sensitive().eval(), images(0)[0], name="sensitive")
+def sensitive() -> split_model.Model:
+    return split_model.Model(Sensitive().eval(), images(0)[0], name="sensitive")
 
 
 @pytest.fixture(scope="module")
-def small() -> models.Model:
+def small() -> split_model.Model:
     torch.manual_seed(0)
     network = torch.nn.Sequential(
         torch.nn.Conv2d(3, 4, 3), torch.nn.ReLU(), torch.nn.Flatten(), torch.nn.Linear(784, 5)
@@ -48,7 +48,7 @@ def small() -> models.Model:
         def forward(self, image: torch.Tensor) -> torch.Tensor:
             return self.network(image.to(torch.float32) / 255)
 
-    return models.Model(Small().eval(), images(0)[0], name="small")
+    return split_model.Model(Small().eval(), images(0)[0], name="small")
 
 
 def by_name(costs):

@@ -5,7 +5,7 @@ from itertools import islice
 
 import pytest
 
-import models
+import split_model
 from chaos import small_model
 from chaos.fuzz_codec import read_all
 from chaos.fuzz_inputs import CORPUS, TARGETS, mutants, seeds
@@ -38,7 +38,7 @@ def test_a_reader_that_raises_would_be_found(monkeypatch):
 
 
 async def test_mutants_and_all_that_was_ever_found_at_a_live_server(tmp_path):
-    model = models.load(small_model.write(tmp_path / "model.pt2"))
+    model = split_model.load(small_model.write(tmp_path / "model.pt2"))
     server = CloudServer(CloudConfig(listen="127.0.0.1:0", profile_repeats=1, grace_s=5), [model])
     await server.start()
     try:

@@ -32,13 +32,13 @@ from partitioner import (
     dsl,
     evaluate,
 )
-from partitioner.beyond_table import heavy_beyond_table
 from partitioner.dsl import dsl_by_min_cut, lowest_latency
-from partitioner.each_encoding import EachEncoding
-from partitioner.local_moves import _Border
-from partitioner.remainder import Remainder, StageArrays
-from partitioner.walks import _on_the_way
-from partitioner.weighted_cuts import search
+from partitioner.searched.beyond_table import heavy_beyond_table
+from partitioner.searched.each_encoding import EachEncoding
+from partitioner.searched.local_moves import _Border
+from partitioner.searched.remainder import Remainder, StageArrays
+from partitioner.searched.walks import _on_the_way
+from partitioner.searched.weighted_cuts import search
 
 GRAPH = LayerGraph((Layer("image", (), 1000), Layer("a", ("image",), 100), Layer("b", ("a",), 10)), ("b",))
 COSTS = CostProfile((0.0, 1.0, 2.0), (0.0, 0.1, 0.2))

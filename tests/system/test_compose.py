@@ -16,7 +16,7 @@ import pytest
 from compose_stack import PROJECT, ROOT, SERVICES, Stack, require_engine, run, until
 from google.protobuf import json_format
 
-from protos import split_pb2
+from split_wire import split_pb2
 
 pytestmark = [pytest.mark.compose, pytest.mark.timeout(2400)]
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from google.protobuf import json_format
 
-from protos import decode_tensor, split_pb2
+from split_wire import decode_tensor, split_pb2
 
 BIN = Path(sys.executable).parent
 MAX_BYTES = str(64 * 1024 * 1024)
@@ -57,9 +57,9 @@ def test_the_tail_of_a_request_is_the_models_own_result(cloud, request_json):
     assert done.returncode == 0, done.stderr
     answer = json_format.Parse(done.stdout, split_pb2.RunTailResponse())
     assert answer.frame_id == 42
-    import models
+    import split_model
 
-    model = models.load("zoo:easy_net")
+    model = split_model.load("zoo:easy_net")
     expected = model.flatten(model(*model.example_inputs))
     assert [tensor.name for tensor in answer.outputs] == list(expected)
     for tensor in answer.outputs:

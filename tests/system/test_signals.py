@@ -10,7 +10,7 @@ import numpy as np
 from dads_process import DadsProcess, start_cloud
 
 from chaos import small_model
-from protos import encode_tensor, split_pb2, split_pb2_grpc
+from split_wire import encode_tensor, split_pb2, split_pb2_grpc
 
 SIDE = 1536
 LIMIT_S = 60.0

@@ -18,11 +18,11 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 from opentelemetry.trace import SpanKind, StatusCode
 
-import models
+import split_model
 from cloud_service import CloudConfig, CloudServer
 from cloud_service import tracing as cloud_tracing
 from edge_service import Agent, AgentConfig, Outcome
-from edge_service import tracing as edge_tracing
+from edge_service.output import tracing as edge_tracing
 
 MODEL = "zoo:easy_net"
 CLOUD = {"RunTail": "offload", "queue": "RunTail", "decode": "RunTail", "compute": "RunTail", "encode": "RunTail"}
@@ -46,7 +46,7 @@ class Recorded:
 
 @pytest.fixture(scope="module")
 def model():
-    return models.load(MODEL)
+    return split_model.load(MODEL)
 
 
 async def run(model, edge, cloud, frames=1, strategy="cloud_only", before=lambda: None):
@@ -60,7 +60,7 @@ async def run(model, edge, cloud, frames=1, strategy="cloud_only", before=lambda
     try:
         tracing = None if edge is None else edge_tracing.Tracing(edge.tracer)
         config = AgentConfig(strategy=strategy, max_waiting=frames)
-        profile = models.Profile(tuple(1e-3 for _ in model.graph.layers), 1e-3 * len(model.graph.layers))
+        profile = split_model.Profile(tuple(1e-3 for _ in model.graph.layers), 1e-3 * len(model.graph.layers))
         async with Agent(model, f"127.0.0.1:{server.port}", config, edge_profile=profile, tracing=tracing) as agent:
             before()
             images = [np.zeros(model.inputs[0].shape, dtype=np.uint8) for _ in range(frames)]
@@ -150,7 +150,7 @@ async def test_what_is_not_sampled_is_recorded_nowhere(model):
 
 
 def test_nothing_of_it_is_loaded_where_it_is_off():
-    code = "import sys, dads.app, dads.session, cloud_service; assert 'opentelemetry' not in sys.modules"
+    code = "import sys, dads.app, dads.session.session, cloud_service; assert 'opentelemetry' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
 
 

@@ -1,0 +1,84 @@
+"""Whether the reported stages account for a frame's time: their sum against the wall time that the caller sees.
+
+Run with `make bench ARGS=accounting` (a bit more than a minute). Cloud and edge are two processes at the ends of a
+shaped link. Over two links and two models: everything in the cloud, a split in the middle, and everything here; one
+frame at a time (light) and frames that come faster than they can be processed (heavy). The wall time is taken outside
+the agent, from the call of `put` to the result in the caller's hands.
+"""
+
+from __future__ import annotations
+
+from bench.accounting.report import report
+from bench.links.shaped import open_link
+from bench.live.run import EdgeModel, EdgeRun
+from bench.live.services import Live
+from bench.publishing.pacer import Pacer
+from bench.publishing.publish import arguments, carry_out
+
+MODELS = ("torchvision:alexnet", "torchvision:resnet18")
+UPLINKS_BPS, RTT_S = (10e6, 100e6), 0.02
+SLOWDOWN = 2.0
+LIGHT_FRAMES, HEAVY_FRAMES = 8, 14
+# Faster than any of these splits can be processed.
+HEAVY_HZ = 40.0
+_EXPECTED_S = 70.0
+
+
+def splits(model: EdgeModel) -> dict[str, tuple[str, ...]]:
+    """Everything in the cloud, the first half of the compute here, everything here."""
+    names = [layer.name for layer in model.graph.layers]
+    so_far_s, middle = 0.0, 0
+    while so_far_s < model.whole_s / 2:
+        so_far_s += model.layer_s[middle]
+        middle += 1
+    inputs = tuple(layer.name for layer in model.graph.layers if not layer.inputs)
+    return {"cloud-only": inputs, "middle": tuple(names[:middle]), "edge-only": tuple(names)}
+
+
+def measure() -> dict[str, object]:
+    """Runs everything; returns what the report reads."""
+    pacer = Pacer(_EXPECTED_S)
+    rows = []
+    with open_link(UPLINKS_BPS[0], rtt_s=RTT_S) as link, Live(link, MODELS) as live:
+        for spec in MODELS:
+            pacer.say(f"{spec}: loading")
+            model = live.load(spec)
+            for uplink_bps in UPLINKS_BPS:
+                link.set_uplink(uplink_bps)
+                for load in ("light", "heavy"):
+                    pacer.say(f"{spec}, {uplink_bps / 1e6:g} Mbit/s, {load}")
+                    found = splits(model)
+                    run = EdgeRun(
+                        spec,
+                        live.address,
+                        chooser="given",
+                        splits=tuple(found.values()),
+                        frames=LIGHT_FRAMES if load == "light" else HEAVY_FRAMES,
+                        pace="single" if load == "light" else "rate",
+                        rate_hz=1.0 if load == "light" else HEAVY_HZ,
+                        slowdown=SLOWDOWN,
+                    )
+                    labels = list(found)
+                    rows += [
+                        {
+                            "model": spec,
+                            "uplink_bps": uplink_bps,
+                            "load": load,
+                            "split": labels[frame.split],
+                            "outcome": frame.outcome,
+                            "wall_s": frame.wall_s,
+                            "latency_s": frame.latency_s,
+                            "times": frame.times,
+                        }
+                        for frame in live.run(run).frames
+                    ]
+        return {"link": {"kind": link.kind, "congestion": link.congestion, "rtt_s": RTT_S}, "rows": rows}
+
+
+def main() -> None:
+    options = arguments("The sum of a frame's reported stages against its wall time.").parse_args()
+    carry_out("accounting", options, lambda _: measure(), report)
+
+
+if __name__ == "__main__":
+    main()

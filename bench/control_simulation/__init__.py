@@ -1,0 +1,1 @@
+"""What control costs on a changing link, in simulated time."""

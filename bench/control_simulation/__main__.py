@@ -1,0 +1,128 @@
+"""What control costs on a changing link: the real controller against oracles and fixed splits, in simulated time.
+
+Run with `make bench ARGS=control_simulation` (half a minute: the recorded link) or `make bench-full
+ARGS=control_simulation` (minutes: every link of `bench.control_simulation.traces`; resumable); one core,
+deterministic. Every
+model, edge and frame rate runs on every link with
+
+- the real `Controller` and `UploadClock`;
+- two clairvoyant oracles (`Clairvoyant`), which know the link's future, and the real planner told the link's true mean
+  rate of the last 0.1, 0.5 and 1 s (`KnowsRate`): what estimating perfectly would give. *The oracle* of a case is the
+  best of these five that drops at most 1 % of the frames; where none does, the case is overloaded and told apart;
+- every split that may be best, kept for the whole run: the best of them in hindsight, edge-only and cloud-only.
+
+`--profile` measures the models anew first.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import asdict
+from itertools import pairwise
+from typing import Any
+
+from bench.control_simulation.cases import MOST_DROPPED, Case, Run
+from bench.control_simulation.models import MODELS, SimulatedModel, load, measure
+from bench.control_simulation.policies import Adaptive, Clairvoyant, Fixed, KnowsRate
+from bench.control_simulation.report import report
+from bench.control_simulation.traces import LinkCase, link_cases
+from bench.control_simulation.world import Policy, World
+from bench.publishing.journal import Journal
+from bench.publishing.pacer import Pacer
+from bench.publishing.publish import arguments, carry_out
+from edge_service.control import ControllerConfig
+
+SLOWDOWNS = (8.0, 20.0)
+RATES_HZ = (1.0, 2.0, 5.0, 10.0)
+RUN_S = 138.0
+WINDOWS_S = (0.1, 0.5, 1.0)
+# Real seconds of a link.
+_LINK_S = 25.0
+
+
+def simulate(link: LinkCase, model: SimulatedModel, rate_hz: float) -> Case:
+    """Runs every policy on one case."""
+
+    def run(policy: Policy) -> Run:
+        return _run(link, policy, rate_hz)
+
+    planner = ControllerConfig(hysteresis=0.0)
+    clairvoyant = _best([run(Clairvoyant(model, spares_stages=spares)) for spares in (False, True)])
+    knows = {f"{window_s:g}": run(KnowsRate(model, window_s, planner)) for window_s in WINDOWS_S}
+    fixed = [run(Fixed(split)) for split in model.splits]
+    return Case(
+        link=link.name,
+        model=model.name,
+        rate_hz=rate_hz,
+        adaptive=run(Adaptive(model, rate_hz)),
+        oracle=_best([clairvoyant, *knows.values()]),
+        clairvoyant=clairvoyant,
+        knows_rate=knows,
+        best_fixed=_best(fixed),
+        edge_only=fixed[-1],
+        cloud_only=fixed[0],
+    )
+
+
+def _run(link: LinkCase, policy: Policy, rate_hz: float) -> Run:
+    jobs = World(link.trace, policy, rate_hz, start_s=link.start_s).run(RUN_S)
+    latencies_s = [job.done_s - job.arrived_s for job in jobs if job.done_s is not None and job.outcome != "dropped"]
+    edges = [job.split.edge for job in jobs if job.choice is not None]
+
+    def share(outcome: str) -> float:
+        return sum(job.outcome == outcome for job in jobs) / len(jobs)
+
+    return Run(
+        mean_s=statistics.mean(latencies_s),
+        p50_s=statistics.median(latencies_s),
+        p95_s=statistics.quantiles(latencies_s, n=20)[18],
+        dropped=share("dropped"),
+        fallback=share("local_fallback"),
+        edge_only=share("edge_only"),
+        switches_hz=sum(before != after for before, after in pairwise(edges)) / RUN_S,
+        missed=int(RUN_S * rate_hz) - sum(job.outcome != "" for job in jobs),
+    )
+
+
+def _rounded(value: object) -> object:
+    """The same with numbers of five digits."""
+    if isinstance(value, dict):
+        return {name: _rounded(inner) for name, inner in value.items()}
+    return float(f"{value:.5g}") if isinstance(value, float) else value
+
+
+def _best(runs: Sequence[Run]) -> Run:
+    """The fastest of those that drop hardly more than the one that drops fewest."""
+    fewest = min(run.dropped for run in runs)
+    return min((run for run in runs if run.dropped <= fewest + MOST_DROPPED), key=lambda run: run.mean_s)
+
+
+def simulate_all(links: Sequence[LinkCase], journal: Journal) -> dict[str, Any]:
+    """Simulates every link that is not in the journal."""
+    pacer = Pacer(_LINK_S * len(links))
+    models = [load(spec, slowdown) for spec in MODELS for slowdown in SLOWDOWNS]
+    cases: list[Any] = []
+    for link in links:
+        cell = {"link": link.name}
+        if journal.get(cell) is None:
+            pacer.say(f"{link.name}: {link.what}")
+            found = [simulate(link, model, rate_hz) for model in models for rate_hz in RATES_HZ]
+            journal.put(cell, [_rounded(asdict(case)) for case in found])
+        cases += journal.get(cell)
+    return {"links": {link.name: link.what for link in links}, "cases": cases}
+
+
+def main() -> None:
+    """Runs the simulation and publishes its results."""
+    parser = arguments("What control costs on a changing link, in simulated time.", full="every link")
+    parser.add_argument("--profile", action="store_true", help="measure the models on this machine first")
+    options = parser.parse_args()
+    if options.profile:
+        measure()
+    links = link_cases() if options.full else link_cases()[:1]
+    carry_out("control_simulation", options, lambda journal: simulate_all(links, journal), report)
+
+
+if __name__ == "__main__":
+    main()

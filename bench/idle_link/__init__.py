@@ -1,0 +1,1 @@
+"""Predicted against measured transfer of the running system on links that are idle between frames."""

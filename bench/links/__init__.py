@@ -1,0 +1,1 @@
+"""Shaped links on one machine, for benchmarks."""

@@ -1,0 +1,1 @@
+"""Cloud and edge as processes at the two ends of a link."""

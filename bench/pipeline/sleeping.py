@@ -1,0 +1,147 @@
+"""Throughput of the three-stage pipeline against its slowest stage, with stages that sleep: a part of `bench.pipeline`.
+
+Two processes with the emulated link between them: every frame's head sleeps 50 ms, its tensor of 250 kB takes 100 ms at
+20 Mbit/s, its tail sleeps 20 ms in the cloud process. A perfect pipeline delivers a frame each 100 ms; one frame at a
+time would take 170 ms.
+
+The stages sleep so that the two cores are not what is measured; everything else is the real agent, the real server,
+gRPC and protobuf.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+import time
+from typing import Any
+
+import torch
+from torch import nn
+
+import split_model
+from cloud_service import CloudConfig, CloudServer
+from edge_service import Agent, AgentConfig, FrameResult, Outcome
+from link_emulator import LinkEmulator, Trace
+
+__all__ = ["measure_sleeping"]
+
+HEAD_S, TAIL_S = 0.050, 0.020
+UPLINK_BPS, TENSOR_BYTES = 20e6, 250_000
+FRAMES, RUNS = 60, 3
+
+
+def chain() -> tuple[nn.Module, tuple[torch.Tensor, ...]]:
+    """The model: one cheap layer over a tensor of 250 kB."""
+    return nn.Sequential(nn.ReLU()).eval(), (torch.zeros(1, TENSOR_BYTES // 4),)
+
+
+class Sleeping:
+    """A model whose heads and tails take as long as they are told.
+
+    Args:
+        model: What is really computed.
+        head_s: Seconds that a head sleeps.
+        tail_s: Seconds that a tail sleeps.
+    """
+
+    def __init__(self, model: split_model.Model, head_s: float, tail_s: float) -> None:
+        self._model = model
+        self._head_s = head_s
+        self._tail_s = tail_s
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 # whatever the model has
+        return getattr(self._model, name)
+
+    def __call__(self, *inputs: torch.Tensor) -> Any:  # noqa: ANN401 # as the model's own
+        """The whole model, without sleeping."""
+        return self._model(*inputs)
+
+    def split(self, edge: frozenset[str]) -> Any:  # noqa: ANN401 # as the model's own
+        """A head that sleeps first, and the model's own tail."""
+        head, tail = self._model.split(edge)
+        return SleepingPart(head, self._head_s), tail
+
+    def tail(self, *arguments: Any) -> Any:  # noqa: ANN401 # as the model's own
+        """A tail that sleeps first."""
+        return SleepingPart(self._model.tail(*arguments), self._tail_s)
+
+
+class SleepingPart:
+    """A head or a tail that takes as long as it is told.
+
+    Args:
+        part: What is really computed.
+        part_s: Seconds that it sleeps first.
+    """
+
+    def __init__(self, part: Any, part_s: float) -> None:  # noqa: ANN401 # a head or a tail
+        self._part = part
+        self._part_s = part_s
+
+    def __call__(self, *arguments: Any) -> Any:  # noqa: ANN401 # as the part's own
+        """Sleeps, then runs."""
+        time.sleep(self._part_s)
+        return self._part(*arguments)
+
+    def run(self, *arguments: Any) -> Any:  # noqa: ANN401 # as the part's own
+        """Sleeps, then runs."""
+        time.sleep(self._part_s)
+        return self._part.run(*arguments)
+
+
+async def serve() -> None:
+    model: Any = Sleeping(split_model.load("bench.pipeline.sleeping:chain"), 0.0, TAIL_S)
+    server = CloudServer(CloudConfig(listen="127.0.0.1:0", threads=1), [model])
+    await server.start()
+    print(server.port, flush=True)
+    await server.serve_until(asyncio.Event())
+
+
+async def measure(port: int) -> float:
+    """Frames per second through the pipeline, the first ones left out."""
+    model: Any = Sleeping(split_model.load("bench.pipeline.sleeping:chain"), HEAD_S, 0.0)
+    done_s: list[float] = []
+
+    def on_result(result: FrameResult) -> None:
+        if result.outcome is not Outcome.OFFLOADED:
+            raise RuntimeError(f"frame {result.frame_id} was {result.outcome}: {result.error}")
+        done_s.append(time.monotonic())
+
+    uplink, downlink = Trace.constant(UPLINK_BPS), Trace.constant(1e9)
+    config = AgentConfig(rate_hz=10.0, strategy="cloud_only", max_waiting=FRAMES, require_cloud=True)
+    profile = split_model.Profile(layer_s=(0.0, HEAD_S), whole_s=HEAD_S)
+    async with (
+        LinkEmulator(f"127.0.0.1:{port}", uplink=uplink, downlink=downlink, delay_s=0.005) as link,
+        Agent(model, link.address, config, edge_profile=profile, on_result=on_result) as agent,
+    ):
+        await asyncio.gather(*(agent.put(torch.zeros(1, TENSOR_BYTES // 4)) for _ in range(FRAMES)))
+    first = FRAMES // 6
+    return (len(done_s) - first - 1) / (done_s[-1] - done_s[first])
+
+
+def measure_sleeping() -> dict[str, Any]:
+    """Runs the pipeline a few times; returns frames per second of each run, and what the slowest stage allows."""
+    command = [sys.executable, "-m", "bench.pipeline.sleeping"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as cloud:
+        try:
+            port = next(int(line) for line in cloud.stdout or () if line.strip().isdecimal())
+            rates = []
+            for run in range(RUNS):
+                rates.append(asyncio.run(measure(port)))
+                print(f"sleeping stages, run {run + 1} of {RUNS}: {rates[-1]:.2f} frames/s", flush=True)
+        finally:
+            cloud.terminate()
+    transfer_s = 8 * TENSOR_BYTES / UPLINK_BPS
+    return {
+        "head_s": HEAD_S,
+        "transfer_s": transfer_s,
+        "tail_s": TAIL_S,
+        "slowest_s": max(HEAD_S, transfer_s, TAIL_S),
+        "rates_hz": rates,
+    }
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    asyncio.run(serve())

@@ -1,0 +1,1 @@
+"""From measured numbers to JSON, pages and plots."""

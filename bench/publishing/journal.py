@@ -1,0 +1,74 @@
+"""Finished cells of a long benchmark, appended to a file one line each, so that an interrupted run goes on later.
+
+The file is `out/bench/NAME.jsonl`, not in docs/benchmarks: it is the state of an unfinished run on one machine. All it
+holds is in NAME_full.json, which is written when the last cell is measured.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from bench.publishing.machine import machine
+
+__all__ = ["FOLDER", "Journal"]
+
+FOLDER = Path("out/bench")
+
+
+class Journal:
+    """Cells by what they measure. A cell counts as finished only on the machine and with the versions it ran with.
+
+    Args:
+        path: The file; None keeps cells in memory only.
+        fresh: Begin anew.
+    """
+
+    def __init__(self, path: Path | None, *, fresh: bool = False) -> None:
+        self._path = path
+        found = machine()
+        del found["date"]  # a run may last past midnight
+        self._setup = found
+        self._cells: dict[str, Any] = {}
+        if path is not None and fresh:
+            path.unlink(missing_ok=True)
+        if path is not None and path.exists():
+            self._read(path)
+
+    def get(self, cell: Mapping[str, Any]) -> Any:  # noqa: ANN401 # whatever was put
+        """Returns what a finished cell measured, or None."""
+        return self._cells.get(_key(cell))
+
+    def put(self, cell: Mapping[str, Any], measured: Any) -> None:  # noqa: ANN401 # whatever JSON holds
+        """Keeps a finished cell."""
+        self._cells[_key(cell)] = measured
+        if self._path is not None:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            with self._path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps({"cell": cell, "setup": self._setup, "measured": measured}) + "\n")
+
+    def once(self, cell: Mapping[str, Any], measure: Callable[[], Any]) -> Any:  # noqa: ANN401 # whatever JSON holds
+        """Returns what a finished cell measured; measures and keeps it where it is not finished."""
+        if (found := self.get(cell)) is None:
+            found = measure()
+            self.put(cell, found)
+        return found
+
+    def _read(self, path: Path) -> None:
+        text = path.read_text(encoding="utf-8")
+        if text and not text.endswith("\n"):
+            with path.open("a", encoding="utf-8") as file:
+                file.write("\n")
+        for line in text.splitlines():
+            try:
+                entry = json.loads(line)
+            except json.JSONDecodeError:  # cut off when the run was killed: that cell is measured again
+                continue
+            if entry["setup"] == self._setup:
+                self._cells[_key(entry["cell"])] = entry["measured"]
+
+
+def _key(cell: Mapping[str, Any]) -> str:
+    return json.dumps(cell, sort_keys=True)

@@ -1,0 +1,39 @@
+"""Every benchmark, in the order in which `make bench` runs them, and how long each takes on two cores."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["PROGRAMS", "Program"]
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """One benchmark, run as `python -m bench.NAME`, which takes the arguments of `bench.publishing.publish`.
+
+    Attributes:
+        name: The module's.
+        seconds: About how long `make bench` runs it.
+        full_s: About how long `make bench-full` runs it, with `--full`; 0 where it has no long form.
+    """
+
+    name: str
+    seconds: float
+    full_s: float = 0.0
+
+
+PROGRAMS = (
+    Program("decide", 110.0),
+    Program("wide_graphs", 50.0, full_s=300.0),
+    Program("rpc_overhead", 120.0, full_s=1200.0),
+    Program("copies", 10.0),
+    Program("split_compute", 50.0, full_s=360.0),
+    Program("accounting", 70.0),
+    Program("pipeline", 80.0),
+    Program("estimators", 72.0, full_s=550.0),
+    Program("idle_link", 65.0, full_s=1700.0),
+    Program("control_simulation", 25.0, full_s=300.0),
+    Program("prediction", 165.0, full_s=2400.0),
+    Program("paper_table", 140.0, full_s=5200.0),
+    Program("real_link", 160.0, full_s=1500.0),
+)

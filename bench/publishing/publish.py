@@ -1,0 +1,157 @@
+"""What every benchmark ends with: a JSON file of all it measured, a page to read, and its plots.
+
+A benchmark NAME has `bench/NAME.py`, which measures, and `bench/NAME_report.py`, which makes a `Report` of what was
+measured. The page is made from the JSON file alone: `--render` writes it anew without measuring anything. A benchmark
+with a long form (`--full`) writes that as NAME_full, and goes on where it was interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bench.publishing.figures import Figure, verdicts
+from bench.publishing.journal import FOLDER as STATE
+from bench.publishing.journal import Journal
+from bench.publishing.machine import about, machine
+
+__all__ = ["FOLDER", "Plot", "Report", "arguments", "carry_out", "publish", "render"]
+
+FOLDER = Path("docs/benchmarks")
+
+
+@dataclass(frozen=True, slots=True)
+class Plot:
+    """A picture beside the page.
+
+    Attributes:
+        suffix: The file is NAME-suffix.svg.
+        caption: Read aloud where the picture cannot be seen, and written below it.
+        draw: Draws it into the file.
+    """
+
+    suffix: str
+    caption: str
+    draw: Callable[[Path], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a page says.
+
+    Attributes:
+        title: Its heading.
+        method: How it was measured, in a paragraph.
+        figures: Wanted and measured.
+        body: The lines of tables and remarks.
+        plots: Its pictures.
+    """
+
+    title: str
+    method: str
+    figures: Sequence[Figure]
+    body: Sequence[str]
+    plots: Sequence[Plot] = field(default=())
+
+
+Reporter = Callable[[Mapping[str, Any]], Report]
+
+
+def arguments(description: str, *, full: str = "") -> argparse.ArgumentParser:
+    """Returns a parser with what every benchmark takes.
+
+    Args:
+        description: What is measured.
+        full: What the long form measures; none where there is no long form.
+    """
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--output", type=Path, default=FOLDER, metavar="FOLDER", help=f"default {FOLDER}")
+    parser.add_argument("--note", default="", help="what a reader should know about this run, such as a shared machine")
+    parser.add_argument("--render", action="store_true", help="write the page anew from the JSON file; measure nothing")
+    if full:
+        parser.add_argument("--full", action="store_true", help=f"{full}; goes on where it was interrupted")
+        parser.add_argument("--fresh", action="store_true", help="with --full: measure everything again")
+    parser.set_defaults(full=False, fresh=False)
+    return parser
+
+
+def carry_out(
+    name: str,
+    options: argparse.Namespace,
+    measure: Callable[[Journal], Mapping[str, Any]],
+    report: Reporter,
+) -> None:
+    """Does what the command line asks for: measures and publishes, or writes the page anew.
+
+    Args:
+        name: The benchmark's.
+        options: Of `arguments`.
+        measure: Measures what the journal does not hold; the journal of a short form keeps nothing.
+        report: Makes the page.
+    """
+    stem = f"{name}_full" if options.full else name
+    if options.render:
+        render(stem, report, options.output)
+        return
+    journal = Journal(STATE / f"{stem}.jsonl" if options.full else None, fresh=options.fresh)
+    publish(stem, measure(journal), report, options.output, options.note)
+
+
+def publish(name: str, measured: Mapping[str, Any], report: Reporter, folder: Path, note: str = "") -> None:
+    """Writes NAME.json and the page, and prints the verdicts.
+
+    Args:
+        name: The file's stem.
+        measured: What was measured; keys that `machine` has are overwritten.
+        report: Makes the page.
+        folder: Where to.
+        note: What a reader should know about this run.
+    """
+    data = {"note": note, **measured, **machine()}
+    data["title"] = report(data).title
+    data["figures"] = [figure.as_json() for figure in report(data).figures]
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{name}.json").write_text(_text(data), encoding="utf-8")
+    render(name, report, folder)
+
+
+def render(name: str, report: Reporter, folder: Path) -> None:
+    """Writes page and plots from the JSON file; figures that a report judges otherwise today are corrected there."""
+    path = folder / f"{name}.json"
+    data = json.loads(path.read_text(encoding="utf-8"))
+    made = report(data)
+    figures = [figure.as_json() for figure in made.figures]
+    if (data.get("figures"), data.get("title")) != (figures, made.title):
+        data |= {"figures": figures, "title": made.title}
+        path.write_text(_text(data), encoding="utf-8")
+    for plot in made.plots:
+        plot.draw(folder / f"{name}-{plot.suffix}.svg")
+    (folder / f"{name}.md").write_text(_page(name, data, made), encoding="utf-8")
+    sys.stdout.write("\n".join([*made.body, "", *verdicts(made.figures), "", f"written to {folder}/{name}.md\n"]))
+
+
+def _text(data: Mapping[str, Any]) -> str:
+    """JSON with a line for each row of a table, so that files stay small and differences can be read."""
+    entries = []
+    for key, value in data.items():
+        rows = ",\n  ".join(map(json.dumps, value)) if isinstance(value, list) else ""
+        entries.append(f"{json.dumps(key)}: " + (f"[\n  {rows}\n ]" if rows else json.dumps(value)))
+    return "{\n " + ",\n ".join(entries) + "\n}\n"
+
+
+def _page(name: str, data: Mapping[str, Any], made: Report) -> str:
+    program = name.removesuffix("_full")
+    target = f"make bench-full ARGS={program}" if name != program else f"make bench ARGS={program}"
+    lines = [f"# {made.title}", "", f"Written by `{target}`; the raw numbers are in [{name}.json]({name}.json).", ""]
+    lines += [about(data), ""]
+    if data.get("note"):
+        lines += [f"**Note:** {data['note']}", ""]
+    lines += [made.method, ""]
+    for plot in made.plots:
+        lines += [f"![{plot.caption}]({name}-{plot.suffix}.svg)", "", f"*{plot.caption}*", ""]
+    return "\n".join([*lines, *made.body, "", *verdicts(made.figures)]).rstrip("\n") + "\n"

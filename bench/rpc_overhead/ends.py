@@ -1,0 +1,255 @@
+"""The two ends of `bench.rpc_overhead`: a cloud that answers, and an edge that sends and times. Child processes.
+
+`--serve HOST:PORT --sizes N...` prints the ports of the service, of bare gRPC and of the raw socket. `--service ADDRESS
+--bare ADDRESS --raw ADDRESS` with `--sizes N... --repeats N... --warmup N` prints the seconds of every round trip as
+JSON, one object for each size.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import os
+import random
+import socket
+import threading
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+import numpy as np
+import torch
+from torch import nn
+
+import split_model
+from cloud_service import CloudConfig, CloudServer
+from edge_service.cloud.client import OPTIONS, GrpcCloud
+from edge_service.cloud.seam import Answer
+from split_model.engines.memory import keep_freed_memory
+from split_wire import decode_tensor, encode_tensor
+from split_wire.frames import TailRequest
+from split_wire.transport import run_tail
+
+ANSWER_BYTES = 1024
+# Of an `Answer`.
+SERVER_PARTS = ("server_s", "queue_s", "decode_s", "compute_s")
+BARE_SERVICE, BARE_METHOD = "bench.Bare", "Stream"
+LIMIT_S = 60.0
+
+
+class Front(nn.Module):
+    """Answers with the first kilobyte of what it gets."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Takes 256 floats of [1, N]."""
+        return x[:, : ANSWER_BYTES // 4] + 0.0
+
+
+def model_of(size_bytes: int) -> split_model.Model:
+    return split_model.Model(Front().eval(), (torch.zeros(1, size_bytes // 4),), name=f"front-{size_bytes}")
+
+
+# The cloud
+
+
+def answer_raw(listener: socket.socket) -> None:
+    """Takes connections, one after the other: the size of a message, then messages and answers."""
+    answer = bytes(ANSWER_BYTES)
+    while True:
+        connection, _ = listener.accept()
+        with connection:
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            message = memoryview(bytearray(int.from_bytes(connection.recv(8, socket.MSG_WAITALL), "little")))
+            while receive(connection, message):
+                connection.sendall(answer)
+
+
+def receive(connection: socket.socket, into: memoryview) -> bool:
+    """Fills a buffer; False when the other side has ended."""
+    got = 0
+    while got < len(into):
+        count = connection.recv_into(into[got:])
+        if not count:
+            return False
+        got += count
+    return True
+
+
+async def answer_bare(requests: AsyncIterator[bytes], _: object) -> AsyncIterator[bytes]:
+    """Answers messages that nobody reads with one that is there already: what gRPC itself costs."""
+    answer = bytes(ANSWER_BYTES)
+    async for _message in requests:
+        yield answer
+
+
+async def serve(listen: str, sizes: Sequence[int]) -> None:
+    listener = socket.create_server((listen.rpartition(":")[0], 0))
+    threading.Thread(target=answer_raw, args=(listener,), daemon=True).start()
+    bare = grpc.aio.server(options=OPTIONS)
+    method = grpc.stream_stream_rpc_method_handler(answer_bare)
+    bare.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(BARE_SERVICE, {BARE_METHOD: method}),))
+    bare_port = bare.add_insecure_port(listen)
+    await bare.start()
+    config = CloudConfig(listen=listen, insecure=True, threads=1)
+    server = CloudServer(config, [model_of(size) for size in sizes])
+    await server.start()
+    print(server.port, bare_port, listener.getsockname()[1], flush=True)
+    await server.serve_until(asyncio.Event())
+
+
+# The edge
+
+Turn = Callable[[], Awaitable[Any]]
+
+
+@contextlib.contextmanager
+def raw_turns(address: str, size_bytes: int) -> Iterator[Turn]:
+    message, answer = bytes(size_bytes), memoryview(bytearray(ANSWER_BYTES))
+    host, _, port = address.rpartition(":")
+    with socket.create_connection((host, int(port))) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection.sendall(size_bytes.to_bytes(8, "little"))
+
+        async def turn() -> None:
+            connection.sendall(message)
+            receive(connection, answer)
+
+        yield turn
+
+
+@contextlib.asynccontextmanager
+async def bare_turns(address: str, size_bytes: int) -> AsyncIterator[Turn]:
+    message = bytes(size_bytes)
+    async with grpc.aio.insecure_channel(address, options=OPTIONS) as channel:
+        opened: Any = channel.stream_stream  # its annotations want what it does without
+        call = opened(f"/{BARE_SERVICE}/{BARE_METHOD}")()
+
+        async def turn() -> None:
+            await call.write(message)
+            await call.read()
+
+        yield turn
+        call.cancel()
+
+
+@contextlib.asynccontextmanager
+async def stream_turns(address: str, model: split_model.Model, array: np.ndarray[Any, Any]) -> AsyncIterator[Turn]:
+    names = [layer.name for layer in model.graph.layers]
+    client = GrpcCloud(address, model=model.name, digest=model.digest, layers=names)
+    await client.profile(LIMIT_S)
+    tails = client.open_tails()
+    events = tails.events()
+    try:
+
+        async def turn() -> Answer:
+            frame = client.encode(1, {"x": [(array, "float32")]}, ())
+            await tails.send(frame, LIMIT_S)
+            async for event in events:
+                if isinstance(event, Answer):
+                    checked(event.outputs["out"])
+                    return event
+            raise RuntimeError("the stream ended without an answer")
+
+        yield turn
+    finally:
+        tails.cancel()
+        await events.aclose()  # type: ignore[attr-defined] # events() is an async generator
+        await client.close()
+
+
+@contextlib.asynccontextmanager
+async def unary_turns(address: str, model: split_model.Model, array: np.ndarray[Any, Any]) -> AsyncIterator[Turn]:
+    async with grpc.aio.insecure_channel(address, options=OPTIONS) as channel:
+        call = run_tail(channel)
+
+        async def turn() -> None:
+            request = TailRequest(model.name, model.digest, 1, (encode_tensor("x", array),))
+            response = await call(request, timeout=LIMIT_S)
+            checked(decode_tensor(response.outputs[0]))
+
+        yield turn
+
+
+def checked(answer: np.ndarray[Any, Any]) -> None:
+    if answer.nbytes != ANSWER_BYTES:
+        raise RuntimeError(f"expected an answer of {ANSWER_BYTES} bytes, got {answer.nbytes}")
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where the other end answers, HOST:PORT."""
+
+    service: str
+    bare: str
+    raw: str
+
+
+async def drive(addresses: Addresses, turns: Sequence[tuple[int, int]], warmup: int) -> list[dict[str, Any]]:
+    """Times each size so many times; gRPC has one event loop for all."""
+    return [await timed(addresses, size, warmup, repeats) for size, repeats in turns]
+
+
+async def timed(addresses: Addresses, size_bytes: int, warmup: int, repeats: int) -> dict[str, Any]:
+    """Times every way; they take turns, so that a slow moment falls on all of them.
+
+    Returns:
+        Seconds of each way's turns, and what the server says of its part in those of the stream.
+    """
+    model = model_of(size_bytes)
+    array = np.random.default_rng(0).random((1, size_bytes // 4), np.float32)
+    with raw_turns(addresses.raw, size_bytes) as raw:
+        async with (
+            bare_turns(addresses.bare, size_bytes) as bare,
+            stream_turns(addresses.service, model, array) as stream,
+            unary_turns(addresses.service, model, array) as unary,
+        ):
+            ways = {"raw": raw, "bare": bare, "stream": stream, "unary": unary}
+            samples_s: dict[str, list[float]] = {name: [] for name in ways}
+            server_s: dict[str, list[float]] = {name: [] for name in SERVER_PARTS}
+            order, rng = list(ways), random.Random(0)  # noqa: S311 # an order
+            for repeat in range(-warmup, repeats):
+                rng.shuffle(order)  # who comes after the raw socket finds more out of the caches
+                for name in order:
+                    began_s = time.perf_counter()
+                    answer = await ways[name]()
+                    took_s = time.perf_counter() - began_s
+                    if repeat >= 0:
+                        samples_s[name].append(took_s)
+                    if repeat >= 0 and isinstance(answer, Answer):
+                        for part in SERVER_PARTS:
+                            server_s[part].append(getattr(answer, part))
+    return {"samples_s": samples_s, "server_s": server_s}
+
+
+def pin(core: int) -> None:
+    """Keeps this process on the first or the second core of the machine, where the system can."""
+    if hasattr(os, "sched_setaffinity") and (os.cpu_count() or 1) > 1:
+        os.sched_setaffinity(0, {core})
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--serve")
+    parser.add_argument("--sizes", type=int, nargs="+")
+    for name in ("service", "bare", "raw"):
+        parser.add_argument(f"--{name}")
+    parser.add_argument("--repeats", type=int, nargs="+")
+    parser.add_argument("--warmup", type=int)
+    chosen = parser.parse_args()
+    keep_freed_memory()
+    torch.set_num_threads(1)
+    pin(1 if chosen.serve else 0)
+    if chosen.serve:
+        asyncio.run(serve(chosen.serve, chosen.sizes))
+        return
+    turns = zip(chosen.sizes, chosen.repeats, strict=True)
+    addresses = Addresses(chosen.service, chosen.bare, chosen.raw)
+    print(json.dumps(asyncio.run(drive(addresses, list(turns), chosen.warmup))))
+
+
+if __name__ == "__main__":
+    main()

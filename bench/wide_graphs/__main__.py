@@ -1,0 +1,129 @@
+"""Heavy load beyond the closed-set table: how close to the optimum each step is proven to be, and how long it takes.
+
+Run with `make bench ARGS=wide_graphs` (less than a minute: one graph of each kind, one uplink) or `make bench-full
+ARGS=wide_graphs` (about five minutes: two graphs of each kind, three uplinks; resumable).
+Random graphs of 200 and 2,000 layers of several kinds, all too wide to list. For each: the proven ratio (what was found
+over what was proven) of weighted cuts alone and of `partitioner.dsh`, which goes on by single moves, a search tree and
+a solver; the same for `dsh` with a rate that is nearly the highest possible, where the latency counts; and the
+processor seconds of each call. Writes ``wide_graphs.md`` and ``wide_graphs.json``.
+
+Set OMP_NUM_THREADS=1 for one core.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bench.publishing.journal import Journal
+from bench.publishing.pacer import Pacer
+from bench.publishing.publish import arguments, carry_out
+from bench.wide_graphs.kinds import KINDS, Problem
+from bench.wide_graphs.report import report
+from partitioner import Link, TooManySplitsError, dsh
+from partitioner.listed.listing import list_closed_sets
+from partitioner.searched.weighted_cuts import search
+
+UPLINKS_BPS, QUICK_UPLINKS_BPS = (1e7, 1e8, 1e9), (1e8,)
+# The rate asked for leaves this much of the smallest bottleneck that was found.
+_PERIOD = 1.03
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One graph with one uplink.
+
+    Attributes:
+        kind: Of `bench.wide_graphs.kinds`.
+        layers: How many were asked for.
+        seed: Of the graph.
+        uplink_bps: The link.
+        cuts: The ratio of weighted cuts alone, for the smallest bottleneck.
+        smallest: The ratio of `dsh` without a rate.
+        smallest_took_s: Its seconds.
+        lowest: The ratio of `dsh` with a rate: of latencies.
+        lowest_took_s: Its seconds.
+    """
+
+    kind: str
+    layers: int
+    seed: int
+    uplink_bps: float
+    cuts: float
+    smallest: float
+    smallest_took_s: float
+    lowest: float
+    lowest_took_s: float
+
+
+def measure(kind: str, layers: int, seed: int, uplink_bps: float) -> Measured:
+    """Measures one row; in processor seconds, as a call only computes, and on one thread: other work is left out."""
+    problem = _unlistable(kind, layers, seed)
+    link = Link(uplink_bps, fixed_s=0.01)
+    cuts = search(*problem, link).heavy(None)
+    begin = time.process_time()
+    smallest = dsh(*problem, link)
+    smallest_took_s = time.process_time() - begin
+    begin = time.process_time()
+    lowest = dsh(*problem, link, rate_hz=1.0 / (_PERIOD * smallest.bottleneck_s))
+    lowest_took_s = time.process_time() - begin
+    return Measured(
+        kind,
+        layers,
+        seed,
+        uplink_bps,
+        cuts.bottleneck_s / cuts.lower_bound_s,
+        smallest.bottleneck_s / smallest.lower_bound_s,
+        smallest_took_s,
+        lowest.latency_s / lowest.lower_bound_s,
+        lowest_took_s,
+    )
+
+
+def _unlistable(kind: str, layers: int, seed: int) -> Problem:
+    problem = KINDS[kind](layers, seed)
+    try:
+        list_closed_sets(problem[0], 100_000)
+    except TooManySplitsError:
+        return problem
+    raise SystemExit(f"{kind} of {layers} layers has too few closed sets to measure what is beyond the table")
+
+
+def cases(seeds: int, uplinks_bps: Sequence[float]) -> Iterator[tuple[str, int, int, float]]:
+    for layers in (200, 2000):
+        for kind in KINDS:
+            for seed in range(seeds):
+                yield from ((kind, layers, seed, uplink_bps) for uplink_bps in uplinks_bps)
+
+
+def measure_all(everything: Sequence[tuple[str, int, int, float]], expected_s: float, journal: Journal) -> Any:  # noqa: ANN401 # JSON
+    """Measures every case that is not in the journal."""
+    pacer = Pacer(expected_s)
+    rows = []
+    for kind, layers, seed, uplink_bps in everything:
+        cell = {"kind": kind, "layers": layers, "seed": seed, "uplink_bps": uplink_bps}
+        if journal.get(cell) is None:
+            row = measure(kind, layers, seed, uplink_bps)
+            journal.put(cell, dataclasses.asdict(row))
+            pacer.say(
+                f"{kind}, {layers} layers, {uplink_bps / 1e6:g} Mbit/s: smallest bottleneck {row.smallest:.4f} in "
+                f"{row.smallest_took_s:.2f} s, lowest latency {row.lowest:.4f} in {row.lowest_took_s:.2f} s"
+            )
+        rows.append(journal.get(cell))
+    return {"rows": rows}
+
+
+def main() -> None:
+    options = arguments(
+        "Proven ratios and times of heavy load beyond the table.", full="two graphs of each kind"
+    ).parse_args()
+    everything = list(cases(2, UPLINKS_BPS) if options.full else cases(1, QUICK_UPLINKS_BPS))
+    expected_s = 1.9 * len(everything)
+    carry_out("wide_graphs", options, lambda journal: measure_all(everything, expected_s, journal), report)
+
+
+if __name__ == "__main__":
+    main()

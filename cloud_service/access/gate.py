@@ -1,0 +1,130 @@
+"""What every call passes before its method runs: the token, and the limits on open calls.
+
+Laws:
+    * Nothing of a call that is refused is read: no message is received, and none is parsed.
+    * Health checks need no token, because whatever watches over a server should not hold its secrets. All other
+      methods do, reflection included.
+    * Every call is counted while it is open; health checks apart from the others, so that neither crowds the other out.
+    * What is counted includes the time that a unary request takes to arrive: with `max_calls`, that bounds what
+      requests may hold in memory before they are admitted.
+"""
+
+import inspect
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import grpc
+import grpc.aio
+
+from cloud_service.access import clients
+from cloud_service.access.tokens import Tokens
+from cloud_service.errors import InvalidRequestError, RequestError
+from cloud_service.log import log
+from cloud_service.statuses import Context, abort
+from split_wire import Reason
+
+OPEN_PREFIX = "/grpc.health.v1.Health/"
+_LOG_EVERY_S = 10.0
+
+Handler = Any  # gRPC's handlers are of one class or another, with and without asyncio, and generic in stubs only
+
+
+class Gate(grpc.aio.ServerInterceptor):  # type: ignore[type-arg] # generic in the stubs only
+    """The interceptor in front of all methods.
+
+    Args:
+        tokens: Which tokens open it; None: no token is needed.
+        max_calls: Calls open at the same time, of all clients.
+        max_calls_per_client: Of one client.
+        rejected: Told the reason of each call that is refused here.
+    """
+
+    def __init__(
+        self,
+        tokens: Tokens | None,
+        *,
+        max_calls: int,
+        max_calls_per_client: int,
+        rejected: Callable[[Reason], None],
+    ) -> None:
+        self._tokens = tokens
+        self._calls = clients.CallLimit(total=max_calls, per_client=max_calls_per_client)
+        self._checks = clients.CallLimit(total=max_calls, per_client=max_calls_per_client)
+        self._rejected = rejected
+        self._refused = 0
+        self._logged_s = -_LOG_EVERY_S
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> Handler:
+        """Return the method behind the gate, or one that only refuses."""
+        handler = await continuation(handler_call_details)
+        method: str = handler_call_details.method
+        if handler is None:
+            return handler  # gRPC answers UNIMPLEMENTED
+        if method.startswith(OPEN_PREFIX):
+            return self._limited(handler, self._checks, token="")
+        try:
+            token = self._token(handler_call_details)
+        except RequestError as error:
+            return self._refusing(error)
+        return self._limited(handler, self._calls, token=token)
+
+    def _token(self, details: grpc.HandlerCallDetails) -> str:
+        if self._tokens is None:
+            return ""
+        return self._tokens.check(value for key, value in details.invocation_metadata if key == "authorization")
+
+    def _refusing(self, error: RequestError) -> Handler:
+        async def refuse(_: AsyncIterator[object], context: Context) -> None:
+            await self._abort(context, error)
+
+        return grpc.stream_stream_rpc_method_handler(refuse)
+
+    def _limited(self, handler: Handler, limit: clients.CallLimit, *, token: str) -> Handler:
+        """Count the call; a unary request is read here, while it is counted, and not by gRPC before."""
+        behaviour = handler.unary_unary or handler.unary_stream or handler.stream_unary or handler.stream_stream
+
+        async def call(requests: AsyncIterator[Any], context: Context) -> Any:  # noqa: ANN401 # of any method
+            client = clients.name_of(context, token)
+            try:
+                with limit.held(client):
+                    clients.CURRENT.set(client)
+                    taken = requests if handler.request_streaming else await _only(requests)
+                    return await _answered(behaviour(taken, context), context)
+            except RequestError as error:
+                await self._abort(context, error)
+
+        make = (
+            grpc.stream_stream_rpc_method_handler
+            if handler.response_streaming
+            else grpc.stream_unary_rpc_method_handler
+        )
+        return make(call, handler.request_deserializer, handler.response_serializer)
+
+    async def _abort(self, context: Context, error: RequestError) -> None:
+        self._rejected(error.reason)
+        self._refused += 1
+        now_s = time.monotonic()
+        if now_s - self._logged_s >= _LOG_EVERY_S:  # whoever calls in vain shall not fill the log
+            log.warning("calls refused", reason=error.reason.value, peer=context.peer(), calls=self._refused)
+            self._refused, self._logged_s = 0, now_s
+        await abort(context, error)
+
+
+async def _answered(made: Any, context: Context) -> Any:  # noqa: ANN401 # of any method
+    """Await a method's answer; where it yields its answers, write them."""
+    if not inspect.isasyncgen(made):
+        return await made
+    async for response in made:
+        await context.write(response)
+    return None
+
+
+async def _only(requests: AsyncIterator[Any]) -> Any:  # noqa: ANN401 # of any method
+    async for request in requests:
+        return request
+    raise InvalidRequestError(Reason.BAD_REQUEST, "no request was sent; expected one")

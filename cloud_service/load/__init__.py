@@ -1,0 +1,1 @@
+"""How much work there is, and who waits: admission, load factor, streams, probes."""

@@ -1,0 +1,243 @@
+"""`dads edge`: the agent on a stream of frames."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, TextIO
+
+import typer
+
+from dads import logs
+from dads.errors import CommandError, InvalidUsageError
+from dads.loading import SEEDED, is_seeded, load_model
+from dads.options import (
+    MODEL_HELP,
+    Device,
+    DeviceOption,
+    EncodingsOption,
+    InputEncodingOption,
+    MaxErrorOption,
+    MetricsPortOption,
+    ReportOption,
+    ThreadsOption,
+    TlsCaOption,
+    TlsCertOption,
+    TlsKeyOption,
+    TlsOption,
+    TlsServerNameOption,
+    TracingOption,
+    WeightsOption,
+    above_zero,
+    an_address,
+    stdout_or_in_a_folder,
+)
+from dads.planning.profile_file import read_profile
+from dads.planning.profiles import check_profile_of, measure_profile
+from dads.ports import check_free
+from dads.session.settings import settings
+from dads.tracing import is_wanted, tracer
+
+STRATEGIES = ("adaptive", "edge_only", "cloud_only")
+
+_NOT_WRITTEN = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
+
+
+def edge(
+    model: Annotated[str, typer.Option(help=MODEL_HELP, show_default=False)],
+    cloud: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HOST:PORT",
+            callback=an_address,
+            help="The cloud service; without it every frame is computed here.",
+        ),
+    ] = None,
+    source: Annotated[
+        str, typer.Option(help="A video file, a folder of images, /dev/video0, rtsp://..., or sample (a real clip).")
+    ] = "sample",
+    rate: Annotated[
+        float | None,
+        typer.Option(min=0.001, callback=above_zero, help="Sampling rate in frames per second; default 5."),
+    ] = None,
+    frames: Annotated[
+        int | None,
+        typer.Option(min=1, help="Stop after so many frames; a shorter clip is repeated.", show_default=False),
+    ] = None,
+    loop: Annotated[bool, typer.Option(help="Repeat the clip for ever.")] = False,
+    strategy: Annotated[
+        str | None, typer.Option(help="adaptive, the default, or one of the baselines edge_only and cloud_only.")
+    ] = None,
+    compare: Annotated[
+        bool, typer.Option(help="Run edge_only and cloud_only over the same frames afterwards, into the report.")
+    ] = False,
+    verify: Annotated[
+        bool, typer.Option(help="Compare every result with the whole model run here; exit 1 if any differs.")
+    ] = False,
+    report: ReportOption = None,
+    results: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE.jsonl|-",
+            callback=stdout_or_in_a_folder,
+            help="Write a JSON line per frame; - is stdout.",
+            show_default=False,
+        ),
+    ] = None,
+    edge_slowdown: Annotated[
+        float | None,
+        typer.Option(
+            min=1.0,
+            callback=above_zero,
+            help="Stretch the edge's compute time by really waiting.",
+            show_default=False,
+        ),
+    ] = None,
+    profile: Annotated[
+        Path | None,
+        typer.Option(
+            help="Times of the layers here, and of encodings if they were measured with the same settings, from dads "
+            "profile; what it does not hold is measured.",
+            show_default=False,
+        ),
+    ] = None,
+    encodings: EncodingsOption = None,
+    max_error: MaxErrorOption = None,
+    input_encoding: InputEncodingOption = None,
+    compile_heads: Annotated[
+        bool | None,
+        typer.Option(
+            "--compile", help="Compile the head of a split that stays, in the background; needs a C++ compiler here."
+        ),
+    ] = None,
+    tls: TlsOption = None,
+    tls_ca: TlsCaOption = None,
+    tls_cert: TlsCertOption = None,
+    tls_key: TlsKeyOption = None,
+    tls_server_name: TlsServerNameOption = None,
+    token_file: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="The token that the cloud wants; or in DADS_EDGE_TOKEN.", show_default=False),
+    ] = None,
+    insecure: Annotated[
+        bool | None, typer.Option("--insecure", help="Let the token leave this machine in plain text.")
+    ] = None,
+    require_cloud: Annotated[
+        bool | None, typer.Option("--require-cloud", help="Exit with 3 if the cloud cannot be reached at the start.")
+    ] = None,
+    metrics_port: MetricsPortOption = None,
+    metrics_host: Annotated[
+        str,
+        typer.Option(envvar="DADS_EDGE_METRICS_HOST", help="Address that --metrics-port is served on; 0.0.0.0 is all."),
+    ] = "127.0.0.1",
+    tracing: TracingOption = None,
+    weights: WeightsOption = None,
+    device: DeviceOption = Device.CPU,
+    threads: ThreadsOption = None,
+    log_format: Annotated[
+        logs.LogFormat, typer.Option(help="How logs are written to stderr.")
+    ] = logs.LogFormat.CONSOLE,
+) -> None:
+    """Stream frames through a model that is split between here and a cloud.
+
+    What is not given is read from DADS_EDGE_RATE_HZ, DADS_EDGE_STRATEGY, DADS_EDGE_SLOWDOWN and so on, then from the
+    defaults. SIGTERM or SIGINT finishes the frames under way and exits; a second one exits at once.
+    """
+    if strategy is not None and strategy not in STRATEGIES:
+        raise InvalidUsageError(f"--strategy is {strategy!r}, expected one of {', '.join(STRATEGIES)}")
+    logs.configure(log_format)
+    config = settings(
+        rate_hz=rate,
+        strategy=strategy,
+        slowdown=edge_slowdown,
+        encodings=encodings,
+        max_error=max_error,
+        input_encoding=input_encoding,
+        compile=compile_heads,
+        tls=tls,
+        tls_ca=tls_ca,
+        tls_cert=tls_cert,
+        tls_key=tls_key,
+        tls_server_name=tls_server_name,
+        token_file=token_file,
+        insecure=insecure,
+        require_cloud=require_cloud,
+        keep_inputs=verify or None,
+    )
+    if cloud is None and (compare or config.require_cloud or config.strategy == "cloud_only"):
+        raise InvalidUsageError("--compare, --require-cloud and --strategy cloud_only need --cloud HOST:PORT")
+    if cloud is not None:
+        config.access.check(cloud)
+    is_traced = is_wanted(tracing)
+    if metrics_port is not None:
+        check_free("--metrics-port", metrics_host, metrics_port)
+    from edge_service.sources import open_source  # noqa: PLC0415 - torch takes seconds to import
+
+    open_source(source, height=1, width=1)  # a source that is not there is told before the model is loaded
+    stored = None if profile is None else read_profile(profile)
+    loaded = load_model(model, weights=weights, device=device.value, threads=threads)
+    if stored is None or profile is None:
+        stored = measure_profile(loaded)
+    else:
+        check_profile_of(stored, loaded, profile)
+
+    from dads.planning.encodings import fits, restored  # noqa: PLC0415 - torch takes seconds to import
+    from dads.session.session import EdgeSession, StreamOptions  # noqa: PLC0415 - see above
+    from split_model import Profile  # noqa: PLC0415 - see above
+
+    if results != "-" and is_seeded(model, weights):
+        typer.echo(SEEDED)
+    kept = stored.encodings
+    strategies: list[str] = [config.strategy, *(_others(config.strategy) if compare else ())]
+    with _opened(results) as file, tracer("dads-edge", wanted=is_traced) as spans:
+        session = EdgeSession(
+            loaded,
+            cloud,
+            config,
+            StreamOptions(source, config.rate_hz, frames, loop),
+            edge_profile=Profile(layer_s=stored.layer_s, whole_s=stored.whole_s),
+            wire_costs=restored(loaded, kept) if kept is not None and fits(kept, config) else None,
+            verify=verify,
+            metrics_port=metrics_port,
+            metrics_host=metrics_host,
+            tracer=spans,
+        )
+        made = asyncio.run(session.run(strategies, file))
+    if report is not None:
+        with _named("--report", str(report)):
+            report.write_text(json.dumps(made, indent=2) + "\n", encoding="utf-8")
+    if any(run.get("verify", {}).get("different", 0) for run in [made, *made.get("baselines", {}).values()]):
+        raise typer.Exit(1)
+
+
+def _others(strategy: str) -> list[str]:
+    return [other for other in STRATEGIES if other not in ("adaptive", strategy)]
+
+
+@contextlib.contextmanager
+def _opened(results: str | None) -> Iterator[TextIO | None]:
+    if results is None:
+        yield None
+        return
+    with _named("--results", results):
+        if results == "-":
+            yield sys.stdout
+            return
+        with Path(results).open("w", encoding="utf-8") as file:
+            yield file
+
+
+@contextlib.contextmanager
+def _named(option: str, path: str) -> Iterator[None]:
+    """Say which file it was that could not be written: the system's error does not know."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _NOT_WRITTEN or error.filename is not None:
+            raise
+        raise CommandError(f"{option} {path}: {error.strerror}") from error

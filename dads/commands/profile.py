@@ -1,0 +1,62 @@
+"""`dads profile`: measure a model's layers on this machine, and the encodings of what they give."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dads import units
+from dads.loading import load_model
+from dads.options import (
+    Device,
+    DeviceOption,
+    InputEncodingOption,
+    MaxErrorOption,
+    ModelArgument,
+    OutputOption,
+    ThreadsOption,
+    WeightsOption,
+)
+from dads.planning.profile_file import profile_json
+from dads.planning.profiles import measure_profile
+from dads.session.settings import encoding_settings
+
+
+def profile(
+    model: ModelArgument,
+    output: OutputOption = Path("-"),
+    weights: WeightsOption = None,
+    device: DeviceOption = Device.CPU,
+    threads: ThreadsOption = None,
+    repeats: Annotated[int, typer.Option(min=1, help="Runs that each time is the median of.")] = 5,
+    source: Annotated[
+        str | None,
+        typer.Option(
+            help="Also measure what each layer's value takes in each encoding, on this source's frames: sample, a "
+            "video file, a folder of images. For an edge.",
+            show_default=False,
+        ),
+    ] = None,
+    max_error: MaxErrorOption = None,
+    input_encoding: InputEncodingOption = None,
+) -> None:
+    """Measure a model's layers on this machine and write them as JSON, for dads plan and dads edge."""
+    config = encoding_settings(source, max_error=max_error, input_encoding=input_encoding)
+    loaded = load_model(model, weights=weights, device=device, threads=threads)
+    from dads.planning import encodings  # noqa: PLC0415 # torch takes seconds to import
+
+    if source is not None:
+        encodings.frame_size(loaded)  # a model that takes no frames is told before it is measured
+    measured = replace(measure_profile(loaded, repeats=repeats), decode_s=encodings.decoding(loaded))
+    if source is not None:
+        costs = encodings.measure_on(loaded, source, config)
+        measured = replace(measured, encodings=encodings.stored(costs, config))
+    if str(output) == "-":
+        typer.echo(profile_json(measured), nl=False)
+        return
+    output.write_text(profile_json(measured), encoding="utf-8")
+    typer.echo(
+        f"{measured.model}: {len(measured.layers)} layers, {units.format_duration(measured.whole_s)} in all, "
+        f"written to {output}"
+    )

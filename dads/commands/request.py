@@ -1,0 +1,48 @@
+"""`dads request`: print a RunTail request as JSON, for grpcurl."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dads.loading import load_model
+from dads.options import ModelArgument, OutputOption, WeightsOption
+
+if TYPE_CHECKING:  # torch and protobuf are loaded when the command runs
+    import split_model
+    from split_wire import split_pb2
+
+
+def request(
+    model: ModelArgument,
+    output: OutputOption = Path("-"),
+    weights: WeightsOption = None,
+    frame_id: Annotated[int, typer.Option(min=0, help="Comes back with the answer.")] = 1,
+) -> None:
+    """Print a RunTail request with the model's example inputs, cut at the inputs, as protobuf JSON.
+
+    dads request zoo:easy_net | grpcurl -plaintext -d @ 127.0.0.1:50051 dads.v1.SplitInference/RunTail
+    """
+    from google.protobuf import json_format  # noqa: PLC0415 # `dads --help` must answer at once
+
+    message = json_format.MessageToJson(tail_request(load_model(model, weights=weights), frame_id=frame_id))
+    if str(output) == "-":
+        typer.echo(message)
+    else:
+        output.write_text(message + "\n", encoding="utf-8")
+
+
+def tail_request(model: split_model.Model, *, frame_id: int) -> split_pb2.RunTailRequest:
+    """Build the request that has the cloud run the whole model on its example inputs."""
+    from split_model import arrays_of  # noqa: PLC0415 # see the top
+    from split_wire import encode_tensor, split_pb2  # noqa: PLC0415 # see the top
+
+    tensors = []
+    for spec, value in zip(model.inputs, model.example_inputs, strict=True):
+        if spec.layer is None:
+            continue
+        (array,) = arrays_of(value)
+        tensors.append(encode_tensor(spec.layer, array, dtype=spec.dtype).message())
+    return split_pb2.RunTailRequest(model=model.name, digest=model.digest, frame_id=frame_id, tensors=tensors)

@@ -1,0 +1,1 @@
+"""What `dads demo` runs, and how its runs are summed up."""

@@ -1,0 +1,1 @@
+"""Layer graphs and plans as pictures."""

@@ -1,0 +1,95 @@
+"""Profiles of models: measured on one machine, used to plan on another. `dads.planning.profile_file` keeps them."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dads.errors import ProfileError
+from dads.progress import shown
+
+if TYPE_CHECKING:  # torch takes seconds to import, and reading a file needs none of it
+    import split_model
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEncodings:
+    """What a machine sends in the edge's place, measured on frames of a source.
+
+    Attributes:
+        max_error: How far outputs may be off, relative to their scale, for an encoding to be allowed.
+        wanted_input: How frames themselves were to be sent, raw or jpeg.
+        input_encoding: How they may be sent: raw where JPEG changed the result by more than `max_error`.
+        output_bytes: By encoding, raw first, the bytes of each layer's value; inf where it may not be sent so.
+        encode_s: By encoding, the seconds to encode each.
+    """
+
+    max_error: float
+    wanted_input: str
+    input_encoding: str
+    output_bytes: Mapping[str, tuple[float, ...]]
+    encode_s: Mapping[str, tuple[float, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredProfile:
+    """One model's measured times on one machine.
+
+    Attributes:
+        model: The model's name.
+        digest: SHA-256 over the model's graph and weights, in hexadecimal.
+        layers: Layer names in graph order.
+        layer_s: Seconds of each layer; their sum is about `whole_s`.
+        whole_s: Seconds of one run of the whole model.
+        device: Where it ran, such as `cpu`.
+        torch_version: torch's version there.
+        machine: The machine, in words.
+        decode_s: By encoding, the seconds to decode each layer's value, in the cloud's place; empty: not measured.
+        encodings: What is sent in the edge's place; None: not measured.
+    """
+
+    model: str
+    digest: str
+    layers: tuple[str, ...]
+    layer_s: tuple[float, ...]
+    whole_s: float
+    device: str
+    torch_version: str
+    machine: str
+    decode_s: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    encodings: StoredEncodings | None = None
+
+
+def measure_profile(model: split_model.Model, *, repeats: int = 5) -> StoredProfile:
+    """Measure a model's layers on this machine, with progress on stderr."""
+    import split_model  # noqa: PLC0415 # see above
+
+    with shown(f"profiling {model.name}") as on_progress:
+        measured = split_model.profile(model, repeats=repeats, on_progress=on_progress)
+    return StoredProfile(
+        model=model.name,
+        digest=model.digest,
+        layers=tuple(layer.name for layer in model.graph.layers),
+        layer_s=measured.layer_s,
+        whole_s=measured.whole_s,
+        device=str(model.device),
+        torch_version=model.torch_version,
+        machine=f"{platform.node()}, {platform.machine()}, {platform.system()} {platform.release()}",
+    )
+
+
+def check_profile_of(profile: StoredProfile, model: split_model.Model, path: Path) -> None:
+    """Check that a profile was measured on this very model.
+
+    Raises:
+        ProfileError: it was measured on another model, or on other weights.
+    """
+    names = tuple(layer.name for layer in model.graph.layers)
+    if profile.digest != model.digest or profile.layers != names:
+        raise ProfileError(
+            f"{path} is a profile of {profile.model} ({profile.digest[:12]}, {len(profile.layers)} layers), "
+            f"not of {model.name} ({model.digest[:12]}, {len(names)} layers); measure it with dads profile"
+        )

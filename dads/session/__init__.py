@@ -1,0 +1,1 @@
+"""One run of `dads edge`: its settings, its frames, its table."""

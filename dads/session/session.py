@@ -1,0 +1,247 @@
+"""What `dads edge` does: runs over a source's frames, with a table, results, a report, metrics and verification."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import signal
+import sys
+from collections.abc import AsyncGenerator, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TextIO
+
+import structlog
+
+from dads.live import LiveServer, LiveView
+from dads.planning import encodings
+from dads.progress import shown
+from dads.session.frame_table import FrameTable
+from edge_service import (
+    TOLERANCE,
+    Agent,
+    AgentConfig,
+    ClipRun,
+    FrameResult,
+    RunReport,
+    Verifier,
+    WireCosts,
+    frame_record,
+)
+from edge_service.sources import Frame, open_source
+from split_model import Model, Profile
+
+if TYPE_CHECKING:  # OpenTelemetry is an extra
+    from opentelemetry.trace import Tracer
+
+    from edge_service.output.tracing import Tracing
+
+log = structlog.wrap_logger(logging.getLogger("dads"))
+
+_WARN_EVERY_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class StreamOptions:
+    """Where frames come from, how many a second, how many in all, and whether the source is repeated for ever."""
+
+    source: str
+    rate_hz: float
+    frames: int | None
+    loop: bool
+
+
+class EdgeSession:
+    """One or more runs over the same frames with one model: the strategy, and the baselines it is compared with.
+
+    Args:
+        model: the model.
+        cloud: the cloud's address, or None.
+        config: the agent's settings; each run sets its own strategy.
+        stream: the frames.
+        edge_profile: the model's times here.
+        wire_costs: its encodings here; None: to be measured when there is a cloud.
+        verify: whether to compare results with the whole model, after each run.
+        metrics_port: where to serve the first run's metrics and live page, or None.
+        metrics_host: on which address.
+        tracer: makes the spans of frames' traces, or None.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        cloud: str | None,
+        config: AgentConfig,
+        stream: StreamOptions,
+        *,
+        edge_profile: Profile,
+        wire_costs: WireCosts | None = None,
+        verify: bool,
+        metrics_port: int | None,
+        metrics_host: str = "127.0.0.1",
+        tracer: Tracer | None = None,
+    ) -> None:
+        self._model = model
+        self._cloud = cloud
+        self._config = config
+        self._stream = stream
+        self._edge_profile = edge_profile
+        self._verify = verify
+        self._metrics_port = metrics_port
+        self._metrics_host = metrics_host
+        self._tracing: Tracing | None = None
+        if tracer is not None:
+            from edge_service.output.tracing import Tracing  # noqa: PLC0415 # OpenTelemetry is an extra
+
+            self._tracing = Tracing(tracer)
+        self._stopping = asyncio.Event()
+        self._wire_costs = wire_costs
+
+    async def run(self, strategies: list[str], results: TextIO | None) -> dict[str, Any]:
+        """Runs the strategies one after another.
+
+        Returns:
+            The first one's report, with those of the others as its `baselines`.
+        """
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self._stop, number)
+        if self._wire_costs is None and self._cloud is not None and set(strategies) != {"edge_only"}:
+            self._wire_costs = await self._measured_wire()
+        reports: dict[str, dict[str, Any]] = {}
+        for strategy in strategies:
+            if self._stopping.is_set():
+                break
+            reports[strategy] = await self._run_one(strategy, results)
+        whole = dict(reports[strategies[0]])
+        if len(strategies) > 1:
+            whole["baselines"] = {name: reports[name] for name in strategies[1:] if name in reports}
+        return whole
+
+    def _stop(self, number: int) -> None:
+        """First signal: no more frames, finish those under way. Second signal: end at once."""
+        if self._stopping.is_set():
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
+        self._stopping.set()
+
+    async def _run_one(self, strategy: str, results: TextIO | None) -> dict[str, Any]:
+        verifier = Verifier(self._model, max(TOLERANCE, self._config.max_error)) if self._verify else None
+        table = FrameTable() if results is not sys.stdout else None
+        watch = _RateWatch(self._config.rate_hz)
+        view = LiveView(self._model.name, self._model.graph, strategy)
+
+        def on_result(result: FrameResult, source_s: float) -> None:
+            watch.saw(result)
+            record = frame_record(self._model, result, source_s=source_s, run=strategy)
+            view.saw(record, result, agent.state)
+            if results is not None:
+                results.write(json.dumps(record) + "\n")
+                results.flush()  # whoever reads along sees each frame as it is done
+            if table is not None:
+                table.row(record)
+
+        clip = ClipRun(
+            RunReport(self._model.name, self._model.digest, strategy), on_result=on_result, verifier=verifier
+        )
+        config = self._config.model_copy(update={"strategy": strategy})
+        log.info("run started", run=strategy, model=self._model.name, rate_hz=config.rate_hz, slowdown=config.slowdown)
+        agent = Agent(
+            self._model,
+            self._cloud,
+            config,
+            edge_profile=self._edge_profile,
+            wire_costs=self._wire_costs,
+            on_result=clip.took,
+            tracing=self._tracing,
+        )
+        with self._pages(agent, view):
+            async with agent:
+                await self._feed(clip, agent)
+        made = clip.report.as_json()
+        log.info("run finished", run=strategy, done=clip.report.done)
+        if verifier is not None:
+            made["verify"] = await _verified(verifier)
+        return made
+
+    async def _measured_wire(self) -> WireCosts:
+        frames = _until(encodings.first_frames(self._model, self._stream.source), self._stopping)
+        inputs = await encodings.inputs_of(self._model, frames)
+        measured = await asyncio.to_thread(encodings.measure, self._model, inputs, self._config)
+        log.info("encodings measured", **encodings.allowed(measured))
+        return measured
+
+    async def _feed(self, clip: ClipRun, agent: Agent) -> None:
+        stream = self._stream
+        height, width = encodings.frame_size(self._model)
+        source = open_source(
+            stream.source, height=height, width=width, rate_hz=stream.rate_hz, frames=stream.frames, loop=stream.loop
+        )
+        async with contextlib.aclosing(_until(source, self._stopping)) as frames:
+            await clip.stream(agent, frames)
+
+    @contextlib.contextmanager
+    def _pages(self, agent: Agent, view: LiveView) -> Iterator[None]:
+        """Serves the first run's metrics and live page while it lasts."""
+        port, self._metrics_port = self._metrics_port, None
+        if port is None:
+            yield
+            return
+        with LiveServer(view, agent.metrics.registry, self._metrics_host, port) as server:
+            log.info("serving", page=server.url, metrics=f"{server.url}metrics")
+            yield
+
+
+async def _verified(verifier: Verifier) -> dict[str, Any]:
+    total = verifier.pending()
+    with shown(f"comparing {total} results with the whole model") as on_progress:
+        while verifier.pending():
+            await asyncio.to_thread(verifier.check_next)  # on this thread, it would keep signals from being heard
+            on_progress(total - verifier.pending(), total)
+    outcome = verifier.outcome()
+    if outcome.first is not None:
+        log.error("a result differs from the whole model's", first=outcome.first)
+    return {"checked": outcome.checked, "different": outcome.different}
+
+
+async def _until(source: AsyncGenerator[Frame, None], stopping: asyncio.Event) -> AsyncGenerator[Frame, None]:
+    """The source's frames until it ends or `stopping` is set."""
+    stop = asyncio.ensure_future(stopping.wait())
+    try:
+        while not stopping.is_set():
+            following = asyncio.ensure_future(anext(source))
+            await asyncio.wait({following, stop}, return_when=asyncio.FIRST_COMPLETED)
+            if not following.done():
+                following.cancel()
+                await asyncio.gather(following, return_exceptions=True)
+                return
+            try:
+                frame = following.result()
+            except StopAsyncIteration:
+                return
+            yield frame
+    finally:
+        stop.cancel()
+        await source.aclose()
+
+
+class _RateWatch:
+    """Tells the user when frames come faster than they can be processed, and what rate could be sustained."""
+
+    def __init__(self, rate_hz: float) -> None:
+        self._rate_hz = rate_hz
+        self._told_s = -_WARN_EVERY_S
+
+    def saw(self, result: FrameResult) -> None:
+        """Logs at most every few seconds."""
+        if result.keeps_up is not False or result.max_rate_hz is None:
+            return
+        now_s = asyncio.get_running_loop().time()
+        if now_s - self._told_s >= _WARN_EVERY_S:
+            self._told_s = now_s
+            log.warning(
+                "frames come faster than they can be processed; lower the rate",
+                rate_hz=self._rate_hz,
+                sustainable_hz=round(result.max_rate_hz, 2),
+            )

@@ -1,0 +1,301 @@
+"""The cloud over gRPC: channel, calls and the one place where gRPC's exceptions become ours.
+
+Channel options (measured, see docs/decisions): message limits of the wire contract; reconnect back-off capped at a
+quarter of a second, so that a restarted cloud is found by the next call and not by the one after it; an attempt to
+connect may take two seconds, for links with long round trips, and no longer, because the SYN of a new one is sent
+sooner than TCP repeats the old one's; gRPC's bandwidth-delay probe stays on (without it 4 MB at 1 Gbit/s and 50 ms take
+three times as long).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any, NoReturn
+
+import grpc
+import numpy as np
+import numpy.typing as npt
+from google.rpc import status_pb2
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from edge_service.cloud.seam import ALL_RAW, Answer, Beat, CloudProfile, FrameToSend, ProbeReading, Refusal, StreamEvent
+from edge_service.cloud.statuses import frame_error, refused, status_of
+from edge_service.errors import (
+    CloudRefusedError,
+    CloudSilentError,
+    CloudUnreachableError,
+    CloudUntrustedError,
+    WrongTwinError,
+)
+from split_wire import CodecError, Encoding, decode_tensor, encode_tensor, limits, split_pb2, split_pb2_grpc
+from split_wire.access import PLAIN, ClientAccess, Identity, Metadata, advice, channel_credentials, suspicion
+from split_wire.encodings import of_wire
+from split_wire.errors import AccessError
+from split_wire.frames import Malformed, TailRequest, TailResponse, TimedRequest, WrittenRequest, write_stream_request
+from split_wire.transport import stream_tails
+
+__all__ = ["GrpcCloud"]
+
+OPTIONS = (
+    ("grpc.max_send_message_length", limits.MAX_MESSAGE_BYTES),
+    ("grpc.max_receive_message_length", limits.MAX_MESSAGE_BYTES),
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.min_reconnect_backoff_ms", 2000),  # of an attempt that hangs, whatever the option's name says
+    ("grpc.max_reconnect_backoff_ms", 250),
+    ("grpc.use_local_subchannel_pool", 1),
+)
+# Few enough chunks that sending them keeps up with a fast link on a busy machine, enough to time the second half.
+_PROBE_CHUNKS, _LEAST_CHUNK_BYTES = 48, 4096
+_FEWEST_CHUNKS = 4  # or a small probe would have no second half
+_LOST = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED)
+
+
+class GrpcCloud:
+    """A cloud service at an address.
+
+    Args:
+        address: "host:port".
+        model: the name under which the cloud serves the model.
+        digest: the edge's digest of it; the cloud refuses another.
+        layers: the edge's layer names in graph order, to which the cloud's profile must fit.
+        access: TLS and token. Their files are read at each new connection; where they changed, it is a new channel.
+
+    Raises:
+        AccessError: the access cannot be used, or would show a token to the network.
+    """
+
+    def __init__(
+        self, address: str, *, model: str, digest: str, layers: Sequence[str], access: ClientAccess = PLAIN
+    ) -> None:
+        access.check(address)
+        self.address = address
+        self._model = model
+        self._digest = digest
+        self._layers = tuple(layers)
+        self._access = access
+        self._identity: Identity | None = None
+        self._metadata: Metadata = ()
+        self._channel: grpc.aio.Channel | None = None
+
+    async def profile(self, timeout_s: float) -> CloudProfile:
+        """Asks for the model's profile (`GetProfile`); this is the first call of a connection."""
+        await self._renew_access()
+        request = split_pb2.GetProfileRequest(model=self._model, digest=self._digest)
+        try:
+            answer = await self._service().GetProfile(request, timeout=timeout_s, metadata=self._metadata)
+        except grpc.aio.AioRpcError as error:
+            self._translate(error)
+        if tuple(answer.layers) != self._layers:
+            raise WrongTwinError(
+                f"the cloud at {self.address} lists other layers for {self._model} under the same digest; "
+                "run the same versions of dads and torch on both sides"
+            )
+        layer_s = tuple(answer.layer_s)
+        if len(layer_s) != len(self._layers) or not all(0.0 <= seconds < math.inf for seconds in layer_s):
+            raise self._bad_profile()
+        return CloudProfile(layer_s, max(1.0, answer.load_factor), self._decode_s(answer))
+
+    async def ping(self, timeout_s: float) -> float:
+        """Times a health check, the smallest call there is."""
+        stub = health_pb2_grpc.HealthStub(self._connected())
+        began_s = time.perf_counter()
+        try:
+            await stub.Check(health_pb2.HealthCheckRequest(), timeout=timeout_s)
+        except grpc.aio.AioRpcError as error:
+            self._translate(error)
+        return time.perf_counter() - began_s
+
+    async def probe(self, size: int, timeout_s: float) -> ProbeReading:
+        """Sends filler (`Probe`) and reads the receiver's clock over the second half of the arrivals."""
+
+        async def filler() -> AsyncIterator[split_pb2.ProbeRequest]:
+            chunk_bytes = max(size // _PROBE_CHUNKS, min(_LEAST_CHUNK_BYTES, -(-size // _FEWEST_CHUNKS)))
+            chunk = split_pb2.ProbeRequest(filler=bytes(chunk_bytes))
+            for _ in range(-(-size // chunk_bytes)):
+                yield chunk
+
+        try:
+            answer = await self._service().Probe(filler(), timeout=timeout_s, metadata=self._metadata)
+        except grpc.aio.AioRpcError as error:
+            self._translate(error)
+        return ProbeReading(answer.second_half_bytes, answer.second_half_s)
+
+    def encode(
+        self,
+        frame_id: int,
+        tensors: Mapping[str, Sequence[tuple[npt.NDArray[np.generic], str]]],
+        outputs: Sequence[str],
+        encodings: Mapping[str, Encoding] = ALL_RAW,
+        traceparent: str = "",
+    ) -> FrameToSend:
+        """Encodes a `StreamTailsRequest`, of which raw tensors share the arrays' memory until it is sent."""
+        request = TailRequest(
+            model=self._model,
+            digest=self._digest,
+            frame_id=frame_id,
+            tensors=tuple(
+                encode_tensor(layer, array, index=index, dtype=dtype, encoding=encodings.get(layer, Encoding.RAW))
+                for layer, value in tensors.items()
+                for index, (array, dtype) in enumerate(value)
+            ),
+            outputs=tuple(outputs),
+            traceparent=traceparent,
+        )
+        written = write_stream_request(request)
+        return FrameToSend(frame_id, written, written.size, sum(tensor.size for tensor in request.tensors))
+
+    def open_tails(self) -> GrpcTails:
+        """Opens a `StreamTails` stream."""
+        return GrpcTails(stream_tails(self._connected())(metadata=self._metadata), self._translate)
+
+    def open_pulse(self) -> GrpcTails:
+        """Opens a `StreamTails` stream for its heartbeats."""
+        return self.open_tails()
+
+    async def drop(self) -> None:
+        """Closes the channel; the next call opens another, and so a new TCP connection.
+
+        One that heard nothing for a while repeats what it sent at intervals that double: after an outage of 10 s it
+        may take 10 s more to notice that the link is back.
+        """
+        channel, self._channel = self._channel, None
+        if channel is not None:
+            await channel.close(grace=None)
+
+    async def close(self) -> None:
+        """Closes the channel."""
+        await self.drop()
+
+    def _decode_s(self, answer: split_pb2.GetProfileResponse) -> dict[Encoding, tuple[float, ...]]:
+        found = {}
+        for profile in answer.encodings:
+            encoding, decode_s = of_wire(profile.encoding), tuple(profile.decode_s)
+            if len(decode_s) != len(self._layers) or not all(0.0 <= seconds < math.inf for seconds in decode_s):
+                raise self._bad_profile()
+            if encoding is not None:  # a newer cloud may accept more than this edge knows
+                found[encoding] = decode_s
+        return found
+
+    def _bad_profile(self) -> CloudRefusedError:
+        return CloudRefusedError(
+            f"the profile of the cloud at {self.address} makes no sense: expected {len(self._layers)} finite times",
+            reason="BAD_PROFILE",
+        )
+
+    def _connected(self) -> grpc.aio.Channel:
+        if self._channel is None:
+            options = (*OPTIONS, *self._access.options())
+            if self._identity is None:
+                self._channel = grpc.aio.insecure_channel(self.address, options=options)
+            else:
+                credentials = channel_credentials(self._identity)
+                self._channel = grpc.aio.secure_channel(self.address, credentials, options=options)
+        return self._channel
+
+    async def _renew_access(self) -> None:
+        try:
+            identity, self._metadata = self._access.identity(), self._access.metadata()
+        except AccessError as error:
+            raise CloudUntrustedError(str(error)) from error
+        if identity != self._identity:
+            await self.close()
+            self._identity = identity
+
+    def _service(self) -> Any:  # noqa: ANN401 - the aio stub's generated annotation is only visible to type checkers
+        return split_pb2_grpc.SplitInferenceStub(self._connected())
+
+    def _translate(self, error: grpc.aio.AioRpcError) -> NoReturn:
+        status = status_of(error)
+        if status is None and error.code() in _LOST:
+            details = error.details() or ""
+            said = advice(details)
+            if said is not None:
+                raise CloudUntrustedError(f"no connection to the cloud at {self.address}: {said}") from error
+            message = f"no answer from the cloud at {self.address}: {error.code().name}: {details}"
+            message += suspicion(details, encrypts=self._access.encrypts)
+            late = error.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+            raise (CloudSilentError if late else CloudUnreachableError)(message) from error
+        if status is None:
+            status = status_pb2.Status(code=error.code().value[0], message=error.details() or "")
+        raise refused(status, error.code().name) from error
+
+
+class GrpcTails:
+    """One `StreamTails` call."""
+
+    def __init__(self, call: Any, translate: Any) -> None:  # noqa: ANN401 - gRPC's call objects are not annotated
+        self._call = call
+        self._translate = translate
+
+    async def send(self, frame: FrameToSend, timeout_s: float) -> None:
+        """Writes one request; returns when the transport has taken it."""
+        if not isinstance(frame.message, WrittenRequest):
+            raise TypeError("expected a frame that this cloud's encode() made")
+        try:
+            await self._call.write(TimedRequest(frame.message, timeout_s))
+        except grpc.aio.AioRpcError as error:
+            self._translate(error)
+        except asyncio.InvalidStateError as error:  # what aio raises on a call that is over
+            raise CloudUnreachableError("the stream to the cloud is closed") from error
+        except asyncio.CancelledError as error:
+            self._cancelled(error)
+
+    async def events(self) -> AsyncIterator[StreamEvent]:
+        """Yields answers, refusals and heartbeats."""
+        try:
+            async for event in self._call:
+                match event:
+                    case TailResponse():
+                        yield _answer(event)
+                    case split_pb2.FrameError():
+                        yield Refusal(event.frame_id, frame_error(event.status))
+                    case split_pb2.Heartbeat():
+                        yield Beat(max(1.0, event.load_factor))
+                    case Malformed():
+                        yield _unreadable(event)
+        except grpc.aio.AioRpcError as error:
+            self._translate(error)
+        except asyncio.CancelledError as error:
+            self._cancelled(error)
+        raise CloudUnreachableError("the cloud ended the stream")
+
+    def _cancelled(self, error: asyncio.CancelledError) -> NoReturn:
+        """Tells the stream's own cancellation, for which aio raises the same exception, from that of our task.
+
+        Only the task knows: a call that is cancelled in the middle of a write says that it ended with INTERNAL.
+        """
+        task = asyncio.current_task()
+        if task is None or not task.cancelling():
+            raise CloudUnreachableError("the stream to the cloud was cancelled") from error
+        raise error
+
+    def cancel(self) -> None:
+        """Cancels the call."""
+        self._call.cancel()
+
+
+def _answer(result: TailResponse) -> Answer | Refusal:
+    try:
+        outputs = {tensor.name: decode_tensor(tensor) for tensor in result.outputs}
+    except CodecError as error:
+        return Refusal(result.frame_id, CloudRefusedError(f"the cloud's answer is wrong: {error}", reason="BAD_ANSWER"))
+    return Answer(
+        frame_id=result.frame_id,
+        outputs=outputs,
+        size=result.size,
+        server_s=result.timing.total_s,
+        queue_s=result.timing.queue_s,
+        decode_s=result.timing.decode_s,
+        compute_s=result.timing.compute_s,
+        load_factor=max(1.0, result.load_factor),
+    )
+
+
+def _unreadable(answer: Malformed) -> Refusal:
+    error = CloudRefusedError(f"the cloud's answer is wrong: {answer.reason}", reason="BAD_ANSWER")
+    if answer.frame_id is None:
+        raise error  # nobody can tell which frame waits for it in vain
+    return Refusal(answer.frame_id, error)

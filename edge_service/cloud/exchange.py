@@ -1,0 +1,86 @@
+"""Between the model's values and the cloud's messages: encoding a cut, reading an answer, and where its time went."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+
+from edge_service.cloud.seam import Answer, Cloud, FrameToSend
+from edge_service.frame import StageTimes
+from split_model import Model, TensorSpec, Value, arrays_of, value_of
+from split_wire import Encoding
+
+__all__ = ["LinkTimes", "encode_cut", "read_answer"]
+
+
+def encode_cut(
+    model: Model,
+    cloud: Cloud,
+    frame_id: int,
+    values: Mapping[str, Value],
+    encodings: Mapping[str, Encoding],
+    outputs: Sequence[str],
+    traceparent: str = "",
+) -> FrameToSend:
+    """Encodes the values of the layers that cross, each as `encodings` says.
+
+    Args:
+        model: the model.
+        cloud: makes the message.
+        frame_id: the frame's.
+        values: at least those of the layers that cross.
+        encodings: what crosses, and how.
+        outputs: paths of the outputs that the cloud shall compute.
+        traceparent: the frame's trace, or empty.
+    """
+    tensors = {
+        layer: [
+            (array, spec.dtype) for array, spec in zip(arrays_of(values[layer]), model.layer_specs[layer], strict=True)
+        ]
+        for layer in encodings
+    }
+    return cloud.encode(frame_id, tensors, outputs, encodings, traceparent)
+
+
+def read_answer(model: Model, values: Mapping[str, Value], answer: Answer, wanted: Sequence[str]) -> Any:  # noqa: ANN401 # the module's own type
+    """Puts the cloud's outputs, of which `wanted` are needed, and those computed here together as the module does.
+
+    Raises:
+        ValueError: an output has another shape or dtype than the model's.
+        KeyError: an output is missing.
+    """
+    specs = {output.path: TensorSpec(output.dtype, output.shape) for output in model.outputs}
+    outputs: dict[str, torch.Tensor] = {}
+    for path in wanted:
+        value = value_of((answer.outputs[path],), (specs[path],), model.device)
+        outputs[path] = value if isinstance(value, torch.Tensor) else value[0]
+    return model.assemble(values, outputs)
+
+
+class LinkTimes:
+    """Divides the time between sending and answer among link, round trip and server.
+
+    A frame's transfer begins when it is handed to the link or when the frame before it has arrived, whichever is later.
+    """
+
+    def __init__(self) -> None:
+        self._free_s = 0.0
+
+    def of(self, answer: Answer, *, sent_s: float, now_s: float, rtt_s: float) -> StageTimes:
+        """The stages of a frame sent at `sent_s` and answered now."""
+        outside_s = max(0.0, now_s - sent_s - answer.server_s)
+        round_trip_s = min(rtt_s, outside_s)
+        arrived_s = now_s - answer.server_s - round_trip_s
+        link_wait_s = max(0.0, min(self._free_s, arrived_s) - sent_s)
+        self._free_s = max(self._free_s, arrived_s)
+        return StageTimes(
+            link_wait_s=link_wait_s,
+            transfer_s=max(0.0, outside_s - round_trip_s - link_wait_s),
+            round_trip_s=round_trip_s,
+            queue_s=answer.queue_s,
+            unpack_s=answer.decode_s,
+            server_s=max(0.0, answer.server_s - answer.queue_s - answer.decode_s - answer.compute_s),
+            tail_s=answer.compute_s,
+        )

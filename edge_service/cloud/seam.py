@@ -1,0 +1,180 @@
+"""The seam between the agent and the cloud: what the agent needs, in the agent's own words.
+
+`edge_service.cloud.client.GrpcCloud` is the real one; tests put a fake in its place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from edge_service.errors import CloudError
+from split_wire import Encoding
+
+__all__ = [
+    "ALL_RAW",
+    "Answer",
+    "Beat",
+    "Cloud",
+    "CloudProfile",
+    "FrameToSend",
+    "ProbeReading",
+    "Refusal",
+    "StreamEvent",
+    "Tails",
+]
+
+
+ALL_RAW: Mapping[str, Encoding] = MappingProxyType({})
+"""No layer is sent in another encoding than raw."""
+
+
+@dataclass(frozen=True, slots=True)
+class CloudProfile:
+    """What the cloud measured.
+
+    Attributes:
+        layer_s: seconds of every layer on the idle cloud, in graph order.
+        load_factor: how much slower it is now; at least 1.
+        decode_s: by encoding, seconds that it needs to decode every layer's value, in graph order; raw's where the
+            encoding does not apply. What is missing here the cloud does not accept, or, where all are, did not measure.
+    """
+
+    layer_s: tuple[float, ...]
+    load_factor: float
+    decode_s: Mapping[Encoding, tuple[float, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeReading:
+    """Bytes that arrived and the seconds they took, on the receiver's clock."""
+
+    received_bytes: int
+    received_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class FrameToSend:
+    """An encoded frame.
+
+    Attributes:
+        message: what the transport sends; opaque to the agent.
+        size: its bytes.
+        tensor_bytes: the part of them that is tensors.
+    """
+
+    frame_id: int
+    message: object
+    size: int
+    tensor_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The cloud's result of one frame.
+
+    Attributes:
+        outputs: by path; arrays may be read-only views of the message, bfloat16 comes as uint16 bits.
+        size: bytes of the answer.
+        server_s: from the whole request in the cloud's memory to the answer's leaving.
+        queue_s: the part of `server_s` spent waiting for other frames.
+        decode_s: the part of `server_s` that decoding the request took.
+        compute_s: the part of `server_s` that the tail itself took.
+        load_factor: how much slower the cloud is than when it was profiled.
+    """
+
+    frame_id: int
+    outputs: Mapping[str, npt.NDArray[np.generic]]
+    size: int
+    server_s: float
+    queue_s: float
+    decode_s: float
+    compute_s: float
+    load_factor: float
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """The cloud's error for one frame; the stream goes on."""
+
+    frame_id: int
+    error: CloudError
+
+
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """The cloud is there."""
+
+    load_factor: float
+
+
+StreamEvent = Answer | Refusal | Beat
+
+
+class Tails(Protocol):
+    """One stream of frames to the cloud."""
+
+    async def send(self, frame: FrameToSend, timeout_s: float) -> None:
+        """Hands a frame to the transport; the cloud forgets it `timeout_s` seconds after its arrival.
+
+        Raises:
+            CloudError: the stream is broken.
+        """
+
+    def events(self) -> AsyncIterator[StreamEvent]:
+        """Yields what comes back until the stream is cancelled.
+
+        Raises:
+            CloudError: the stream broke.
+        """
+
+    def cancel(self) -> None:
+        """Ends the stream; frames not yet sent never will be."""
+
+
+class Cloud(Protocol):
+    """What the agent asks of a cloud service. Every method raises `CloudError` when it fails."""
+
+    async def profile(self, timeout_s: float) -> CloudProfile:
+        """Asks for the model's profile; WrongTwinError if the cloud's model is another."""
+
+    async def ping(self, timeout_s: float) -> float:
+        """Returns the seconds of a small round trip."""
+
+    async def probe(self, size: int, timeout_s: float) -> ProbeReading:
+        """Sends `size` bytes of filler and returns how fast they arrived."""
+
+    def encode(
+        self,
+        frame_id: int,
+        tensors: Mapping[str, Sequence[tuple[npt.NDArray[np.generic], str]]],
+        outputs: Sequence[str],
+        encodings: Mapping[str, Encoding] = ALL_RAW,
+        traceparent: str = "",
+    ) -> FrameToSend:
+        """Encodes a frame; may be called in any thread.
+
+        Args:
+            frame_id: which frame it is.
+            tensors: by layer name its arrays with their dtype names; they must not change until the frame is sent.
+            outputs: the paths of the outputs wanted.
+            encodings: by layer name how it is sent; raw where it is missing, or where the encoding does not apply.
+            traceparent: the frame's trace, as the cloud is told it; empty where it has none.
+        """
+
+    def open_tails(self) -> Tails:
+        """Opens a stream of frames."""
+
+    def open_pulse(self) -> Tails:
+        """Opens a stream that no frame will be sent on: its heartbeats come whatever becomes of the frames' stream."""
+
+    async def drop(self) -> None:
+        """Forgets a connection that says nothing, so that the next call makes another; calls on it end."""
+
+    async def close(self) -> None:
+        """Ends the connection."""

@@ -1,0 +1,1 @@
+"""Estimates of what a decision needs and nobody announces."""

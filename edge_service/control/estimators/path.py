@@ -1,0 +1,128 @@
+"""What is known of the way to the cloud: its rate, its round trip, and how ready the connection is to use them.
+
+Samples of the rate are uploads that the link held up. One that began in a small window was held up by slow start
+instead, and says only how fast the link is at least; how much slow start costs is learned from it.
+"""
+
+import math
+
+from edge_service.control.estimators.calls_and_loads import RoundTripEstimator
+from edge_service.control.estimators.slow_start import INITIAL_WINDOW_BYTES, SlowStart, SlowStartShare, Warmth
+from edge_service.control.estimators.uplink import UplinkEstimator
+from edge_service.control.events import UplinkMeasured
+from edge_service.control.plan import ControllerConfig
+
+# Slow start makes the rate look lower, and at a lower rate the first window would do: the truth may be twice as much.
+_MARGIN = 2.0
+
+
+class NetworkPath:
+    """Told of uploads and round trips as they end, and of uploads that do not.
+
+    Args:
+        config: When an upload counts as late.
+
+    Attributes:
+        uplink: The rate.
+        round_trip: The round trip.
+        stalled_s: How long the upload under way has been held up; 0 while none is late.
+        probes_untimed: Probes in a row whose time was not the link's.
+    """
+
+    def __init__(self, config: ControllerConfig) -> None:
+        self._config = config
+        self.uplink = UplinkEstimator()
+        self.round_trip = RoundTripEstimator()
+        self.stalled_s = 0.0
+        self.probes_untimed = 0
+        self._warmth = Warmth()
+        self._slow_start = SlowStartShare()
+        self._uploaded_at_s = -math.inf
+        self._probe_too_small = False
+
+    @property
+    def rtt_s(self) -> float:
+        """The round trip; 0 until one was measured."""
+        return self.round_trip.minimum_s or 0.0
+
+    @property
+    def needed_bytes(self) -> float:
+        """The window that the link needs, as far as known: what it holds in flight, and as much again."""
+        bps = self.uplink.bps
+        return math.inf if bps is None else _MARGIN * bps * self.rtt_s / 8.0
+
+    @property
+    def unsure(self) -> bool:
+        """Whether the rate rests on too little: the next probe should come soon."""
+        return self.uplink.unconfirmed or self.uplink.rests_on_one or self._probe_too_small
+
+    def reconnected(self) -> None:
+        """The connection is a new one."""
+        self._warmth.restart()
+
+    def slow_starts(self, now_s: float) -> bool:
+        """Whether an upload that begins now finds a window smaller than the link needs."""
+        return self._warmth.window_bytes(now_s, self.rtt_s) < self.needed_bytes
+
+    def slow_start(self) -> SlowStart | None:
+        """What slow start costs an upload after a pause; None where it was not seen to cost anything."""
+        bps, share = self.uplink.bps, self._slow_start.value
+        return None if bps is None or not share else SlowStart(bps, self.rtt_s, share)
+
+    def idle_s(self, now_s: float) -> float:
+        """Seconds since the last upload."""
+        return now_s - self._uploaded_at_s
+
+    def answered(self, seconds: float, now_s: float) -> None:
+        """A small call took so long."""
+        self.round_trip.add(seconds, now_s)
+        self._warmth.sent(0, now_s - seconds, now_s, self.rtt_s)
+
+    def uploaded(self, event: UplinkMeasured, now_s: float) -> None:
+        """An upload is through."""
+        sent_share = 2 if event.by_receiver else 1  # of a probe, the second half is told
+        arrived_s = now_s - self.rtt_s
+        began_s = arrived_s - sent_share * event.seconds
+        slow_started = (event.after_idle or event.by_receiver) and not self._was_warm(event, began_s)
+        if event.by_receiver or not slow_started:
+            self._probe_too_small = slow_started
+        cold = self._warmth.window_bytes(began_s, self.rtt_s) == INITIAL_WINDOW_BYTES
+        sure = not (self.uplink.unconfirmed or self._probe_too_small)  # of the rate that the loss is told from
+        if cold and sure and not event.by_receiver and self.uplink.bps is not None:
+            self._slow_start.add(event.bytes, event.seconds, self.uplink.bps, self.rtt_s)
+        self._uploaded_at_s = now_s
+        self.probes_untimed = 0
+        self._warmth.sent(sent_share * event.bytes, began_s, arrived_s, self.rtt_s)
+        self.uplink.add(event.bytes, event.seconds, now_s, after_idle=slow_started, by_receiver=event.by_receiver)
+
+    def uploaded_within(self, size: int, seconds: float, now_s: float) -> None:
+        """An upload was through after so long, of which others than the link had a part."""
+        self.uplink.at_least(size, seconds, now_s)
+        self.probes_untimed += 1
+
+    def late(self, size: int, seconds: float, now_s: float) -> None:
+        """An upload is not through yet. Believed when it is late by more than jitter: the next sample tells better.
+
+        While it lasts, the longer it has taken the longer it must be expected to take.
+        """
+        bps = self.uplink.bps
+        if bps is None:
+            return
+        expected_s = 8.0 * size / bps
+        if self.slow_starts(now_s - seconds):
+            expected_s += SlowStart(bps, self.rtt_s).lost_s(size)
+        if seconds > self._config.late_ratio * expected_s + self._config.late_margin_s:
+            self.uplink.at_most(size, seconds, now_s)
+            self.stalled_s = seconds
+        elif self.stalled_s > 0.0:
+            self.stalled_s = max(self.stalled_s, seconds)
+
+    def _was_warm(self, event: UplinkMeasured, began_s: float) -> bool:
+        """Whether the window never held this upload up: it was larger than the upload, or than the link needs.
+
+        The second half of a probe begins in a window that has grown by half of the bytes before it, at least.
+        """
+        window_bytes: float = self._warmth.window_bytes(began_s, self.rtt_s)
+        if event.by_receiver:
+            return event.bytes * self.rtt_s <= (window_bytes + event.bytes / 2.0) * event.seconds
+        return event.bytes <= window_bytes or _MARGIN * event.bytes * self.rtt_s <= window_bytes * event.seconds

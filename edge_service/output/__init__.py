@@ -1,0 +1,1 @@
+"""What is told of frames and runs: results, report, verification, metrics, traces."""

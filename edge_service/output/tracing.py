@@ -1,0 +1,105 @@
+"""A trace for each frame, for OpenTelemetry; imported only where tracing is on.
+
+    frame ┬ wait
+          ├ head
+          ├ offload ┬ encode
+          │         ├ transfer
+          │         ├ RunTail (the cloud's, with its own children)
+          │         └ decode
+          └ tail (where the cloud did not answer)
+
+The times are those that the agent measures anyway, told when the frame has ended: nothing is measured for the trace.
+"""
+
+from __future__ import annotations
+
+import time
+
+from opentelemetry.context import Context
+from opentelemetry.trace import Span, SpanKind, StatusCode, Tracer, set_span_in_context
+
+from edge_service.frame import FrameResult, Outcome, cut_label
+from split_wire.traceparent import TraceParent
+
+__all__ = ["FrameTrace", "Tracing"]
+
+
+class Tracing:
+    """Makes the traces of an agent's frames.
+
+    Args:
+        tracer: where they go.
+    """
+
+    def __init__(self, tracer: Tracer) -> None:
+        self._tracer = tracer
+        self._offset_ns = time.time_ns() - time.monotonic_ns()
+
+    def frame(self, frame_id: int, submitted_s: float) -> FrameTrace:
+        """Begins a frame's trace; times are of the monotonic clock."""
+        return FrameTrace(self._tracer, self._offset_ns, frame_id, submitted_s)
+
+
+class FrameTrace:
+    """One frame's trace: told when the frame is offloaded, and how it ended."""
+
+    def __init__(self, tracer: Tracer, offset_ns: int, frame_id: int, submitted_s: float) -> None:
+        self._tracer = tracer
+        self._offset_ns = offset_ns
+        self._submitted_s = submitted_s
+        # Without whatever trace the caller is in: one frame, one trace.
+        self._frame = tracer.start_span(
+            "frame", Context(), attributes={"dads.frame": frame_id}, start_time=self._ns(submitted_s)
+        )
+        self._offload: Span | None = None
+
+    def offload(self, now_s: float) -> str:
+        """Begins the part that the cloud has a share in.
+
+        Returns:
+            What the cloud is told of it, or nothing where the trace is not recorded.
+        """
+        within = set_span_in_context(self._frame)
+        self._offload = self._tracer.start_span("offload", within, SpanKind.CLIENT, start_time=self._ns(now_s))
+        context = self._offload.get_span_context()
+        if not self._offload.is_recording():
+            return ""
+        return str(TraceParent(context.trace_id, context.span_id, context.trace_flags))
+
+    def end(self, result: FrameResult, *, sent_s: float, now_s: float) -> None:
+        """Ends the trace.
+
+        Args:
+            result: how the frame ended.
+            sent_s: when what crosses was handed to the link.
+            now_s: the end.
+        """
+        times, split = result.times, result.partition
+        head_end_s = self._submitted_s + times.wait_s + times.head_s
+        if split is not None:
+            self._child(self._frame, "wait", self._submitted_s, times.wait_s)
+            self._child(self._frame, "head", head_end_s - times.head_s, times.head_s)
+            self._frame.set_attributes(
+                {"dads.cut": cut_label(split), "dads.encoding": split.encoding, "dads.mode": result.mode or ""}
+            )
+        if self._offload is not None:
+            self._child(self._offload, "encode", sent_s - times.encode_s, times.encode_s)
+            offloaded = result.outcome is Outcome.OFFLOADED
+            if offloaded:
+                self._child(self._offload, "transfer", sent_s + times.link_wait_s, times.transfer_s)
+                self._child(self._offload, "decode", now_s - times.decode_s, times.decode_s)
+            else:
+                self._offload.set_status(StatusCode.ERROR, result.error)
+                self._child(self._frame, "tail", now_s - times.tail_s, times.tail_s)
+            self._offload.end(self._ns(now_s if offloaded else max(sent_s, now_s - times.tail_s)))
+        self._frame.set_attribute("dads.outcome", result.outcome.value)
+        if not result.outcome.has_result:
+            self._frame.set_status(StatusCode.ERROR, result.error)
+        self._frame.end(self._ns(now_s))
+
+    def _child(self, parent: Span, name: str, began_s: float, seconds: float) -> None:
+        span = self._tracer.start_span(name, set_span_in_context(parent), start_time=self._ns(began_s))
+        span.end(self._ns(began_s + seconds))
+
+    def _ns(self, monotonic_s: float) -> int:
+        return round(monotonic_s * 1e9) + self._offset_ns

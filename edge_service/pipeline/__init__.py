@@ -1,0 +1,1 @@
+"""A frame's way through the agent: head, transfer, tail, and results in order."""

@@ -1,0 +1,195 @@
+"""Three stages over consecutive frames: head, transfer, tail (`offload.py`). Each frame carries its own split.
+
+    submitted ─► waiting ─► head ─► transfer ─► tail ─► result
+                   │         │         │          │
+                   │         │         └──────────┴── no answer in time: tail here (local_fallback)
+                   │         └── nothing in the cloud: done (edge_only)
+                   └── a newer frame needs the place: dropped
+
+Every stage is bounded. Heads run one at a time; the next starts as soon as the last is done and fewer frames are in
+flight than the plan asks for: enough to cover the link's delay and keep every stage busy, no more, since more would
+only grow the queue in front of the slowest.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from edge_service.cloud.seam import Cloud
+from edge_service.config import AgentConfig
+from edge_service.control import Controller, HeadMeasured, Plan
+from edge_service.errors import CloudError
+from edge_service.frame import FrameResult, Outcome, StageTimes
+from edge_service.log import log
+from edge_service.output.metrics import EdgeMetrics
+from edge_service.pipeline.compute import EdgeCompute
+from edge_service.pipeline.job import Job, Started
+from edge_service.pipeline.offload import Offload
+from edge_service.wire_costs import WireCosts
+from split_model import Head, Model
+
+if TYPE_CHECKING:  # OpenTelemetry is an extra
+    from edge_service.output.tracing import Tracing
+
+__all__ = ["Pipeline"]
+
+
+class Pipeline:
+    """Runs frames; hands each one's result to `on_result`, not necessarily in order.
+
+    Args:
+        model: the model.
+        controller: says how to split each frame.
+        compute: the edge's worker thread.
+        cloud: encodes frames; None for an agent without a cloud.
+        wire: how what crosses is encoded.
+        config: bounds.
+        metrics: told the split in use.
+        on_result: told each frame's end, exactly once.
+        tracing: makes each frame's trace; None for none.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        controller: Controller,
+        compute: EdgeCompute,
+        cloud: Cloud | None,
+        wire: WireCosts,
+        config: AgentConfig,
+        metrics: EdgeMetrics,
+        on_result: Callable[[FrameResult], None],
+        tracing: Tracing | None = None,
+    ) -> None:
+        self._model = model
+        self._controller = controller
+        self._compute = compute
+        self._config = config
+        self._metrics = metrics
+        self._on_result = on_result
+        self._tracing = tracing
+        self._head = _heads(model, compiled=config.compile)
+        self._offload: Offload | None = None
+        if cloud is not None:
+            self._offload = Offload(
+                model, controller, compute, cloud, wire, config, metrics, end=self._end, changed=self._wake
+            )
+        self._waiting: deque[Job] = deque()
+        self._heads: asyncio.Task[None] | None = None
+        self._changed = asyncio.Event()
+        self._last_edge: frozenset[str] | None = None
+
+    @property
+    def cloud_error(self) -> CloudError | None:
+        """Why the cloud is not in use, or None."""
+        return None if self._offload is None else self._offload.cloud_error
+
+    async def start(self) -> None:
+        """Connects to the cloud, then takes frames.
+
+        Raises:
+            CloudError: the cloud is required and cannot be reached.
+        """
+        if self._offload is not None:
+            await self._offload.start()
+        self._heads = asyncio.create_task(self._run_heads(), name="heads")
+
+    async def close(self) -> None:
+        """Ends the background work; frames still on their way are failed by the caller."""
+        if self._heads is not None:
+            self._heads.cancel()
+            await asyncio.gather(self._heads, return_exceptions=True)
+        if self._offload is not None:
+            await self._offload.close()
+
+    def put(self, frame_id: int, inputs: tuple[torch.Tensor, ...]) -> None:
+        """Lets a frame wait for its head; the oldest that waits is dropped when there are too many."""
+        job = Job(frame_id, inputs, time.monotonic())
+        if self._tracing is not None:
+            job.trace = self._tracing.frame(frame_id, job.submitted_s)
+        self._waiting.append(job)
+        if len(self._waiting) > self._config.max_waiting:
+            oldest = self._waiting.popleft()
+            self._end(oldest, Outcome.DROPPED, error="newer frames came before this one could be started")
+        self._changed.set()
+
+    def _wake(self) -> None:
+        self._changed.set()
+
+    async def _run_heads(self) -> None:
+        while True:
+            await self._until(lambda: bool(self._waiting))
+            plan = self._controller.plan(time.monotonic())
+            await self._until(lambda plan=plan: self._room(plan))  # type: ignore[misc] # mypy cannot type a lambda's default
+            if not self._waiting:
+                continue
+            await self._run_head(self._waiting.popleft())
+
+    async def _until(self, ready: Callable[[], bool]) -> None:
+        while not ready():
+            self._changed.clear()
+            await self._changed.wait()
+
+    def _room(self, plan: Plan) -> bool:
+        depth = min(plan.in_flight, self._config.max_in_flight)
+        return self._offload is None or self._offload.under_way < depth
+
+    async def _run_head(self, job: Job) -> None:
+        began_s = time.monotonic()
+        plan = self._controller.plan(began_s)
+        edge = plan.partition.edge
+        switched = self._last_edge is not None and edge != self._last_edge
+        job.started = started = Started(plan, switched, began_s)
+        self._last_edge = edge
+        self._metrics.split(plan.partition, plan.mode.value, plan.max_rate_hz)
+        try:
+            head = self._head(edge)
+            values, started.head_s = await self._compute.run(lambda: head(*job.inputs))
+            started.values = values
+            wanted = self._model.remote_outputs(edge)
+            if not wanted:
+                outputs = self._model.assemble(values, {})
+        except Exception as error:  # noqa: BLE001 # whatever a model raises costs this frame, not the agent
+            log.exception("head failed", frame=job.frame_id)
+            self._end(job, Outcome.FAILED, error=f"the head failed: {error}")
+            return
+        offload = self._offload
+        if wanted and offload is None:
+            raise RuntimeError("a split was planned without a cloud")
+        refusal = await offload.encode(job, started, wanted) if wanted and offload is not None else None
+        if plan.base_head_s > 0:
+            self._controller.observe(HeadMeasured(plan.base_head_s, started.head_s), time.monotonic())
+        if wanted and offload is not None:
+            offload.hand_over(job, started, refusal)
+        else:
+            self._end(job, Outcome.EDGE_ONLY, outputs=outputs)
+
+    def _end(
+        self,
+        job: Job,
+        outcome: Outcome,
+        *,
+        outputs: Any = None,  # noqa: ANN401 # the module's own return type
+        times: StageTimes | None = None,
+        error: str | None = None,
+    ) -> None:
+        result = job.result(outcome, outputs=outputs, times=times, error=error, keep_inputs=self._config.keep_inputs)
+        if job.trace is not None:
+            sent_s = 0.0 if job.started is None else job.started.sent_s
+            job.trace.end(result, sent_s=sent_s, now_s=time.monotonic())
+        self._on_result(result)
+
+
+def _heads(model: Model, *, compiled: bool) -> Callable[[frozenset[str]], Head]:
+    """How the head of a split is found."""
+    if compiled:
+        from split_model.engines.compiled import CompiledHeads  # noqa: PLC0415 # imports torch's compiler, which takes seconds
+
+        return CompiledHeads(model).head
+    return lambda edge: model.split(edge)[0]

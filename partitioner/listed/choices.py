@@ -1,0 +1,87 @@
+"""Every way to run a model: a closed set with an encoding for what crosses.
+
+A decision scans choices, not sets, so encodings cost nothing but their number. Left out is what is never chosen:
+
+* a set with an encoding in which one of its crossing tensors may not be sent;
+* a set with an encoding, where another makes nothing worse: no more bytes and no more time on either side, and is first
+  in order or sends less. On any link, under any load, it is at least as good by every criterion of a decision, ties
+  included. So edge-only, where nothing is sent, is one choice: the last.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from partitioner.encodings import Encoding
+from partitioner.listed.closed_sets import ClosedSets, FloatArray
+from partitioner.listed.set_sums import crossing
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Choices:
+    """Sets with encodings; ordered by set, then by encoding.
+
+    Attributes:
+        sets: int32 [choices]: number of the closed set.
+        encodings: int32 [choices]: number of the encoding.
+        bits_up: float64 [choices]: bits that cross to the cloud.
+        encode_s: float64 [choices]: seconds to encode them on the edge.
+        decode_s: float64 [choices]: seconds to decode them in the cloud.
+    """
+
+    sets: npt.NDArray[np.int32]
+    encodings: npt.NDArray[np.int32]
+    bits_up: FloatArray
+    encode_s: FloatArray
+    decode_s: FloatArray
+
+    def __len__(self) -> int:
+        return len(self.sets)
+
+
+def list_choices(sets: ClosedSets, encodings: Sequence[Encoding]) -> Choices:
+    """Lists the closed sets with each of the encodings, which must fit the graph.
+
+    Complexity: O(sets x encodings squared), in numpy.
+    """
+    bits_up = np.stack([crossing(sets, [_finite(size) for size in encoding.output_bytes]) for encoding in encodings])
+    bits_up *= 8.0
+    encode_s = np.stack([crossing(sets, encoding.encode_s) for encoding in encodings])
+    decode_s = np.stack([crossing(sets, encoding.decode_s) for encoding in encodings])
+    kept = np.stack([_allowed(sets, encoding) for encoding in encodings])
+    allowed = kept.copy()
+    for k in range(len(encodings)):
+        for other in range(len(encodings)):
+            if other == k:
+                continue
+            less = np.less_equal if other < k else np.less
+            kept[k] &= ~(
+                allowed[other]
+                & less(bits_up[other], bits_up[k])
+                & (encode_s[other] <= encode_s[k])
+                & (decode_s[other] <= decode_s[k])
+            )
+    chosen, number = np.nonzero(kept.T)
+    columns = [_take(column, number, chosen) for column in (bits_up, encode_s, decode_s)]
+    return Choices(chosen.astype(np.int32), number.astype(np.int32), *columns)
+
+
+def _finite(size: float) -> float:
+    return 0.0 if size == np.inf else size
+
+
+def _allowed(sets: ClosedSets, encoding: Encoding) -> npt.NDArray[np.bool_]:
+    """Tells for each set whether all that crosses may be sent so."""
+    if np.inf not in encoding.output_bytes:
+        return np.ones(len(sets), dtype=np.bool_)
+    return np.asarray(crossing(sets, [float(size == np.inf) for size in encoding.output_bytes]) == 0.0)
+
+
+def _take(column: FloatArray, number: npt.NDArray[np.intp], chosen: npt.NDArray[np.intp]) -> FloatArray:
+    """Returns one number per choice; where all are 0, without memory for each."""
+    if not column.any():
+        return np.broadcast_to(np.float64(0.0), len(chosen))
+    taken: FloatArray = column[number, chosen]
+    return taken

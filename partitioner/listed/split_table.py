@@ -1,0 +1,321 @@
+"""The closed-set table: one model's every split in four arrays, scanned for each decision.
+
+A split matters only through Te, bytes up, bytes down and Tc, and these do not depend on the network, the load or the
+rate. So they are computed once, and any decision is an exact minimum over arrays: microseconds, no approximation. With
+encodings, the arrays have an entry for each choice of split and encoding (see `partitioner.listed.choices`).
+
+The definitions are those of DADS (C. Hu, W. Bao, D. Wang, F. Liu, INFOCOM 2019, doi:10.1109/INFOCOM.2019.8737614),
+section II-B; the table is ours. Ties: DSL takes the lower bottleneck, DSH the lower latency, then both the fewer bytes,
+then what is listed first, which grows in graph order from the model inputs, then the encoding that was given first.
+"""
+
+import copy
+import math
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from partitioner.costs import CostProfile, Link, check_rate
+from partitioner.encodings import Encoding, check_encodings, find_encoding
+from partitioner.evaluate import crossing, feasible_positions, price
+from partitioner.graph import LayerGraph, check_number
+from partitioner.listed.choices import Choices, list_choices
+from partitioner.listed.closed_sets import ClosedSets, FloatArray
+from partitioner.listed.listing import list_closed_sets
+from partitioner.listed.set_sums import inside_and_outside
+from partitioner.partition import Decision, Partition
+
+# Sums are correctly rounded, so equal costs differ by the rounding of a few operations at most.
+_TIE = 1.0 + 8.0 * float(np.finfo(np.float64).eps)
+_NAMES_KEPT = 128
+
+Bound = Literal["latency", "bottleneck"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Stages:
+    """What every choice costs on one link: float64 [choices] each."""
+
+    edge_s: FloatArray
+    transfer_s: FloatArray
+    cloud_s: FloatArray
+    latency_s: FloatArray
+    edge_load: float
+    cloud_load: float
+
+    def bottleneck_s(self) -> FloatArray:
+        bottleneck_s = np.maximum(self.edge_s, self.transfer_s)
+        return np.maximum(bottleneck_s, self.cloud_s, out=bottleneck_s)
+
+
+class SplitTable:
+    """Every split of one model, listed once and priced for one profile.
+
+    Memory: 44 bytes per set and a few bits, 90 MB at the default limit; about twice that while it is built. With
+    encodings 4 bytes per set and up to 56 for each encoding.
+
+    Args:
+        graph: The model.
+        costs: Seconds of each layer.
+        max_sets: How many closed sets may be listed.
+        encodings: What the cut may be sent in; none for the graph's bytes, without time.
+
+    Raises:
+        TooManySplitsError: The graph has more closed sets.
+        PartitionError: The costs or an encoding do not fit the graph, or two encodings have one name.
+
+    Example:
+        >>> from partitioner import Layer
+        >>> graph = LayerGraph((Layer("image", (), 1000), Layer("conv", ("image",), 10)), outputs=("conv",))
+        >>> table = SplitTable(graph, CostProfile(edge_s=(0.0, 0.5), cloud_s=(0.0, 0.1)))
+        >>> len(table)
+        2
+        >>> table.dsl(Link(uplink_bps=8e4)).cut, table.dsl(Link(uplink_bps=8e3)).cut
+        (('image',), ())
+    """
+
+    __slots__ = (
+        "_bits_down",
+        "_choices",
+        "_cloud_s",
+        "_costs",
+        "_edge_s",
+        "_encodings",
+        "_graph",
+        "_names",
+        "_sets",
+    )
+
+    _graph: LayerGraph
+    _costs: CostProfile
+    _sets: ClosedSets
+    _encodings: tuple[Encoding, ...]
+    _choices: Choices
+    _edge_s: FloatArray
+    _cloud_s: FloatArray
+    _bits_down: FloatArray
+    _names: dict[int, tuple[frozenset[str], tuple[str, ...]]]
+
+    def __init__(
+        self,
+        graph: LayerGraph,
+        costs: CostProfile,
+        max_sets: int = 2_000_000,
+        encodings: Sequence[Encoding] = (),
+    ) -> None:
+        costs.check(graph)
+        self._encodings = check_encodings(graph, encodings)
+        self._graph = graph
+        self._sets = list_closed_sets(graph, max_sets)
+        self._names = {}
+        self._encode()
+        self._price(costs)
+
+    def __len__(self) -> int:
+        return len(self._sets)
+
+    def with_costs(self, costs: CostProfile) -> "SplitTable":
+        """Returns the same sets, newly priced; nothing is listed again and the listing is shared.
+
+        Raises:
+            PartitionError: The costs do not fit the graph.
+        """
+        costs.check(self._graph)
+        table = copy.copy(self)
+        table._price(costs)  # noqa: SLF001  # a copy of this very class
+        return table
+
+    def with_encodings(self, encodings: Sequence[Encoding]) -> "SplitTable":
+        """Returns the same sets at the same costs, with other encodings to choose from; nothing is listed again.
+
+        Raises:
+            PartitionError: An encoding does not fit the graph, or two have one name.
+        """
+        table = copy.copy(self)
+        table._encodings = check_encodings(self._graph, encodings)  # noqa: SLF001  # a copy of this very class
+        table._encode()  # noqa: SLF001
+        table._price(self._costs)  # noqa: SLF001
+        return table
+
+    def dsl(self, link: Link, *, edge_load: float = 1.0, cloud_load: float = 1.0) -> Partition:
+        """Returns the split of the lowest latency (DADS section III-B, "light workload").
+
+        Args:
+            link: The network.
+            edge_load: Multiplies the edge's times; finite, at least 0.
+            cloud_load: Multiplies the cloud's times; finite, at least 0.
+        """
+        stages = self._stages(link, edge_load, cloud_load)
+        return self._partition(self._lowest_latency(stages), stages, link, bound="latency")
+
+    def dsh(
+        self, link: Link, rate_hz: float | None = None, *, edge_load: float = 1.0, cloud_load: float = 1.0
+    ) -> Partition:
+        """Returns the split for heavy load (DADS section III-C solves the min-max within a factor of 3; this is exact).
+
+        Args:
+            link: The network.
+            rate_hz: Frames per second. With it, the lowest latency among the splits whose bottleneck is below
+                1 / rate; without it, or when there is none, the smallest bottleneck.
+            edge_load: Multiplies the edge's times; finite, at least 0.
+            cloud_load: Multiplies the cloud's times; finite, at least 0.
+        """
+        stages = self._stages(link, edge_load, cloud_load)
+        return self._heavy(stages, link, stages.bottleneck_s(), rate_hz)
+
+    def decide(
+        self,
+        link: Link,
+        rate_hz: float,
+        *,
+        edge_load: float = 1.0,
+        cloud_load: float = 1.0,
+        uplink_interval_bps: tuple[float, float] | None = None,
+    ) -> Decision:
+        """Tells light load from heavy and returns the split for it; see `partitioner.decide`."""
+        check_rate(rate_hz, "rate_hz")
+        if uplink_interval_bps is not None:
+            link = link.at_worst(uplink_interval_bps)
+        stages = self._stages(link, edge_load, cloud_load)
+        bottleneck_s = stages.bottleneck_s()
+        period_s = 1.0 / rate_hz
+        lowest = self._lowest_latency(stages)
+        light = bool(bottleneck_s[lowest] < period_s)
+        if light:
+            partition = self._partition(lowest, stages, link, bound="latency")
+        else:
+            partition = self._heavy(stages, link, bottleneck_s, rate_hz)
+        smallest_s = float(bottleneck_s.min())
+        return Decision(
+            partition=partition,
+            mode="light" if light else "heavy",
+            keeps_up=partition.bottleneck_s < period_s,
+            max_rate_hz=1.0 / smallest_s if smallest_s > 0 else math.inf,
+            worst_case_uplink_bps=None if uplink_interval_bps is None else link.uplink_bps,
+        )
+
+    def evaluate(
+        self,
+        edge: Collection[str],
+        link: Link,
+        *,
+        edge_load: float = 1.0,
+        cloud_load: float = 1.0,
+        encoding: str = "raw",
+    ) -> Partition:
+        """Prices one split, by names; see `partitioner.evaluate`.
+
+        Args:
+            edge: Names of the layers on the edge.
+            link: The network.
+            edge_load: Multiplies the edge's times, encoding included; finite, at least 0.
+            cloud_load: Multiplies the cloud's times, decoding included; finite, at least 0.
+            encoding: Name of one of the table's encodings. "raw" is the graph's bytes, without time, where the table
+                has none of that name.
+
+        Raises:
+            PartitionError: The split is not feasible, or there is no such encoding.
+        """
+        _check_loads(edge_load, cloud_load)
+        inside = feasible_positions(self._graph, edge)
+        named = find_encoding(self._encodings, encoding)
+        return price(self._graph, self._costs, link, inside, named, edge_load=edge_load, cloud_load=cloud_load)
+
+    def _encode(self) -> None:
+        self._choices = list_choices(self._sets, self._encodings)
+        outputs = frozenset(self._graph.structure.outputs)
+        down = [layer.output_bytes if i in outputs else 0.0 for i, layer in enumerate(self._graph.layers)]
+        _, bytes_down = inside_and_outside(self._sets, down)
+        self._bits_down = 8.0 * bytes_down[self._choices.sets]
+
+    def _price(self, costs: CostProfile) -> None:
+        self._costs = costs
+        edge_s, _ = inside_and_outside(self._sets, costs.edge_s)
+        _, cloud_s = inside_and_outside(self._sets, costs.cloud_s)
+        self._edge_s = edge_s[self._choices.sets] + self._choices.encode_s
+        self._cloud_s = cloud_s[self._choices.sets] + self._choices.decode_s
+
+    def _stages(self, link: Link, edge_load: float, cloud_load: float) -> _Stages:
+        """Applies the formulas of `partitioner.evaluate`, operation by operation, to all choices."""
+        _check_loads(edge_load, cloud_load)
+        with np.errstate(over="ignore"):  # a link that never delivers takes for ever, which is a fine price
+            transfer_s = self._choices.bits_up / link.uplink_bps
+            if not math.isinf(link.downlink_bps):
+                transfer_s += self._bits_down / link.downlink_bps
+            edge_s = self._edge_s if edge_load == 1.0 else self._edge_s * edge_load
+            cloud_s = self._cloud_s if cloud_load == 1.0 else self._cloud_s * cloud_load
+            latency_s = edge_s + transfer_s
+            latency_s += cloud_s
+            if link.fixed_s > 0:
+                edge_only_s = latency_s[-1]
+                latency_s += link.fixed_s
+                latency_s[-1] = edge_only_s
+        return _Stages(edge_s, transfer_s, cloud_s, latency_s, edge_load, cloud_load)
+
+    def _lowest_latency(self, stages: _Stages) -> int:
+        ties = _smallest(stages.latency_s)
+        if len(ties) > 1:
+            edge_s, transfer_s, cloud_s = stages.edge_s[ties], stages.transfer_s[ties], stages.cloud_s[ties]
+            ties = ties[_smallest(np.maximum(np.maximum(edge_s, transfer_s), cloud_s))]
+        return self._fewest_bytes(ties)
+
+    def _heavy(self, stages: _Stages, link: Link, bottleneck_s: FloatArray, rate_hz: float | None) -> Partition:
+        if rate_hz is not None:
+            check_rate(rate_hz, "rate_hz")
+            keeping_up = np.flatnonzero(bottleneck_s < 1.0 / rate_hz)
+            if len(keeping_up) > 0:
+                ties = keeping_up[_smallest(stages.latency_s[keeping_up])]
+                ties = ties[_smallest(bottleneck_s[ties])]
+                return self._partition(self._fewest_bytes(ties), stages, link, bound="latency")
+        ties = _smallest(bottleneck_s)
+        ties = ties[_smallest(stages.latency_s[ties])]
+        return self._partition(self._fewest_bytes(ties), stages, link, bound="bottleneck")
+
+    def _fewest_bytes(self, ties: npt.NDArray[np.intp]) -> int:
+        if len(ties) > 1:
+            ties = ties[_smallest(self._choices.bits_up[ties] + self._bits_down[ties])]
+        return int(ties[0])
+
+    def _partition(self, index: int, stages: _Stages, link: Link, bound: Bound) -> Partition:
+        edge, cut = self._edge_and_cut(int(self._choices.sets[index]))
+        edge_s, transfer_s = float(stages.edge_s[index]), float(stages.transfer_s[index])
+        cloud_s, latency_s = float(stages.cloud_s[index]), float(stages.latency_s[index])
+        offloads = index < len(self._choices) - 1
+        return Partition(
+            edge=edge,
+            cut=cut,
+            edge_s=edge_s,
+            transfer_s=transfer_s,
+            cloud_s=cloud_s,
+            fixed_s=link.fixed_s if offloads else 0.0,
+            lower_bound_s=latency_s if bound == "latency" else max(edge_s, transfer_s, cloud_s),
+            encoding=self._encodings[self._choices.encodings[index]].name if offloads else "raw",
+            encode_s=float(self._choices.encode_s[index]) * stages.edge_load,
+            decode_s=float(self._choices.decode_s[index]) * stages.cloud_load,
+        )
+
+    def _edge_and_cut(self, index: int) -> tuple[frozenset[str], tuple[str, ...]]:
+        """Names a set's layers. A live loop comes back to the same few sets, so their names are kept."""
+        names = self._names.get(index)
+        if names is None:
+            inside = self._sets.members(index)
+            layers = self._graph.layers
+            cut = tuple(layers[i].name for i in crossing(self._graph, inside))
+            names = frozenset(layers[i].name for i in inside), cut
+            if len(self._names) >= _NAMES_KEPT:
+                self._names.clear()
+            self._names[index] = names
+        return names
+
+
+def _smallest(values: FloatArray) -> npt.NDArray[np.intp]:
+    """Returns the indices, ascending, of the smallest value and of those equal to it but for rounding."""
+    return np.flatnonzero(values <= values.min() * _TIE)
+
+
+def _check_loads(edge_load: float, cloud_load: float) -> None:
+    check_number(edge_load, "edge_load")
+    check_number(cloud_load, "cloud_load")

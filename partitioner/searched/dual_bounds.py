@@ -1,0 +1,173 @@
+"""What weighted sums of the stages prove about heavy load, and which weights prove most.
+
+For any weights (a, b, g) >= 0, the smallest a*Te + b*Tt + g*Tc over all splits is a minimum cut, and it bounds either
+question of heavy load from below (Lagrange):
+
+* the bottleneck, when the weights sum to 1: an average of three stages is at most their maximum;
+* the latency among the splits whose stages all stay within a period P, when each weight is 1 plus a multiplier
+  l >= 0: such a split has Te + Tt + Tc >= Te + Tt + Tc + sum of l * (stage - P).
+
+Either bound is a concave function of the weights. Its maximum is found by cutting planes (J. E. Kelley, 1960,
+doi:10.1137/0108053): each split found so far bounds the function from above by a plane, and the next weights are where
+the lowest of these is highest.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from scipy.optimize import linprog
+
+from partitioner.listed.closed_sets import FloatArray
+
+# A split a million times worse than the best decides nothing.
+_WORST = 1e6
+_MOST_MULTIPLIER = 1e3
+
+
+class Question(Protocol):
+    """One of the two questions of heavy load."""
+
+    def values_s(self, stages: FloatArray) -> FloatArray:
+        """Returns what splits are worth, the less the better; inf where one is not allowed.
+
+        Args:
+            stages: float64 [splits, 3]: Te, Tt, Tc in seconds.
+        """
+        ...
+
+    def bound_s(self, weights: FloatArray, weighted_minimum_s: float) -> float:
+        """Returns what is proven by the smallest weighted sum of the stages over all splits."""
+        ...
+
+    def next_weights(self, planes: FloatArray) -> tuple[FloatArray, float]:
+        """Returns the weights at which the splits found so far prove most, and that.
+
+        Args:
+            planes: float64 [splits, 3]: their stages.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SmallestBottleneck:
+    """Minimise max(Te, Tt, Tc)."""
+
+    def values_s(self, stages: FloatArray) -> FloatArray:
+        """Returns each split's largest stage."""
+        return np.asarray(stages.max(axis=1), dtype=np.float64)
+
+    def bound_s(self, weights: FloatArray, weighted_minimum_s: float) -> float:
+        """Returns the weighted sum itself."""
+        return weighted_minimum_s / max(1.0, float(weights.sum()))
+
+    def next_weights(self, planes: FloatArray) -> tuple[FloatArray, float]:
+        """Weights sum to 1; see `Question`."""
+        return _average_that_proves_most(planes, averaged=np.ones(3), given_s=np.zeros(3))
+
+
+@dataclass(frozen=True, slots=True)
+class SmallestBottleneckWithin:
+    """Minimise max(Te, Tt, Tc) among the splits with little on the edge.
+
+    With Te <= e, max(Tt, Tc) >= b Tt + g Tc + a (Te - e), where b + g = 1; Te counts by its limit only.
+
+    Attributes:
+        most_edge_s: e; other splits are welcome when they are better, but not bounded.
+    """
+
+    most_edge_s: float
+
+    def values_s(self, stages: FloatArray) -> FloatArray:
+        """Returns each split's largest stage."""
+        return SmallestBottleneck().values_s(stages)
+
+    def bound_s(self, weights: FloatArray, weighted_minimum_s: float) -> float:
+        """Returns the weighted sum less what the multiplier would give for e."""
+        given_s = float(weights[0]) * self.most_edge_s
+        return (weighted_minimum_s - given_s - 1e-12 * given_s) / max(1.0, float(weights[1] + weights[2]))
+
+    def next_weights(self, planes: FloatArray) -> tuple[FloatArray, float]:
+        """Weights of Tt and Tc sum to 1; see `Question`."""
+        given_s = np.array([self.most_edge_s, 0.0, 0.0])
+        return _average_that_proves_most(planes, averaged=np.array([0.0, 1.0, 1.0]), given_s=given_s)
+
+
+@dataclass(frozen=True, slots=True)
+class LowestLatency:
+    """Minimise Te + Tt + Tc + F among the splits whose stages are all below a period.
+
+    Attributes:
+        period_s: What the stages stay below; above 0.
+        fixed_s: F, for every split but edge-only, which is not asked for here.
+    """
+
+    period_s: float
+    fixed_s: float
+
+    def values_s(self, stages: FloatArray) -> FloatArray:
+        """Returns each split's latency, inf for one that does not keep up."""
+        keeps_up = stages.max(axis=1) < self.period_s
+        return np.where(keeps_up, stages.sum(axis=1) + self.fixed_s, math.inf)
+
+    def bound_s(self, weights: FloatArray, weighted_minimum_s: float) -> float:
+        """Returns the weighted sum less what the multipliers would give for stages of a whole period."""
+        given_s = self.period_s * float((weights - 1.0).sum())
+        # Both may be large and nearly equal; the bound must hold after rounding too.
+        return weighted_minimum_s - given_s - 1e-12 * given_s + self.fixed_s
+
+    def next_weights(self, planes: FloatArray) -> tuple[FloatArray, float]:
+        """Weights are 1 plus multipliers; see `Question`."""
+        planes = planes[np.isfinite(planes).all(axis=1)]
+        if len(planes) == 0:
+            return np.ones(3), math.inf
+        planes = _scaled(planes, self.period_s)
+        result = linprog(
+            c=[0.0, 0.0, 0.0, -1.0],
+            A_ub=np.column_stack([1.0 - planes, np.ones(len(planes))]),
+            b_ub=planes.sum(axis=1),
+            bounds=[(0.0, _MOST_MULTIPLIER)] * 3 + [(None, None)],
+            method="highs",
+        )
+        if result.x is None:
+            return np.ones(3), math.inf
+        return 1.0 + np.maximum(result.x[:3], 0.0), float(result.x[3] * self.period_s) + self.fixed_s
+
+
+def _average_that_proves_most(
+    planes: FloatArray, *, averaged: FloatArray, given_s: FloatArray
+) -> tuple[FloatArray, float]:
+    """Returns the weights at which the lowest plane's sum of weight * (stage - given) is highest, and that.
+
+    Args:
+        planes: float64 [splits, 3].
+        averaged: float64 [3]: 1 for the stages whose weights sum to 1; the others have multipliers.
+        given_s: float64 [3]: what each stage may take for nothing.
+    """
+    even = averaged / averaged.sum()
+    planes = planes[np.isfinite(planes).all(axis=1)]
+    if len(planes) == 0:
+        return even, math.inf
+    scale = float(planes.max(axis=1).min())
+    if scale == 0.0:
+        return even, 0.0
+    planes = _scaled(planes, scale) - given_s / scale
+    result = linprog(
+        c=[0.0, 0.0, 0.0, -1.0],
+        A_ub=np.column_stack([-planes, np.ones(len(planes))]),
+        b_ub=np.zeros(len(planes)),
+        A_eq=[[*averaged, 0.0]],
+        b_eq=[1.0],
+        bounds=[(0.0, 1.0 if one else _MOST_MULTIPLIER) for one in averaged] + [(None, None)],
+        method="highs",
+    )
+    if result.x is None:
+        return even, math.inf
+    weights = np.maximum(result.x[:3], 0.0)
+    return weights / (averaged @ weights), float(result.x[3] * scale)
+
+
+def _scaled(planes: FloatArray, scale: float) -> FloatArray:
+    with np.errstate(over="ignore"):
+        return np.minimum(planes / scale, _WORST)

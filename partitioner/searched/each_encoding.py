@@ -1,0 +1,79 @@
+"""Encodings where the closed sets are too many to list: each is a problem of its own, and the best answer wins.
+
+With one encoding, encoding and decoding a tensor cost what sending it does: once, if a reader is in the cloud. So the
+network of the minimum cut stays as it is, with other weights on the arcs that send (see `partitioner.dsl`), and so
+does all that is built on it. What no split beats, over all encodings, is the least of their bounds.
+"""
+
+import dataclasses
+import math
+from collections.abc import Sequence
+
+from partitioner.costs import CostProfile, Link, check_rate
+from partitioner.dsl import lowest_latency
+from partitioner.encodings import Encoding, check_encodings
+from partitioner.graph import LayerGraph
+from partitioner.partition import Partition
+from partitioner.searched.beyond_table import heavy_beyond_table
+from partitioner.searched.weighted_cuts import Candidates, search
+
+
+class EachEncoding:
+    """Both questions of heavy load, and light load's, over all encodings.
+
+    Args:
+        graph: The model.
+        costs: Seconds of each layer.
+        link: The network.
+        encodings: What the cut may be sent in; none for the graph's bytes, without time.
+
+    Raises:
+        PartitionError: The costs or an encoding do not fit the graph, or two encodings have one name.
+    """
+
+    def __init__(self, graph: LayerGraph, costs: CostProfile, link: Link, encodings: Sequence[Encoding]) -> None:
+        self._graph, self._costs, self._link = graph, costs, link
+        self._problems = [(each, search(graph, costs, link, each)) for each in check_encodings(graph, encodings)]
+        self.lowest_latency = lowest_latency([candidates.lowest_latency for _, candidates in self._problems])
+
+    def smallest_bottleneck_s(self) -> float:
+        """Returns the smallest bottleneck that the weighted cuts found."""
+        return min(split.bottleneck_s for _, candidates in self._problems for split in candidates.splits)
+
+    def heavy(self, rate_hz: float | None) -> Partition:
+        """Returns the best split found for heavy load; see `partitioner.dsh`."""
+        if rate_hz is not None:
+            check_rate(rate_hz, "rate_hz")
+        period_s = 0.0 if rate_hz is None else 1.0 / rate_hz
+
+        def worth(split: Partition) -> tuple[bool, float, float]:
+            if split.bottleneck_s < period_s:
+                return False, split.latency_s, split.bottleneck_s
+            return True, split.bottleneck_s, split.latency_s
+
+        found = [candidates.heavy(rate_hz) for _, candidates in self._problems]
+        best = min(found, key=worth)
+        # The most promising first, so that the others need not be searched where it beats their bounds.
+        for k in sorted(range(len(found)), key=lambda k: worth(found[k])):
+            encoding, candidates = self._problems[k]
+            if not _is_beaten(candidates, best, period_s):
+                found[k] = heavy_beyond_table(self._graph, self._costs, self._link, rate_hz, candidates, encoding)
+                best = min(found, key=worth)
+        if best.bottleneck_s < period_s:
+            bounds_s = [self._latency_bound_s(k, split, period_s) for k, split in enumerate(found)]
+        else:
+            bounds_s = [split.lower_bound_s for split in found]
+        return dataclasses.replace(best, lower_bound_s=min(bounds_s))
+
+    def _latency_bound_s(self, k: int, split: Partition, period_s: float) -> float:
+        """Returns what no split of one encoding that keeps up beats, given the best that was found."""
+        if split.bottleneck_s < period_s:
+            return split.lower_bound_s
+        return math.inf if split.lower_bound_s >= period_s else self._problems[k][1].lowest_latency.lower_bound_s
+
+
+def _is_beaten(candidates: Candidates, best: Partition, period_s: float) -> bool:
+    """Tells whether no split of an encoding can be better than the best so far, which may be its own."""
+    if best.bottleneck_s < period_s:
+        return best.latency_s <= candidates.lowest_latency.lower_bound_s or candidates.bottleneck_bound_s >= period_s
+    return best.bottleneck_s <= candidates.bottleneck_bound_s

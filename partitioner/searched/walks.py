@@ -1,0 +1,70 @@
+"""Local improvement: the splits on the way from one split to another.
+
+Weighted cuts only find splits on the convex hull of (Te, Tt, Tc), and under heavy load the best split lies mostly
+inside it, between two of them. Both the layers that two splits share and the layers of either are closed sets, and so
+is every set on the way when layers are added in graph order. All of these are priced at once: a tensor crosses from
+the step that brings its layer to the edge to the step that brings its last reader.
+"""
+
+import numpy as np
+
+from partitioner.listed.closed_sets import FloatArray
+from partitioner.searched.dual_bounds import Question
+from partitioner.searched.min_cut import BoolArray
+from partitioner.searched.remainder import StageArrays
+
+
+def best_on_the_way(
+    stages: StageArrays, question: Question, one: BoolArray, other: BoolArray
+) -> tuple[float, BoolArray]:
+    """Returns the best split, and its worth, on the ways between two.
+
+    The ways lead over what they share and over what they have together, either by way of one of the two or directly.
+
+    Args:
+        stages: The problem.
+        question: What is minimised.
+        one: bool [layers]: a split.
+        other: bool [layers]: another.
+
+    Complexity: O(layers + arcs), in numpy.
+    """
+    shared, together = one & other, one | other
+    ways = [(shared, one), (one, together), (shared, other), (other, together), (shared, together)]
+    # Of nested splits, most of these are no way at all.
+    found = [_best_between(stages, question, low, high) for low, high in ways if not (low == high).all()]
+    return min(found or [_best_between(stages, question, one, one)], key=lambda pair: pair[0])
+
+
+def _best_between(stages: StageArrays, question: Question, low: BoolArray, high: BoolArray) -> tuple[float, BoolArray]:
+    added = np.flatnonzero(high & ~low)
+    values_s = question.values_s(_on_the_way(stages, low, added))
+    best = int(values_s.argmin())
+    split = low.copy()
+    split[added[:best]] = True
+    return float(values_s[best]), split
+
+
+def _on_the_way(stages: StageArrays, low: BoolArray, added: np.ndarray) -> FloatArray:
+    """Prices `low` with the first 0, 1, 2, ... of the added layers: float64 [added + 1, 3]."""
+    steps = len(added) + 1
+    joins = np.full(len(low), steps)
+    joins[low] = 0
+    joins[added] = np.arange(1, steps)
+    last_reader = np.zeros(len(low), dtype=np.intp)
+    np.maximum.at(last_reader, stages.arcs.read, joins[stages.arcs.reader])
+    sent = np.flatnonzero(last_reader > joins)
+    begins, ends, outside = joins[sent], last_reader[sent], ~low
+
+    def crossing(numbers: FloatArray) -> FloatArray:
+        change = np.bincount(begins, numbers[sent], steps + 1) - np.bincount(ends, numbers[sent], steps + 1)
+        return np.cumsum(change)[:steps]
+
+    edge_s = _running(stages.edge[low].sum(), stages.edge[added]) + crossing(stages.encode)
+    transfer_s = _running(stages.down[outside].sum(), -stages.down[added]) + crossing(stages.up)
+    cloud_s = _running(stages.cloud[outside].sum(), -stages.cloud[added]) + crossing(stages.decode)
+    return np.column_stack([edge_s, transfer_s, cloud_s])
+
+
+def _running(start: float, changes: FloatArray) -> FloatArray:
+    return start + np.concatenate([[0.0], np.cumsum(changes)])

@@ -1,0 +1,102 @@
+"""Errors of `split_model`.
+
+::
+
+    ModelError (Exception)
+    ├── UnknownModelError        no model of this name; or a file or factory that is not there
+    ├── BadSpecError             the spec cannot be read: unknown prefix, empty name
+    ├── WeightsError             weights that are missing or do not fit the model
+    ├── ShadowedNetworksError    another package `models` stands in front of the one with the networks known by name
+    ├── MissingExtraError        the model needs a package of an optional extra
+    ├── UnsupportedModelError    the model cannot be exported or split: random, stateful, dynamic shapes
+    ├── InputError               inputs or values of the wrong number, shape or dtype
+    ├── UnknownLayerError        a layer's name that the model does not have
+    ├── UnknownOutputError       an output path that the model does not have
+    ├── NotClosedError           a set of edge layers that lacks an input or a predecessor
+    ├── MissingTensorError       a schedule needs a layer's value that was not given
+    └── ExecutionError           an operator failed while a schedule ran
+"""
+
+
+class ModelError(Exception):
+    """Anything that goes wrong with a model."""
+
+
+class UnknownModelError(ModelError):
+    """No such model, file or factory."""
+
+
+class BadSpecError(ModelError):
+    """The spec is not `torchvision:NAME`, `zoo:NAME`, `file:PATH` or `package.module:factory`."""
+
+
+class WeightsError(ModelError):
+    """Weights that cannot be read, or do not fit the model."""
+
+
+class ShadowedNetworksError(ModelError):
+    """A network is asked for by name, and Python finds another package `models` in front of this project's."""
+
+
+class MissingExtraError(ModelError):
+    """The model needs a package that only an optional extra installs."""
+
+
+class UnsupportedModelError(ModelError):
+    """The model cannot be exported, or has no fixed dataflow graph that could be split."""
+
+
+class InputError(ModelError):
+    """Inputs, or values of layers, of the wrong number, shape or dtype."""
+
+
+class UnknownLayerError(ModelError):
+    """A layer's name that the model does not have.
+
+    Attributes:
+        layer: The unknown name.
+    """
+
+    def __init__(self, layer: str) -> None:
+        self.layer = layer
+        super().__init__(f"the model has no layer named {layer!r}")
+
+
+class UnknownOutputError(ModelError):
+    """An output path that the model does not have.
+
+    Attributes:
+        path: The unknown path.
+    """
+
+    def __init__(self, path: str, known: tuple[str, ...]) -> None:
+        self.path = path
+        super().__init__(f"the model has no output {path!r}; its outputs are {', '.join(known)}")
+
+
+class NotClosedError(ModelError):
+    """A set of edge layers that lacks a model input or a predecessor of one of its layers."""
+
+
+class MissingTensorError(ModelError):
+    """A schedule needs the value of a layer that was not given.
+
+    Attributes:
+        layer: The layer whose value is missing.
+    """
+
+    def __init__(self, layer: str) -> None:
+        self.layer = layer
+        super().__init__(f"the value of layer {layer!r} is needed and was not given")
+
+
+class ExecutionError(ModelError):
+    """An operator failed while a schedule ran; the cause is chained.
+
+    Attributes:
+        layer: The trace node that failed.
+    """
+
+    def __init__(self, layer: str, error: Exception) -> None:
+        self.layer = layer
+        super().__init__(f"layer {layer!r} failed: {error}")

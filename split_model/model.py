@@ -1,0 +1,313 @@
+"""A model that can be split anywhere."""
+
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from partitioner import LayerGraph
+from split_model import structure
+from split_model.cache import SegmentedCache
+from split_model.engines.in_place import overwrites
+from split_model.engines.layout import channels_last
+from split_model.engines.packing import pack
+from split_model.engines.schedule import Program
+from split_model.errors import InputError, NotClosedError, UnknownLayerError, UnknownOutputError
+from split_model.split import Head, Tail
+from split_model.structure import Tree
+from split_model.trace.capture import Capture, capture, dtype_name
+from split_model.trace.digest import digest_of
+from split_model.trace.folding import fold
+from split_model.trace.fusion import fuse
+from split_model.trace.layering import Layering, layer
+from split_model.trace.pruning import prune
+from split_model.trace.trace import Ref, TensorSpec, Trace
+from split_model.values import Value
+
+__all__ = ["Model", "ValueSpec"]
+
+_CACHED_SCHEDULES = 64
+
+
+@dataclass(frozen=True, slots=True)
+class ValueSpec:
+    """A tensor in a model's inputs or outputs.
+
+    Attributes:
+        path: Its place: `x`, `out`, `parts.0`.
+        layer: The layer whose elements it holds; `None` for a constant output.
+        dtype: Numpy's name, or `bfloat16`.
+        shape: Sizes of the dimensions.
+    """
+
+    path: str
+    layer: str | None
+    dtype: str
+    shape: tuple[int, ...]
+
+
+class Model:
+    """A module in evaluation mode, with its graph of layers.
+
+    Args:
+        module: The module; it is moved to `device`.
+        example_inputs: Positional arguments of a call; they fix the shapes.
+        name: How it is called on the wire.
+        device: Where it runs, here.
+        labels: Class names, where the output is a classification.
+
+    Attributes:
+        name: As given.
+        digest: SHA-256 over graph, weights and preprocessing (`split_model.trace.digest`).
+        graph: Its layers.
+        inputs: Its tensor inputs, in the order of the call.
+        outputs: Its tensor outputs, in the order of the return value.
+        layer_specs: What each layer sends, by name.
+        example_inputs: As given, on `device`.
+        labels: As given.
+        device: Where it runs.
+        torch_version: Of the torch that traced it; different ones may trace different graphs.
+
+    Raises:
+        UnsupportedModelError: The module cannot be exported, or has no fixed dataflow graph.
+    """
+
+    def __init__(
+        self,
+        module: nn.Module,
+        example_inputs: tuple[Tree, ...],
+        *,
+        name: str,
+        device: torch.device | str = "cpu",
+        labels: tuple[str, ...] | None = None,
+    ) -> None:
+        self.name = name
+        self.device = torch.device(device)
+        self.labels = labels
+        self.torch_version = torch.__version__
+        captured = capture(module, example_inputs)
+        self.digest = digest_of(captured, module.state_dict())
+        self._module = module.to(self.device)
+        self.example_inputs = tuple(_to(value, self.device) for value in example_inputs)
+        trace = _runnable(captured, self.device)
+        layering = layer(trace)
+        self.graph: LayerGraph = layering.graph
+        self.layer_specs: Mapping[str, tuple[TensorSpec, ...]] = layering.specs
+        self._node_of = layering.node_of
+        packed = pack(trace, self.device)
+        self._program = Program(packed, layering.root, self.device, overwrites(trace), channels_last(packed))
+        self._input_nesting, self._output_nesting = captured.input_nesting, captured.output_nesting
+        self._input_nodes, self._output_paths, self._output_leaves = trace.inputs, captured.output_paths, trace.outputs
+        self._contiguous_outputs = captured.contiguous_outputs
+        self.inputs = _input_specs(captured, trace)
+        self.outputs = _output_specs(captured, trace, layering)
+        self._layer_of_output = {spec.path: spec.layer for spec in self.outputs}
+        self._heads: SegmentedCache[frozenset[str], Head] = SegmentedCache(_CACHED_SCHEDULES)
+        self._tails: SegmentedCache[tuple[frozenset[str], tuple[str, ...]], Tail] = SegmentedCache(_CACHED_SCHEDULES)
+
+    def __call__(self, *inputs: Tree) -> Tree:
+        """Runs the original module, whole, without recording gradients."""
+        with torch.inference_mode():
+            return self._module(*(_to(value, self.device) for value in inputs))
+
+    def split(self, edge: frozenset[str]) -> tuple[Head, Tail]:
+        """Splits the model.
+
+        Args:
+            edge: Names of the layers that run on the edge: every model input, and with each layer its predecessors.
+
+        Returns:
+            Head and tail; `tail(head(*inputs))` is what the module returns for `inputs`.
+
+        Raises:
+            UnknownLayerError: A name that the graph lacks.
+            NotClosedError: The set lacks an input or a predecessor.
+        """
+        head = self._heads.get(edge, lambda: self._head(edge))
+        return head, self.tail(head.sends, self.remote_outputs(edge))
+
+    def walk(self, *inputs: Tree) -> Iterator[tuple[str, dict[str, Value]]]:
+        """Runs the model one layer at a time.
+
+        Args:
+            inputs: As for a call.
+
+        Yields:
+            Each layer's name, in graph order, with the values of all layers that the rest of the model needs, its own
+            among them: enough for a tail.
+
+        Raises:
+            InputError: Inputs of the wrong number, shape or dtype.
+        """
+        fed = self._feed(inputs)
+        readers = Counter(name for entry in self.graph.layers for name in entry.inputs)
+        readers.update(self.graph.outputs)
+        values: dict[str, Value] = {
+            entry.name: fed[self._node_of[entry.name]] for entry in self.graph.layers if not entry.inputs
+        }
+        for entry in self.graph.layers:
+            if entry.inputs:
+                node, there = self._node_of[entry.name], {self._node_of[name]: values[name] for name in values}
+                values[entry.name] = self._program.schedule(tuple(there), (node,)).run(there)[node]
+            yield entry.name, dict(values)
+            readers.subtract(entry.inputs)
+            for name in (*entry.inputs, entry.name):
+                if readers[name] <= 0:
+                    values.pop(name, None)
+
+    def tail(self, feeds: Collection[str], outputs: Sequence[str] = ()) -> Tail:
+        """The schedule that leads from these layers' values to these outputs.
+
+        Args:
+            feeds: Names of layers whose values will be there; more than needed is fine.
+            outputs: Paths of the outputs wanted; none means all.
+
+        Raises:
+            MissingTensorError: An input of the model is needed and not among the feeds.
+            UnknownLayerError, UnknownOutputError: A name that the model lacks.
+        """
+        key = (frozenset(feeds), tuple(outputs))
+        return self._tails.get(key, lambda: self._tail(*key))
+
+    def warm_up(self) -> None:
+        """Runs every layer once on the calling thread.
+
+        A thread's first run takes up to twice as long as the next ones: its memory is new to it, and kernels are
+        chosen. Heads and tails at all splits share both, so that after this no frame and no switch pays for it. Call
+        it on each thread that will run heads or tails.
+        """
+        head, tail = self.split(frozenset(layer.name for layer in self.graph.layers if not layer.inputs))
+        tail(head(*self.example_inputs))
+
+    def remote_outputs(self, edge: Collection[str]) -> tuple[str, ...]:
+        """Paths of the outputs that are not there yet when the layers of `edge` have run."""
+        return tuple(spec.path for spec in self.outputs if spec.layer is not None and spec.layer not in edge)
+
+    def assemble(self, values: Mapping[str, Value], outputs: Mapping[str, Tensor]) -> Tree:
+        """The module's own return value.
+
+        Args:
+            values: Values of layers, by name: at least those of which outputs are missing in `outputs`.
+            outputs: Outputs that are already computed, by path.
+
+        Raises:
+            MissingTensorError: An output is in neither, and cannot be computed from `values`.
+        """
+        missing = tuple(spec.path for spec in self.outputs if spec.path not in outputs)
+        local = self.tail(values.keys(), missing).run(values) if missing else {}
+        leaves = [
+            outputs[path] if path in outputs else local.get(path, leaf)
+            for path, leaf in zip(self._output_paths, self._output_leaves, strict=True)
+        ]
+        return structure.unflatten(leaves, self._output_nesting)
+
+    def flatten(self, outputs: Tree) -> dict[str, Tensor]:
+        """The tensors of a return value, by path.
+
+        Raises:
+            InputError: Its nesting is not the model's.
+        """
+        leaves, nesting = structure.flatten(outputs)
+        if nesting != self._output_nesting:
+            raise InputError("the value is not nested as this model's outputs are")
+        pairs = zip(self._output_paths, leaves, strict=True)
+        return {path: leaf for path, leaf in pairs if isinstance(leaf, Tensor)}
+
+    def plain_trace(self) -> Trace:
+        """The nodes that heads and tails run, in the same places, with plain weights.
+
+        Made anew at every call, which takes seconds: kept, the weights would lie in memory once more.
+        """
+        return _runnable(capture(self._module, self.example_inputs), self.device)
+
+    def _head(self, edge: frozenset[str]) -> Head:
+        self._check_closed(edge)
+        outputs = set(self.graph.outputs)
+        crossing = {name for entry in self.graph.layers if entry.name not in edge for name in entry.inputs}
+        sends = tuple(
+            entry.name
+            for entry in self.graph.layers
+            if entry.name in edge and (entry.name in crossing or entry.name in outputs)
+        )
+        inputs = [index for index in self._input_nodes if index is not None]
+        schedule = self._program.schedule(inputs, [self._node_of[name] for name in sends])
+        return Head(sends, self._node_of, schedule, self._feed)
+
+    def _tail(self, feeds: frozenset[str], outputs: tuple[str, ...]) -> Tail:
+        for name in sorted(feeds):
+            if name not in self._node_of:
+                raise UnknownLayerError(name)
+        known = tuple(self._layer_of_output)
+        for path in outputs:
+            if path not in self._layer_of_output:
+                raise UnknownOutputError(path, known)
+        leaf_of = dict(zip(self._output_paths, self._output_leaves, strict=True))
+        leaves = {path: leaf_of[path] for path in outputs or known}
+        sources = {path: leaf.index if isinstance(leaf, Ref) else leaf for path, leaf in leaves.items()}
+        wanted = list(dict.fromkeys(source for source in sources.values() if isinstance(source, int)))
+        schedule = self._program.schedule([self._node_of[name] for name in feeds], wanted)
+        needs = tuple(self._program.instructions[index].name for index in schedule.feeds)
+        return Tail(needs, self._node_of, schedule, sources, self._contiguous_outputs, self.assemble)
+
+    def _check_closed(self, edge: frozenset[str]) -> None:
+        unknown = edge - self._node_of.keys()
+        if unknown:
+            raise UnknownLayerError(min(unknown))
+        for entry in self.graph.layers:
+            if not entry.inputs and entry.name not in edge:
+                raise NotClosedError(f"the edge must hold every model input; {entry.name!r} is missing")
+            if entry.name in edge:
+                for name in entry.inputs:
+                    if name not in edge:
+                        raise NotClosedError(f"{entry.name!r} is on the edge, its predecessor {name!r} is not")
+
+    def _feed(self, inputs: Sequence[Tree]) -> dict[int, Tensor]:
+        leaves, nesting = structure.flatten(tuple(inputs))
+        if nesting != self._input_nesting:
+            expected = ", ".join(spec.path for spec in self.inputs)
+            raise InputError(f"expected the inputs {expected}, nested as in example_inputs; got {len(leaves)} values")
+        pairs = zip(leaves, self._input_nodes, strict=True)
+        tensors = [(leaf, index) for leaf, index in pairs if index is not None]
+        for (tensor, _), spec in zip(tensors, self.inputs, strict=True):
+            _check_input(tensor, spec)
+        return {index: tensor for tensor, index in tensors}
+
+
+def _runnable(captured: Capture, device: torch.device) -> Trace:
+    return fuse(prune(fold(captured.trace, device)))
+
+
+def _check_input(value: object, spec: ValueSpec) -> None:
+    expected = f"input {spec.path!r} must be {spec.dtype} {list(spec.shape)}"
+    if not isinstance(value, Tensor):
+        raise InputError(f"{expected}; got {type(value).__name__}")
+    if tuple(value.shape) != spec.shape or dtype_name(value.dtype) != spec.dtype:
+        raise InputError(f"{expected}; got {dtype_name(value.dtype)} {list(value.shape)}")
+
+
+def _to(value: Tree, device: torch.device) -> Tree:
+    leaves, nesting = structure.flatten(value)
+    return structure.unflatten([leaf.to(device) if isinstance(leaf, Tensor) else leaf for leaf in leaves], nesting)
+
+
+def _input_specs(captured: Capture, trace: Trace) -> tuple[ValueSpec, ...]:
+    specs = []
+    for path, index in zip(captured.input_paths, trace.inputs, strict=True):
+        if index is not None:
+            node = trace.nodes[index]
+            specs += [ValueSpec(path, node.name, spec.dtype, spec.shape) for spec in node.specs if spec is not None]
+    return tuple(specs)
+
+
+def _output_specs(captured: Capture, trace: Trace, layering: Layering) -> tuple[ValueSpec, ...]:
+    specs = []
+    for path, leaf in zip(captured.output_paths, trace.outputs, strict=True):
+        if isinstance(leaf, Ref):
+            root = trace.nodes[layering.root[leaf.index]].name
+            found = trace.nodes[leaf.index].specs
+            specs += [ValueSpec(path, root, spec.dtype, spec.shape) for spec in found if spec is not None]
+        elif isinstance(leaf, Tensor):
+            specs.append(ValueSpec(path, None, dtype_name(leaf.dtype), tuple(leaf.shape)))
+    return tuple(specs)

@@ -1,0 +1,104 @@
+"""Heads and tails: the two parts of a model that a split leaves."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from split_model.engines.schedule import Recorder, Schedule
+from split_model.errors import MissingTensorError
+from split_model.structure import Tree
+from split_model.values import Value
+
+__all__ = ["Head", "Tail"]
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The part of a model that runs on the edge.
+
+    Attributes:
+        sends: Names of the layers whose values it returns: those that something outside reads, and outputs.
+        node_of: Their nodes.
+        schedule: The calls.
+        feed: Turns the arguments of a call into values by node, checked.
+    """
+
+    sends: tuple[str, ...]
+    node_of: Mapping[str, int]
+    schedule: Schedule
+    feed: Callable[[Sequence[Tree]], dict[int, Tensor]]
+
+    def __call__(self, *inputs: Tree) -> dict[str, Value]:
+        """Runs the head on the model's inputs.
+
+        Returns:
+            Values by layer name, in graph order: what crosses the cut, and outputs computed here.
+
+        Raises:
+            InputError: Inputs of the wrong number, shape or dtype.
+        """
+        return self.run(inputs)
+
+    def run(self, inputs: Sequence[Tree], recorder: Recorder | None = None) -> dict[str, Value]:
+        """Like a call, with the inputs in one sequence; `recorder` is told the time of each layer."""
+        values = self.schedule.run(self.feed(inputs), recorder)
+        return {name: values[self.node_of[name]] for name in self.sends}
+
+
+@dataclass(frozen=True, slots=True)
+class Tail:
+    """The part of a model that leads from some layers' values to some of its outputs.
+
+    Attributes:
+        needs: Names of the layers whose values it reads; others are ignored.
+        node_of: Their nodes.
+        schedule: The calls.
+        sources: For each wanted output, by path: the node that holds it, or a constant.
+        contiguous: Paths of the outputs that the module returns in row-major order; inside, it is often another.
+        assemble: The model's, to make its return value of what the tail was given and what it computed.
+    """
+
+    needs: tuple[str, ...]
+    node_of: Mapping[str, int]
+    schedule: Schedule
+    sources: Mapping[str, int | Tensor]
+    contiguous: frozenset[str]
+    assemble: Callable[[Mapping[str, Value], Mapping[str, Tensor]], Tree]
+
+    def __call__(self, values: Mapping[str, Value]) -> Tree:
+        """Computes what is not yet computed.
+
+        Args:
+            values: By layer name: what a head returned.
+
+        Returns:
+            What the original module returns: the same nesting, shapes and dtypes.
+
+        Raises:
+            MissingTensorError: A value is missing; names the layer.
+        """
+        return self.assemble(values, self.run(values))
+
+    def run(self, feeds: Mapping[str, Value], recorder: Recorder | None = None) -> dict[str, Tensor]:
+        """Computes the wanted outputs.
+
+        Args:
+            feeds: Values by layer name, of the dtypes and shapes of `model.layer_specs`; never modified.
+            recorder: Told the time of each layer.
+
+        Returns:
+            The wanted outputs, by path.
+
+        Raises:
+            MissingTensorError: A value is missing; names the layer.
+        """
+        for name in self.needs:
+            if name not in feeds:
+                raise MissingTensorError(name)
+        values = self.schedule.run({self.node_of[name]: feeds[name] for name in self.needs}, recorder)
+        outputs = {
+            path: source.clone() if isinstance(source, Tensor) else values[source]
+            for path, source in self.sources.items()
+        }
+        return {path: value.contiguous() if path in self.contiguous else value for path, value in outputs.items()}

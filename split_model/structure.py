@@ -1,0 +1,61 @@
+"""Nested inputs and outputs, and the flat paths that name their places.
+
+A path joins dictionary keys, positions and field names by dots: `out`, `parts.0`. Dots inside a key are escaped by a
+backslash. An output that is one bare tensor has the path `out`.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from torch.utils import _pytree as pytree
+
+from split_model.errors import UnsupportedModelError
+
+__all__ = ["BARE", "Nesting", "Tree", "flatten", "paths_of", "unflatten"]
+
+Tree = Any
+"""A value nested in tuples, lists, dictionaries and whatever else `torch.utils._pytree` knows."""
+
+Nesting = Any
+"""How a `Tree` is nested, without its leaves; compares equal to that of a value nested alike."""
+
+BARE = "out"
+
+
+def paths_of(tree: Tree, *, top: Sequence[str] = ()) -> tuple[str, ...]:
+    """Names every leaf of a nested value, `None` and numbers included, in flattening order.
+
+    Args:
+        tree: Any nesting that `torch.utils._pytree` knows.
+        top: Names for the positions of the outermost level (parameter names of a call); positions without one keep
+            their number.
+
+    Raises:
+        UnsupportedModelError: Two leaves have the same path (keys `1` and `"1"` in one dictionary).
+    """
+    paths = []
+    for keys, _ in pytree.tree_flatten_with_path(tree)[0]:
+        parts = [_part(key) for key in keys]
+        if parts and isinstance(keys[0], pytree.SequenceKey) and keys[0].idx < len(top):
+            parts[0] = top[keys[0].idx]
+        paths.append(".".join(parts) or BARE)
+    if len(set(paths)) != len(paths):
+        raise UnsupportedModelError(f"two places of a nested value have the same path, among {sorted(paths)}")
+    return tuple(paths)
+
+
+def _part(key: object) -> str:
+    for attribute in ("key", "idx", "name"):  # of MappingKey, SequenceKey, GetAttrKey
+        if hasattr(key, attribute):
+            return str(getattr(key, attribute)).replace(".", "\\.")
+    return str(key)
+
+
+def flatten(tree: Tree) -> tuple[list[Any], Nesting]:
+    """Splits a nested value into its leaves and a description of the nesting."""
+    return pytree.tree_flatten(tree)
+
+
+def unflatten(leaves: Sequence[Any], nesting: Nesting) -> Tree:
+    """Puts leaves back into the nesting they came from."""
+    return pytree.tree_unflatten(list(leaves), nesting)

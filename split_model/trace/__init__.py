@@ -1,0 +1,1 @@
+"""From a module to layers: the trace of a model, and the passes over it."""

@@ -1,0 +1,190 @@
+"""torch.export to a `Trace`.
+
+The export is functionalised (`run_decompositions({})`): plain export keeps in-place operators, and a schedule that
+runs part of a graph must never change a value that someone else still reads.
+"""
+
+import inspect
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.export.graph_signature import ConstantArgument, InputKind, OutputKind
+
+from split_model import structure
+from split_model.errors import UnsupportedModelError
+from split_model.trace.operators import draws_random
+from split_model.trace.trace import Argument, Node, Ref, TensorSpec, Trace
+
+__all__ = ["Capture", "capture", "dtype_name"]
+
+_Leaf = Callable[[Argument], Argument]
+
+
+@dataclass(frozen=True, slots=True)
+class Capture:
+    """A traced model with the shape of its call and of its return value.
+
+    Attributes:
+        trace: Before any folding.
+        input_paths: One per leaf of the call, non-tensors included.
+        input_nesting: Of the positional arguments.
+        output_paths: One per leaf of the return value, `None` and numbers included.
+        output_nesting: Of the return value.
+        contiguous_outputs: Paths of the tensors that the module returns in row-major order.
+    """
+
+    trace: Trace
+    input_paths: tuple[str, ...]
+    input_nesting: structure.Nesting
+    output_paths: tuple[str, ...]
+    output_nesting: structure.Nesting
+    contiguous_outputs: frozenset[str]
+
+
+def capture(module: nn.Module, example_inputs: tuple[Any, ...]) -> Capture:
+    """Exports a module for inputs of exactly these shapes and dtypes.
+
+    Raises:
+        UnsupportedModelError: torch.export cannot trace it; or the trace draws random numbers, keeps state between
+            calls, or has shapes that depend on values.
+    """
+    program = _export(module, example_inputs)
+    trace = _read(program)
+    _, nesting = structure.flatten(example_inputs)
+    out_nesting = program.call_spec.out_spec
+    output_paths = structure.paths_of(structure.unflatten(list(range(len(trace.outputs))), out_nesting))
+    returned = zip(output_paths, _returned(program), strict=True)
+    return Capture(
+        trace=trace,
+        input_paths=structure.paths_of(example_inputs, top=_argument_names(module, program)),
+        input_nesting=nesting,
+        output_paths=output_paths,
+        output_nesting=out_nesting,
+        contiguous_outputs=frozenset(path for path, value in returned if _is_contiguous(value)),
+    )
+
+
+def _export(module: nn.Module, example_inputs: tuple[Any, ...]) -> torch.export.ExportedProgram:
+    with warnings.catch_warnings(), torch.no_grad():
+        # The exporter warns about its own internals; none of it is about the caller's model.
+        warnings.simplefilter("ignore")
+        try:
+            program: torch.export.ExportedProgram = torch.export.export(module, example_inputs).run_decompositions({})
+        except Exception as error:  # the exporter's errors share no base class
+            reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+            raise UnsupportedModelError(f"torch.export cannot trace the model: {reason}") from error
+    return program
+
+
+def _argument_names(module: nn.Module, program: torch.export.ExportedProgram) -> list[str]:
+    signature = program.module_call_graph[0].signature
+    names = getattr(signature, "forward_arg_names", None)
+    if names:
+        return list(names)
+    return list(inspect.signature(module.forward).parameters)
+
+
+def _read(program: torch.export.ExportedProgram) -> Trace:
+    signature = program.graph_signature
+    sources = {spec.arg.name: spec for spec in signature.input_specs}
+    inputs = [
+        None if isinstance(spec.arg, ConstantArgument) else spec.arg.name
+        for spec in signature.input_specs
+        if spec.kind is InputKind.USER_INPUT
+    ]
+    index_of: dict[str, int] = {}
+    nodes: list[Node] = []
+    constants: dict[int, Any] = {}
+    outputs: tuple[Any, ...] = ()
+
+    def leaf(value: Argument) -> Argument:
+        return Ref(index_of[value.name]) if isinstance(value, torch.fx.Node) else value
+
+    for node in program.graph.nodes:
+        if node.op == "output":
+            outputs = tuple(_map(value, leaf) for value in _returned(program))
+            continue
+        if node.op == "placeholder":
+            source = sources[node.name]
+            if isinstance(source.arg, ConstantArgument):
+                continue
+            if source.kind is not InputKind.USER_INPUT:
+                constants[len(nodes)] = _constant(program, source.target)
+        elif node.op == "get_attr":
+            constants[len(nodes)] = getattr(program.graph_module, node.target)
+        index_of[node.name] = len(nodes)
+        made = _node(node, leaf)
+        if node.op == "placeholder" and len(nodes) in constants:  # a constant goes by its name in the module
+            made = replace(made, name=str(sources[node.name].target))
+        nodes.append(made)
+    if signature.buffers_to_mutate:
+        names = ", ".join(sorted(signature.buffers_to_mutate.values()))
+        raise UnsupportedModelError(f"the model changes its buffers when it runs ({names}); is it in training mode?")
+    return Trace(
+        nodes=tuple(nodes),
+        inputs=tuple(None if name is None else index_of[name] for name in inputs),
+        constants=constants,
+        outputs=outputs,
+    )
+
+
+def _returned(program: torch.export.ExportedProgram) -> list[Argument]:
+    """The leaves of the return value, as the exporter's nodes and literals."""
+    kept = [spec.kind is OutputKind.USER_OUTPUT for spec in program.graph_signature.output_specs]
+    (values,) = program.graph.output_node().args
+    return [value for value, keep in zip(values, kept, strict=True) if keep]
+
+
+def _is_contiguous(value: Argument) -> bool:
+    traced = value.meta.get("val") if isinstance(value, torch.fx.Node) else None
+    return isinstance(traced, Tensor) and traced.is_contiguous()
+
+
+def _map(value: Argument, leaf: _Leaf) -> Argument:
+    if isinstance(value, tuple | list):  # torch.fx's immutable lists included
+        mapped = [_map(part, leaf) for part in value]
+        return tuple(mapped) if isinstance(value, tuple) else mapped
+    if isinstance(value, Mapping):
+        return {key: _map(part, leaf) for key, part in value.items()}
+    return leaf(value)
+
+
+def _constant(program: torch.export.ExportedProgram, target: str) -> Argument:
+    return program.state_dict[target] if target in program.state_dict else program.constants[target]
+
+
+def _node(node: torch.fx.Node, leaf: _Leaf) -> Node:
+    if node.op != "call_function":
+        value = node.meta.get("val")
+        return Node(node.name, specs=(_spec(node.name, value),) if isinstance(value, Tensor) else ())
+    value = node.meta.get("val")
+    tensors = list(value) if isinstance(value, tuple | list) else [value]
+    made = Node(
+        name=node.name,
+        target=node.target,  # type: ignore[arg-type]  # a call_function's target is callable; fx's type covers all ops
+        args=tuple(_map(list(node.args), leaf)),
+        kwargs=_map(dict(node.kwargs), leaf),
+        is_tuple=isinstance(value, tuple | list),
+    )
+    if draws_random(made):
+        raise UnsupportedModelError(f"the model draws random numbers ({node.name}: {node.target})")
+    if any(not isinstance(tensor, Tensor | None) for tensor in tensors):
+        raise UnsupportedModelError(f"{node.name} ({node.target}) gives no tensor; shapes must not depend on values")
+    return replace(made, specs=tuple(_spec(node.name, tensor) for tensor in tensors))
+
+
+def _spec(name: str, tensor: Tensor | None) -> TensorSpec | None:
+    if tensor is None:
+        return None
+    if any(not isinstance(size, int) for size in tensor.shape):
+        raise UnsupportedModelError(f"the shape of {name} depends on values: {tuple(tensor.shape)}")
+    return TensorSpec(dtype_name(tensor.dtype), tuple(tensor.shape))
+
+
+def dtype_name(dtype: torch.dtype) -> str:
+    """Numpy's name of a dtype, or `bfloat16`: `float32` of `torch.float32`."""
+    return str(dtype).removeprefix("torch.")

@@ -1,0 +1,72 @@
+"""A model's digest: the same on two machines exactly if their tensors may be exchanged."""
+
+import hashlib
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from split_model.trace.capture import Capture, dtype_name
+from split_model.trace.trace import Argument, Node, Ref
+
+__all__ = ["digest_of"]
+
+
+def digest_of(captured: Capture, state: Mapping[str, Tensor]) -> str:
+    """SHA-256 (lower-case hexadecimal) over graph, weights and preprocessing.
+
+    The graph is the trace before folding: operators, their arguments, what reads what, shapes and dtypes. The names of
+    its nodes are part of it, because tensors travel under them; paths, source locations, devices and the torch version
+    are not. Preprocessing is part of graph and weights, being layers.
+
+    Args:
+        captured: The model's trace, before folding.
+        state: The module's `state_dict`.
+    """
+    sha = hashlib.sha256()
+    for line in _lines(captured):
+        sha.update(line.encode() + b"\n")
+    for name in sorted(state):
+        _add_tensor(sha, name, state[name])
+    for index, constant in sorted(captured.trace.constants.items()):
+        name = captured.trace.nodes[index].name
+        if not isinstance(constant, Tensor):  # a submodule of a higher-order operator
+            sha.update(f"{name} {getattr(constant, 'graph', '')}\n".encode())
+        elif name not in state:
+            _add_tensor(sha, name, constant)
+    return sha.hexdigest()
+
+
+def _lines(captured: Capture) -> list[str]:
+    trace = captured.trace
+    inputs = zip(captured.input_paths, trace.inputs, strict=True)
+    outputs = zip(captured.output_paths, trace.outputs, strict=True)
+    return [
+        *(_line(index, node) for index, node in enumerate(trace.nodes)),
+        "inputs " + " ".join(f"{path}={index}" for path, index in inputs),
+        "outputs " + " ".join(f"{path}={_text(value)}" for path, value in outputs),
+    ]
+
+
+def _line(index: int, node: Node) -> str:
+    specs = ",".join("-" if spec is None else f"{spec.dtype}{list(spec.shape)}" for spec in node.specs)
+    target = node.target.__name__ if node.target is not None and node.target.__module__ == "_operator" else node.target
+    return f"%{index} {node.name} {target} {_text(node.args)} {_text(dict(node.kwargs))} {specs}"
+
+
+def _text(value: Argument) -> str:
+    if isinstance(value, Ref):
+        return f"%{value.index}"
+    if isinstance(value, tuple | list):
+        return "[" + ",".join(_text(part) for part in value) + "]"
+    if isinstance(value, Mapping):
+        parts = (f"{key}:{_text(part)}" for key, part in sorted(value.items()) if not isinstance(part, torch.device))
+        return "{" + ",".join(parts) + "}"
+    return "device" if isinstance(value, torch.device) else repr(value)
+
+
+def _add_tensor(sha: "hashlib._Hash", name: str, tensor: Tensor) -> None:
+    sha.update(f"{name} {dtype_name(tensor.dtype)} {list(tensor.shape)}\n".encode())
+    flat = tensor.detach().cpu().contiguous().reshape(-1)
+    if flat.numel():
+        sha.update(flat.view(torch.uint8).numpy().data)

@@ -1,0 +1,73 @@
+"""Values of layers, and the numpy arrays that stand for them on the wire."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+import torch.utils.dlpack
+from numpy.typing import NDArray
+from torch import Tensor
+
+from split_model.errors import InputError
+from split_model.trace.trace import TensorSpec
+
+__all__ = ["Value", "arrays_of", "value_of"]
+
+Value = Tensor | tuple[Tensor, ...]
+"""What a layer makes: a tensor, or several where its operator returns a tuple."""
+
+
+def arrays_of(value: Value) -> tuple[NDArray[np.generic], ...]:
+    """A layer's value as contiguous little-endian arrays, one per tensor.
+
+    No copy is made of a contiguous tensor in CPU memory; the array then shares it. bfloat16, which numpy lacks, comes
+    as the `uint16` that holds its bits.
+    """
+    return tuple(_array_of(tensor) for tensor in (value if isinstance(value, tuple) else (value,)))
+
+
+def _array_of(tensor: Tensor) -> NDArray[np.generic]:
+    tensor = tensor.detach().cpu().contiguous()
+    if tensor.dtype is torch.bfloat16:
+        tensor = tensor.view(torch.uint16)
+    array: NDArray[np.generic] = tensor.resolve_conj().resolve_neg().numpy()
+    return array.astype(array.dtype.newbyteorder("<"), copy=False)
+
+
+def value_of(
+    arrays: Sequence[NDArray[np.generic]], specs: Sequence[TensorSpec], device: torch.device | str = "cpu"
+) -> Value:
+    """A layer's value from arrays: the inverse of `arrays_of`.
+
+    Args:
+        arrays: One per tensor, little-endian, in the shapes of `specs`; they may be read-only, and are then shared all
+            the same (a schedule modifies nothing it is given). Arrays that are not aligned in memory are copied.
+        specs: What the layer sends: `model.layer_specs[name]`.
+        device: Where the value is to be.
+
+    Raises:
+        InputError: Number, dtype or shape of the arrays is not what the layer sends.
+    """
+    if len(arrays) != len(specs):
+        raise InputError(f"expected {len(specs)} tensors, got {len(arrays)}")
+    tensors = tuple(_tensor_of(array, spec).to(device) for array, spec in zip(arrays, specs, strict=True))
+    return tensors[0] if len(tensors) == 1 else tensors
+
+
+def _tensor_of(array: NDArray[np.generic], spec: TensorSpec) -> Tensor:
+    carried = "uint16" if spec.dtype == "bfloat16" else spec.dtype
+    if array.shape != spec.shape or array.dtype.name != carried:
+        raise InputError(
+            f"expected {spec.dtype} {list(spec.shape)}, got {array.dtype.name} {list(array.shape)}"
+            + (" (bfloat16 comes as its bits, uint16)" if spec.dtype == "bfloat16" else "")
+        )
+    native = array.astype(array.dtype.newbyteorder("="), copy=False)
+    if not (native.flags.aligned and native.flags.c_contiguous):
+        native = native.copy(order="C")
+    # DLPack shares read-only memory without a word, where `from_numpy` and `frombuffer` warn.
+    tensor = (
+        torch.utils.dlpack.from_dlpack(native)
+        if native.size
+        else torch.empty(native.shape, dtype=getattr(torch, carried))
+    )
+    return tensor.view(torch.bfloat16) if spec.dtype == "bfloat16" else tensor

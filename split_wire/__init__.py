@@ -1,0 +1,26 @@
+"""The wire contract: `split.proto` (package `dads.v1`), its stubs, and the tensor codec.
+
+Knows neither models nor partitioning, and imports no torch: any client that speaks gRPC and numpy can use it.
+"""
+
+from split_wire.codec import DTYPES, EncodedTensor, decode_tensor, decoded_bytes, dtype_name, encode_tensor, roundtrip
+from split_wire.encodings import LOSSLESS, Encoding, applies
+from split_wire.errors import CodecError, WireError
+from split_wire.reasons import ERROR_DOMAIN, Reason
+
+__all__ = [
+    "DTYPES",
+    "ERROR_DOMAIN",
+    "LOSSLESS",
+    "CodecError",
+    "EncodedTensor",
+    "Encoding",
+    "Reason",
+    "WireError",
+    "applies",
+    "decode_tensor",
+    "decoded_bytes",
+    "dtype_name",
+    "encode_tensor",
+    "roundtrip",
+]

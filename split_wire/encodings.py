@@ -1,0 +1,97 @@
+"""The encodings of a tensor on the wire: which there are, which lose nothing, and to what they apply.
+
+How they are computed is in `split_wire.packing`; what they look like on the wire, in `split.proto`.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from types import MappingProxyType
+
+from split_wire import split_pb2
+from split_wire.limits import MAX_CHANNELS, MIN_CHANNEL_ELEMENTS
+
+_MAX_JPEG_SIDE = 65_500  # libjpeg's
+
+
+class Encoding(StrEnum):
+    """How a tensor's elements are held in `Tensor.data`."""
+
+    RAW = "raw"
+    ZSTD = "zstd"
+    FLOAT16 = "float16"
+    FLOAT16_ZSTD = "float16_zstd"
+    INT8 = "int8"
+    INT8_ZSTD = "int8_zstd"
+    INT8_CHANNEL = "int8_channel"
+    INT8_CHANNEL_ZSTD = "int8_channel_zstd"
+    JPEG = "jpeg"
+
+    @property
+    def plain(self) -> "Encoding":
+        """The encoding without its zstd."""
+        return _PLAIN.get(self, self)
+
+
+LOSSLESS = frozenset({Encoding.RAW, Encoding.ZSTD})
+"""Encodings that give back every bit."""
+
+FLOATS = frozenset({"float32", "float64"})
+"""Dtypes that `FLOAT16*` and `INT8*` apply to. Half-precision layers have little left to lose, integers mean what they
+say."""
+
+_PLAIN = MappingProxyType(
+    {
+        Encoding.ZSTD: Encoding.RAW,
+        Encoding.FLOAT16_ZSTD: Encoding.FLOAT16,
+        Encoding.INT8_ZSTD: Encoding.INT8,
+        Encoding.INT8_CHANNEL_ZSTD: Encoding.INT8_CHANNEL,
+    }
+)
+
+WIRE: Mapping[Encoding, split_pb2.Encoding.ValueType] = MappingProxyType(
+    {encoding: split_pb2.Encoding.Value(f"ENCODING_{encoding.name}") for encoding in Encoding}
+)
+"""The wire's numbers."""
+
+_OF_WIRE: Mapping[int, Encoding] = {number: encoding for encoding, number in WIRE.items()}
+
+
+def of_wire(number: int) -> Encoding | None:
+    """Return the encoding of a number on the wire; None where this version knows none."""
+    return _OF_WIRE.get(number)
+
+
+def applies(encoding: Encoding, dtype: str, shape: Sequence[int]) -> bool:
+    """Whether a tensor of this dtype and shape can be sent in an encoding.
+
+    Args:
+        encoding: The encoding.
+        dtype: The element type: numpy's name, or `bfloat16`.
+        shape: Sizes of the dimensions.
+
+    Returns:
+        True for RAW and ZSTD always; for FLOAT16* and INT8* of the dtypes in `FLOATS` with elements; for
+        INT8_CHANNEL* where moreover dimension 1 has 1 to `MAX_CHANNELS` channels of at least `MIN_CHANNEL_ELEMENTS`
+        elements (with fewer, scales and offsets outweigh what they save); for JPEG of uint8 [1, 3, H, W].
+    """
+    size = math.prod(shape)
+    match encoding.plain:
+        case Encoding.RAW:
+            return True
+        case Encoding.FLOAT16 | Encoding.INT8:
+            return dtype in FLOATS and size > 0
+        case Encoding.INT8_CHANNEL:
+            return (
+                dtype in FLOATS
+                and len(shape) >= 3
+                and 1 <= shape[1] <= MAX_CHANNELS
+                and size >= MIN_CHANNEL_ELEMENTS * shape[1]
+            )
+        case _:
+            return (
+                dtype == "uint8"
+                and len(shape) == 4
+                and tuple(shape[:2]) == (1, 3)
+                and all(1 <= side <= _MAX_JPEG_SIDE for side in shape[2:])
+            )

@@ -1,0 +1,241 @@
+"""Elements to the bytes of each encoding, and back.
+
+Laws:
+    * `pack` never fails on values: what an encoding cannot hold is sent raw instead, bit for bit. That is, for FLOAT16,
+      a tensor with NaN, infinity or a magnitude that rounds beyond 65504; for INT8, one with NaN, infinity, or a range
+      that float32 scales cannot span. A zstd frame that is no smaller than what it holds is left out.
+    * FLOAT16 is off by at most 2**-11 of the value (2**-25 absolute below 2**-14).
+    * INT8 is off by at most half its scale, and the rounding of the element type; a constant tensor comes back as
+      float32 holds it.
+    * `unpack` checks every size against the shape before it allocates or decompresses anything.
+"""
+
+import io
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import zstandard
+from PIL import JpegImagePlugin
+
+from split_wire.encodings import Encoding
+from split_wire.errors import CodecError
+
+Buffer = bytes | memoryview
+Array = npt.NDArray[Any]
+
+ZSTD_LEVEL = 1
+JPEG_QUALITY = 90
+
+_BEYOND_FLOAT16 = 65520.0  # the least magnitude that rounds to infinity
+_FLOAT32_MAX = float(np.finfo(np.float32).max)
+_FLOAT32_TINY = float(np.finfo(np.float32).tiny)
+_LEVELS = 255
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """An array in an encoding.
+
+    Attributes:
+        encoding: The one used: what was asked for, or one that holds these values.
+        data: Its bytes; may share the array's memory.
+        scale: Of quantised encodings; one, or one for each channel.
+        offset: As `scale`.
+    """
+
+    encoding: Encoding
+    data: Buffer
+    scale: tuple[float, ...] = ()
+    offset: tuple[float, ...] = ()
+
+
+def pack(array: Array, encoding: Encoding) -> Packed:
+    """Put an array's elements into an encoding that applies to it.
+
+    Args:
+        array: Row-major and little-endian.
+        encoding: One that `split_wire.encodings.applies` to it.
+    """
+    packed = _pack_plain(array, encoding.plain)
+    if encoding is encoding.plain:
+        return packed
+    compressed = zstandard.ZstdCompressor(level=ZSTD_LEVEL).compress(packed.data)
+    if len(compressed) >= len(packed.data):
+        return packed
+    with_zstd = Encoding.ZSTD if packed.encoding is Encoding.RAW else encoding
+    return Packed(with_zstd, compressed, packed.scale, packed.offset)
+
+
+def unpack(
+    data: Buffer,
+    encoding: Encoding,
+    dtype: np.dtype[Any],
+    shape: tuple[int, ...],
+    *,
+    scale: Sequence[float] = (),
+    offset: Sequence[float] = (),
+) -> Array:
+    """Take the elements out of an encoding that applies to this dtype and shape.
+
+    Args:
+        data: What `pack` made, or anything.
+        encoding: One that `split_wire.encodings.applies`.
+        dtype: Of the elements, little-endian.
+        shape: Not negative, and of a size that may be allocated.
+        scale: Of quantised encodings.
+        offset: As `scale`.
+
+    Raises:
+        CodecError: The data is not of this encoding, dtype and shape.
+    """
+    if encoding is Encoding.JPEG:
+        return _read_jpeg(data, shape[3], shape[2])
+    if encoding is not encoding.plain:
+        data = _decompress(data, math.prod(shape) * _stored(encoding.plain, dtype).itemsize)
+    return _unpack_plain(data, encoding.plain, dtype, shape, scale, offset)
+
+
+def bytes_of(array: Array) -> Buffer:
+    """Return a row-major array's memory, without a copy."""
+    return array.reshape(-1).data.cast("B") if array.size else b""
+
+
+def _stored(encoding: Encoding, dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """Return the element type that an encoding without zstd holds."""
+    match encoding:
+        case Encoding.RAW:
+            return dtype
+        case Encoding.FLOAT16:
+            return np.dtype("<f2")
+        case _:
+            return np.dtype("u1")
+
+
+def _pack_plain(array: Array, encoding: Encoding) -> Packed:
+    match encoding:
+        case Encoding.RAW:
+            packed = None
+        case Encoding.FLOAT16:
+            packed = _halve(array)
+        case Encoding.JPEG:
+            packed = Packed(encoding, _write_jpeg(array))
+        case _:
+            packed = _quantise(array, encoding)
+    return packed or Packed(Encoding.RAW, bytes_of(array))
+
+
+def _unpack_plain(
+    data: Buffer,
+    encoding: Encoding,
+    dtype: np.dtype[Any],
+    shape: tuple[int, ...],
+    scale: Sequence[float],
+    offset: Sequence[float],
+) -> Array:
+    stored = _stored(encoding, dtype)
+    expected = math.prod(shape) * stored.itemsize
+    if len(data) != expected:
+        held = dtype.name if encoding is Encoding.RAW else f"{dtype.name} as {encoding}"
+        raise CodecError(f"shape {list(shape)} of {held} needs {expected} bytes of data, got {len(data)}")
+    elements = (np.frombuffer(data, stored) if expected else np.empty(0, stored)).reshape(shape)
+    match encoding:
+        case Encoding.RAW:
+            return elements.astype(dtype.newbyteorder("="), copy=False)
+        case Encoding.FLOAT16:
+            return elements.astype(dtype.newbyteorder("="))
+        case _:
+            return _dequantise(elements, encoding, dtype, scale, offset)
+
+
+def _halve(array: Array) -> Packed | None:
+    # One comparison each, which NaN fails too.
+    if not (array.max() < _BEYOND_FLOAT16 and array.min() > -_BEYOND_FLOAT16):
+        return None
+    return Packed(Encoding.FLOAT16, bytes_of(array.astype("<f2")))
+
+
+def _quantise(array: Array, encoding: Encoding) -> Packed | None:
+    axes = _axes(encoding, array.ndim)
+    low, high = array.min(axis=axes, keepdims=True), array.max(axis=axes, keepdims=True)
+    if not (np.isfinite(low).all() and np.isfinite(high).all()):
+        return None
+    with np.errstate(over="ignore"):  # of doubles; infinity is too far as well
+        span = high.astype(np.float64) - low
+    if (span > _FLOAT32_MAX).any() or ((span > 0) & (span < _LEVELS * _FLOAT32_TINY)).any():
+        return None
+    scale, offset = (span / _LEVELS).astype(np.float32), np.clip(low, -_FLOAT32_MAX, _FLOAT32_MAX).astype(np.float32)
+    if not _finite(scale, offset):
+        return None
+    levels = array - offset
+    levels *= (1 / np.where(scale > 0, scale, 1)).astype(array.dtype)
+    np.rint(levels, out=levels)
+    if array.dtype.itemsize > 4:  # the least value may lie below its rounding to float32
+        np.clip(levels, 0, _LEVELS, out=levels)
+    return Packed(
+        encoding, bytes_of(levels.astype(np.uint8)), tuple(scale.ravel().tolist()), tuple(offset.ravel().tolist())
+    )
+
+
+def _dequantise(
+    levels: Array, encoding: Encoding, dtype: np.dtype[Any], scale: Sequence[float], offset: Sequence[float]
+) -> Array:
+    count = levels.shape[1] if encoding is Encoding.INT8_CHANNEL else 1
+    if len(scale) != count or len(offset) != count:
+        raise CodecError(f"expected {count} scales and offsets, got {len(scale)} and {len(offset)}")
+    along = (1, count, *[1] * (levels.ndim - 2)) if encoding is Encoding.INT8_CHANNEL else (1,) * levels.ndim
+    scales, offsets = (np.array(values, np.float32).reshape(along) for values in (scale, offset))
+    if (scales < 0).any() or not _finite(scales, offsets):
+        raise CodecError("expected scales of 0 or more, and scales and offsets that keep every value finite")
+    values: Array = np.multiply(levels, scales, dtype=dtype.newbyteorder("="))
+    values += offsets
+    return values
+
+
+def _axes(encoding: Encoding, dimensions: int) -> tuple[int, ...]:
+    """Return the dimensions that share a scale."""
+    return tuple(axis for axis in range(dimensions) if encoding is Encoding.INT8 or axis != 1)
+
+
+def _finite(scale: npt.NDArray[np.float32], offset: npt.NDArray[np.float32]) -> bool:
+    """Whether offset + 255 scale, and what is between, is finite in float32."""
+    furthest = np.abs(offset.astype(np.float64)) + _LEVELS * scale.astype(np.float64)
+    return bool((furthest < _FLOAT32_MAX).all())  # NaN fails it
+
+
+def _decompress(data: Buffer, expected: int) -> bytes:
+    try:
+        size = zstandard.frame_content_size(data)
+        if size != expected:
+            raise CodecError(f"expected a zstd frame of {expected} bytes, this one tells {size} (-1: does not tell)")
+        return zstandard.ZstdDecompressor().decompress(data, allow_extra_data=False)
+    except zstandard.ZstdError as error:
+        raise CodecError(f"the data is no zstd frame: {error}") from error
+
+
+def _write_jpeg(array: Array) -> bytes:
+    from PIL import Image  # noqa: PLC0415 # writing needs Pillow's registry, which is slow to load; reading does not
+
+    written = io.BytesIO()
+    picture = Image.fromarray(np.ascontiguousarray(array[0].transpose(1, 2, 0)))
+    picture.save(written, "JPEG", quality=JPEG_QUALITY)
+    return written.getvalue()
+
+
+def _read_jpeg(data: Buffer, width: int, height: int) -> Array:
+    try:
+        # Not `Image.open`: it warns of pictures whose size is checked here.
+        picture = JpegImagePlugin.JpegImageFile(io.BytesIO(data))
+        found = (picture.size, picture.mode, "progressive" in picture.info)
+        pixels = np.asarray(picture) if found == ((width, height), "RGB", False) else None
+    except Exception as error:  # Pillow raises nearly anything for what is no picture
+        raise CodecError(f"the data is no JPEG: {error}") from error
+    if pixels is None:
+        raise CodecError(
+            f"expected a baseline JPEG of {width} by {height} in RGB, got {found[0][0]} by {found[0][1]} in {found[1]}"
+            + (", progressive" if found[2] else "")
+        )
+    return np.ascontiguousarray(pixels.transpose(2, 0, 1))[np.newaxis]

@@ -1,0 +1,79 @@
+"""Encodings on their way through a profile's file, and what commands make of them."""
+
+import math
+import socket
+from dataclasses import replace
+
+import pytest
+
+from dads.planning import encodings
+from dads.planning.profile_file import profile_json, read_profile
+from edge_service import AgentConfig, WireCosts
+from edge_service.control import EncodingCosts
+from split_wire import Encoding
+
+
+@pytest.fixture
+def costs(easy_net):
+    count = len(easy_net.graph.layers)
+    return WireCosts(
+        encodings=(
+            EncodingCosts("raw", tuple(map(float, range(count))), (0.0,) * count),
+            EncodingCosts("float16", (math.inf, *(0.5 * size for size in range(1, count))), (0.001,) * count),
+        ),
+        inputs=frozenset({"image"}),
+        input_encoding=Encoding.RAW,
+    )
+
+
+def test_a_profile_s_file_keeps_them(easy_net, times, costs, tmp_path):
+    config = AgentConfig(max_error=0.02, input_encoding="jpeg")
+    path = tmp_path / "edge.json"
+    path.write_text(profile_json(replace(times.edge, encodings=encodings.stored(costs, config))))
+    kept = read_profile(path).encodings
+    assert encodings.restored(easy_net, kept) == costs
+    assert encodings.fits(kept, config)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        AgentConfig(max_error=0.1, input_encoding="jpeg"),
+        AgentConfig(max_error=0.02),
+        AgentConfig(max_error=0.02, input_encoding="jpeg", encodings="raw"),
+    ],
+)
+def test_other_settings_want_them_measured_again(costs, other):
+    assert not encodings.fits(encodings.stored(costs, AgentConfig(max_error=0.02, input_encoding="jpeg")), other)
+
+
+def test_what_only_another_version_knows_is_left_out(easy_net, costs):
+    kept = encodings.stored(costs, AgentConfig())
+    later = replace(kept, output_bytes={**kept.output_bytes, "bz9": (1.0,)}, encode_s={**kept.encode_s, "bz9": (1.0,)})
+    assert encodings.restored(easy_net, later) == costs
+
+
+def test_both_sides_must_know_an_encoding(easy_net, costs):
+    none = (0.0,) * len(easy_net.graph.layers)
+    half = tuple(0.5 for _ in none)
+    both = encodings.priced(easy_net, costs, {"raw": none, "float16": half, "zstd": none}, edge_slowdown=3.0)
+    assert [encoding.name for encoding in both] == ["raw", "float16"]
+    assert both[1].encode_s == pytest.approx([0.003 for _ in none])
+    assert both[1].decode_s == half
+    (raw,) = encodings.priced(easy_net, costs, {"raw": none}, edge_slowdown=3.0)
+    assert raw.name == "raw"
+
+
+@pytest.mark.parametrize(("max_error", "measures"), [("0.02", False), ("0.03", True)])
+def test_an_edge_measures_only_what_its_profile_does_not_hold(
+    dads, times, costs, pictures, tmp_path, max_error, measures
+):
+    path = tmp_path / "edge.json"
+    path.write_text(profile_json(replace(times.edge, encodings=encodings.stored(costs, AgentConfig(max_error=0.02)))))
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        cloud = f"127.0.0.1:{nobody.getsockname()[1]}"
+        options = ("--cloud", cloud, "--source", pictures, "--frames", "1", "--profile", path, "--max-error", max_error)
+        result = dads("edge", "--model", "zoo:easy_net", *options)
+    assert result.exit_code == 0, result.stderr
+    assert ("measuring encodings" in result.stderr) is measures

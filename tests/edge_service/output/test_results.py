@@ -1,0 +1,115 @@
+"""A frame's line is JSON of the strict kind, whatever the frame and the outputs."""
+
+import json
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from edge_service import FrameResult, Outcome, StageTimes, frame_record
+from edge_service.output.results import describe_outputs
+from partitioner import Partition
+
+SPLIT = Partition(
+    edge=frozenset({"x", "a", "b", "c"}),
+    cut=("a", "b", "c"),
+    edge_s=0.1,
+    transfer_s=0.2,
+    cloud_s=0.3,
+    fixed_s=0.4,
+    lower_bound_s=1.0,
+)
+
+
+def named(*labels: str) -> SimpleNamespace:
+    """A model whose outputs are already flat, with class names or none."""
+    return SimpleNamespace(labels=labels or None, flatten=lambda outputs: outputs)
+
+
+def record(result: FrameResult, model=None) -> dict:
+    line = json.dumps(frame_record(model or named(), result, source_s=1 / 3, run="adaptive"), allow_nan=False)
+    assert "\n" not in line
+    return json.loads(line)
+
+
+@pytest.mark.parametrize("outcome", list(Outcome))
+def test_every_outcome_has_the_same_first_names(outcome):
+    fields = {} if outcome is Outcome.DROPPED else {"partition": SPLIT, "mode": "heavy", "uplink_bps": 2e6}
+    if outcome.has_result:
+        fields["outputs"] = {"out": torch.tensor([1.0, 3.0])}
+    else:
+        fields["error"] = "why"
+    made = record(FrameResult(4, outcome, latency_s=0.25, switched=True, times=StageTimes(tail_s=0.5), **fields))
+    assert made["frame"] == 4
+    assert made["source_s"] == 0.333333
+    assert (made["run"], made["outcome"], made["switched"]) == ("adaptive", outcome.value, True)
+    assert made["times_s"]["tail_s"] == 0.5
+    assert made["latency_s"] == (0.25 if outcome.has_result else None), "only a result has a latency"
+    assert ("outputs" in made) == outcome.has_result
+    assert made.get("error") == (None if outcome.has_result else "why")
+    if outcome is Outcome.DROPPED:
+        assert (made["mode"], made["cut"], made["cut_label"], made["uplink_bps"]) == (None, None, None, None)
+        assert (made["predicted_s"], made["measured_s"]) == ({}, {})
+    else:
+        assert (made["mode"], made["cut"], made["cut_label"]) == ("heavy", ["a", "b", "c"], "a+b+1 more")
+        assert made["predicted_s"] == {"head": 0.1, "transfer": 0.2, "fixed": 0.4, "tail": 0.3}
+        assert made["measured_s"]["tail"] == 0.5
+
+
+def test_a_classification_is_told_by_its_top_classes():
+    logits = torch.log(torch.tensor([[0.1, 0.2, 0.3, 0.4]]))
+    assert describe_outputs(named("a", "b", "c", "d"), {"out": logits}) == {
+        "top": [
+            {"index": 3, "label": "d", "score": 0.4},
+            {"index": 2, "label": "c", "score": 0.3},
+            {"index": 1, "label": "b", "score": 0.2},
+        ]
+    }
+
+
+def test_two_classes_have_a_top_two():
+    made = describe_outputs(named("no", "yes"), {"out": torch.tensor([[0.0, 9.0]])})
+    assert [entry["label"] for entry in made["top"]] == ["yes", "no"]
+
+
+@pytest.mark.parametrize("shape", [(4,), (2, 4), (1, 3), (1, 4, 1)])
+def test_outputs_that_are_no_scores_of_the_classes_are_summed_up(shape):
+    made = describe_outputs(named("a", "b", "c", "d"), {"out": torch.zeros(shape)})
+    assert made == {"outputs": {"out": {"shape": list(shape), "dtype": "float32", "min": 0.0, "max": 0.0}}}
+
+
+@pytest.mark.parametrize(
+    ("tensor", "said"),
+    [
+        (torch.tensor([[2, -1]]), {"shape": [1, 2], "dtype": "int64", "min": -1, "max": 2}),
+        (torch.tensor([True, False]), {"shape": [2], "dtype": "bool", "min": False, "max": True}),
+        (torch.tensor(1.5, dtype=torch.bfloat16), {"shape": [], "dtype": "bfloat16", "min": 1.5, "max": 1.5}),
+        (torch.zeros(0, 3), {"shape": [0, 3], "dtype": "float32"}),
+        (torch.tensor([1j]), {"shape": [1], "dtype": "complex64"}),
+        (torch.tensor([1.0, float("inf")]), {"shape": [2], "dtype": "float32", "min": 1.0, "max": None}),
+        (torch.tensor([1.0, float("nan")]), {"shape": [2], "dtype": "float32", "min": None, "max": None}),
+    ],
+)
+def test_any_tensor_has_a_summary_that_json_can_hold(tensor, said):
+    made = record(FrameResult(0, Outcome.EDGE_ONLY, partition=SPLIT, outputs={"deep.0": tensor}))
+    assert made["outputs"] == {"deep.0": said}
+
+
+def test_scores_that_are_not_numbers_are_still_json():
+    made = record(
+        FrameResult(0, Outcome.EDGE_ONLY, partition=SPLIT, outputs={"out": torch.full((1, 4), float("nan"))}),
+        named("a", "b", "c", "d"),
+    )
+    assert [entry["score"] for entry in made["top"]] == [None] * 3
+
+
+def test_a_module_without_outputs_has_none():
+    assert describe_outputs(named("a"), {}) == {"outputs": {}}
+
+
+def test_a_real_models_nested_outputs_are_named_by_path(two_by_two):
+    with torch.inference_mode():
+        outputs = two_by_two(*two_by_two.example_inputs)
+    made = describe_outputs(two_by_two, outputs)["outputs"]
+    assert made.keys() == {"total", "parts.0"}
+    assert made["total"]["min"] == outputs["total"].min().item()
