@@ -4,17 +4,14 @@ Reference: C. Hu, W. Bao, D. Wang, F. Liu, "Dynamic Adaptive DNN Surgery for Inf
 IEEE INFOCOM 2019, doi:10.1109/INFOCOM.2019.8737614.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-from partitioner.costs import CostProfile, Link, check_rate
+from partitioner.costs import CostProfile, Link
 from partitioner.encodings import Encoding
-from partitioner.errors import TooManySplitsError
 from partitioner.graph import LayerGraph
-from partitioner.listed.split_table import SplitTable
 from partitioner.partition import Decision
-from partitioner.searched.each_encoding import EachEncoding
+from partitioner.splits import splits_of
 
 
 def decide(
@@ -61,18 +58,4 @@ def decide(
     if uplink_interval_bps is not None:
         link = link.at_worst(uplink_interval_bps)
         return replace(decide(graph, costs, link, rate_hz, encodings=encodings), worst_case_uplink_bps=link.uplink_bps)
-    check_rate(rate_hz, "rate_hz")
-    try:
-        return SplitTable(graph, costs, encodings=encodings).decide(link, rate_hz)
-    except TooManySplitsError:
-        pass
-    search = EachEncoding(graph, costs, link, encodings)
-    light = search.lowest_latency.bottleneck_s < 1.0 / rate_hz
-    partition = search.lowest_latency if light else search.heavy(rate_hz)
-    smallest_s = min(partition.bottleneck_s, search.smallest_bottleneck_s())
-    return Decision(
-        partition=partition,
-        mode="light" if light else "heavy",
-        keeps_up=partition.bottleneck_s < 1.0 / rate_hz,
-        max_rate_hz=1.0 / smallest_s if smallest_s > 0 else math.inf,
-    )
+    return splits_of(graph, costs, encodings).decide(link, rate_hz)

@@ -8,11 +8,9 @@ from collections.abc import Sequence
 
 from partitioner.costs import CostProfile, Link
 from partitioner.encodings import Encoding
-from partitioner.errors import TooManySplitsError
 from partitioner.graph import LayerGraph
-from partitioner.listed.split_table import SplitTable
 from partitioner.partition import Partition
-from partitioner.searched.each_encoding import EachEncoding
+from partitioner.splits import splits_of
 
 
 def dsh(
@@ -55,8 +53,4 @@ def dsh(
         >>> dsh(graph, costs, Link(uplink_bps=2e4, fixed_s=0.1), rate_hz=1.0).latency_s
         0.5
     """
-    try:
-        table = SplitTable(graph, costs, encodings=encodings)
-    except TooManySplitsError:
-        return EachEncoding(graph, costs, link, encodings).heavy(rate_hz)
-    return table.dsh(link, rate_hz)
+    return splits_of(graph, costs, encodings).dsh(link, rate_hz)

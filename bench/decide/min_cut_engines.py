@@ -11,8 +11,8 @@ import networkx as nx
 import numpy as np
 
 from partitioner import CostProfile, LayerGraph, Link
-from partitioner.dsl import stage_weights
 from partitioner.reference import FlowNetwork
+from partitioner.searched.lowest_latency import stage_weights
 from partitioner.searched.min_cut import CutNetwork, Weights, model_arcs
 
 Arc = tuple[int, int, float]

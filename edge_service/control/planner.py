@@ -11,8 +11,7 @@ from edge_service.control.conditions import Conditions
 from edge_service.control.estimators.encoding_costs import EncodingCosts, SizeRatios, bytes_of, usable
 from edge_service.control.hysteresis import worth_switching
 from edge_service.control.plan import ControllerConfig, Mode, Phase, Plan, Strategy
-from edge_service.control.pricing import splits_of
-from partitioner import CostProfile, Decision, LayerGraph, Link, Partition
+from partitioner import CostProfile, Decision, LayerGraph, Link, Partition, splits_of
 
 
 class Planner:
@@ -44,7 +43,7 @@ class Planner:
         self._inputs = frozenset(layer.name for layer in graph.layers if not layer.inputs)
         self._edge_s = edge_s
         self._cloud_s: tuple[float, ...] | None = None
-        self._splits, self._cheap = splits_of(graph, self._costs(None))
+        self._splits = splits_of(graph, self._costs(None))
         self._plan: Plan | None = None
         self._conditions: Conditions | None = None
         self._decided_at_s = -math.inf
@@ -57,11 +56,6 @@ class Planner:
     def cloud_known(self) -> bool:
         """Whether the cloud's times are known."""
         return self._cloud_s is not None
-
-    @property
-    def offloads(self) -> bool:
-        """Whether the last plan runs something in the cloud."""
-        return self._plan is not None and self._plan.partition.edge != self._everything
 
     def cloud_profiled(self, cloud_s: tuple[float, ...], decode_s: Mapping[str, tuple[float, ...]]) -> None:
         """Replaces the cloud's times."""
@@ -101,7 +95,7 @@ class Planner:
         earlier = self._conditions
         if earlier is None or conditions.jumped(earlier):
             return True
-        if not self._cheap and now_s - self._decided_at_s < self._config.search_interval_s:
+        if not self._splits.listed and now_s - self._decided_at_s < self._config.search_interval_s:
             return False
         if self._contrary_since_s is not None and now_s - self._contrary_since_s >= self._config.mode_dwell_s:
             return True

@@ -114,6 +114,11 @@ class SplitTable:
         self._encode()
         self._price(costs)
 
+    @property
+    def listed(self) -> bool:
+        """True; see `partitioner.splits`."""
+        return True
+
     def __len__(self) -> int:
         return len(self._sets)
 
@@ -173,12 +178,9 @@ class SplitTable:
         *,
         edge_load: float = 1.0,
         cloud_load: float = 1.0,
-        uplink_interval_bps: tuple[float, float] | None = None,
     ) -> Decision:
         """Tells light load from heavy and returns the split for it; see `partitioner.decide`."""
         check_rate(rate_hz, "rate_hz")
-        if uplink_interval_bps is not None:
-            link = link.at_worst(uplink_interval_bps)
         stages = self._stages(link, edge_load, cloud_load)
         bottleneck_s = stages.bottleneck_s()
         period_s = 1.0 / rate_hz
@@ -194,7 +196,6 @@ class SplitTable:
             mode="light" if light else "heavy",
             keeps_up=partition.bottleneck_s < period_s,
             max_rate_hz=1.0 / smallest_s if smallest_s > 0 else math.inf,
-            worst_case_uplink_bps=None if uplink_interval_bps is None else link.uplink_bps,
         )
 
     def evaluate(

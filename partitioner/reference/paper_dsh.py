@@ -26,10 +26,10 @@ from itertools import product
 import numpy as np
 
 from partitioner.costs import CostProfile, Link
-from partitioner.dsl import stage_weights
 from partitioner.evaluate import price
 from partitioner.graph import LayerGraph
 from partitioner.partition import Partition
+from partitioner.searched.lowest_latency import stage_weights
 from partitioner.searched.min_cut import CutNetwork, model_arcs
 
 

@@ -10,11 +10,11 @@ import math
 from collections.abc import Sequence
 
 from partitioner.costs import CostProfile, Link, check_rate
-from partitioner.dsl import lowest_latency
 from partitioner.encodings import Encoding, check_encodings
 from partitioner.graph import LayerGraph
 from partitioner.partition import Partition
 from partitioner.searched.beyond_table import heavy_beyond_table
+from partitioner.searched.lowest_latency import lowest_latency
 from partitioner.searched.weighted_cuts import Candidates, search
 
 

@@ -17,12 +17,12 @@ from scipy import sparse
 from scipy.optimize import Bounds, LinearConstraint, milp
 
 from partitioner.costs import CostProfile, Link
-from partitioner.dsl import stage_weights
 from partitioner.encodings import Encoding
 from partitioner.evaluate import price
 from partitioner.graph import LayerGraph
 from partitioner.listed.closed_sets import FloatArray
 from partitioner.partition import Partition
+from partitioner.searched.lowest_latency import stage_weights
 from partitioner.searched.min_cut import Weights, model_arcs
 
 # HiGHS satisfies rows and integrality to this, in numbers scaled to about 1; bounds are lowered by it.

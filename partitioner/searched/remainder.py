@@ -13,10 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from partitioner.costs import CostProfile, Link
-from partitioner.dsl import stage_weights
 from partitioner.encodings import Encoding
 from partitioner.graph import LayerGraph, Structure
 from partitioner.listed.closed_sets import FloatArray
+from partitioner.searched.lowest_latency import stage_weights
 from partitioner.searched.min_cut import Arcs, BoolArray, CutNetwork, IntArray, Weights, model_arcs
 
 

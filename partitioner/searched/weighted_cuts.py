@@ -12,12 +12,12 @@ import dataclasses
 import numpy as np
 
 from partitioner.costs import CostProfile, Link, check_rate
-from partitioner.dsl import dsl_by_min_cut, stage_weights
 from partitioner.encodings import Encoding
 from partitioner.evaluate import price
 from partitioner.graph import LayerGraph
 from partitioner.partition import Partition
 from partitioner.searched.dual_bounds import SmallestBottleneck
+from partitioner.searched.lowest_latency import dsl_by_min_cut, stage_weights
 from partitioner.searched.min_cut import CutNetwork, model_arcs
 
 _ROUNDS = 40

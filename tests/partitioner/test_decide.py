@@ -96,8 +96,6 @@ def test_over_an_interval_the_worst_case_is_smallest(problem, one, other, factor
         assert bottleneck_s <= min(pair[1] for pair in worst.values()) * (1 + 1e-12)
     if decision.mode == "light":
         assert latency_s <= min(pair[0] for pair in worst.values()) * (1 + 1e-12)
-    table = SplitTable(*problem[:2])
-    assert table.decide(problem[2], rate_hz, uplink_interval_bps=interval) == decision
 
 
 def test_an_interval_may_call_for_another_split_than_its_middle():

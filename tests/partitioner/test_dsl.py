@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from random_graphs import assert_priced_right, best, brute_force, exact_problems, problems
 
 from partitioner import CostProfile, Layer, LayerGraph, Link, SplitTable, dsl
-from partitioner.dsl import dsl_by_min_cut
+from partitioner.searched.lowest_latency import dsl_by_min_cut
 
 
 def by_table(graph, costs, link):

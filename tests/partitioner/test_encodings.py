@@ -32,10 +32,10 @@ from partitioner import (
     dsl,
     evaluate,
 )
-from partitioner.dsl import dsl_by_min_cut, lowest_latency
 from partitioner.searched.beyond_table import heavy_beyond_table
 from partitioner.searched.each_encoding import EachEncoding
 from partitioner.searched.local_moves import _Border
+from partitioner.searched.lowest_latency import dsl_by_min_cut, lowest_latency
 from partitioner.searched.remainder import Remainder, StageArrays
 from partitioner.searched.walks import _on_the_way
 from partitioner.searched.weighted_cuts import search

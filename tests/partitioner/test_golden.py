@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from partitioner import CostProfile, Layer, LayerGraph, Link, SplitTable, decide, dsh, dsl
-from partitioner.dsl import dsl_by_min_cut
+from partitioner.searched.lowest_latency import dsl_by_min_cut
 from partitioner.searched.weighted_cuts import search
 
 FIXTURE = json.loads((Path(__file__).parent / "data" / "tiny_yolov2_dads.json").read_text())

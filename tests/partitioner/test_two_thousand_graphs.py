@@ -7,7 +7,7 @@ import pytest
 from random_graphs import brute_force
 
 from partitioner import CostProfile, Layer, LayerGraph, Link, decide, dsh, dsl
-from partitioner.dsl import dsl_by_min_cut
+from partitioner.searched.lowest_latency import dsl_by_min_cut
 
 SECONDS = [0.0, 1e-6, 1e-3, 0.5, 0.5, 1.0, 100.0]
 BYTES = [0, 0, 1, 1000, 150_000, 150_000, 10**7]

@@ -33,8 +33,8 @@ from edge_service.control import (
     UploadLate,
     UploadStalled,
 )
-from edge_service.control.pricing import SearchedSplits
 from partitioner import CostProfile, Layer, LayerGraph, Link, PartitionError, SplitTable, TooManySplitsError
+from partitioner.searched.searched_splits import SearchedSplits
 
 GRAPH = LayerGraph(
     (

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from random_graphs import closed_sets, graphs
 
 from partitioner import CostProfile, Layer, LayerGraph, Link, dsl
-from partitioner.dsl import dsl_by_min_cut
+from partitioner.searched.lowest_latency import dsl_by_min_cut
 from partitioner.searched.min_cut import CutNetwork, Weights, model_arcs
 
 ARCS = [(0, 1), (0, 2), (1, 2), (2, 3), (1, 4), (3, 4)]

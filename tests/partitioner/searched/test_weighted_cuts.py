@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from random_graphs import assert_priced_right, brute_force, problems
 
 from partitioner import CostProfile, Layer, LayerGraph, Link, TooManySplitsError, decide, dsh, dsl, evaluate
-from partitioner.dsl import dsl_by_min_cut
 from partitioner.listed.listing import list_closed_sets
+from partitioner.searched.lowest_latency import dsl_by_min_cut
 from partitioner.searched.weighted_cuts import search
 
 

@@ -4,8 +4,8 @@ import math
 
 import pytest
 
-from edge_service.control.pricing import SearchedSplits, splits_of
-from partitioner import CostProfile, Encoding, Layer, LayerGraph, Link, PartitionError, SplitTable
+from partitioner import CostProfile, Encoding, Layer, LayerGraph, Link, PartitionError, SplitTable, splits_of
+from partitioner.searched.searched_splits import SearchedSplits
 
 GRAPH = LayerGraph(
     (
@@ -24,19 +24,16 @@ TINY = Encoding("tiny", (math.inf, 20_000, 4_000, 3_000, 400), (0.02,) * 5, (0.0
 LOADS = {"edge_load": 2.0, "cloud_load": 3.0}
 
 
-@pytest.mark.parametrize("interval", [None, (0.5, 2.0)])
 @pytest.mark.parametrize("encodings", [(), (RAW, HALF, TINY), (TINY,)], ids=["none", "three", "one"])
 @pytest.mark.parametrize("rate_hz", [0.5, 5.0, 50.0])
 @pytest.mark.parametrize("bps", [1e5, 1e6, 4e6, 2e7, 1e8, 1e9])
-def test_the_search_agrees_with_the_table(bps, rate_hz, encodings, interval):
+def test_the_search_agrees_with_the_table(bps, rate_hz, encodings):
     table = SplitTable(GRAPH, COSTS).with_encodings(encodings)
     searched = SearchedSplits(GRAPH, COSTS).with_encodings(encodings)
-    uplink_interval_bps = None if interval is None else (interval[0] * bps, interval[1] * bps)
     link = Link(bps, fixed_s=0.02)
-    one = table.decide(link, rate_hz, uplink_interval_bps=uplink_interval_bps, **LOADS)
-    other = searched.decide(link, rate_hz, uplink_interval_bps=uplink_interval_bps, **LOADS)
+    one = table.decide(link, rate_hz, **LOADS)
+    other = searched.decide(link, rate_hz, **LOADS)
     assert (other.mode, other.keeps_up) == (one.mode, one.keeps_up)
-    assert other.worst_case_uplink_bps == one.worst_case_uplink_bps
     assert other.partition.encoding == one.partition.encoding
     assert other.partition.latency_s == pytest.approx(one.partition.latency_s)
     assert other.max_rate_hz <= one.max_rate_hz * (1 + 1e-9)
@@ -65,6 +62,6 @@ def test_splits_of_takes_encodings(branches):
     graph = LayerGraph(layers, ("join",))
     count = len(graph)
     half = Encoding("half", (5_000.0,) * count, (0.0,) * count, (0.0,) * count)
-    splits, listed = splits_of(graph, CostProfile((1.0,) * count, (0.01,) * count), (Encoding.raw(graph), half))
-    assert listed == (branches == 2)
+    splits = splits_of(graph, CostProfile((1.0,) * count, (0.01,) * count), (Encoding.raw(graph), half))
+    assert splits.listed == (branches == 2)
     assert splits.decide(Link(1e6), 0.1).partition.encoding == "half"
