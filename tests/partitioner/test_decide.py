@@ -115,14 +115,9 @@ def test_beyond_the_table_too():
 
 
 @pytest.mark.parametrize("interval", [(2.0, 1.0), (0.0, 1.0), (1.0, math.nan), (1.0,), 3.0, ("1", 2.0), (-1.0, 1.0)])
-@pytest.mark.parametrize(
-    "ask",
-    [decide, lambda graph, costs, *args: SplitTable(graph, costs).decide(*args[:2], uplink_interval_bps=args[2])],
-    ids=["decide", "table"],
-)
-def test_bad_intervals(ask, interval):
+def test_bad_intervals(interval):
     with pytest.raises(PartitionError, match="uplink_interval_bps"):
-        ask(GRAPH, COSTS, LINK, 1.0, interval)
+        decide(GRAPH, COSTS, LINK, 1.0, interval)
 
 
 def test_a_decision_needs_no_interval():
