@@ -1,4 +1,4 @@
-"""Errors of `split_model`.
+"""Everything that can go wrong with a model, as one tree of errors.
 
 ::
 

@@ -1,1 +1,1 @@
-"""Whether the reported stages account for a frame's time: their sum against the wall time that the caller sees."""
+"""The benchmark `accounting`: `python -m bench.accounting`, or `make bench ARGS=accounting`."""

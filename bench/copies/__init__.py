@@ -1,1 +1,1 @@
-"""How often a tensor's bytes are copied between the edge's array and the cloud's tensor: counted, not timed."""
+"""The benchmark `copies`: `python -m bench.copies`, or `make bench ARGS=copies`."""

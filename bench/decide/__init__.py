@@ -1,1 +1,1 @@
-"""How long a decision takes: by the closed-set table, and by a minimum cut for each decision."""
+"""The benchmark `decide`: `python -m bench.decide`, or `make bench ARGS=decide`."""

@@ -1,1 +1,1 @@
-"""How near the uplink estimate comes to the link's goodput, and how fast it follows a step."""
+"""The benchmark `estimators`: `python -m bench.estimators`, or `make bench ARGS=estimators`."""

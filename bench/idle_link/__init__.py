@@ -1,1 +1,1 @@
-"""Predicted against measured transfer of the running system on links that are idle between frames."""
+"""The benchmark `idle_link`: `python -m bench.idle_link`, or `make bench ARGS=idle_link`."""

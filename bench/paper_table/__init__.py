@@ -1,1 +1,1 @@
-"""The paper's table, live: five models, four uplinks, light and heavy load, against edge-only and cloud-only."""
+"""The benchmark `paper_table`: `python -m bench.paper_table`, or `make bench ARGS=paper_table`."""

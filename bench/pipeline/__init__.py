@@ -1,1 +1,1 @@
-"""Throughput of the three-stage pipeline against its slowest stage: with stages that sleep, and with real compute."""
+"""The benchmark `pipeline`: `python -m bench.pipeline`, or `make bench ARGS=pipeline`."""

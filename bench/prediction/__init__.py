@@ -1,1 +1,1 @@
-"""Predicted against measured latency of every split: is the model behind the decisions right?"""
+"""The benchmark `prediction`: `python -m bench.prediction`, or `make bench ARGS=prediction`."""

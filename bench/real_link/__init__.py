@@ -1,1 +1,1 @@
-"""A recorded LTE uplink, live: adaptive against the best fixed split, baselines, and an oracle."""
+"""The benchmark `real_link`: `python -m bench.real_link`, or `make bench ARGS=real_link`."""

@@ -1,1 +1,1 @@
-"""A frame's tensor to the cloud and its answer back, against a plain TCP socket carrying the same bytes."""
+"""The benchmark `rpc_overhead`: `python -m bench.rpc_overhead`, or `make bench ARGS=rpc_overhead`."""

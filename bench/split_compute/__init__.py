@@ -1,1 +1,1 @@
-"""What a split costs in arithmetic: head and tail against the whole eager model."""
+"""The benchmark `split_compute`: `python -m bench.split_compute`, or `make bench ARGS=split_compute`."""

@@ -1,1 +1,1 @@
-"""Heavy load beyond the closed-set table: how close to the optimum each step is proven to be, and how long it takes."""
+"""The benchmark `wide_graphs`: `python -m bench.wide_graphs`, or `make bench ARGS=wide_graphs`."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parent / "processes"))
 
 from dads_process import DadsProcess, start_cloud  # found by the line above
 

@@ -27,7 +27,7 @@ def digest(module, *inputs):
 
 
 def test_the_same_in_another_process():
-    program = "import models; print(split_model.load('zoo:easy_net').digest)"
+    program = "import split_model; print(split_model.load('zoo:easy_net').digest)"
     environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "5"}
     found = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd="/", env=environment

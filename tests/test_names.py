@@ -1,0 +1,76 @@
+"""The library beside a user's own packages `models`, `protos`, `utils` and `common`: none of them is touched."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+FOREIGN = ("models", "protos", "utils", "common")
+NETWORK = """
+import torch
+
+
+def make():
+    return torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(12, 3)), (torch.zeros(1, 3, 2, 2),)
+"""
+
+
+@pytest.fixture
+def foreign(tmp_path):
+    """A folder such as a user's repository: packages that say so when they are imported, and a network in one."""
+    for name in FOREIGN:
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text(f"print('imported', {name!r})\n")
+    (tmp_path / "models" / "net.py").write_text(NETWORK)
+    return tmp_path
+
+
+def run(foreign, code):
+    """Runs code in a process whose path begins with the user's folder."""
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join((str(foreign), str(ROOT)))}
+    command = [sys.executable, "-c", code]
+    return subprocess.run(
+        command, cwd=foreign, env=environment, capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+@pytest.mark.parametrize(
+    "packages", ["edge_service, cloud_service, partitioner", "split_model, split_wire", "dads.app, link_emulator"]
+)
+def test_the_library_is_imported_and_the_users_packages_are_not(foreign, packages):
+    done = run(foreign, f"import {packages}; import importlib.util; print(importlib.util.find_spec('models').origin)")
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{foreign}/models/__init__.py\n", "")
+
+
+def test_the_users_own_packages_are_theirs_afterwards(foreign):
+    done = run(foreign, f"import edge_service, cloud_service, {', '.join(FOREIGN)}; print(models.__file__)")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == [
+        *(word for name in FOREIGN for word in ("imported", name)),
+        str(foreign / "models" / "__init__.py"),
+    ]
+
+
+def test_a_factory_in_the_users_models_is_loaded(foreign):
+    done = run(foreign, "import split_model; print(split_model.load('models.net:make').name)")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["imported", "models", "models.net:make"]
+
+
+@pytest.mark.parametrize("code", ["split_model.load('zoo:easy_net')", "split_model.describe()"])
+def test_a_network_by_name_is_a_clear_error_while_the_users_models_stand_in_front(foreign, code):
+    program = f"import split_model\ntry:\n {code}\nexcept split_model.ShadowedNetworksError as error:\n print(error)"
+    done = run(foreign, program)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("zoo: and torchvision: specs need this project's package `models`")
+    assert str(foreign / "models") in done.stdout
+    assert "PYTHONPATH" in done.stdout
+
+
+def test_a_folder_of_that_name_which_is_no_package_does_not_matter(tmp_path):
+    (tmp_path / "models").mkdir()
+    done = run(tmp_path, "import split_model; print(split_model.load('zoo:easy_net').name)")
+    assert (done.returncode, done.stdout) == (0, "zoo:easy_net\n"), done.stderr
