@@ -75,6 +75,7 @@ class Explanation:
 KNOWN_ERRORS: tuple[tuple[str, str, ExitCode], ...] = (
     ("split_model.errors", "UnknownModelError", ExitCode.USAGE),
     ("split_model.errors", "BadSpecError", ExitCode.USAGE),
+    ("split_model.errors", "ShadowedNetworksError", ExitCode.USAGE),
     ("split_model.errors", "WeightsError", ExitCode.USAGE),
     ("split_model.errors", "ModelError", ExitCode.FAILED),
     ("partitioner.errors", "PartitionError", ExitCode.FAILED),
