@@ -26,7 +26,7 @@ def dsh(
     that makes this smallest; with a rate, the one of the lowest latency among those that stay below 1 / rate, and the
     smallest maximum when none does. The min-max is NP-hard; it is exact here wherever the closed sets can be listed
     (every model we know), and beyond that the best that weighted minimum cuts, a search tree over them and a
-    mixed-integer program find, with a proven bound (see `partitioner.searched.beyond_table`).
+    mixed-integer program find, with a proven bound (see `partitioner.searched.heavy_load`).
 
     Args:
         graph: The model.

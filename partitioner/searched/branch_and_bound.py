@@ -93,19 +93,16 @@ class BranchAndBound:
         quartiles = np.quantile(stages.up, [0.25, 0.5, 0.75]).tolist()
         self._large = [_to_bits(stages.up > size) for size in quartiles]
         self._known = list(splits)
-        self._has_begun = False
         self._closed_s, self._order = math.inf, count()
         self._heap: list[tuple[float, int, _Node]] = []
 
     def run(self, most_cuts: int) -> Found:
-        """Searches, or goes on with the search, until it took about so many minimum cuts in all."""
+        """Searches, once, until it is proven, good enough, or has taken about so many minimum cuts."""
         self._most_cuts = most_cuts
-        if not self._has_begun:
-            self._has_begun = True
-            for i, split in enumerate(self._known):
-                self._meet(split, self._known[:i])
-            inputs = sum(1 << i for i in self._stages.structure.inputs)
-            self._push(self._bounded(0.0, inputs, 0, self._known))
+        for i, split in enumerate(self._known):
+            self._meet(split, self._known[:i])
+        inputs = sum(1 << i for i in self._stages.structure.inputs)
+        self._push(self._bounded(0.0, inputs, 0, self._known))
         while self._heap and not self._is_over(self._heap[0][0]):
             _, _, node = heapq.heappop(self._heap)
             layer = self._layer_to_place(node)

@@ -13,7 +13,7 @@ from partitioner.costs import CostProfile, Link, check_rate
 from partitioner.encodings import Encoding, check_encodings
 from partitioner.graph import LayerGraph
 from partitioner.partition import Partition
-from partitioner.searched.beyond_table import heavy_beyond_table
+from partitioner.searched.heavy_load import heavy_load
 from partitioner.searched.lowest_latency import lowest_latency
 from partitioner.searched.weighted_cuts import Candidates, search
 
@@ -57,7 +57,7 @@ class EachEncoding:
         for k in sorted(range(len(found)), key=lambda k: worth(found[k])):
             encoding, candidates = self._problems[k]
             if not _is_beaten(candidates, best, period_s):
-                found[k] = heavy_beyond_table(self._graph, self._costs, self._link, rate_hz, candidates, encoding)
+                found[k] = heavy_load(self._graph, self._costs, self._link, rate_hz, candidates, encoding)
                 best = min(found, key=worth)
         if best.bottleneck_s < period_s:
             bounds_s = [self._latency_bound_s(k, split, period_s) for k, split in enumerate(found)]

@@ -32,9 +32,8 @@ from partitioner import (
     dsl,
     evaluate,
 )
-from partitioner.searched.beyond_table import heavy_beyond_table
 from partitioner.searched.each_encoding import EachEncoding
-from partitioner.searched.local_moves import _Border
+from partitioner.searched.heavy_load import heavy_load
 from partitioner.searched.lowest_latency import dsl_by_min_cut, lowest_latency
 from partitioner.searched.remainder import Remainder, StageArrays
 from partitioner.searched.walks import _on_the_way
@@ -238,7 +237,7 @@ def test_beyond_the_table_the_smallest_bottleneck(case):
     smallest_s = min(priced.bottleneck_s for priced in brute_force_encoded(problem, encodings))
     assert split.lower_bound_s <= smallest_s * (1 + 1e-9)
     assert smallest_s * (1 - 1e-12) <= split.bottleneck_s
-    # What the tree and the solver leave open on graphs as small as these.
+    # What the tree leaves open on graphs as small as these.
     assert split.bottleneck_s <= smallest_s * 1.011
 
 
@@ -263,7 +262,7 @@ def test_beyond_the_table_at_a_rate(case, factor, choice):
 def test_beyond_the_table_one_encoding(case):
     problem, encodings = case
     encoding = encodings[-1]
-    split = heavy_beyond_table(*problem, None, search(*problem, encoding), encoding)
+    split = heavy_load(*problem, None, search(*problem, encoding), encoding)
     smallest_s = min(priced.bottleneck_s for priced in brute_force_encoded(problem, (encoding,)))
     assert split.lower_bound_s <= smallest_s * (1 + 1e-9)
     assert smallest_s * (1 - 1e-12) <= split.bottleneck_s <= smallest_s * 1.011
@@ -311,23 +310,6 @@ def test_every_step_on_the_way_from_one_split_to_another(case):
         expected = stages_of(problem, edge, encoding)
         assert found == pytest.approx(expected, rel=1e-9, abs=1e-9 * sum(stages_of(problem, low, encoding)))
         assert stages.of_split(to_array(graph, edge)) == pytest.approx(expected, rel=1e-9, abs=1e-12)
-
-
-@given(sendable(), st.data())
-@settings(max_examples=100, deadline=None)
-def test_single_moves(case, data):
-    problem, encoding, edge, _ = case
-    graph, stages = problem[0], StageArrays.of(*problem, encoding)
-    border = _Border(stages, to_array(graph, edge))
-    scale_s = sum(sum(numbers) for numbers in (stages.encode, stages.up, stages.decode, stages.edge, stages.cloud))
-    for _ in range(8):
-        if not border.movable:
-            break
-        layer = data.draw(st.sampled_from(border.movable))
-        border.move(layer, border.after(layer))
-        edge = edge ^ {graph.layers[layer].name}
-        expected = stages_of(problem, edge, encoding)
-        assert border.stages_s == pytest.approx(expected, rel=1e-9, abs=1e-12 * (scale_s + sum(stages.down)))
 
 
 WEIGHTS = st.tuples(*[st.one_of(st.sampled_from([0.0, 1.0]), st.floats(0.01, 10.0))] * 3)
