@@ -7,17 +7,10 @@ minimum cuts, not after a time, so the same problem always gets the same answer.
 
 import dataclasses
 
-import numpy as np
-
-from partitioner.costs import CostProfile, Link
-from partitioner.encodings import Encoding
-from partitioner.evaluate import price
-from partitioner.graph import LayerGraph
 from partitioner.partition import Partition
 from partitioner.searched.branch_and_bound import BranchAndBound, Found
 from partitioner.searched.dual_bounds import LowestLatency, Question, SmallestBottleneck
-from partitioner.searched.min_cut import BoolArray
-from partitioner.searched.remainder import StageArrays
+from partitioner.searched.problem import Problem
 from partitioner.searched.weighted_cuts import Candidates
 
 # A split within half a percent of its bound is good enough: no profile is known better.
@@ -29,50 +22,31 @@ _MOST_LAYER_CUTS = 600_000
 _FEWEST_CUTS = 30
 
 
-def heavy_load(
-    graph: LayerGraph,
-    costs: CostProfile,
-    link: Link,
-    rate_hz: float | None,
-    candidates: Candidates,
-    encoding: Encoding | None = None,
-) -> Partition:
+def heavy_load(problem: Problem, candidates: Candidates, rate_hz: float | None) -> Partition:
     """Returns the best split found for heavy load; see `partitioner.dsh`.
 
     Args:
-        graph: The model.
-        costs: Seconds of each layer.
-        link: The network.
+        problem: The question.
+        candidates: What `partitioner.searched.weighted_cuts.search` found on it.
         rate_hz: Frames per second, or None for the smallest bottleneck.
-        candidates: What `partitioner.searched.weighted_cuts.search` found on the same problem.
-        encoding: What the cut is sent in, valid for the graph; None for the graph's bytes, without time.
     """
     best = candidates.heavy(rate_hz)
-    problem = _Problem(graph, costs, link, candidates, encoding)
+    improvement = _Improvement(problem, candidates)
     if rate_hz is None or best.bottleneck_s >= 1.0 / rate_hz:
-        best = problem.smaller_bottleneck(best, enough_s=0.0 if rate_hz is None else 1.0 / rate_hz)
+        best = improvement.smaller_bottleneck(best, enough_s=0.0 if rate_hz is None else 1.0 / rate_hz)
         if rate_hz is None or best.bottleneck_s >= 1.0 / rate_hz:
             return best
-        # The search found what the cuts did not: a split that keeps up. Now its latency counts.
+        # The tree found what the cuts did not: a split that keeps up. Now its latency counts.
         best = dataclasses.replace(best, lower_bound_s=candidates.lowest_latency.lower_bound_s)
-    return problem.lower_latency(best, 1.0 / rate_hz)
+    return improvement.lower_latency(best, 1.0 / rate_hz)
 
 
-class _Problem:
-    """Both questions of heavy load on one graph, profile and link."""
+class _Improvement:
+    """Both questions of heavy load, each searched by a tree, with one number of cuts for both."""
 
-    def __init__(
-        self,
-        graph: LayerGraph,
-        costs: CostProfile,
-        link: Link,
-        candidates: Candidates,
-        encoding: Encoding | None,
-    ) -> None:
-        self._graph, self._costs, self._link, self._encoding = graph, costs, link, encoding
-        self._candidates = candidates
-        self._stages = StageArrays.of(graph, costs, link, encoding)
-        self._cuts_left = min(_MOST_CUTS, _MOST_LAYER_CUTS // len(graph))
+    def __init__(self, problem: Problem, candidates: Candidates) -> None:
+        self._problem, self._candidates = problem, candidates
+        self._cuts_left = min(_MOST_CUTS, _MOST_LAYER_CUTS // len(problem.graph))
 
     def smaller_bottleneck(self, best: Partition, enough_s: float) -> Partition:
         """Improves a split and its bound, as far as the bottleneck goes; anything below `enough_s` will do."""
@@ -81,34 +55,30 @@ class _Problem:
         found = self._search(SmallestBottleneck(), best, best.bottleneck_s, enough_s)
         bound_s = max(best.lower_bound_s, found.lower_bound_s)
         if found.inside is not None:
-            best = min(best, self._priced(found.inside), key=lambda split: (split.bottleneck_s, split.latency_s))
+            split = self._problem.price(found.inside)
+            best = min(best, split, key=lambda split: (split.bottleneck_s, split.latency_s))
         return dataclasses.replace(best, lower_bound_s=min(best.bottleneck_s, bound_s))
 
     def lower_latency(self, best: Partition, period_s: float) -> Partition:
         """Improves a split that keeps up and its bound, as far as the latency goes."""
         if best.latency_s <= best.lower_bound_s * _GAP:
             return best
-        found = self._search(LowestLatency(period_s, self._link.fixed_s), best, best.latency_s)
+        found = self._search(LowestLatency(period_s, self._problem.link.fixed_s), best, best.latency_s)
         bound_s = found.lower_bound_s
         # The tree counts the fixed time for every split; edge-only does not pay it.
         edge_only = self._candidates.splits[0]
         if edge_only.bottleneck_s < period_s:
             bound_s = min(bound_s, edge_only.latency_s)
         bound_s = max(best.lower_bound_s, bound_s)
-        if found.inside is not None and (split := self._priced(found.inside)).bottleneck_s < period_s:
-            best = min(best, split, key=lambda split: (split.latency_s, split.bottleneck_s))
+        if found.inside is not None:
+            split = self._problem.price(found.inside)
+            if split.bottleneck_s < period_s:
+                best = min(best, split, key=lambda split: (split.latency_s, split.bottleneck_s))
         return dataclasses.replace(best, lower_bound_s=min(best.latency_s, bound_s))
 
     def _search(self, question: Question, best: Partition, known_s: float, enough_s: float = 0.0) -> Found:
-        known = [self._to_array(split) for split in (*self._candidates.splits, best)]
-        tree = BranchAndBound(self._stages, question, known_s, known, gap=_GAP, enough_s=enough_s)
+        known = [*self._candidates.inside, self._problem.inside(best)]
+        tree = BranchAndBound(self._problem, question, known_s, known, gap=_GAP, enough_s=enough_s)
         found = tree.run(max(_FEWEST_CUTS, self._cuts_left))
         self._cuts_left -= found.cuts
         return found
-
-    def _to_array(self, split: Partition) -> BoolArray:
-        return np.array([layer.name in split.edge for layer in self._graph.layers], dtype=np.bool_)
-
-    def _priced(self, inside: BoolArray) -> Partition:
-        layers = frozenset(np.flatnonzero(inside).tolist())
-        return price(self._graph, self._costs, self._link, layers, self._encoding)

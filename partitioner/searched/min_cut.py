@@ -101,10 +101,14 @@ class CutNetwork:
     Args:
         arcs: The graph; see `model_arcs`.
 
+    Attributes:
+        arcs: The same.
+
     Complexity: memory O(layers + arcs); each `minimum` takes a few maximum flows by Dinic's algorithm.
     """
 
     def __init__(self, arcs: Arcs) -> None:
+        self.arcs = arcs
         self._count, self._inputs = arcs.count, arcs.inputs
         self._read, self._reader = arcs.read, arcs.reader
         readers = np.bincount(arcs.read, minlength=arcs.count)
