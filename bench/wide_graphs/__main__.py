@@ -1,11 +1,11 @@
-"""Heavy load beyond the closed-set table: how close to the optimum each step is proven to be, and how long it takes.
+"""Heavy load on graphs too wide to list: how close to the optimum each step is proven to be, and how long it takes.
 
 Run with `make bench ARGS=wide_graphs` (less than a minute: one graph of each kind, one uplink) or `make bench-full
 ARGS=wide_graphs` (about five minutes: two graphs of each kind, three uplinks; resumable).
 Random graphs of 200 and 2,000 layers of several kinds, all too wide to list. For each: the proven ratio (what was found
-over what was proven) of weighted cuts alone and of `partitioner.dsh`, which goes on by single moves, a search tree and
-a solver; the same for `dsh` with a rate that is nearly the highest possible, where the latency counts; and the
-processor seconds of each call. Writes ``wide_graphs.md`` and ``wide_graphs.json``.
+over what was proven) of weighted cuts alone and of `partitioner.dsh`, which goes on by a search tree; the same for
+`dsh` with a rate that is nearly the highest possible, where the latency counts; and the processor seconds of each call.
+Writes ``wide_graphs.md`` and ``wide_graphs.json``.
 
 Set OMP_NUM_THREADS=1 for one core.
 """
@@ -114,7 +114,7 @@ def measure_all(everything: Sequence[tuple[str, int, int, float]], expected_s: f
 
 def main() -> None:
     options = arguments(
-        "Proven ratios and times of heavy load beyond the table.", full="two graphs of each kind"
+        "Proven ratios and times of heavy load where splits are searched.", full="two graphs of each kind"
     ).parse_args()
     everything = list(cases(2, UPLINKS_BPS) if options.full else cases(1, QUICK_UPLINKS_BPS))
     expected_s = 1.9 * len(everything)
