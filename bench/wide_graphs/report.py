@@ -48,7 +48,7 @@ def report(data: Mapping[str, Any]) -> Report:
     slowest = max((call[1], row["kind"]) for row in rows for call in _calls(row))
     uplinks = ", ".join(f"{bps / 1e6:g}" for bps in sorted({row["uplink_bps"] for row in rows}))
     return Report(
-        title="Heavy load beyond the table",
+        title="Heavy load where splits are searched",
         method=_METHOD.format(uplinks=uplinks),
         figures=[
             Figure(

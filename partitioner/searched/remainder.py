@@ -1,4 +1,4 @@
-"""What is left of a problem when some layers already have their side: a smaller flow network.
+"""What is left of a problem once some layers are placed: a smaller flow network.
 
 Layers placed on the edge are a closed set, layers placed in the cloud a set that holds all their successors. Of both,
 only what the free layers can still change stays in the network:

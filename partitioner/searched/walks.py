@@ -1,4 +1,4 @@
-"""Local improvement: the splits on the way from one split to another.
+"""The splits on the way from one split to another: candidates that no weighted cut finds.
 
 Weighted cuts only find splits on the convex hull of (Te, Tt, Tc), and under heavy load the best split lies mostly
 inside it, between two of them. Both the layers that two splits share and the layers of either are closed sets, and so
