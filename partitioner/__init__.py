@@ -1,8 +1,15 @@
 """Where to split a model between edge and cloud: pure functions on numbers.
 
-The model is a `LayerGraph`, its times a `CostProfile`, the network a `Link`; what crosses may be sent in one of several
-`Encoding`s. `dsl`, `dsh` and `decide` answer callers who ask once; who asks again and again keeps the `Splits` that
-`splits_of` makes: a `SplitTable` where a model's splits can be listed, else a search.
+The model is a `LayerGraph`, its times are a `CostProfile`, the network is a `Link`; what crosses may be sent in one of
+several `Encoding`s. A split and its times are a `Partition`. Read in this order:
+
+* `graph`, `costs`, `encodings`, `partition`: the values that go in and come out;
+* `evaluate`: what one split costs, the definition that everything else minimises;
+* `dsl` (lowest latency), `dsh` (heavy load) and `decide` (which of the two): one question, asked once;
+* `splits`: `splits_of` gives the `Splits` of a model, for those who ask again and again.
+
+Behind `splits` are two rooms: `listed` scans every closed set of a graph, `searched` takes over where these are too
+many. A third, `reference`, holds the algorithms of the literature for comparison.
 
 The problem and the names DSL and DSH are those of C. Hu, W. Bao, D. Wang, F. Liu, "Dynamic Adaptive DNN Surgery for
 Inference Acceleration on the Edge", IEEE INFOCOM 2019, doi:10.1109/INFOCOM.2019.8737614.

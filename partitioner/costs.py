@@ -99,3 +99,9 @@ def check_rate(rate: float, what: str, hint: str = "") -> None:
         raise PartitionError(f"{what} is {rate!r}: expected a number above 0{hint}") from error
     if not valid:
         raise PartitionError(f"{what} is {rate!r}: expected a number above 0{hint}")
+
+
+def check_loads(edge_load: float, cloud_load: float) -> None:
+    """Raises `PartitionError` unless both factors on the times of a side are finite and at least 0."""
+    check_number(edge_load, "edge_load")
+    check_number(cloud_load, "cloud_load")

@@ -1,4 +1,4 @@
-"""Light or heavy: which question to ask at a given frame rate (DADS, section III-D, Algorithm 3).
+"""Light or heavy load: which question to ask at a given frame rate (DADS, section III-D, Algorithm 3).
 
 Reference: C. Hu, W. Bao, D. Wang, F. Liu, "Dynamic Adaptive DNN Surgery for Inference Acceleration on the Edge",
 IEEE INFOCOM 2019, doi:10.1109/INFOCOM.2019.8737614.

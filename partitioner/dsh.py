@@ -24,9 +24,9 @@ def dsh(
 
     Frames are pipelined over edge, link and cloud, so one is done every max(Te, Tt, Tc). Without a rate, the split
     that makes this smallest; with a rate, the one of the lowest latency among those that stay below 1 / rate, and the
-    smallest maximum when none does. The min-max is NP-hard; it is exact here wherever the closed sets can be listed
-    (every model we know), and beyond that the best that weighted minimum cuts, a search tree over them and a
-    mixed-integer program find, with a proven bound (see `partitioner.searched.beyond_table`).
+    smallest maximum when none does. The min-max is NP-hard. Where the closed sets can be listed, the answer is exact;
+    else it is the best that weighted minimum cuts and a search tree find, with a proven bound (see
+    `partitioner.searched`).
 
     Args:
         graph: The model.

@@ -1,11 +1,11 @@
 """The decision seam: one object that answers "what is best now", whether a model's splits can be listed or not.
 
-`splits_of` gives a `SplitTable`, which scans every closed set, or where there are too many `SearchedSplits`, which
-searches. Both answer the same three questions, `dsl`, `dsh` and `decide`, for any link, rate and load factors;
-everything that decides asks one of them.
+`splits_of` gives a `SplitTable`, which scans every closed set, or, where these are too many, `SearchedSplits`, which
+searches. Both answer the same three questions, `dsl`, `dsh` and `decide`, for any link, rate and load factors. Whatever
+decides asks one of them, and need not know which; `listed` says how often it may ask.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Protocol
 
 from partitioner.costs import CostProfile, Link
@@ -18,52 +18,60 @@ from partitioner.searched.searched_splits import SearchedSplits
 
 
 class Splits(Protocol):
-    """Every way to split one model, priced for one profile."""
+    """Every way to split one model, priced for one profile.
+
+    Of each question, `link` is the network, `rate_hz` the frames per second, and the loads multiply the profile's times
+    of either side, those of encoding and decoding included.
+    """
 
     @property
     def listed(self) -> bool:
-        """Whether the splits are listed, so that a question takes microseconds; else each one is a search."""
+        """Whether every split is listed.
+
+        Then a question takes microseconds. Else it is a search: milliseconds for the lowest latency, up to seconds for
+        heavy load.
+        """
         ...
 
     def dsl(self, link: Link, *, edge_load: float = 1.0, cloud_load: float = 1.0) -> Partition:
-        """The split and encoding of the lowest latency."""
+        """Returns the split and encoding of the lowest latency; see `partitioner.dsl`."""
         ...
 
     def dsh(
         self, link: Link, rate_hz: float | None = None, *, edge_load: float = 1.0, cloud_load: float = 1.0
     ) -> Partition:
-        """The split and encoding for heavy load."""
+        """Returns the split and encoding for heavy load; see `partitioner.dsh`."""
         ...
 
     def decide(self, link: Link, rate_hz: float, *, edge_load: float = 1.0, cloud_load: float = 1.0) -> Decision:
-        """Light or heavy, and the split and encoding for it."""
+        """Tells light load from heavy, and returns the split and encoding for it; see `partitioner.decide`."""
         ...
 
     def evaluate(
         self,
-        edge: frozenset[str],
+        edge: Collection[str],
         link: Link,
         *,
         edge_load: float = 1.0,
         cloud_load: float = 1.0,
         encoding: str = "raw",
     ) -> Partition:
-        """The price of one closed set."""
+        """Prices one closed set, given by the names of its layers; see `partitioner.evaluate`."""
         ...
 
     def with_costs(self, costs: CostProfile) -> "Splits":
-        """The same splits with other times."""
+        """Returns the same splits with other times; what depends on the graph alone is shared."""
         ...
 
     def with_encodings(self, encodings: Sequence[Encoding]) -> "Splits":
-        """The same splits with other encodings to choose from."""
+        """Returns the same splits with other encodings to choose from; likewise."""
         ...
 
 
 def splits_of(
     graph: LayerGraph, costs: CostProfile, encodings: Sequence[Encoding] = (), *, max_sets: int = 2_000_000
 ) -> Splits:
-    """The listed splits of a graph where there are at most `max_sets`; else a search.
+    """Returns the listed splits of a graph that has at most `max_sets` of them; else a search.
 
     Raises:
         PartitionError: The costs or an encoding do not fit the graph, or two encodings have one name.

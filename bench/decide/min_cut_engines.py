@@ -1,8 +1,7 @@
 """The lowest-latency split by a minimum cut per decision, by three engines: what the table is measured against.
 
 Each engine answers the same question on the same network (see `partitioner.searched.min_cut`); each returns the
-latency of the
-best split, so that a benchmark can check that they agree.
+latency of the best split, so that a benchmark can check that they agree.
 """
 
 from collections.abc import Iterator
@@ -12,8 +11,8 @@ import numpy as np
 
 from partitioner import CostProfile, LayerGraph, Link
 from partitioner.reference import FlowNetwork
-from partitioner.searched.lowest_latency import stage_weights
 from partitioner.searched.min_cut import CutNetwork, Weights, model_arcs
+from partitioner.searched.problem import Problem
 
 Arc = tuple[int, int, float]
 
@@ -46,7 +45,7 @@ class NetworkxEngine:
     def lowest_latency_s(self, link: Link) -> float:
         """Returns the latency of the best split."""
         network = nx.DiGraph()
-        for tail, head, capacity in arcs(self._graph, stage_weights(self._graph, self._costs, link)):
+        for tail, head, capacity in arcs(self._graph, Problem.of(self._graph, self._costs, link).weighted(np.ones(3))):
             # An arc between the same two vertices may be there already: of sending and of closure, in both directions.
             before = network.get_edge_data(tail, head, {"capacity": 0.0})["capacity"]
             network.add_edge(tail, head, capacity=before + capacity)
@@ -64,7 +63,7 @@ class DinicEngine:
         """Returns the latency of the best split."""
         count = len(self._graph)
         network = FlowNetwork(2 * count + 2)
-        for tail, head, capacity in arcs(self._graph, stage_weights(self._graph, self._costs, link)):
+        for tail, head, capacity in arcs(self._graph, Problem.of(self._graph, self._costs, link).weighted(np.ones(3))):
             # From the end: -1 and -2 are source and sink, and -3 - v is the last but two, and so on.
             network.add_arc(tail % (2 * count + 2), head % (2 * count + 2), capacity)
         return _or_edge_only(network.push_maximum(2 * count + 1, 2 * count), self._costs, link)
@@ -79,7 +78,7 @@ class ScipyEngine:
 
     def lowest_latency_s(self, link: Link) -> float:
         """Returns the latency of the best split."""
-        cut = self._network.minimum(stage_weights(self._graph, self._costs, link))
+        cut = Problem.of(self._graph, self._costs, link, network=self._network).minimum(np.ones(3))
         return _or_edge_only(cut.cost, self._costs, link)
 
 

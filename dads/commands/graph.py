@@ -89,12 +89,12 @@ def graph(
 
 def chosen(graph: LayerGraph, costs: CostProfile, link: Link, rate_hz: float | None) -> tuple[Partition, str]:
     """Return the split for a link, and the question that it answers, in words."""
-    from dads.planning.alternatives import Planner  # noqa: PLC0415 # see above
+    from partitioner import splits_of  # noqa: PLC0415 # see above
 
-    planner = Planner(graph, costs)
+    splits = splits_of(graph, costs)
     if rate_hz is None:
-        return planner.dsl(link), "lowest latency"
-    decision = planner.decide(link, rate_hz)
+        return splits.dsl(link), "lowest latency"
+    decision = splits.decide(link, rate_hz)
     return decision.partition, f"{rate_hz:g} frames/s ({decision.mode} load)"
 
 

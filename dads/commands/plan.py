@@ -84,7 +84,7 @@ def plan(
     threads: ThreadsOption = None,
 ) -> None:
     """Show the split that would be chosen, beside edge only, cloud only and the best cut of the model as a chain."""
-    from dads.planning.alternatives import Planner  # noqa: PLC0415 # see above
+    from dads.planning.alternatives import Alternatives  # noqa: PLC0415 # see above
     from dads.planning.output import plan_json, print_plan  # noqa: PLC0415 # `dads --help` must answer at once
     from partitioner import Link  # noqa: PLC0415 # see above
 
@@ -94,13 +94,13 @@ def plan(
     loaded = load_model(model, weights=weights, device=device, threads=threads)
     costs = files.costs_of(loaded, edge_slowdown=edge_slowdown)
     link = Link(uplink, math.inf if downlink is None else downlink, rtt)
-    planner = Planner(loaded.graph, costs, _encodings(loaded, source, config, files, edge_slowdown))
-    answer = planner.plan(link, rate)
-    # Beyond the table each of the hundreds of decisions may take seconds: only for who asks.
-    found = planner.sweep(link, rate) if sweep or planner.is_listed else None
+    alternatives = Alternatives(loaded.graph, costs, _encodings(loaded, source, config, files, edge_slowdown))
+    answer = alternatives.compare(link, rate)
+    # Where splits are searched, each of the hundreds of decisions may take a second: only for who asks.
+    found = alternatives.sweep(link, rate) if sweep or alternatives.splits.listed else None
     if plot is not None:
         title = f"{loaded.name}, round trip {units.format_duration(rtt)}"
-        plot_curves(planner.curves(link), link, title, plot)
+        plot_curves(alternatives.curves(link), link, title, plot)
     if json:
         typer.echo(json_module.dumps(plan_json(loaded, link, rate, answer, found, sweep=sweep), indent=2))
     else:

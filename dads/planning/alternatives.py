@@ -11,26 +11,22 @@ from partitioner import (
     LayerGraph,
     Link,
     Partition,
-    SplitTable,
-    TooManySplitsError,
-    decide,
-    dsh,
-    dsl,
     evaluate,
+    splits_of,
 )
 from partitioner.reference import chain_splits
 
 LOWEST_BPS = 1e5
 HIGHEST_BPS = 1e9
 _POINTS_PER_DECADE = 25
-# Beyond the closed-set table a heavy decision may take seconds.
+# Where the splits are searched, a heavy decision may take a second.
 _FEW_POINTS_PER_DECADE = 4
 # Break-points are found to one part in a thousand: no link is known better.
 _BREAK_POINT_RATIO = 1.001
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class Comparison:
     """A decision beside what it is compared with.
 
     Attributes:
@@ -87,60 +83,34 @@ class Range:
     decision: Decision
 
 
-class Planner:
-    """Answers for one model on one pair of machines.
+class Alternatives:
+    """Every way to split one model on one pair of machines: the best for a link, and what it is compared with.
 
     Args:
         graph: The model.
         costs: Seconds of its layers.
         encodings: What a cut may be sent in; none for the graph's bytes. What the choice is compared with is sent raw.
+
+    Attributes:
+        splits: What decides.
     """
 
     def __init__(self, graph: LayerGraph, costs: CostProfile, encodings: Sequence[Encoding] = ()) -> None:
         self._graph = graph
         self._costs = costs
-        self._encodings = tuple(encodings)
-        try:
-            self._table: SplitTable | None = SplitTable(graph, costs, encodings=self._encodings)
-        except TooManySplitsError:
-            self._table = None
+        self.splits = splits_of(graph, costs, encodings)
 
-    @property
-    def is_listed(self) -> bool:
-        """Whether all closed sets are listed, so that decisions take microseconds."""
-        return self._table is not None
-
-    def decide(self, link: Link, rate_hz: float) -> Decision:
-        """Choose the split for a link and a sampling rate."""
-        if self._table is not None:
-            return self._table.decide(link, rate_hz)
-        return decide(self._graph, self._costs, link, rate_hz, encodings=self._encodings)
-
-    def dsl(self, link: Link) -> Partition:
-        """Return the split of the lowest latency."""
-        return (
-            self._table.dsl(link) if self._table is not None else dsl(self._graph, self._costs, link, self._encodings)
-        )
-
-    def dsh(self, link: Link) -> Partition:
-        """Return the split of the highest throughput."""
-        return (
-            self._table.dsh(link)
-            if self._table is not None
-            else dsh(self._graph, self._costs, link, encodings=self._encodings)
-        )
-
-    def plan(self, link: Link, rate_hz: float) -> Plan:
+    def compare(self, link: Link, rate_hz: float) -> Comparison:
         """Choose, and price what the choice is compared with."""
-        decision = self.decide(link, rate_hz)
+        decision = self.splits.decide(link, rate_hz)
         chain = list(chain_splits(self._graph, self._costs, link))
-        return Plan(
+        return Comparison(
             decision=decision,
             edge_only=self.edge_only(link),
             cloud_only=self.cloud_only(link),
             chain=_best_for(chain, rate_hz, decision.mode),
-            lowest_latency=self.dsl(link),
-            highest_throughput=self.dsh(link),
+            lowest_latency=self.splits.dsl(link),
+            highest_throughput=self.splits.dsh(link),
         )
 
     def edge_only(self, link: Link) -> Partition:
@@ -154,14 +124,14 @@ class Planner:
 
     def curves(self, link: Link) -> Curves:
         """Return latency and throughput from `LOWEST_BPS` to `HIGHEST_BPS`, the link otherwise as given."""
-        per_decade = _POINTS_PER_DECADE if self.is_listed else _FEW_POINTS_PER_DECADE
+        per_decade = _POINTS_PER_DECADE if self.splits.listed else _FEW_POINTS_PER_DECADE
         steps = round(per_decade * math.log10(HIGHEST_BPS / LOWEST_BPS))
         uplink_bps = tuple(LOWEST_BPS * (HIGHEST_BPS / LOWEST_BPS) ** (step / steps) for step in range(steps + 1))
         ways: dict[str, Callable[[Link], Partition]] = {
             "edge only": self.edge_only,
             "cloud only": self.cloud_only,
-            "DSL (lowest latency)": self.dsl,
-            "DSH (highest throughput)": self.dsh,
+            "DSL (lowest latency)": self.splits.dsl,
+            "DSH (highest throughput)": self.splits.dsh,
         }
         curves = []
         for name, way in ways.items():
@@ -171,7 +141,7 @@ class Planner:
 
     def sweep(self, link: Link, rate_hz: float) -> tuple[Range, ...]:
         """Return what is chosen for every uplink from `LOWEST_BPS` to `HIGHEST_BPS`, the link otherwise as given."""
-        return ranges(lambda uplink_bps: self.decide(replace(link, uplink_bps=uplink_bps), rate_hz))
+        return ranges(lambda uplink_bps: self.splits.decide(replace(link, uplink_bps=uplink_bps), rate_hz))
 
 
 def max_rate_hz(partition: Partition) -> float:

@@ -1,4 +1,4 @@
-"""A plan as a table for people and as JSON for programs."""
+"""A comparison of splits as a table for people and as JSON for programs."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from rich.console import Console
 from rich.table import Table
 
 from dads import units
-from dads.planning.alternatives import HIGHEST_BPS, LOWEST_BPS, Plan, Range, max_rate_hz
+from dads.planning.alternatives import HIGHEST_BPS, LOWEST_BPS, Comparison, Range, max_rate_hz
 from partitioner import Decision, Link, Partition
 
 if TYPE_CHECKING:  # torch takes seconds to import
     import split_model
 
 
-def _rows(answer: Plan) -> tuple[tuple[str, Partition], ...]:
+def _rows(answer: Comparison) -> tuple[tuple[str, Partition], ...]:
     return (
         (f"chosen ({answer.decision.mode} load)", answer.decision.partition),
         ("edge only", answer.edge_only),
@@ -30,18 +30,18 @@ def print_plan(
     model: split_model.Model,
     link: Link,
     rate_hz: float,
-    answer: Plan,
+    answer: Comparison,
     found: tuple[Range, ...] | None,
     *,
     sweep: bool,
 ) -> None:
-    """Print a plan on stdout.
+    """Print a comparison on stdout.
 
     Args:
         model: What is planned.
         link: For what network.
         rate_hz: For what frame rate.
-        answer: The plan.
+        answer: What is chosen, and what that is compared with.
         found: What is chosen over all uplinks; None where that was not asked.
         sweep: Whether to print that as a table, or just where the choice changes.
     """
@@ -113,7 +113,7 @@ def plan_json(
     model: split_model.Model,
     link: Link,
     rate_hz: float,
-    answer: Plan,
+    answer: Comparison,
     found: tuple[Range, ...] | None,
     *,
     sweep: bool,

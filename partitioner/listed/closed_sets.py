@@ -4,8 +4,7 @@ A closed set (a feasible split, see `partitioner.evaluate`) is written as the se
 last in graph order. Set 0 holds the model inputs only; the sets whose last layer is the j-th are consecutive, and each
 knows its *parent*, the same set without that layer, which is closed too. So a set takes four bytes, sums over sets are
 one addition each, and members are found by walking up. Blocks (see `partitioner.listed.blocks`) are filled one after
-the
-other: the base of a block is the last set of the block before it, which holds everything so far.
+the other: the base of a block is the last set of the block before it, which holds everything so far.
 
 Which tensors cross is written the same way, as a change from the parent: a set's last layer begins to cross, and what
 it is the last to read stops, unless another reader is outside. So sums over crossing tensors can be taken for any

@@ -18,10 +18,10 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from partitioner.costs import CostProfile, Link, check_rate
+from partitioner.costs import CostProfile, Link, check_loads, check_rate
 from partitioner.encodings import Encoding, check_encodings, find_encoding
 from partitioner.evaluate import crossing, feasible_positions, price
-from partitioner.graph import LayerGraph, check_number
+from partitioner.graph import LayerGraph
 from partitioner.listed.choices import Choices, list_choices
 from partitioner.listed.closed_sets import ClosedSets, FloatArray
 from partitioner.listed.listing import list_closed_sets
@@ -220,7 +220,7 @@ class SplitTable:
         Raises:
             PartitionError: The split is not feasible, or there is no such encoding.
         """
-        _check_loads(edge_load, cloud_load)
+        check_loads(edge_load, cloud_load)
         inside = feasible_positions(self._graph, edge)
         named = find_encoding(self._encodings, encoding)
         return price(self._graph, self._costs, link, inside, named, edge_load=edge_load, cloud_load=cloud_load)
@@ -241,7 +241,7 @@ class SplitTable:
 
     def _stages(self, link: Link, edge_load: float, cloud_load: float) -> _Stages:
         """Applies the formulas of `partitioner.evaluate`, operation by operation, to all choices."""
-        _check_loads(edge_load, cloud_load)
+        check_loads(edge_load, cloud_load)
         with np.errstate(over="ignore"):  # a link that never delivers takes for ever, which is a fine price
             transfer_s = self._choices.bits_up / link.uplink_bps
             if not math.isinf(link.downlink_bps):
@@ -315,8 +315,3 @@ class SplitTable:
 def _smallest(values: FloatArray) -> npt.NDArray[np.intp]:
     """Returns the indices, ascending, of the smallest value and of those equal to it but for rounding."""
     return np.flatnonzero(values <= values.min() * _TIE)
-
-
-def _check_loads(edge_load: float, cloud_load: float) -> None:
-    check_number(edge_load, "edge_load")
-    check_number(cloud_load, "cloud_load")

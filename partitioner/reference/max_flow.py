@@ -1,8 +1,7 @@
 """Maximum flow by Dinic's algorithm, plain: real capacities, any graph, no dependency.
 
-`partitioner.searched.min_cut` is faster and proves its answer; this one is here to be read, and to run constructions
-that the
-partitioner refuses to build.
+`partitioner.searched.min_cut` is faster and proves its answer. This one is here to be read, and to run constructions
+that the partitioner refuses to build.
 
 Reference: E. A. Dinic, "Algorithm for solution of a problem of maximum flow in a network with power estimation",
 Soviet Mathematics Doklady 11 (1970), pp. 1277-1280; as taught by Y. Dinitz, "Dinitz' Algorithm: The Original Version

@@ -26,11 +26,9 @@ from itertools import product
 import numpy as np
 
 from partitioner.costs import CostProfile, Link
-from partitioner.evaluate import price
 from partitioner.graph import LayerGraph
 from partitioner.partition import Partition
-from partitioner.searched.lowest_latency import stage_weights
-from partitioner.searched.min_cut import CutNetwork, model_arcs
+from partitioner.searched.problem import Problem
 
 
 def paper_dsh(
@@ -89,15 +87,14 @@ class _Search:
     """The best split so far, and the pair that gave it."""
 
     def __init__(self, graph: LayerGraph, costs: CostProfile, link: Link) -> None:
-        self._graph, self._costs, self._link = graph, costs, link
-        self._network = CutNetwork(model_arcs(graph.structure))
-        self.best = price(graph, costs, link, frozenset(range(len(graph))))
+        self._problem = Problem.of(graph, costs, link)
+        self.best = self._problem.edge_only()
         self.alpha = self.gamma = 1.0
 
     def run(self, alpha: float, gamma: float) -> float:
         """Tries one pair; returns a lower bound on alpha Te + Tt + gamma Tc of any split."""
-        cut = self._network.minimum(stage_weights(self._graph, self._costs, self._link, edge=alpha, cloud=gamma))
-        split = price(self._graph, self._costs, self._link, frozenset(np.flatnonzero(cut.inside).tolist()))
+        cut = self._problem.minimum(np.array([alpha, 1.0, gamma]))
+        split = self._problem.price(cut.inside)
         if (split.bottleneck_s, split.latency_s) < (self.best.bottleneck_s, self.best.latency_s):
             self.best, self.alpha, self.gamma = split, alpha, gamma
         return cut.lower_bound

@@ -15,7 +15,7 @@ Two things are missing, so that the minimum cut need not be a split that can be 
   have to come back up is free, for a cut pays only for arcs that lead from the edge's side to the cloud's.
 
 Both are cured by infinite arcs: e -> model input, and successor -> predecessor for every arc of the model. Here they
-are options, so that each defect can be seen by itself; with both, this is `partitioner.dsl_by_min_cut`'s network.
+are options, so that each defect can be seen by itself; with both, it is that of `partitioner.searched.min_cut`.
 
 Reference: C. Hu, W. Bao, D. Wang, F. Liu, "Dynamic Adaptive DNN Surgery for Inference Acceleration on the Edge",
 IEEE INFOCOM 2019, doi:10.1109/INFOCOM.2019.8737614.

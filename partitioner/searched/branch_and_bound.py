@@ -1,12 +1,11 @@
-"""Heavy load beyond the closed-set table: a search tree over where single layers run, bounded by weighted cuts.
+"""A search tree over where single layers run, bounded by weighted cuts: branch and bound for heavy load.
 
 A bound by weighted cuts (see `partitioner.searched.dual_bounds`) is poor where the best weighted splits differ a lot,
-such as
-nearly everything on the edge and nearly everything in the cloud. So the layer that tells these apart most is placed: on
-the edge, and all its ancestors with it, or in the cloud, with all its descendants. On graphs as deep as models are,
-that halves what is left, and a few such steps confine the cut to a stretch of the model where weighted cuts are sharp.
-The part of the tree with the smallest bound goes first. Every split met on the way is a candidate, and so are those
-between two of them (see `partitioner.searched.walks`).
+such as nearly everything on the edge and nearly everything in the cloud. So the layer that tells these apart most is
+placed: on the edge, and all its ancestors with it, or in the cloud, with all its descendants. On graphs as deep as
+models are, that halves what is left, and a few such steps confine the cut to a stretch of the model where weighted cuts
+are sharp. The part of the tree with the smallest bound goes first. Every split met on the way is a candidate, and so
+are those between two of them (see `partitioner.searched.walks`).
 
 Reference: A. H. Land, A. G. Doig, "An Automatic Method of Solving Discrete Programming Problems", Econometrica 28
 (1960), doi:10.2307/1910129.
@@ -20,10 +19,12 @@ from itertools import count
 
 import numpy as np
 
+from partitioner.graph import Structure
 from partitioner.listed.closed_sets import FloatArray
 from partitioner.searched.dual_bounds import Question
 from partitioner.searched.min_cut import BoolArray
-from partitioner.searched.remainder import Remainder, StageArrays
+from partitioner.searched.problem import Problem
+from partitioner.searched.remainder import Remainder
 from partitioner.searched.walks import best_on_the_way
 
 _CUTS_PER_NODE = 12
@@ -63,7 +64,7 @@ class BranchAndBound:
     """One search.
 
     Args:
-        stages: The problem.
+        problem: The problem.
         question: What is minimised.
         known_s: What the best split known so far is worth.
         splits: Those that are known: bool [layers] each.
@@ -73,7 +74,7 @@ class BranchAndBound:
 
     def __init__(
         self,
-        stages: StageArrays,
+        problem: Problem,
         question: Question,
         known_s: float,
         splits: Iterable[BoolArray],
@@ -81,31 +82,28 @@ class BranchAndBound:
         gap: float,
         enough_s: float = 0.0,
     ) -> None:
-        self._stages, self._question = stages, question
-        self._count = len(stages.edge)
+        self._problem, self._question = problem, question
+        self._count = len(problem.graph)
         self._best_s = known_s
         self._best: BoolArray | None = None
         self._gap, self._enough_s = gap, enough_s
         self._cuts = self._most_cuts = 0
         # No cut needs to be more precise than what it is compared for.
         self._precision = (gap - 1.0) / 100
-        self._ancestors, self._descendants = _closures(stages)
-        quartiles = np.quantile(stages.up, [0.25, 0.5, 0.75]).tolist()
-        self._large = [_to_bits(stages.up > size) for size in quartiles]
+        self._ancestors, self._descendants = _closures(problem.graph.structure)
+        quartiles = np.quantile(problem.up, [0.25, 0.5, 0.75]).tolist()
+        self._large = [_to_bits(problem.up > size) for size in quartiles]
         self._known = list(splits)
-        self._has_begun = False
         self._closed_s, self._order = math.inf, count()
         self._heap: list[tuple[float, int, _Node]] = []
 
     def run(self, most_cuts: int) -> Found:
-        """Searches, or goes on with the search, until it took about so many minimum cuts in all."""
+        """Searches, once, until it is proven, good enough, or has taken about so many minimum cuts."""
         self._most_cuts = most_cuts
-        if not self._has_begun:
-            self._has_begun = True
-            for i, split in enumerate(self._known):
-                self._meet(split, self._known[:i])
-            inputs = sum(1 << i for i in self._stages.structure.inputs)
-            self._push(self._bounded(0.0, inputs, 0, self._known))
+        for i, split in enumerate(self._known):
+            self._meet(split, self._known[:i])
+        inputs = sum(1 << i for i in self._problem.graph.structure.inputs)
+        self._push(self._bounded(0.0, inputs, 0, self._known))
         while self._heap and not self._is_over(self._heap[0][0]):
             _, _, node = heapq.heappop(self._heap)
             layer = self._layer_to_place(node)
@@ -135,9 +133,9 @@ class BranchAndBound:
     def _bounded(self, least_s: float, inside: int, outside: int, splits: list[BoolArray]) -> _Node:
         """Bounds the splits that keep what is placed, by a few weighted cuts."""
         on_edge, in_cloud = self._to_array(inside), self._to_array(outside)
-        remainder = Remainder(self._stages, on_edge, in_cloud)
+        remainder = Remainder(self._problem, on_edge, in_cloud)
         splits = [split for split in splits if split[on_edge].all() and not split[in_cloud].any()]
-        rows = [self._stages.of_split(split) for split in splits]
+        rows = [self._problem.stages(split) for split in splits]
         bound_s = least_s
         weights, _ = self._question.next_weights(np.array(rows).reshape(-1, 3))
         for _ in range(_CUTS_PER_NODE):
@@ -146,7 +144,7 @@ class BranchAndBound:
             bound_s = max(bound_s, self._question.bound_s(weights, weighted_s))
             self._meet(split, splits[-1:])
             splits.append(split)
-            rows.append(self._stages.of_split(split))
+            rows.append(self._problem.stages(split))
             if self._is_closed(bound_s):
                 break
             weights, ceiling_s = self._question.next_weights(np.array(rows))
@@ -157,10 +155,10 @@ class BranchAndBound:
     def _meet(self, split: BoolArray, others: list[BoolArray]) -> None:
         """Keeps the best of a split and of those between it and others."""
         for other in others or [split]:
-            value_s, best = best_on_the_way(self._stages, self._question, split, other)
+            value_s, best = best_on_the_way(self._problem, self._question, split, other)
             if value_s < self._best_s:
                 # On the way, sums run; over this one split they are taken anew.
-                value_s = float(self._question.values_s(self._stages.of_split(best)[np.newaxis])[0])
+                value_s = float(self._question.values_s(self._problem.stages(best)[np.newaxis])[0])
             if value_s < self._best_s:
                 self._best_s, self._best = value_s, best
 
@@ -202,9 +200,8 @@ def _to_bits(members: BoolArray) -> int:
     return int.from_bytes(np.packbits(members, bitorder="little").tobytes(), "little")
 
 
-def _closures(stages: StageArrays) -> tuple[list[int], list[int]]:
+def _closures(structure: Structure) -> tuple[list[int], list[int]]:
     """Returns, as bits, every layer's ancestors and its descendants, itself included."""
-    structure = stages.structure
     ancestors: list[int] = []
     for i, sources in enumerate(structure.predecessors):
         bits = 1 << i

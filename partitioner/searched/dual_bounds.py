@@ -64,34 +64,26 @@ class SmallestBottleneck:
 
     def next_weights(self, planes: FloatArray) -> tuple[FloatArray, float]:
         """Weights sum to 1; see `Question`."""
-        return _average_that_proves_most(planes, averaged=np.ones(3), given_s=np.zeros(3))
-
-
-@dataclass(frozen=True, slots=True)
-class SmallestBottleneckWithin:
-    """Minimise max(Te, Tt, Tc) among the splits with little on the edge.
-
-    With Te <= e, max(Tt, Tc) >= b Tt + g Tc + a (Te - e), where b + g = 1; Te counts by its limit only.
-
-    Attributes:
-        most_edge_s: e; other splits are welcome when they are better, but not bounded.
-    """
-
-    most_edge_s: float
-
-    def values_s(self, stages: FloatArray) -> FloatArray:
-        """Returns each split's largest stage."""
-        return SmallestBottleneck().values_s(stages)
-
-    def bound_s(self, weights: FloatArray, weighted_minimum_s: float) -> float:
-        """Returns the weighted sum less what the multiplier would give for e."""
-        given_s = float(weights[0]) * self.most_edge_s
-        return (weighted_minimum_s - given_s - 1e-12 * given_s) / max(1.0, float(weights[1] + weights[2]))
-
-    def next_weights(self, planes: FloatArray) -> tuple[FloatArray, float]:
-        """Weights of Tt and Tc sum to 1; see `Question`."""
-        given_s = np.array([self.most_edge_s, 0.0, 0.0])
-        return _average_that_proves_most(planes, averaged=np.array([0.0, 1.0, 1.0]), given_s=given_s)
+        even = np.full(3, 1 / 3)
+        planes = planes[np.isfinite(planes).all(axis=1)]
+        if len(planes) == 0:
+            return even, math.inf
+        scale = float(planes.max(axis=1).min())
+        if scale == 0.0:
+            return even, 0.0
+        result = linprog(
+            c=[0.0, 0.0, 0.0, -1.0],
+            A_ub=np.column_stack([-_scaled(planes, scale), np.ones(len(planes))]),
+            b_ub=np.zeros(len(planes)),
+            A_eq=[[1.0, 1.0, 1.0, 0.0]],
+            b_eq=[1.0],
+            bounds=[(0.0, 1.0)] * 3 + [(None, None)],
+            method="highs",
+        )
+        if result.x is None:
+            return even, math.inf
+        weights = np.maximum(result.x[:3], 0.0)
+        return weights / weights.sum(), float(result.x[3] * scale)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,39 +125,6 @@ class LowestLatency:
         if result.x is None:
             return np.ones(3), math.inf
         return 1.0 + np.maximum(result.x[:3], 0.0), float(result.x[3] * self.period_s) + self.fixed_s
-
-
-def _average_that_proves_most(
-    planes: FloatArray, *, averaged: FloatArray, given_s: FloatArray
-) -> tuple[FloatArray, float]:
-    """Returns the weights at which the lowest plane's sum of weight * (stage - given) is highest, and that.
-
-    Args:
-        planes: float64 [splits, 3].
-        averaged: float64 [3]: 1 for the stages whose weights sum to 1; the others have multipliers.
-        given_s: float64 [3]: what each stage may take for nothing.
-    """
-    even = averaged / averaged.sum()
-    planes = planes[np.isfinite(planes).all(axis=1)]
-    if len(planes) == 0:
-        return even, math.inf
-    scale = float(planes.max(axis=1).min())
-    if scale == 0.0:
-        return even, 0.0
-    planes = _scaled(planes, scale) - given_s / scale
-    result = linprog(
-        c=[0.0, 0.0, 0.0, -1.0],
-        A_ub=np.column_stack([-planes, np.ones(len(planes))]),
-        b_ub=np.zeros(len(planes)),
-        A_eq=[[*averaged, 0.0]],
-        b_eq=[1.0],
-        bounds=[(0.0, 1.0 if one else _MOST_MULTIPLIER) for one in averaged] + [(None, None)],
-        method="highs",
-    )
-    if result.x is None:
-        return even, math.inf
-    weights = np.maximum(result.x[:3], 0.0)
-    return weights / (averaged @ weights), float(result.x[3] * scale)
 
 
 def _scaled(planes: FloatArray, scale: float) -> FloatArray:

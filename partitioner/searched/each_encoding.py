@@ -1,40 +1,33 @@
-"""Encodings where the closed sets are too many to list: each is a problem of its own, and the best answer wins.
+"""Heavy load over several encodings: each is a problem of its own, and the best answer wins.
 
 With one encoding, encoding and decoding a tensor cost what sending it does: once, if a reader is in the cloud. So the
-network of the minimum cut stays as it is, with other weights on the arcs that send (see `partitioner.dsl`), and so
-does all that is built on it. What no split beats, over all encodings, is the least of their bounds.
+network of the minimum cut stays as it is, with other weights on the arcs that send, and so does all that is built on it
+(see `partitioner.searched.problem`). What no split beats, over all encodings, is the least of their bounds.
 """
 
 import dataclasses
 import math
 from collections.abc import Sequence
 
-from partitioner.costs import CostProfile, Link, check_rate
-from partitioner.encodings import Encoding, check_encodings
-from partitioner.graph import LayerGraph
+from partitioner.costs import check_rate
 from partitioner.partition import Partition
-from partitioner.searched.beyond_table import heavy_beyond_table
-from partitioner.searched.lowest_latency import lowest_latency
+from partitioner.searched.heavy_load import heavy_load
+from partitioner.searched.problem import Problem
 from partitioner.searched.weighted_cuts import Candidates, search
 
 
 class EachEncoding:
-    """Both questions of heavy load, and light load's, over all encodings.
+    """Both questions of heavy load over all encodings.
 
     Args:
-        graph: The model.
-        costs: Seconds of each layer.
-        link: The network.
-        encodings: What the cut may be sent in; none for the graph's bytes, without time.
-
-    Raises:
-        PartitionError: The costs or an encoding do not fit the graph, or two encodings have one name.
+        problems: One for each encoding, of the same graph, profile and link.
+        lowest_latencies: For each of them, the answer of `partitioner.searched.lowest_latency.dsl_by_min_cut`.
     """
 
-    def __init__(self, graph: LayerGraph, costs: CostProfile, link: Link, encodings: Sequence[Encoding]) -> None:
-        self._graph, self._costs, self._link = graph, costs, link
-        self._problems = [(each, search(graph, costs, link, each)) for each in check_encodings(graph, encodings)]
-        self.lowest_latency = lowest_latency([candidates.lowest_latency for _, candidates in self._problems])
+    def __init__(self, problems: Sequence[Problem], lowest_latencies: Sequence[Partition]) -> None:
+        self._problems = [
+            (problem, search(problem, split)) for problem, split in zip(problems, lowest_latencies, strict=True)
+        ]
 
     def smallest_bottleneck_s(self) -> float:
         """Returns the smallest bottleneck that the weighted cuts found."""
@@ -55,9 +48,9 @@ class EachEncoding:
         best = min(found, key=worth)
         # The most promising first, so that the others need not be searched where it beats their bounds.
         for k in sorted(range(len(found)), key=lambda k: worth(found[k])):
-            encoding, candidates = self._problems[k]
+            problem, candidates = self._problems[k]
             if not _is_beaten(candidates, best, period_s):
-                found[k] = heavy_beyond_table(self._graph, self._costs, self._link, rate_hz, candidates, encoding)
+                found[k] = heavy_load(problem, candidates, rate_hz)
                 best = min(found, key=worth)
         if best.bottleneck_s < period_s:
             bounds_s = [self._latency_bound_s(k, split, period_s) for k, split in enumerate(found)]

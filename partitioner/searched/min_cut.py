@@ -1,6 +1,6 @@
-"""The split that minimises a weighted sum of stages, as a minimum s-t cut.
+"""Minimum cut: the split of the smallest weighted sum of the three stages.
 
-The construction is that of DADS (section III-B), with what its print leaves out:
+The network is that of DADS (section III-B), with what the paper leaves out in bold:
 
 * source -> v with the cost of v in the cloud (cut when v is there), v -> sink with the cost of v on the edge;
 * a layer with one successor: an arc to it with the cost of sending; a layer with more: an arc with that cost to a
@@ -11,11 +11,11 @@ The construction is that of DADS (section III-B), with what its print leaves out
 
 Sending an output down is part of the output's cost in the cloud.
 
-scipy's maximum flow has 32-bit capacities and wraps silently. So real capacities are reached in rounds: what is left to
-find is at most the gap between the best cut known and the flow found so far; residual capacities are rounded *down* to
-multiples of gap / 2^29, which makes every round's flow valid in the real network and the sum of flows a lower bound on
-every cut (its dual). Each round shrinks the gap by about 2^29 / arcs; two or three close it to the precision of a
-float, for times from 1 µs to 100 s alike.
+scipy's maximum flow has 32-bit capacities, and larger ones overflow silently. So real capacities are reached in rounds.
+What is left to find is at most the gap between the best cut known and the flow found so far. Residual capacities are
+rounded *down* to multiples of gap / 2^29, so every round's flow is valid in the real network, and the sum of the flows
+is a lower bound on every cut (duality). Each round shrinks the gap by about 2^29 / arcs; two or three close it to the
+precision of a float, for times from 1 µs to 100 s alike.
 
 References: C. Hu, W. Bao, D. Wang, F. Liu, INFOCOM 2019, doi:10.1109/INFOCOM.2019.8737614; closure problems as cuts:
 J.-C. Picard, "Maximal Closure of a Graph and Applications to Combinatorial Problems", Management Science 22 (1976),
@@ -101,10 +101,14 @@ class CutNetwork:
     Args:
         arcs: The graph; see `model_arcs`.
 
+    Attributes:
+        arcs: The same.
+
     Complexity: memory O(layers + arcs); each `minimum` takes a few maximum flows by Dinic's algorithm.
     """
 
     def __init__(self, arcs: Arcs) -> None:
+        self.arcs = arcs
         self._count, self._inputs = arcs.count, arcs.inputs
         self._read, self._reader = arcs.read, arcs.reader
         readers = np.bincount(arcs.read, minlength=arcs.count)

@@ -1,58 +1,72 @@
-"""The same answers as the closed-set table's, for a graph with too many splits to list: each is a search."""
+"""The decision seam where a model's splits are too many to list: every question is a search."""
 
-import dataclasses
+import copy
 import math
 from collections.abc import Collection, Sequence
 
-from partitioner.costs import CostProfile, Link, check_rate
+from partitioner.costs import CostProfile, Link, check_loads, check_rate
 from partitioner.encodings import Encoding, check_encodings, find_encoding
 from partitioner.evaluate import feasible_positions, price
 from partitioner.graph import LayerGraph
 from partitioner.partition import Decision, Partition
 from partitioner.searched.each_encoding import EachEncoding
 from partitioner.searched.lowest_latency import dsl_by_min_cut, lowest_latency
+from partitioner.searched.min_cut import CutNetwork, model_arcs
+from partitioner.searched.problem import Problem
 
 
 class SearchedSplits:
-    """The same answers for a graph with too many splits to list: each is a search, so ask rarely."""
+    """Every way to split one model, priced for one profile; see `partitioner.splits.Splits`.
+
+    A question of light load takes milliseconds, one of heavy load tenths of a second.
+
+    Args:
+        graph: The model.
+        costs: Seconds of each layer.
+        encodings: What the cut may be sent in; none for the graph's bytes, without time.
+
+    Raises:
+        PartitionError: The costs or an encoding do not fit the graph, or two encodings have one name.
+    """
 
     def __init__(self, graph: LayerGraph, costs: CostProfile, encodings: Sequence[Encoding] = ()) -> None:
-        self._graph = graph
-        self._costs = costs
         costs.check(graph)
+        self._graph, self._costs = graph, costs
         self._encodings = check_encodings(graph, encodings)
+        self._network = CutNetwork(model_arcs(graph.structure))
 
     @property
     def listed(self) -> bool:
-        """False."""
+        """False; see `partitioner.splits`."""
         return False
 
     def dsl(self, link: Link, *, edge_load: float = 1.0, cloud_load: float = 1.0) -> Partition:
         """As `SplitTable.dsl`, exact too: a minimum cut for each encoding. Ties are broken as the cuts fall."""
-        costs, encodings = self._scaled(edge_load, cloud_load)
-        return lowest_latency([dsl_by_min_cut(self._graph, costs, link, each) for each in encodings])
+        problems = self._problems(link, edge_load, cloud_load)
+        return lowest_latency([dsl_by_min_cut(problem) for problem in problems])
 
     def dsh(
         self, link: Link, rate_hz: float | None = None, *, edge_load: float = 1.0, cloud_load: float = 1.0
     ) -> Partition:
         """As `SplitTable.dsh`: the best that was found, with a proven bound."""
-        costs, encodings = self._scaled(edge_load, cloud_load)
-        return EachEncoding(self._graph, costs, link, encodings).heavy(rate_hz)
+        problems = self._problems(link, edge_load, cloud_load)
+        return EachEncoding(problems, [dsl_by_min_cut(problem) for problem in problems]).heavy(rate_hz)
 
     def decide(self, link: Link, rate_hz: float, *, edge_load: float = 1.0, cloud_load: float = 1.0) -> Decision:
         """As `SplitTable.decide`; while the load is light, `max_rate_hz` is only what is known to be possible.
 
-        One minimum cut settles light load; the search for throughput takes some twenty times longer.
+        A minimum cut for each encoding settles light load; the search for throughput takes some twenty times longer.
         """
         check_rate(rate_hz, "rate_hz")
         period_s = 1.0 / rate_hz
-        costs, encodings = self._scaled(edge_load, cloud_load)
-        fastest = lowest_latency([dsl_by_min_cut(self._graph, costs, link, each) for each in encodings])
-        light = fastest.bottleneck_s < period_s
+        problems = self._problems(link, edge_load, cloud_load)
+        fastest = [dsl_by_min_cut(problem) for problem in problems]
+        partition = lowest_latency(fastest)
+        light = partition.bottleneck_s < period_s
         if light:
-            partition, smallest_s = fastest, min(fastest.bottleneck_s, math.fsum(costs.edge_s))
+            smallest_s = min(partition.bottleneck_s, problems[0].edge_only().bottleneck_s)
         else:
-            search = EachEncoding(self._graph, costs, link, encodings)
+            search = EachEncoding(problems, fastest)
             partition = search.heavy(rate_hz)
             smallest_s = min(partition.bottleneck_s, search.smallest_bottleneck_s())
         return Decision(
@@ -72,29 +86,35 @@ class SearchedSplits:
         encoding: str = "raw",
     ) -> Partition:
         """As `SplitTable.evaluate`."""
+        check_loads(edge_load, cloud_load)
         inside = feasible_positions(self._graph, edge)
         named = find_encoding(self._encodings, encoding)
         return price(self._graph, self._costs, link, inside, named, edge_load=edge_load, cloud_load=cloud_load)
 
     def with_costs(self, costs: CostProfile) -> "SearchedSplits":
-        """As `SplitTable.with_costs`."""
-        return SearchedSplits(self._graph, costs, self._encodings)
+        """As `SplitTable.with_costs`: the flow network is shared."""
+        costs.check(self._graph)
+        splits = copy.copy(self)
+        splits._costs = costs  # noqa: SLF001  # a copy of this very class
+        return splits
 
     def with_encodings(self, encodings: Sequence[Encoding]) -> "SearchedSplits":
-        """As `SplitTable.with_encodings`."""
-        return SearchedSplits(self._graph, self._costs, encodings)
+        """As `SplitTable.with_encodings`: the flow network is shared."""
+        splits = copy.copy(self)
+        splits._encodings = check_encodings(self._graph, encodings)  # noqa: SLF001  # a copy of this very class
+        return splits
 
-    def _scaled(self, edge_load: float, cloud_load: float) -> tuple[CostProfile, tuple[Encoding, ...]]:
-        """Loads the times of either side, encoding and decoding included."""
-        costs = CostProfile(_times(self._costs.edge_s, edge_load), _times(self._costs.cloud_s, cloud_load))
-        encodings = tuple(
-            dataclasses.replace(
-                each, encode_s=_times(each.encode_s, edge_load), decode_s=_times(each.decode_s, cloud_load)
+    def _problems(self, link: Link, edge_load: float, cloud_load: float) -> list[Problem]:
+        check_loads(edge_load, cloud_load)
+        return [
+            Problem.of(
+                self._graph,
+                self._costs,
+                link,
+                encoding,
+                edge_load=edge_load,
+                cloud_load=cloud_load,
+                network=self._network,
             )
-            for each in self._encodings
-        )
-        return costs, encodings
-
-
-def _times(seconds: tuple[float, ...], load: float) -> tuple[float, ...]:
-    return tuple(each * load for each in seconds)
+            for encoding in self._encodings
+        ]

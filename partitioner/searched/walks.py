@@ -1,4 +1,4 @@
-"""Local improvement: the splits on the way from one split to another.
+"""The splits on the way from one split to another: candidates that no weighted cut finds.
 
 Weighted cuts only find splits on the convex hull of (Te, Tt, Tc), and under heavy load the best split lies mostly
 inside it, between two of them. Both the layers that two splits share and the layers of either are closed sets, and so
@@ -11,18 +11,16 @@ import numpy as np
 from partitioner.listed.closed_sets import FloatArray
 from partitioner.searched.dual_bounds import Question
 from partitioner.searched.min_cut import BoolArray
-from partitioner.searched.remainder import StageArrays
+from partitioner.searched.problem import Problem
 
 
-def best_on_the_way(
-    stages: StageArrays, question: Question, one: BoolArray, other: BoolArray
-) -> tuple[float, BoolArray]:
+def best_on_the_way(problem: Problem, question: Question, one: BoolArray, other: BoolArray) -> tuple[float, BoolArray]:
     """Returns the best split, and its worth, on the ways between two.
 
     The ways lead over what they share and over what they have together, either by way of one of the two or directly.
 
     Args:
-        stages: The problem.
+        problem: The whole.
         question: What is minimised.
         one: bool [layers]: a split.
         other: bool [layers]: another.
@@ -32,27 +30,27 @@ def best_on_the_way(
     shared, together = one & other, one | other
     ways = [(shared, one), (one, together), (shared, other), (other, together), (shared, together)]
     # Of nested splits, most of these are no way at all.
-    found = [_best_between(stages, question, low, high) for low, high in ways if not (low == high).all()]
-    return min(found or [_best_between(stages, question, one, one)], key=lambda pair: pair[0])
+    found = [_best_between(problem, question, low, high) for low, high in ways if not (low == high).all()]
+    return min(found or [_best_between(problem, question, one, one)], key=lambda pair: pair[0])
 
 
-def _best_between(stages: StageArrays, question: Question, low: BoolArray, high: BoolArray) -> tuple[float, BoolArray]:
+def _best_between(problem: Problem, question: Question, low: BoolArray, high: BoolArray) -> tuple[float, BoolArray]:
     added = np.flatnonzero(high & ~low)
-    values_s = question.values_s(_on_the_way(stages, low, added))
+    values_s = question.values_s(_on_the_way(problem, low, added))
     best = int(values_s.argmin())
     split = low.copy()
     split[added[:best]] = True
     return float(values_s[best]), split
 
 
-def _on_the_way(stages: StageArrays, low: BoolArray, added: np.ndarray) -> FloatArray:
+def _on_the_way(problem: Problem, low: BoolArray, added: np.ndarray) -> FloatArray:
     """Prices `low` with the first 0, 1, 2, ... of the added layers: float64 [added + 1, 3]."""
     steps = len(added) + 1
     joins = np.full(len(low), steps)
     joins[low] = 0
     joins[added] = np.arange(1, steps)
     last_reader = np.zeros(len(low), dtype=np.intp)
-    np.maximum.at(last_reader, stages.arcs.read, joins[stages.arcs.reader])
+    np.maximum.at(last_reader, problem.network.arcs.read, joins[problem.network.arcs.reader])
     sent = np.flatnonzero(last_reader > joins)
     begins, ends, outside = joins[sent], last_reader[sent], ~low
 
@@ -60,9 +58,9 @@ def _on_the_way(stages: StageArrays, low: BoolArray, added: np.ndarray) -> Float
         change = np.bincount(begins, numbers[sent], steps + 1) - np.bincount(ends, numbers[sent], steps + 1)
         return np.cumsum(change)[:steps]
 
-    edge_s = _running(stages.edge[low].sum(), stages.edge[added]) + crossing(stages.encode)
-    transfer_s = _running(stages.down[outside].sum(), -stages.down[added]) + crossing(stages.up)
-    cloud_s = _running(stages.cloud[outside].sum(), -stages.cloud[added]) + crossing(stages.decode)
+    edge_s = _running(problem.edge[low].sum(), problem.edge[added]) + crossing(problem.encode)
+    transfer_s = _running(problem.down[outside].sum(), -problem.down[added]) + crossing(problem.up)
+    cloud_s = _running(problem.cloud[outside].sum(), -problem.cloud[added]) + crossing(problem.decode)
     return np.column_stack([edge_s, transfer_s, cloud_s])
 
 

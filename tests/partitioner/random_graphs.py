@@ -4,7 +4,6 @@ The oracle is written from the definitions, by names, and shares no code with th
 """
 
 import math
-import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import product
@@ -55,17 +54,6 @@ def exact_problems(draw: st.DrawFn, max_layers: int = 9) -> Problem:
         draw(st.sampled_from([0.0, 1.0])),
     )
     return LayerGraph(layers, graph.outputs), costs, link
-
-
-def wide_everywhere(seed: int) -> Problem:
-    """Sixty layers, each reads two arbitrary earlier ones; on a slow link, mixes of the extremes look good."""
-    rng = random.Random(seed)
-    layers = [Layer("v0", (), 10_000)]
-    for i in range(1, 60):
-        sources = sorted({rng.randrange(i) for _ in range(2)})
-        layers.append(Layer(f"v{i}", tuple(f"v{j}" for j in sources), rng.randint(500_000, 1_000_000)))
-    edge_s, cloud_s = ([rng.uniform(half, 2 * half) for _ in layers] for half in (0.05, 0.025))
-    return LayerGraph(tuple(layers), ("v59",)), CostProfile(tuple(edge_s), tuple(cloud_s)), Link(1e7)
 
 
 @st.composite

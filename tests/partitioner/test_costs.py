@@ -3,6 +3,7 @@ import math
 import pytest
 
 from partitioner import CostProfile, Layer, LayerGraph, Link, PartitionError, SplitTable, decide, dsh, dsl, evaluate
+from partitioner.searched.searched_splits import SearchedSplits
 
 GRAPH = LayerGraph((Layer("image", (), 10), Layer("conv", ("image",), 10)), ("conv",))
 GOOD = CostProfile((0.0, 1.0), (0.0, 1.0))
@@ -77,6 +78,7 @@ def test_bad_frame_rate(ask, rate_hz):
 
 @pytest.mark.parametrize("load", [-1.0, math.nan, math.inf])
 @pytest.mark.parametrize("side", ["edge_load", "cloud_load"])
-def test_bad_load(side, load):
+@pytest.mark.parametrize("splits", [SplitTable(GRAPH, GOOD), SearchedSplits(GRAPH, GOOD)], ids=["listed", "searched"])
+def test_bad_load(side, load, splits):
     with pytest.raises(PartitionError, match=side):
-        SplitTable(GRAPH, GOOD).dsl(LINK, **{side: load})
+        splits.dsl(LINK, **{side: load})

@@ -5,14 +5,18 @@ from hypothesis import given, settings
 from random_graphs import assert_priced_right, best, brute_force, exact_problems, problems
 
 from partitioner import CostProfile, Layer, LayerGraph, Link, SplitTable, dsl
-from partitioner.searched.lowest_latency import dsl_by_min_cut
+from partitioner.searched.searched_splits import SearchedSplits
 
 
 def by_table(graph, costs, link):
     return SplitTable(graph, costs).dsl(link)
 
 
-SOLVERS = pytest.mark.parametrize("solve", [dsl, by_table, dsl_by_min_cut])
+def by_min_cut(graph, costs, link):
+    return SearchedSplits(graph, costs).dsl(link)
+
+
+SOLVERS = pytest.mark.parametrize("solve", [dsl, by_table, by_min_cut])
 
 
 @SOLVERS

@@ -32,11 +32,11 @@ from partitioner import (
     dsl,
     evaluate,
 )
-from partitioner.searched.beyond_table import heavy_beyond_table
 from partitioner.searched.each_encoding import EachEncoding
-from partitioner.searched.local_moves import _Border
-from partitioner.searched.lowest_latency import dsl_by_min_cut, lowest_latency
-from partitioner.searched.remainder import Remainder, StageArrays
+from partitioner.searched.heavy_load import heavy_load
+from partitioner.searched.problem import Problem
+from partitioner.searched.remainder import Remainder
+from partitioner.searched.searched_splits import SearchedSplits
 from partitioner.searched.walks import _on_the_way
 from partitioner.searched.weighted_cuts import search
 
@@ -70,7 +70,7 @@ def by_table(graph, costs, link, encodings):
 
 
 def by_min_cuts(graph, costs, link, encodings):
-    return lowest_latency([dsl_by_min_cut(graph, costs, link, each) for each in encodings])
+    return SearchedSplits(graph, costs, encodings).dsl(link)
 
 
 @pytest.mark.parametrize("solve", [dsl, by_table, by_min_cuts])
@@ -233,12 +233,12 @@ def test_every_split_in_every_encoding_costs_what_the_definitions_say(case, data
 @settings(max_examples=60, deadline=None)
 def test_beyond_the_table_the_smallest_bottleneck(case):
     problem, encodings = case
-    split = EachEncoding(*problem, encodings).heavy(None)
+    split = SearchedSplits(*problem[:2], encodings).dsh(problem[2])
     assert_encoded_right(problem, encodings, split)
     smallest_s = min(priced.bottleneck_s for priced in brute_force_encoded(problem, encodings))
     assert split.lower_bound_s <= smallest_s * (1 + 1e-9)
     assert smallest_s * (1 - 1e-12) <= split.bottleneck_s
-    # What the tree and the solver leave open on graphs as small as these.
+    # What the tree leaves open on graphs as small as these.
     assert split.bottleneck_s <= smallest_s * 1.011
 
 
@@ -248,7 +248,7 @@ def test_beyond_the_table_at_a_rate(case, factor, choice):
     problem, encodings = case
     splits = brute_force_encoded(problem, encodings)
     rate_hz = 1.0 / period_near(splits, choice, factor)
-    split = EachEncoding(*problem, encodings).heavy(rate_hz)
+    split = SearchedSplits(*problem[:2], encodings).dsh(problem[2], rate_hz)
     assert_encoded_right(problem, encodings, split)
     if split.bottleneck_s < 1.0 / rate_hz:
         smallest_s = min(priced.latency_s for priced in splits if priced.bottleneck_s < 1.0 / rate_hz)
@@ -263,14 +263,15 @@ def test_beyond_the_table_at_a_rate(case, factor, choice):
 def test_beyond_the_table_one_encoding(case):
     problem, encodings = case
     encoding = encodings[-1]
-    split = heavy_beyond_table(*problem, None, search(*problem, encoding), encoding)
+    whole = Problem.of(*problem, encoding)
+    split = heavy_load(whole, search(whole, dsl(*problem, (encoding,))), None)
     smallest_s = min(priced.bottleneck_s for priced in brute_force_encoded(problem, (encoding,)))
     assert split.lower_bound_s <= smallest_s * (1 + 1e-9)
     assert smallest_s * (1 - 1e-12) <= split.bottleneck_s <= smallest_s * 1.011
 
 
 def test_an_encoding_that_may_yet_keep_up_lends_its_latency_to_the_bound():
-    each = EachEncoding(GRAPH, COSTS, LINK, (RAW,))
+    each = EachEncoding([Problem.of(GRAPH, COSTS, LINK, RAW)], [dsl(GRAPH, COSTS, LINK)])
     period_s = 1.0
     late = Partition(frozenset(), (), 1.001, 0.0, 0.0, 0.0, lower_bound_s=0.999)
     assert each._latency_bound_s(0, late, period_s) == dsl(GRAPH, COSTS, LINK).latency_s
@@ -304,30 +305,13 @@ def sendable(draw):
 @settings(max_examples=100, deadline=None)
 def test_every_step_on_the_way_from_one_split_to_another(case):
     problem, encoding, low, high = case
-    graph, stages = problem[0], StageArrays.of(*problem, encoding)
+    graph, whole = problem[0], Problem.of(*problem, encoding)
     added = np.flatnonzero(to_array(graph, high) & ~to_array(graph, low))
-    for step, found in enumerate(_on_the_way(stages, to_array(graph, low), added)):
+    for step, found in enumerate(_on_the_way(whole, to_array(graph, low), added)):
         edge = low.union(graph.layers[i].name for i in added[:step])
         expected = stages_of(problem, edge, encoding)
         assert found == pytest.approx(expected, rel=1e-9, abs=1e-9 * sum(stages_of(problem, low, encoding)))
-        assert stages.of_split(to_array(graph, edge)) == pytest.approx(expected, rel=1e-9, abs=1e-12)
-
-
-@given(sendable(), st.data())
-@settings(max_examples=100, deadline=None)
-def test_single_moves(case, data):
-    problem, encoding, edge, _ = case
-    graph, stages = problem[0], StageArrays.of(*problem, encoding)
-    border = _Border(stages, to_array(graph, edge))
-    scale_s = sum(sum(numbers) for numbers in (stages.encode, stages.up, stages.decode, stages.edge, stages.cloud))
-    for _ in range(8):
-        if not border.movable:
-            break
-        layer = data.draw(st.sampled_from(border.movable))
-        border.move(layer, border.after(layer))
-        edge = edge ^ {graph.layers[layer].name}
-        expected = stages_of(problem, edge, encoding)
-        assert border.stages_s == pytest.approx(expected, rel=1e-9, abs=1e-12 * (scale_s + sum(stages.down)))
+        assert whole.stages(to_array(graph, edge)) == pytest.approx(expected, rel=1e-9, abs=1e-12)
 
 
 WEIGHTS = st.tuples(*[st.one_of(st.sampled_from([0.0, 1.0]), st.floats(0.01, 10.0))] * 3)
@@ -343,8 +327,7 @@ def test_the_minimum_over_what_is_left(case, weights):
         return math.fsum(w * s for w, s in zip(weights, stages_of(problem, edge, encoding), strict=True))
 
     smallest = min(weighted(edge) for edge in closed_sets(graph) if smaller <= edge <= larger)
-    stages = StageArrays.of(*problem, encoding)
-    remainder = Remainder(stages, to_array(graph, smaller), ~to_array(graph, larger))
+    remainder = Remainder(Problem.of(*problem, encoding), to_array(graph, smaller), ~to_array(graph, larger))
     inside, bound = remainder.minimum(np.array(weights))
     found = frozenset(layer.name for layer, here in zip(graph.layers, inside, strict=True) if here)
     assert smaller <= found <= larger
@@ -383,7 +366,7 @@ def test_what_may_not_be_sent_is_not_sent():
         assert dsh(GRAPH, COSTS, link, encodings=(never,)).cut == ()
         assert decide(GRAPH, COSTS, link, 100.0, encodings=(never,)).partition.cut == ()
         # Nor does it make a bound lower than what is possible.
-        assert EachEncoding(GRAPH, COSTS, link, (never,)).heavy(None).lower_bound_s == pytest.approx(3.0)
+        assert SearchedSplits(GRAPH, COSTS, (never,)).dsh(link).lower_bound_s == pytest.approx(3.0)
     # Not even where staying takes no time either.
     free = CostProfile((0.0,) * 3, (0.0,) * 3)
     assert by_min_cuts(GRAPH, free, Link(math.inf), (never,)).cut == ()

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from partitioner import CostProfile, Layer, LayerGraph, Link, SplitTable, decide, dsh, dsl
-from partitioner.searched.lowest_latency import dsl_by_min_cut
+from partitioner.searched.problem import Problem
+from partitioner.searched.searched_splits import SearchedSplits
 from partitioner.searched.weighted_cuts import search
 
 FIXTURE = json.loads((Path(__file__).parent / "data" / "tiny_yolov2_dads.json").read_text())
@@ -42,7 +43,7 @@ def mbps_within(entry):
 SOLVERS = {
     "dsl": lambda link: dsl(GRAPH, COSTS, link),
     "table": TABLE.dsl,
-    "min_cut": lambda link: dsl_by_min_cut(GRAPH, COSTS, link),
+    "min_cut": SearchedSplits(GRAPH, COSTS).dsl,
 }
 
 
@@ -93,4 +94,7 @@ def test_megabits_are_not_megabytes():
 
 
 def test_weighted_cuts_find_the_paper_s_splits_too():
-    assert last(search(GRAPH, COSTS, Link(4e6)).heavy(1 / 0.45)) == HEAVY["dsh_last"]
+    assert (
+        last(search(Problem.of(GRAPH, COSTS, Link(4e6)), dsl(GRAPH, COSTS, Link(4e6))).heavy(1 / 0.45))
+        == HEAVY["dsh_last"]
+    )

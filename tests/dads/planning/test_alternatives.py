@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dads.planning.alternatives import HIGHEST_BPS, LOWEST_BPS, Planner, max_rate_hz, ranges
-from partitioner import CostProfile, Encoding, Layer, LayerGraph, Link, TooManySplitsError, evaluate
+from dads.planning.alternatives import HIGHEST_BPS, LOWEST_BPS, Alternatives, max_rate_hz, ranges
+from partitioner import CostProfile, Encoding, Layer, LayerGraph, Link, evaluate
 
 GRAPH = LayerGraph(
     layers=(
@@ -58,24 +58,25 @@ def test_two_break_points_within_a_step_of_the_scan_end():
 
 def test_encodings_are_chosen_and_told_apart():
     half = Encoding("half", tuple(layer.output_bytes / 2 for layer in GRAPH.layers), (0.001,) * 3, (0.0,) * 3)
-    planner = Planner(GRAPH, COSTS, (Encoding.raw(GRAPH), half))
-    chosen = {item.decision.partition.encoding for item in planner.sweep(Link(1e6), 1.0)}
+    alternatives = Alternatives(GRAPH, COSTS, (Encoding.raw(GRAPH), half))
+    chosen = {item.decision.partition.encoding for item in alternatives.sweep(Link(1e6), 1.0)}
     assert chosen == {"raw", "half"}
     slow = Link(1e6)
-    assert planner.plan(slow, 1.0).decision.partition.encoding == "half"
-    assert planner.plan(slow, 1.0).decision.partition.latency_s < Planner(GRAPH, COSTS).dsl(slow).latency_s
+    chosen = alternatives.compare(slow, 1.0).decision.partition
+    assert chosen.encoding == "half"
+    assert chosen.latency_s < Alternatives(GRAPH, COSTS).splits.dsl(slow).latency_s
 
 
 def test_the_choice_is_never_worse_than_either_baseline():
-    planner = Planner(GRAPH, COSTS)
+    alternatives = Alternatives(GRAPH, COSTS)
     for uplink_bps in (1e4, 1e6, 1e7, 1e9):
-        answer = planner.plan(Link(uplink_bps, fixed_s=0.005), rate_hz=0.1)
+        answer = alternatives.compare(Link(uplink_bps, fixed_s=0.005), rate_hz=0.1)
         best = min(answer.edge_only.latency_s, answer.cloud_only.latency_s)
         assert answer.decision.partition.latency_s <= best + 1e-12
 
 
 def test_the_baselines_are_everything_on_one_side():
-    answer = Planner(GRAPH, COSTS).plan(Link(1e6), rate_hz=1.0)
+    answer = Alternatives(GRAPH, COSTS).compare(Link(1e6), rate_hz=1.0)
     assert answer.edge_only.edge == {"x", "small", "out"}
     assert answer.edge_only.cut == ()
     assert answer.cloud_only.edge == {"x"}
@@ -83,7 +84,7 @@ def test_the_baselines_are_everything_on_one_side():
 
 
 def test_a_sweep_goes_from_the_edge_to_the_cloud():
-    found = Planner(GRAPH, COSTS).sweep(Link(1e6, fixed_s=0.001), rate_hz=0.1)
+    found = Alternatives(GRAPH, COSTS).sweep(Link(1e6, fixed_s=0.001), rate_hz=0.1)
     cuts = [item.decision.partition.cut for item in found]
     assert cuts == [(), ("small",), ("x",)]
 
@@ -110,7 +111,7 @@ def prefixes(graph, costs, link):
 
 def test_the_chain_cut_is_the_best_prefix_and_no_better_than_the_choice():
     link = Link(1e6, fixed_s=0.001)
-    answer = Planner(BRANCHES, BRANCH_COSTS).plan(link, rate_hz=0.01)
+    answer = Alternatives(BRANCHES, BRANCH_COSTS).compare(link, rate_hz=0.01)
     best_s = min(split.latency_s for split in prefixes(BRANCHES, BRANCH_COSTS, link))
     assert answer.chain.latency_s == pytest.approx(best_s)
     assert answer.decision.partition.cut == ("left", "right")
@@ -131,7 +132,7 @@ CHAIN_COSTS = CostProfile(edge_s=(0.0, 0.3, 2.0), cloud_s=(0.0, 0.05, 0.05))
     ],
 )
 def test_the_chain_cut_follows_the_rule_of_the_choice(rate_hz, mode, cut):
-    answer = Planner(CHAIN, CHAIN_COSTS).plan(Link(8e6), rate_hz)
+    answer = Alternatives(CHAIN, CHAIN_COSTS).compare(Link(8e6), rate_hz)
     assert answer.decision.mode == mode
     assert answer.decision.partition.cut == cut  # on a chain both know the same splits
     assert answer.chain.cut == cut
@@ -139,7 +140,7 @@ def test_the_chain_cut_follows_the_rule_of_the_choice(rate_hz, mode, cut):
 
 def test_curves_cover_the_range_and_agree_with_the_definition():
     link = Link(1e6, fixed_s=0.001)
-    curves = Planner(GRAPH, COSTS).curves(link)
+    curves = Alternatives(GRAPH, COSTS).curves(link)
     assert (curves.uplink_bps[0], curves.uplink_bps[-1]) == (LOWEST_BPS, pytest.approx(HIGHEST_BPS))
     edge, cloud, light, heavy = curves.curves
     for i, uplink_bps in enumerate(curves.uplink_bps):
@@ -151,16 +152,20 @@ def test_curves_cover_the_range_and_agree_with_the_definition():
         assert heavy.throughput_hz[i] == pytest.approx(max(1 / split.bottleneck_s for split in splits))
 
 
-def test_a_graph_too_wide_to_list_is_planned_all_the_same(monkeypatch):
-    def refuse(*_, **__):
-        raise TooManySplitsError(1, "x")
-
-    monkeypatch.setattr("dads.planning.SplitTable", refuse)
-    planner = Planner(BRANCHES, BRANCH_COSTS)
-    assert not planner.is_listed
-    answer = planner.plan(Link(1e6, fixed_s=0.001), rate_hz=0.01)
-    assert answer.decision.partition.cut == ("left", "right")
-    assert len(planner.curves(Link(1e6)).uplink_bps) < 30
+def test_a_graph_too_wide_to_list_is_planned_all_the_same():
+    """Twenty-two branches of three states each, otherwise as above."""
+    sides = [f"b{i}" for i in range(22)]
+    layers = [Layer("x", (), 1_000_000)]
+    for side in sides:
+        layers += [Layer(side, ("x",), 1_000), Layer(f"more_{side}", (side,), 1_000_000)]
+    layers.append(Layer("out", tuple(f"more_{side}" for side in sides), 100))
+    graph = LayerGraph(tuple(layers), ("out",))
+    costs = CostProfile((0.0, *(0.001, 1.0) * 22, 1.0), (0.0, *(0.001, 0.01) * 22, 0.01))
+    alternatives = Alternatives(graph, costs)
+    assert not alternatives.splits.listed
+    answer = alternatives.compare(Link(1e6, fixed_s=0.001), rate_hz=0.01)
+    assert answer.decision.partition.cut == tuple(sides)
+    assert len(alternatives.curves(Link(1e6)).uplink_bps) < 30
 
 
 def test_a_split_that_takes_no_time_has_no_highest_rate():

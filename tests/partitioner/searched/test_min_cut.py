@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from random_graphs import closed_sets, graphs
 
 from partitioner import CostProfile, Layer, LayerGraph, Link, dsl
-from partitioner.searched.lowest_latency import dsl_by_min_cut
 from partitioner.searched.min_cut import CutNetwork, Weights, model_arcs
+from partitioner.searched.searched_splits import SearchedSplits
 
 ARCS = [(0, 1), (0, 2), (1, 2), (2, 3), (1, 4), (3, 4)]
 EDGE_S = (0.0, 1.0, 8.0, 10.0, 14.0)
@@ -52,7 +52,11 @@ def test_the_arcs_back_and_the_pinned_input_cure_it():
     assert value == 33
 
 
-@pytest.mark.parametrize("solve", [dsl, dsl_by_min_cut])
+def by_min_cut(graph, costs, link):
+    return SearchedSplits(graph, costs).dsl(link)
+
+
+@pytest.mark.parametrize("solve", [dsl, by_min_cut])
 def test_counter_example(solve):
     layers = tuple(
         Layer(f"v{v}", tuple(f"v{tail}" for tail, head in ARCS if head == v), TRANSFER_S[v]) for v in range(5)
@@ -99,6 +103,6 @@ def test_capacities_far_beyond_32_bits():
     graph = LayerGraph(tuple(layers), ("v0",))
     edge_s = (0.0, *(1e9 if i % 2 else 1e-8 for i in range(400)))
     cloud_s = (0.0, *(2e-8 if i % 2 else 1e9 for i in range(400)))
-    split = dsl_by_min_cut(graph, CostProfile(edge_s, cloud_s), Link(1e6))
+    split = by_min_cut(graph, CostProfile(edge_s, cloud_s), Link(1e6))
     assert split.latency_s == pytest.approx(200 * 1e-8 + 200 * 2e-8, rel=1e-12)
     assert split.lower_bound_s == split.latency_s

@@ -6,22 +6,12 @@ from hypothesis import strategies as st
 from random_graphs import closed_sets, priced, problems
 
 from partitioner import Link
-from partitioner.searched.remainder import Remainder, StageArrays
+from partitioner.searched.problem import Problem
+from partitioner.searched.remainder import Remainder
 
 
 def to_array(graph, edge):
     return np.array([layer.name in edge for layer in graph.layers])
-
-
-@given(problems(max_layers=9))
-@settings(max_examples=100, deadline=None)
-def test_stages_of_every_split(problem):
-    stages = StageArrays.of(*problem)
-    for edge in closed_sets(problem[0]):
-        expected = priced(*problem, edge)
-        found = stages.of_split(to_array(problem[0], edge)).tolist()
-        for ours, theirs in zip(found, (expected.edge_s, expected.transfer_s, expected.cloud_s), strict=True):
-            assert math.isclose(ours, theirs, rel_tol=1e-9, abs_tol=1e-12)
 
 
 WEIGHTS = st.tuples(*[st.one_of(st.sampled_from([0.0, 1.0]), st.floats(0.01, 10.0))] * 3)
@@ -41,7 +31,7 @@ def test_the_minimum_over_the_splits_that_keep_what_is_placed(problem, weights, 
         return math.fsum(w * s for w, s in zip(weights, (split.edge_s, split.transfer_s, split.cloud_s), strict=True))
 
     smallest = min(weighted(edge) for edge in splits if smaller <= edge <= larger)
-    remainder = Remainder(StageArrays.of(*problem), to_array(graph, smaller), ~to_array(graph, larger))
+    remainder = Remainder(Problem.of(*problem), to_array(graph, smaller), ~to_array(graph, larger))
     inside, bound = remainder.minimum(np.array(weights))
     found = frozenset(layer.name for layer, here in zip(graph.layers, inside, strict=True) if here)
     assert found in splits

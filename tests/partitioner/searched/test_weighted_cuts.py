@@ -7,19 +7,20 @@ from random_graphs import assert_priced_right, brute_force, problems
 
 from partitioner import CostProfile, Layer, LayerGraph, Link, TooManySplitsError, decide, dsh, dsl, evaluate
 from partitioner.listed.listing import list_closed_sets
-from partitioner.searched.lowest_latency import dsl_by_min_cut
+from partitioner.searched.problem import Problem
+from partitioner.searched.searched_splits import SearchedSplits
 from partitioner.searched.weighted_cuts import search
 
 
 @given(problems(max_layers=10))
 @settings(max_examples=100, deadline=None)
 def test_bound_and_factor_against_brute_force(problem):
-    split = search(*problem).heavy(None)
+    split = search(Problem.of(*problem), dsl(*problem)).heavy(None)
     assert_priced_right(problem, split)
     smallest_s = min(priced.bottleneck_s for priced in brute_force(problem))
     assert split.lower_bound_s <= smallest_s * (1 + 1e-9)
     assert smallest_s * (1 - 1e-12) <= split.bottleneck_s <= 3 * smallest_s * (1 + 1e-9)
-    assert split.bottleneck_s <= dsl_by_min_cut(*problem).bottleneck_s
+    assert split.bottleneck_s <= SearchedSplits(*problem[:2]).dsl(problem[2]).bottleneck_s
 
 
 @given(problems(max_layers=10))
@@ -28,7 +29,7 @@ def test_a_rate_bounds_the_latency(problem):
     splits = brute_force(problem)
     period_s = sorted(priced.bottleneck_s for priced in splits)[len(splits) // 2]
     rate_hz = 1 / period_s if period_s > 0 else math.inf
-    split = search(*problem).heavy(rate_hz)
+    split = search(Problem.of(*problem), dsl(*problem)).heavy(rate_hz)
     if split.bottleneck_s < 1 / rate_hz:
         smallest_s = min(priced.latency_s for priced in splits if priced.bottleneck_s < 1 / rate_hz)
         assert split.lower_bound_s <= smallest_s * (1 + 1e-9) <= split.latency_s * (1 + 2e-9)
