@@ -10,8 +10,10 @@ pause, `probing` and `breaker` say when to call, `pricing` and `hysteresis` choo
 from edge_service.control.breaker import Breaker, BreakerConfig, BreakerState
 from edge_service.control.controller import Controller
 from edge_service.control.estimators.arrival_rate import ArrivalRate
-from edge_service.control.estimators.calls_and_loads import LoadEstimator, OverheadEstimator, RoundTripEstimator
 from edge_service.control.estimators.encoding_costs import EncodingCosts, SizeRatios
+from edge_service.control.estimators.load import LoadEstimator
+from edge_service.control.estimators.overhead import OverheadEstimator
+from edge_service.control.estimators.round_trip import RoundTripEstimator
 from edge_service.control.estimators.uplink import UplinkEstimator
 from edge_service.control.estimators.upload_clock import UploadClock
 from edge_service.control.events import (

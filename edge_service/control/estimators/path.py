@@ -6,7 +6,7 @@ instead, and says only how fast the link is at least; how much slow start costs 
 
 import math
 
-from edge_service.control.estimators.calls_and_loads import RoundTripEstimator
+from edge_service.control.estimators.round_trip import RoundTripEstimator
 from edge_service.control.estimators.slow_start import INITIAL_WINDOW_BYTES, SlowStart, SlowStartShare, Warmth
 from edge_service.control.estimators.uplink import UplinkEstimator
 from edge_service.control.events import UplinkMeasured
