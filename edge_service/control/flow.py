@@ -200,8 +200,9 @@ class Flow:
         return resumed
 
     def heartbeat(self, load_factor: float, now_s: float) -> None:
-        """A heartbeat said how loaded the cloud is."""
-        self._controller.observe(CloudLoadReported(load_factor), now_s)
+        """A heartbeat said how loaded the cloud is; one of a stream that is lost is no sign of life."""
+        if self._heard_s is not None:
+            self._controller.observe(CloudLoadReported(load_factor), now_s)
 
     # --- measurements -------------------------------------------------------------------------------------------
 
