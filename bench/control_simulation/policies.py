@@ -1,7 +1,8 @@
 """Who chooses the split of a frame in the control simulation: the real controller, fixed splits, and oracles."""
 
+from bench.control_simulation.jobs import Choice
 from bench.control_simulation.models import SimulatedModel, Split
-from bench.control_simulation.world import HEARTBEAT_S, Choice, World
+from bench.control_simulation.world import HEARTBEAT_S, World
 from edge_service import AgentConfig
 from edge_service.control import Controller, ControllerConfig, Flow, Phase, Plan
 from edge_service.control.conditions import Conditions

@@ -14,8 +14,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from bench.control_simulation.models import Split
-from edge_service.control import Duty, Flow, Plan, Probe, ServerTimes, answer_timeout_s
+from bench.control_simulation.jobs import Choice, Job
+from edge_service.control import Duty, Flow, Probe, ServerTimes, answer_timeout_s
 from link_emulator.trace import Trace
 
 WATCH_S = 0.05  # edge_service.pipeline.offload and edge_service.cloud.link look this often
@@ -31,53 +31,12 @@ IDLE_S = 0.3
 STALE_BYTES = 64_000
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """How to run a frame.
-
-    Attributes:
-        split: The split.
-        in_flight: Most frames between head and result.
-        plan: The plan that this is made from; without one an answer is waited for for ever.
-    """
-
-    split: Split
-    in_flight: int = 8
-    plan: Plan | None = None
-
-
 class Policy(Protocol):
     """Who chooses; told nothing but what an edge can see, or everything."""
 
     def choose(self, now_s: float, world: "World") -> Choice:
         """How to run a frame that starts now."""
         ...
-
-
-@dataclass(slots=True)
-class Job:
-    """A frame on its way."""
-
-    frame_id: int
-    arrived_s: float
-    choice: Choice | None = None
-    sent_s: float = 0.0
-    done_s: float | None = None
-    outcome: str = ""
-
-    @property
-    def split(self) -> Split:
-        """The split it runs with."""
-        if self.choice is None:
-            raise RuntimeError("the frame has not started")
-        return self.choice.split
-
-    @property
-    def plan(self) -> Plan:
-        """The plan it runs with."""
-        if self.choice is None or self.choice.plan is None:
-            raise RuntimeError("only frames that were planned are observed")
-        return self.choice.plan
 
 
 @dataclass(slots=True)
