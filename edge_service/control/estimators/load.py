@@ -16,12 +16,11 @@ _STEP_RATIO = 1.5
 
 
 class LoadEstimator:
-    """How many times slower a side is than its profile says: an EWMA over medians of three.
+    """How many times slower a machine is than its profile says: an EWMA over medians of three.
 
-    The median keeps a single hiccup (a page fault, another process) out, also the first time: the profile counts as
-    two samples of 1, because a head that was slow once and is therefore never run again could not be forgiven.
-    Without samples the factor returns to 1: a side that was busy when we stopped using it would otherwise never be
-    tried again.
+    The median keeps a single slow run (a page fault, another process) out. The profile counts as two samples of 1, so
+    that also holds for the first run: a head that is not run again after one slow run would give no better sample.
+    Without samples the factor returns to 1, for the same reason: a machine that is not used gives no sample.
 
     Args:
         weight: Weight of a new median.
@@ -67,7 +66,7 @@ class LoadEstimator:
         return usable and predicted_s >= self._min_predicted_s and self._add_ratio(measured_s / predicted_s, now_s)
 
     def reported(self, factor: float, now_s: float) -> bool:
-        """Takes a factor that the side itself reports; returns whether it made sense."""
+        """Takes a factor that the machine itself reports; returns whether it made sense."""
         return math.isfinite(factor) and factor > 0.0 and self._add_ratio(factor, now_s)
 
     def _add_ratio(self, ratio: float, now_s: float) -> bool:
@@ -76,7 +75,7 @@ class LoadEstimator:
             self._recent.extend(_AS_PROFILED)
         self._recent.append(min(max(ratio, self._low), self._high))
         value = median(self._recent)
-        # A median far away is two samples in a row on one side: a step, believed at once. Less is smoothed.
+        # Only two such samples in a row move a median so far: a step, believed at once. Smaller changes are smoothed.
         step = not before / _STEP_RATIO <= value <= before * _STEP_RATIO
         self._factor = value if step else before + self._weight * (value - before)
         self._updated_s = now_s

@@ -12,8 +12,7 @@ import math
 class OverheadEstimator:
     """Seconds that a call costs besides upload, round trip and the server's work: an EWMA of clamped samples.
 
-    Only calls measure it. So without samples it returns to 0: calls that were dear while a machine was busy would
-    otherwise never be made again.
+    Only calls measure it, and a high overhead keeps frames from being sent. So without samples it returns to 0.
 
     Args:
         weight: Weight of a new sample.

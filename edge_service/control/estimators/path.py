@@ -1,7 +1,7 @@
-"""What is known of the way to the cloud: its rate, its round trip, and how ready the connection is to use them.
+"""What is known of the path to the cloud: its rate, its round trip, and the window of the connection.
 
-Samples of the rate are uploads that the link held up. One that began in a small window was held up by slow start
-instead, and says only how fast the link is at least; how much slow start costs is learned from it.
+Uploads measure the rate, where the link held them up; `uplink_samples` judges that. An upload that slow start held up
+says how fast the link is at least, and how much slow start costs.
 """
 
 import math
@@ -15,7 +15,7 @@ from edge_service.control.plan import ControllerConfig
 
 
 class NetworkPath:
-    """Told of uploads and round trips as they end, and of uploads that do not.
+    """Told of uploads and round trips that ended, and of uploads that are late.
 
     Args:
         config: When an upload counts as late.
@@ -77,8 +77,8 @@ class NetworkPath:
         self._warmth.sent(0, now_s - seconds, now_s, self.rtt_s)
 
     def uploaded(self, event: UplinkMeasured, now_s: float) -> None:
-        """An upload is through."""
-        sent_share = 2 if event.by_receiver else 1  # of a probe, the second half is told
+        """An upload has arrived."""
+        sent_share = 2 if event.by_receiver else 1  # the event has only the second half of a probe
         arrived_s = now_s - self.rtt_s
         began_s = arrived_s - sent_share * event.seconds
         began_bytes = self._warmth.window_bytes(began_s, self.rtt_s)
@@ -95,14 +95,14 @@ class NetworkPath:
         self.uplink.add(event.bytes, event.seconds, now_s, after_idle=held_up, by_receiver=event.by_receiver)
 
     def uploaded_within(self, size: int, seconds: float, now_s: float) -> None:
-        """An upload was through after so long, of which others than the link had a part."""
+        """An upload had arrived after `seconds`; other causes than the link may have had a part in that time."""
         self.uplink.at_least(size, seconds, now_s)
         self.probes_untimed += 1
 
     def late(self, size: int, seconds: float, now_s: float) -> None:
-        """An upload is not through yet. Believed when it is late by more than jitter: the next sample tells better.
+        """An upload has not arrived within `seconds`: an upper bound of the rate, where that is more than jitter.
 
-        While it lasts, the longer it has taken the longer it must be expected to take.
+        The longer it has taken, the longer it has to be expected to take (`stalled_s`).
         """
         bps = self.uplink.bps
         if bps is None:
