@@ -28,6 +28,7 @@ from edge_service.errors import AgentClosedError, CloudError
 from edge_service.frame import FrameResult
 from edge_service.inputs import own_inputs
 from edge_service.output.metrics import EdgeMetrics
+from edge_service.parts import Parts
 from edge_service.pipeline.compute import EdgeCompute, edge_seconds
 from edge_service.pipeline.order import InOrder
 from edge_service.pipeline.pipeline import Pipeline
@@ -129,7 +130,7 @@ class Agent:
             self._wire_costs = await asyncio.get_running_loop().run_in_executor(None, self._raw_costs)
         self._controller = self._new_controller(self._edge_profile, self._wire_costs)
         self._compute = EdgeCompute(config.slowdown, compute_clock(self._model.device))
-        pipeline = Pipeline(
+        parts = Parts(
             self._model,
             self._controller,
             self._compute,
@@ -137,9 +138,9 @@ class Agent:
             self._wire_costs,
             config,
             self.metrics,
-            self._order.finish,
             self._tracing,
         )
+        pipeline = Pipeline(parts, self._order.finish)
         try:
             await self._compute.prepare(self._model.warm_up)
             await pipeline.start()

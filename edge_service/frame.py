@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from edge_service.control.stage_times import StageTimes
 from partitioner import Partition
 
 __all__ = ["FrameResult", "Outcome", "StageTimes", "cut_label"]
@@ -27,37 +28,6 @@ class Outcome(StrEnum):
     def has_result(self) -> bool:
         """Whether a frame with this outcome has outputs."""
         return self in (Outcome.OFFLOADED, Outcome.EDGE_ONLY, Outcome.LOCAL_FALLBACK)
-
-
-@dataclass(frozen=True, slots=True)
-class StageTimes:
-    """Where a frame's time went, in seconds. Their sum is its latency, but for the event loop's own steps.
-
-    Attributes:
-        wait_s: from submission to the start of the head.
-        head_s: the head, the edge's slowdown included.
-        encode_s: tensors to what is sent, the edge's slowdown included.
-        link_wait_s: from the message's being ready to the link's being free of the frames before it.
-        transfer_s: bytes on the link, up and down.
-        round_trip_s: the link's round trip, which occupies nothing.
-        queue_s: the cloud's queue.
-        unpack_s: the cloud's decoding of what was sent.
-        server_s: the rest of the cloud's own time: encoding the answer, scheduling.
-        tail_s: the tail in the cloud, or here when the cloud did not answer.
-        decode_s: the answer's bytes to the module's own outputs.
-    """
-
-    wait_s: float = 0.0
-    head_s: float = 0.0
-    encode_s: float = 0.0
-    link_wait_s: float = 0.0
-    transfer_s: float = 0.0
-    round_trip_s: float = 0.0
-    queue_s: float = 0.0
-    unpack_s: float = 0.0
-    server_s: float = 0.0
-    tail_s: float = 0.0
-    decode_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

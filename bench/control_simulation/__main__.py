@@ -5,7 +5,7 @@ ARGS=control_simulation` (minutes: every link of `bench.control_simulation.trace
 deterministic. Every
 model, edge and frame rate runs on every link with
 
-- the real `Controller` and `UploadClock`;
+- the real `Controller` behind the real `Flow`;
 - two clairvoyant oracles (`Clairvoyant`), which know the link's future, and the real planner told the link's true mean
   rate of the last 0.1, 0.5 and 1 s (`KnowsRate`): what estimating perfectly would give. *The oracle* of a case is the
   best of these five that drops at most 1 % of the frames; where none does, the case is overloaded and told apart;
@@ -66,7 +66,8 @@ def simulate(link: LinkCase, model: SimulatedModel, rate_hz: float) -> Case:
 
 
 def _run(link: LinkCase, policy: Policy, rate_hz: float) -> Run:
-    jobs = World(link.trace, policy, rate_hz, start_s=link.start_s).run(RUN_S)
+    flow, cloud_s = (policy.flow, policy.cloud_s) if isinstance(policy, Adaptive) else (None, ())
+    jobs = World(link.trace, policy, rate_hz, flow=flow, cloud_s=cloud_s, start_s=link.start_s).run(RUN_S)
     latencies_s = [job.done_s - job.arrived_s for job in jobs if job.done_s is not None and job.outcome != "dropped"]
     edges = [job.split.edge for job in jobs if job.choice is not None]
 

@@ -1,10 +1,9 @@
-"""The edge's pipeline, a link and a cloud as functions of time: the same rules as `edge_service`, nothing sleeps.
+"""The edge's pipeline, a link and a cloud as functions of time: a shell around the agent's own `Flow`; nothing sleeps.
 
-Mirrors `edge_service.pipeline.pipeline` and `edge_service.cloud.link` with a list of timed calls in place of an event
-loop:
-heads and local tails one at a time on one worker, transfers one after the other on the link, tails one at a time in the
-cloud; deadlines, the look at late uploads and the measurements of an idle link at their real intervals. The link passes
-bytes exactly as its trace says; the round trip is fixed; the way down is free.
+A list of timed calls takes the place of the event loop. Heads and local tails run one at a time on one worker,
+transfers one after the other on the link, tails one at a time in the cloud. `Flow` is told what happens, and its orders
+are carried out, as in `edge_service.pipeline` and `edge_service.cloud.link`. The link passes bytes exactly as its trace
+says; the round trip is fixed; the way down is free.
 """
 
 import heapq
@@ -15,11 +14,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from bench.control_simulation.models import Split
-from edge_service.control import Plan
+from bench.control_simulation.jobs import Choice, Job
+from edge_service.control import Duty, Flow, Probe, ServerTimes, answer_timeout_s
 from link_emulator.trace import Trace
 
-WATCH_S = 0.05  # edge_service.pipeline.pipeline and edge_service.cloud.link look this often
+WATCH_S = 0.05  # edge_service.pipeline.offload and edge_service.cloud.link look this often
 HEARTBEAT_S = 0.5
 PING_BYTES = 1_000
 PING_TIMEOUT_S = 2.0
@@ -32,69 +31,12 @@ IDLE_S = 0.3
 STALE_BYTES = 64_000
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """How to run a frame.
-
-    Attributes:
-        split: The split.
-        deadline_s: From handing over to giving up; infinite for never.
-        in_flight: Most frames between head and result.
-        bottleneck_s: The slowest stage, for which each frame ahead extends the deadline.
-        plan: The plan that this is made from, if there is one.
-    """
-
-    split: Split
-    deadline_s: float = math.inf
-    in_flight: int = 8
-    bottleneck_s: float = 0.0
-    plan: Plan | None = None
-
-
 class Policy(Protocol):
     """Who chooses; told nothing but what an edge can see, or everything."""
 
     def choose(self, now_s: float, world: "World") -> Choice:
         """How to run a frame that starts now."""
         ...
-
-    def watches(self) -> bool:
-        """Whether the world shall tell what an edge sees: answers, late uploads, pings and probes."""
-        ...
-
-
-class Observer(Policy, Protocol):
-    """A policy that measures."""
-
-    def head_ran(self, job: "Job", now_s: float) -> None: ...  # noqa: D102
-    def sent(self, job: "Job", now_s: float) -> None: ...  # noqa: D102
-    def answered(self, job: "Job", now_s: float, server_s: float) -> None: ...  # noqa: D102
-    def overdue(self, job: "Job", now_s: float) -> None: ...  # noqa: D102
-    def late(self, oldest: "Job", now_s: float) -> None: ...  # noqa: D102
-    def heartbeat(self, now_s: float) -> None: ...  # noqa: D102
-    def ping_due(self, now_s: float) -> bool: ...  # noqa: D102
-    def pinged(self, seconds: float, now_s: float) -> None: ...  # noqa: D102
-    def probe_due(self, now_s: float) -> int | None: ...  # noqa: D102
-    def probed(self, size: float, seconds: float | None, now_s: float) -> None: ...  # noqa: D102
-
-
-@dataclass(slots=True)
-class Job:
-    """A frame on its way."""
-
-    frame_id: int
-    arrived_s: float
-    choice: Choice | None = None
-    sent_s: float = 0.0
-    done_s: float | None = None
-    outcome: str = ""
-
-    @property
-    def split(self) -> Split:
-        """The split it runs with."""
-        if self.choice is None:
-            raise RuntimeError("the frame has not started")
-        return self.choice.split
 
 
 @dataclass(slots=True)
@@ -104,6 +46,8 @@ class World:
     Attributes:
         uplink: The rate over time; the run starts at `start_s` of it.
         policy: Who chooses.
+        flow: What the policy measures with; None for one that measures nothing.
+        cloud_s: Seconds of each layer in the cloud, which its profile tells the flow.
         rate_hz: Frames per second.
         rtt_s: Round trip.
         encode_s: Encoding and decoding of a frame.
@@ -117,6 +61,8 @@ class World:
     rtt_s: float = 0.05
     encode_s: float = 0.001
     max_waiting: int = 2
+    flow: Flow | None = None
+    cloud_s: tuple[float, ...] = ()
     start_s: float = 0.0
     jobs: list[Job] = field(default_factory=list)
     now_s: float = 0.0
@@ -138,8 +84,7 @@ class World:
         frames = int(seconds * self.rate_hz)
         for number in range(frames):
             self._at(self.start_s + lead_s + number / self.rate_hz, self._arrive)
-        watcher = self.policy if self.policy.watches() else None
-        if watcher is not None:
+        if self.flow is not None:
             self._at(self.start_s, self._look)
             self._at(self.start_s + HEARTBEAT_S, self._heartbeat)
         while self._events and not (len(self.jobs) == frames and all_done(self.jobs)):
@@ -150,7 +95,7 @@ class World:
     def _send(self, size: float, from_s: float) -> float:
         """Puts bytes on the link as soon as it is free; returns when the last has left it."""
         began_s = max(from_s, self.link_free_s)
-        cold = self.policy.watches() and began_s - self.link_free_s > IDLE_S
+        cold = self.flow is not None and began_s - self.link_free_s > IDLE_S
         window = FIRST_WINDOW_BYTES if cold else math.inf
         while size > window:
             passed_s = self.uplink.time_after(began_s, window)
@@ -190,8 +135,8 @@ class World:
 
     def _head_done(self, job: Job) -> None:
         self.head_runs = False
-        if self.policy.watches():
-            self._observer.head_ran(job, self.now_s)
+        if self.flow is not None:
+            self.flow.head_ran(job.plan, job.split.edge_s, self.now_s)
         if job.split.remote:
             self._hand_over(job)
         else:
@@ -201,19 +146,23 @@ class World:
     # --- transfer and tail in the cloud
 
     def _hand_over(self, job: Job) -> None:
-        choice = job.choice
-        if choice is None:
-            raise RuntimeError("a frame was sent before it started")
         job.sent_s = self.now_s + self.encode_s
-        timeout_s = choice.deadline_s + len(self.in_flight) * choice.bottleneck_s
+        timeout_s = self._timeout_s(job)
         self.in_flight[job.frame_id] = job
         if timeout_s < math.inf:
             self._at(job.sent_s + timeout_s, lambda: self._overdue(job))
-        if self.policy.watches():
-            self._observer.sent(job, job.sent_s)
         ended_s = self._send(job.split.sent_bytes, job.sent_s)
         if ended_s < math.inf:
             self._at(ended_s + self.rtt_s / 2, lambda: self._uploaded(job))
+
+    def _timeout_s(self, job: Job) -> float:
+        if self.flow is not None:
+            size = int(job.split.sent_bytes)
+            sent = self.flow.handed_over(job.frame_id, size, job.plan, encode_s=self.encode_s, now_s=job.sent_s)
+            return sent.timeout_s
+        if job.choice is None or job.choice.plan is None:
+            return math.inf
+        return answer_timeout_s(job.plan, len(self.in_flight))
 
     def _uploaded(self, job: Job) -> None:
         if job.frame_id not in self.in_flight:
@@ -226,8 +175,13 @@ class World:
     def _answered(self, job: Job, server_s: float) -> None:
         if job.frame_id not in self.in_flight:
             return
-        if self.policy.watches():
-            self._observer.answered(job, self.now_s, server_s)
+        if self.flow is not None:
+            compute_s = job.split.cloud_s
+            times = ServerTimes(server_s, server_s - compute_s, 0.0, compute_s, load_factor=1.0)
+            answered = self.flow.answered(job.frame_id, times, self.now_s)
+            if answered is None:
+                raise RuntimeError(f"frame {job.frame_id} is not in flight")
+            self.flow.outputs_read(answered, self.now_s)
         del self.in_flight[job.frame_id]
         self._end(job, "offloaded")
         self._start_heads()
@@ -237,8 +191,9 @@ class World:
     def _overdue(self, job: Job) -> None:
         if job.frame_id not in self.in_flight:
             return
-        if self.policy.watches():
-            self._observer.overdue(job, self.now_s)
+        if self.flow is not None:
+            self.flow.deadline_passed(job.frame_id, self.now_s)
+            self.flow.stream_renewed()
         stale = min(self.uplink.bytes_between(self.now_s, self.link_free_s), STALE_BYTES)
         self.link_free_s = self.uplink.time_after(self.now_s, stale)
         for other in list(self.in_flight.values()):
@@ -262,24 +217,34 @@ class World:
     # --- what runs beside the frames
 
     @property
-    def _observer(self) -> Observer:
-        return self.policy  # type: ignore[return-value] # asked only where `watches()`
+    def _told(self) -> Flow:
+        if self.flow is None:
+            raise RuntimeError("nothing is measured without a flow")
+        return self.flow
 
     def _look(self) -> None:
-        oldest = next(iter(self.in_flight.values()), None)
-        if oldest is not None:
-            self._observer.late(oldest, self.now_s)
-        elif not self.measuring:
-            self._measure()
+        self._told.look_for_late_uploads(self.now_s)
+        match self._told.duty(self.now_s):
+            case Duty.CONNECT:
+                self._connect()
+            case Duty.MEASURE if not self.measuring:
+                self._measure()
         self._at(self.now_s + WATCH_S, self._look)
 
+    def _connect(self) -> None:
+        """Takes no time: a run is judged after its lead."""
+        self._told.profiled(self.cloud_s, {}, 1.0, self.now_s)
+        self._told.opened(self.now_s)
+        self._measure()
+
     def _heartbeat(self) -> None:
-        self._observer.heartbeat(self.now_s)
+        self._told.heard(self.now_s)
+        self._told.heartbeat(1.0, self.now_s)
         self._at(self.now_s + HEARTBEAT_S, self._heartbeat)
 
     def _measure(self) -> None:
         """A ping if one is due, and then a probe if one is due, as `CloudLink` does on an idle link."""
-        if not self._observer.ping_due(self.now_s):
+        if not self._told.ping_due(self.now_s):
             self._probe()
             return
         self.measuring = True
@@ -289,25 +254,30 @@ class World:
 
     def _pinged(self, seconds: float) -> None:
         if seconds <= PING_TIMEOUT_S:
-            self._observer.pinged(seconds, self.now_s)
+            self._told.pinged(seconds, self.now_s)
         self._probe()
 
     def _probe(self) -> None:
-        size = self._observer.probe_due(self.now_s)
+        size = self._told.probe_due(self.now_s)
         self.measuring = size is not None
         if size is None:
             return
-        began_s = self.now_s
-        half_s = self._send(size / 2, began_s)
+        probe = self._told.probe_begun(size, self.now_s)
+        half_s = self._send(size / 2, probe.began_s)
         end_s = self._send(size / 2, half_s)
-        if end_s + self.rtt_s - began_s <= PROBE_TIMEOUT_S:
-            self._at(end_s + self.rtt_s, lambda: self._probed(size / 2, end_s - half_s))
+        read_s = end_s + self.rtt_s
+        if read_s - probe.began_s <= PROBE_TIMEOUT_S:
+            self._at(read_s, lambda: self._probe_read(probe, end_s - half_s))
         else:
-            self._at(began_s + PROBE_TIMEOUT_S, lambda: self._probed(size, None))
+            self._at(probe.began_s + PROBE_TIMEOUT_S, lambda: self._probe_timed_out(probe))
 
-    def _probed(self, size: float, seconds: float | None) -> None:
+    def _probe_read(self, probe: Probe, second_half_s: float) -> None:
         self.measuring = False
-        self._observer.probed(size, seconds, self.now_s)
+        self._told.probe_read(probe, probe.bytes // 2, second_half_s, self.now_s)
+
+    def _probe_timed_out(self, probe: Probe) -> None:
+        self.measuring = False
+        self._told.probe_timed_out(probe, PROBE_TIMEOUT_S, self.now_s)
 
 
 def all_done(jobs: list[Job]) -> bool:

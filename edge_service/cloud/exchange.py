@@ -1,4 +1,4 @@
-"""Between the model's values and the cloud's messages: encoding a cut, reading an answer, and where its time went."""
+"""Between the model's values and the cloud's messages: encoding a cut, and reading an answer."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from typing import Any
 import torch
 
 from edge_service.cloud.seam import Answer, Cloud, FrameToSend
-from edge_service.frame import StageTimes
 from split_model import Model, TensorSpec, Value, arrays_of, value_of
 from split_wire import Encoding
 
-__all__ = ["LinkTimes", "encode_cut", "read_answer"]
+__all__ = ["encode_cut", "read_answer"]
 
 
 def encode_cut(
@@ -57,30 +56,3 @@ def read_answer(model: Model, values: Mapping[str, Value], answer: Answer, wante
         value = value_of((answer.outputs[path],), (specs[path],), model.device)
         outputs[path] = value if isinstance(value, torch.Tensor) else value[0]
     return model.assemble(values, outputs)
-
-
-class LinkTimes:
-    """Divides the time between sending and answer among link, round trip and server.
-
-    A frame's transfer begins when it is handed to the link or when the frame before it has arrived, whichever is later.
-    """
-
-    def __init__(self) -> None:
-        self._free_s = 0.0
-
-    def of(self, answer: Answer, *, sent_s: float, now_s: float, rtt_s: float) -> StageTimes:
-        """The stages of a frame sent at `sent_s` and answered now."""
-        outside_s = max(0.0, now_s - sent_s - answer.server_s)
-        round_trip_s = min(rtt_s, outside_s)
-        arrived_s = now_s - answer.server_s - round_trip_s
-        link_wait_s = max(0.0, min(self._free_s, arrived_s) - sent_s)
-        self._free_s = max(self._free_s, arrived_s)
-        return StageTimes(
-            link_wait_s=link_wait_s,
-            transfer_s=max(0.0, outside_s - round_trip_s - link_wait_s),
-            round_trip_s=round_trip_s,
-            queue_s=answer.queue_s,
-            unpack_s=answer.decode_s,
-            server_s=max(0.0, answer.server_s - answer.queue_s - answer.decode_s - answer.compute_s),
-            tail_s=answer.compute_s,
-        )

@@ -13,6 +13,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from edge_service.control import ServerTimes
 from edge_service.errors import CloudError
 from split_wire import Encoding
 
@@ -96,6 +97,11 @@ class Answer:
     decode_s: float
     compute_s: float
     load_factor: float
+
+    @property
+    def times(self) -> ServerTimes:
+        """What it says of the cloud's own time."""
+        return ServerTimes(self.server_s, self.queue_s, self.decode_s, self.compute_s, self.load_factor)
 
 
 @dataclass(frozen=True, slots=True)

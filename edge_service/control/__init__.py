@@ -1,17 +1,19 @@
 """The decision logic of the edge agent, without I/O: told events and the time, asked for plans.
 
-    events ──► Controller.observe ──► estimators, breaker ──► Conditions ──► Planner ──► Plan
+    what happened ──► Flow ──► events ──► Controller.observe ──► estimators, breaker ──► Conditions ──► Planner ──► Plan
+                       └──► orders to the shells
 
-One idea per file: `estimators`, `uplink_estimator` and `upload_clock` measure, `slow_start` tells what TCP adds after a
-pause, `probing` and `breaker` say when to call, `pricing` and `hysteresis` choose, `planner` makes plans of that, and
-`controller` is the state machine around them.
+`flow` is the state machine of frames and connection, and `controller` that of the decision; `estimators` measure,
+`probing` and `breaker` say when to call, `planner` makes plans.
 """
 
 from edge_service.control.breaker import Breaker, BreakerConfig, BreakerState
 from edge_service.control.controller import Controller
 from edge_service.control.estimators.arrival_rate import ArrivalRate
-from edge_service.control.estimators.calls_and_loads import LoadEstimator, OverheadEstimator, RoundTripEstimator
 from edge_service.control.estimators.encoding_costs import EncodingCosts, SizeRatios
+from edge_service.control.estimators.load import LoadEstimator
+from edge_service.control.estimators.overhead import OverheadEstimator
+from edge_service.control.estimators.round_trip import RoundTripEstimator
 from edge_service.control.estimators.uplink import UplinkEstimator
 from edge_service.control.estimators.upload_clock import UploadClock
 from edge_service.control.events import (
@@ -34,11 +36,15 @@ from edge_service.control.events import (
     UploadLate,
     UploadStalled,
 )
+from edge_service.control.flow import Flow
+from edge_service.control.orders import Answered, Duty, FinishHere, Probe, answer_timeout_s
 from edge_service.control.plan import ControllerConfig, ControllerState, Mode, Phase, Plan, Strategy
 from edge_service.control.probing import ProbeConfig, ProbeScheduler
+from edge_service.control.stage_times import LinkTimes, ServerTimes, StageTimes
 
 __all__ = [
     "AnswerMissed",
+    "Answered",
     "ArrivalRate",
     "Breaker",
     "BreakerConfig",
@@ -52,22 +58,29 @@ __all__ = [
     "ControllerConfig",
     "ControllerState",
     "CutEncoded",
+    "Duty",
     "EncodingCosts",
     "Event",
+    "FinishHere",
+    "Flow",
     "HeadMeasured",
     "HeartbeatsResumed",
+    "LinkTimes",
     "LoadEstimator",
     "Mode",
     "OverheadEstimator",
     "OverheadMeasured",
     "Phase",
     "Plan",
+    "Probe",
     "ProbeConfig",
     "ProbeScheduler",
     "RateChanged",
     "RoundTripEstimator",
     "RoundTripMeasured",
+    "ServerTimes",
     "SizeRatios",
+    "StageTimes",
     "Strategy",
     "TailMeasured",
     "UplinkAtLeast",
@@ -76,4 +89,5 @@ __all__ = [
     "UploadClock",
     "UploadLate",
     "UploadStalled",
+    "answer_timeout_s",
 ]

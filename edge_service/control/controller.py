@@ -26,8 +26,9 @@ import math
 
 from edge_service.control.breaker import Breaker, BreakerState
 from edge_service.control.conditions import Conditions
-from edge_service.control.estimators.calls_and_loads import LoadEstimator, OverheadEstimator
 from edge_service.control.estimators.encoding_costs import EncodingCosts
+from edge_service.control.estimators.load import LoadEstimator
+from edge_service.control.estimators.overhead import OverheadEstimator
 from edge_service.control.estimators.path import NetworkPath
 from edge_service.control.estimators.slow_start import INITIAL_WINDOW_BYTES
 from edge_service.control.events import (

@@ -1,4 +1,4 @@
-"""What the shell tells the controller: frozen values, one per thing that can be observed.
+"""What the controller is told: frozen values, one per thing that can be observed.
 
 Seconds, bytes, bits per second and hertz. Nothing here carries a clock reading; `Controller.observe` takes the time.
 """
@@ -27,7 +27,7 @@ class UplinkMeasured:
 
 @dataclass(frozen=True, slots=True)
 class UplinkAtLeast:
-    """A probe arrived that nobody could time: one of the machines stood still. It took `seconds` at the most."""
+    """A probe arrived within `seconds`, but one of the machines stood still meanwhile: the rate is at least that."""
 
     bytes: int
     seconds: float
@@ -149,7 +149,7 @@ class CloudBusy:
 
 @dataclass(frozen=True, slots=True)
 class HeartbeatsResumed:
-    """Heartbeats come again after a pause that was no loss yet: what was heard of the link in it tells of the pause."""
+    """Heartbeats come again after a pause too short for a loss: what was measured of the link in it is void."""
 
 
 @dataclass(frozen=True, slots=True)

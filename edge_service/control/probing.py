@@ -1,11 +1,11 @@
 """When to spend bytes on measuring: probes of the uplink, and small calls for the round trip.
 
-Frames that are offloaded measure the link for nothing. Edge-only frames do not, so without probes an edge that once
-stopped offloading would never start again. A probe is about `worth_s` of the last estimate: long enough to be right
-(64 kB up to 20 Mbit/s, 256 kB up to 100, 1 MB up to 1 Gbit/s), short enough not to be felt. On slow links few bytes
-tell enough; they cost little and come more often, because it is slow links that keep frames from being offloaded, and
-their return shall be seen soon. In slow start a probe must outgrow the window first: its second half begins in a round
-that filled the link only if it is four times what the link holds in flight; five times, so that it can be told.
+Frames that are offloaded measure the link at no cost. Edge-only frames do not, so without probes an edge that once
+stopped offloading would never start again. A probe takes about `worth_s` at the estimated rate: enough bytes to be
+right (64 kB up to 20 Mbit/s, 256 kB up to 100, 1 MB up to 1 Gbit/s), and no frame is delayed much by it. On slow links
+probes are small and frequent: a slow link keeps frames on the edge, and its recovery has to be seen soon. In slow start
+a probe has to outgrow the window: only where it is four times what the link holds in flight does its second half begin
+in a round that fills the link. It is five times that, as a margin.
 """
 
 import math
@@ -29,7 +29,7 @@ class ProbeConfig:
         worth_s: Size of a probe in seconds of the estimated link.
         slow_worth_s: The same on slow links, up to `slow_bytes`: a longer time there says more of a rate that varies.
         slow_bytes: See there.
-        untimed_worth_s: The same after one that nobody could time: beside it, what a busy machine adds must be small.
+        untimed_worth_s: The same after a probe that only bounded the rate: so long that a busy machine adds little.
         min_bytes: Smallest probe: two segments, so that there is a time between them.
         max_bytes: Largest probe, where the window is open.
         max_cold_bytes: Largest probe.
@@ -98,9 +98,9 @@ class ProbeScheduler:
             uplink_bps: The estimate; None when there is none.
             age_s: Age of the estimate.
             unconfirmed: Whether one more sample would settle something.
-            hoped_bps: What the last sample said where that was far above the estimate: a link as fast as that is
-                not filled by probing again soon.
-            untimed: How many probes in a row, the last among them, arrived and nobody could time them.
+            hoped_bps: The rate of the last sample, where that was far above the estimate. The share of probes is taken
+                of it: if the link is as fast as that, another probe soon costs little.
+            untimed: How many probes in a row, up to the last, only bounded the rate (`UplinkAtLeast`).
             slow_start_rtt_s: The round trip, where the probe would begin with slow start; else 0.
             pause_s: Between two frames.
         """

@@ -91,7 +91,7 @@ class Started:
         frame: what is sent.
         encode_s: how long the encoding took.
         sent_s: when it was handed to the link.
-        timeout_s: how long after that the answer is waited for.
+        answer_due_s: until when its answer is waited for.
         deadline: the timer of that.
     """
 
@@ -103,5 +103,5 @@ class Started:
     frame: FrameToSend | None = None
     encode_s: float = 0.0
     sent_s: float = 0.0
-    timeout_s: float = 0.0
+    answer_due_s: float = 0.0
     deadline: asyncio.TimerHandle | None = None

@@ -4,53 +4,39 @@
     head ─► encode ─► link ─┤
                      no answer in time, refused, cloud lost ──► the tail runs here ─► local_fallback
 
-From the moment a frame is handed over it has a deadline; whatever happens then, it ends exactly once.
+From the moment a frame is handed over it has a deadline; whatever happens then, it ends exactly once. What becomes of a
+frame is the flow's word: this shell tells it what happened, and carries out its orders.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import replace
-from functools import partial
+from collections.abc import Sequence
 from typing import Any, Protocol
 
-from edge_service.cloud.exchange import LinkTimes, encode_cut, read_answer
+from edge_service.cloud.exchange import encode_cut, read_answer
 from edge_service.cloud.link import CloudLink
-from edge_service.cloud.seam import Answer, Cloud, Refusal
-from edge_service.config import AgentConfig
-from edge_service.control import (
-    AnswerMissed,
-    CloudAnswered,
-    CloudBusy,
-    CloudLoadReported,
-    Controller,
-    CutEncoded,
-    OverheadMeasured,
-    TailMeasured,
-    UploadClock,
-)
+from edge_service.cloud.seam import Answer, Cloud, FrameToSend, Refusal
+from edge_service.control import FinishHere, Flow, StageTimes
 from edge_service.errors import CloudError, CloudRefusedError
-from edge_service.frame import Outcome, StageTimes
+from edge_service.frame import Outcome
 from edge_service.log import log
-from edge_service.output.metrics import EdgeMetrics
-from edge_service.pipeline.compute import EdgeCompute
+from edge_service.parts import Parts
 from edge_service.pipeline.job import Job, Started
-from edge_service.wire_costs import WireCosts
-from split_model import Model, ModelError
+from split_model import ModelError
 from split_wire import limits
 
-__all__ = ["End", "Offload"]
+__all__ = ["FrameListener", "Offload"]
 
 _WATCH_S = 0.05
 _MOST_BYTES = limits.MAX_CUT_BYTES
 
 
-class End(Protocol):
-    """Told the end of a frame, exactly once."""
+class FrameListener(Protocol):
+    """Who hands frames over."""
 
-    def __call__(
+    def ended(
         self,
         job: Job,
         outcome: Outcome,
@@ -59,62 +45,38 @@ class End(Protocol):
         times: StageTimes | None = None,
         error: str | None = None,
     ) -> None:
-        """The frame has ended."""
-        ...
+        """A frame has ended; told exactly once for each."""
+
+    def made_room(self) -> None:
+        """Fewer frames are under way."""
+
+
+class _NotEncodedError(Exception):
+    """A cut cannot be sent; says why."""
 
 
 class Offload:
     """The transfer and tail stages.
 
     Args:
-        model: the model.
-        controller: told what was measured.
-        compute: the edge's worker thread: encodes, and runs tails that the cloud does not answer.
+        parts: the run's.
         cloud: encodes frames and takes them.
-        wire: how what crosses is encoded.
-        config: timeouts.
-        metrics: counts bytes.
-        end: told each frame's end.
-        changed: called whenever fewer frames are under way.
+        flow: judges what becomes of frames.
+        listener: told each frame's end.
     """
 
-    def __init__(
-        self,
-        model: Model,
-        controller: Controller,
-        compute: EdgeCompute,
-        cloud: Cloud,
-        wire: WireCosts,
-        config: AgentConfig,
-        metrics: EdgeMetrics,
-        *,
-        end: End,
-        changed: Callable[[], None],
-    ) -> None:
-        self._model = model
-        self._controller = controller
-        self._compute = compute
+    def __init__(self, parts: Parts, cloud: Cloud, flow: Flow, listener: FrameListener) -> None:
+        self._model = parts.model
+        self._compute = parts.compute
+        self._wire = parts.wire
         self._cloud = cloud
-        self._wire = wire
-        self._end = end
-        self._changed = changed
-        self._uploads = UploadClock()
-        self._link = CloudLink(
-            cloud,
-            controller,
-            config,
-            metrics,
-            decode_s=partial(wire.decode_s, [layer.name for layer in model.graph.layers]),
-            idle=lambda: not self._in_flight,
-            on_answer=self._answered,
-            on_lost=self._cloud_lost,
-            on_resumed=self._uploads.doubt,
-        )
+        self._flow = flow
+        self._listener = listener
+        self._link = CloudLink(parts, cloud, flow, self)
         self._stages: list[asyncio.Task[None]] = []
         self._outbox: asyncio.Queue[Job] = asyncio.Queue()
         self._in_flight: dict[int, Job] = {}
         self._local: set[asyncio.Task[None]] = set()
-        self._link_times = LinkTimes()
 
     @property
     def under_way(self) -> int:
@@ -146,47 +108,56 @@ class Offload:
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._link.close()
 
-    async def encode(self, job: Job, started: Started, wanted: Sequence[str]) -> str | None:
-        """Encodes what crosses, on the worker thread: it is the edge's work, as the head is.
+    # --- transfer -----------------------------------------------------------------------------------------------
 
-        Returns:
-            Why it cannot be sent, or None.
+    async def hand_over(self, job: Job, started: Started, wanted: Sequence[str]) -> None:
+        """Encodes what crosses and queues it for the link; from then on the frame has a deadline.
+
+        Encoding runs on the worker thread: it is the edge's work, as the head is.
+
+        Args:
+            job: a frame whose head ran.
+            started: what is known of it.
+            wanted: paths of the outputs that the cloud shall compute.
         """
+        refusal = ""
+        try:
+            started.frame, started.encode_s = await self._encode(job, started, wanted)
+            self._flow.cut_encoded(started.plan, started.frame.tensor_bytes, time.monotonic())
+        except _NotEncodedError as error:
+            refusal = str(error)
+        self._flow.head_ran(started.plan, started.head_s, time.monotonic())
+        started.sent_s = time.monotonic()
+        if started.frame is None:
+            self._run_here(job, refusal)
+            return
+        sent = self._flow.handed_over(
+            job.frame_id, started.frame.size, started.plan, encode_s=started.encode_s, now_s=started.sent_s
+        )
+        self._in_flight[job.frame_id] = job
+        started.answer_due_s = sent.sent_s + sent.timeout_s
+        started.deadline = asyncio.get_running_loop().call_later(sent.timeout_s, self._deadline_passed, job.frame_id)
+        self._outbox.put_nowait(job)  # bounded by the frames in flight
+
+    async def _encode(self, job: Job, started: Started, wanted: Sequence[str]) -> tuple[FrameToSend, float]:
+        """Returns the encoded cut, and how long that took."""
         split, values = started.plan.partition, started.values
         if values is None:
             raise RuntimeError("a frame was to be sent before its head had run")
         encodings = self._wire.of_cut(split.cut, split.encoding)
         traceparent = "" if job.trace is None else job.trace.offload(time.monotonic())
         try:
-            frame, started.encode_s = await self._compute.run(
+            frame, encode_s = await self._compute.run(
                 lambda: encode_cut(self._model, self._cloud, job.frame_id, values, encodings, wanted, traceparent)
             )
         except ValueError as error:  # a tensor beyond the limits of the wire
-            return f"the cut cannot be sent: {error}"
-        except Exception as error:  # noqa: BLE001 # a defect here costs this frame its offloading, not the agent
+            raise _NotEncodedError(f"the cut cannot be sent: {error}") from error
+        except Exception as error:  # a defect here costs this frame its offloading, not the agent
             log.exception("encoding failed", frame=job.frame_id)
-            return f"encoding failed: {error}"
+            raise _NotEncodedError(f"encoding failed: {error}") from error
         if frame.size > _MOST_BYTES:
-            return f"the cut is {frame.size} bytes, more than a message may have ({_MOST_BYTES})"
-        started.frame = frame
-        sizes = CutEncoded(split.encoding, started.plan.measured_bytes, frame.tensor_bytes)
-        self._controller.observe(sizes, time.monotonic())
-        return None
-
-    # --- transfer -----------------------------------------------------------------------------------------------
-
-    def hand_over(self, job: Job, started: Started, refusal: str | None) -> None:
-        """Queues what crosses for the link; from here on the frame has a deadline."""
-        started.sent_s = time.monotonic()
-        # Frames ahead on the link each take up to the slowest stage before this one's turn comes.
-        started.timeout_s = started.plan.deadline_s + len(self._in_flight) * started.plan.partition.bottleneck_s
-        self._in_flight[job.frame_id] = job
-        if started.frame is None:
-            self._finish_here(job, refusal or "the cut cannot be sent")
-            return
-        started.deadline = asyncio.get_running_loop().call_later(started.timeout_s, self._overdue, job, started)
-        self._uploads.sent(job.frame_id, started.frame.size, started.sent_s)
-        self._outbox.put_nowait(job)  # bounded by the frames in flight
+            raise _NotEncodedError(f"the cut is {frame.size} bytes, more than a message may have ({_MOST_BYTES})")
+        return frame, encode_s
 
     async def _run_transfers(self) -> None:
         """Feeds the link; a stage of its own, because the transport takes large messages no faster than the link."""
@@ -195,105 +166,83 @@ class Offload:
             started = job.started
             if job.frame_id not in self._in_flight or started is None or started.frame is None:
                 continue  # finished here in the meantime
-            left_s = started.sent_s + started.timeout_s - time.monotonic()
             try:
-                await self._link.send(started.frame, max(0.001, left_s))
+                await self._link.send(started.frame, max(0.001, started.answer_due_s - time.monotonic()))
             except CloudError as error:
-                self._finish_here(job, str(error))
+                self._not_sent(job, str(error))
             except Exception as error:  # noqa: BLE001 # a defect here costs its frame, not the stage
                 log.exception("sending failed", frame=job.frame_id)
-                self._finish_here(job, f"sending failed: {error}")
+                self._not_sent(job, f"sending failed: {error}")
 
     async def _watch_uploads(self) -> None:
-        """Looks, between answers, whether the upload under way is late: a link that breaks down is seen at once."""
         while True:
             await asyncio.sleep(_WATCH_S)
-            oldest = next(iter(self._in_flight.values()), None)
-            if oldest is None or oldest.started is None:
-                continue
-            now_s = time.monotonic()
-            cloud_s = oldest.started.plan.partition.cloud_s
-            late = self._uploads.late(now_s, server_s=cloud_s, rtt_s=self._rtt_s(now_s))
-            if late is not None:
-                self._controller.observe(late, now_s)
+            self._flow.look_for_late_uploads(time.monotonic())
 
-    # --- tail ---------------------------------------------------------------------------------------------------
+    # --- tail in the cloud --------------------------------------------------------------------------------------
 
-    def _answered(self, event: Answer | Refusal) -> None:
-        now_s = time.monotonic()
-        job = self._in_flight.get(event.frame_id)
-        if job is None or job.started is None:  # it was finished here in the meantime
+    def answered(self, answer: Answer | Refusal) -> None:
+        """The cloud answered or refused a frame; one that is finished here already is left alone."""
+        if isinstance(answer, Refusal):
+            self._refused(answer)
             return
-        if isinstance(event, Refusal):
-            self._refused(job, event.error, now_s)
+        answered = self._flow.answered(answer.frame_id, answer.times, time.monotonic())
+        if answered is None:
             return
-        times = self._measure(job.started, event, now_s)
+        job, started = self._take_off(answer.frame_id)
         try:
-            wanted = self._model.remote_outputs(job.started.plan.partition.edge)
-            outputs = read_answer(self._model, job.started.values or {}, event, wanted)
+            wanted = self._model.remote_outputs(started.plan.partition.edge)
+            outputs = read_answer(self._model, started.values or {}, answer, wanted)
         except (ValueError, KeyError, ModelError) as error:
-            self._finish_here(job, f"the answer cannot be read: {error}")
+            self._run_here(job, f"the answer cannot be read: {error}")
             return
-        self._take_off(job)
-        ended_s = time.monotonic()
-        times = replace(times, decode_s=ended_s - now_s)
-        # A cut is encoded out of cold caches and into a message, and so takes longer than its layers did when measured.
-        encoded_late_s = job.started.encode_s - job.started.plan.partition.encode_s
-        self._controller.observe(OverheadMeasured(times.server_s + times.decode_s + encoded_late_s), ended_s)
-        self._end(job, Outcome.OFFLOADED, outputs=outputs, times=times)
+        times = self._flow.outputs_read(answered, time.monotonic())
+        self._listener.ended(job, Outcome.OFFLOADED, outputs=outputs, times=times)
 
-    def _measure(self, started: Started, answer: Answer, now_s: float) -> StageTimes:
-        """Derives the stages of an answered frame, and tells the controller."""
-        observe, rtt_s = self._controller.observe, self._rtt_s(now_s)
-        for sample in self._uploads.answered(answer.frame_id, now_s, server_s=answer.server_s, rtt_s=rtt_s):
-            observe(sample, now_s)
-        observe(CloudAnswered(), now_s)
-        observe(CloudLoadReported(answer.load_factor), now_s)
-        if started.plan.base_cloud_s > 0:
-            observe(TailMeasured(started.plan.base_cloud_s, answer.decode_s + answer.compute_s), now_s)
-        return self._link_times.of(answer, sent_s=started.sent_s, now_s=now_s, rtt_s=rtt_s)
+    # --- tail here ----------------------------------------------------------------------------------------------
 
-    def _rtt_s(self, now_s: float) -> float:
-        return self._controller.state(now_s).rtt_s or 0.0
-
-    # --- when the cloud does not answer -------------------------------------------------------------------------
-
-    def _refused(self, job: Job, error: CloudError, now_s: float) -> None:
-        _, samples = self._uploads.lost(job.frame_id, now_s)
-        for sample in samples:
-            self._controller.observe(sample, now_s)
+    def _refused(self, refusal: Refusal) -> None:
+        error = refusal.error
         asked_s = error.retry_after_s if isinstance(error, CloudRefusedError) else None
-        self._controller.observe(AnswerMissed() if asked_s is None else CloudBusy(asked_s), now_s)
-        self._finish_here(job, str(error))
+        order = self._flow.refused(refusal.frame_id, str(error), asked_s, time.monotonic())
+        if order is not None:
+            self.finish_here(order)
 
-    def _overdue(self, job: Job, started: Started) -> None:
-        """A frame's deadline passed: link or cloud are slower than believed, so nothing in flight is waited for."""
-        if job.frame_id not in self._in_flight:
-            return
-        now_s = time.monotonic()
-        cloud_s = started.plan.partition.cloud_s
-        stalled, _ = self._uploads.lost(job.frame_id, now_s, server_s=cloud_s, rtt_s=self._rtt_s(now_s))
-        self._controller.observe(AnswerMissed() if stalled is None else stalled, now_s)
-        self._link.renew()
-        self._cloud_lost(f"no answer within {now_s - started.sent_s:.2f} s")
+    def _not_sent(self, job: Job, reason: str) -> None:
+        order = self._flow.not_sent(job.frame_id, reason, time.monotonic())
+        if order is not None:
+            self.finish_here(order)
 
-    def _cloud_lost(self, reason: str) -> None:
-        self._uploads.restart()
-        for job in list(self._in_flight.values()):
-            self._finish_here(job, reason)
+    def _deadline_passed(self, frame_id: int) -> None:
+        order = self._flow.deadline_passed(frame_id, time.monotonic())
+        if order is not None:
+            self.finish_here(order)
 
-    def _finish_here(self, job: Job, reason: str) -> None:
-        """Runs the tail on the edge, from the tensors already there."""
-        if job.frame_id not in self._in_flight:
-            return
-        self._take_off(job)
+    def finish_here(self, order: FinishHere) -> None:
+        """Runs the tails of frames on the edge, from the tensors already there."""
+        if order.renew:
+            self._link.renew()
+        for frame_id in order.frame_ids:
+            job, _ = self._take_off(frame_id)
+            self._run_here(job, order.reason)
+
+    def _take_off(self, frame_id: int) -> tuple[Job, Started]:
+        job = self._in_flight.pop(frame_id)
+        if job.started is None:
+            raise RuntimeError("a frame was in flight before its head had run")
+        if job.started.deadline is not None:
+            job.started.deadline.cancel()
+        self._listener.made_room()
+        return job, job.started
+
+    def _run_here(self, job: Job, reason: str) -> None:
         task = asyncio.create_task(self._run_tail_here(job, reason), name=f"fallback-{job.frame_id}")
         self._local.add(task)
         task.add_done_callback(self._local_done)
 
     def _local_done(self, task: asyncio.Task[None]) -> None:
         self._local.discard(task)
-        self._changed()
+        self._listener.made_room()
 
     async def _run_tail_here(self, job: Job, reason: str) -> None:
         started = job.started
@@ -305,14 +254,8 @@ class Offload:
             outputs, tail_s = await self._compute.run(lambda: tail(values))
         except Exception as error:  # noqa: BLE001 # whatever a model raises costs this frame, not the agent
             log.exception("local tail failed", frame=job.frame_id)
-            self._end(job, Outcome.FAILED, error=f"{reason}; then the local tail failed: {error}")
+            self._listener.ended(job, Outcome.FAILED, error=f"{reason}; then the local tail failed: {error}")
             return
         waited_s = max(0.0, time.monotonic() - started.sent_s - tail_s)
         times = StageTimes(link_wait_s=waited_s, tail_s=tail_s)
-        self._end(job, Outcome.LOCAL_FALLBACK, outputs=outputs, times=times, error=reason)
-
-    def _take_off(self, job: Job) -> None:
-        del self._in_flight[job.frame_id]
-        if job.started is not None and job.started.deadline is not None:
-            job.started.deadline.cancel()
-        self._changed()
+        self._listener.ended(job, Outcome.LOCAL_FALLBACK, outputs=outputs, times=times, error=reason)

@@ -17,25 +17,19 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
-from edge_service.cloud.seam import Cloud
-from edge_service.config import AgentConfig
-from edge_service.control import Controller, HeadMeasured, Plan
+from edge_service.control import Flow, Plan
 from edge_service.errors import CloudError
 from edge_service.frame import FrameResult, Outcome, StageTimes
 from edge_service.log import log
-from edge_service.output.metrics import EdgeMetrics
-from edge_service.pipeline.compute import EdgeCompute
+from edge_service.parts import Parts
 from edge_service.pipeline.job import Job, Started
 from edge_service.pipeline.offload import Offload
-from edge_service.wire_costs import WireCosts
 from split_model import Head, Model
-
-if TYPE_CHECKING:  # OpenTelemetry is an extra
-    from edge_service.output.tracing import Tracing
+from split_wire import limits
 
 __all__ = ["Pipeline"]
 
@@ -44,42 +38,21 @@ class Pipeline:
     """Runs frames; hands each one's result to `on_result`, not necessarily in order.
 
     Args:
-        model: the model.
-        controller: says how to split each frame.
-        compute: the edge's worker thread.
-        cloud: encodes frames; None for an agent without a cloud.
-        wire: how what crosses is encoded.
-        config: bounds.
-        metrics: told the split in use.
+        parts: the run's.
         on_result: told each frame's end, exactly once.
-        tracing: makes each frame's trace; None for none.
     """
 
-    def __init__(
-        self,
-        model: Model,
-        controller: Controller,
-        compute: EdgeCompute,
-        cloud: Cloud | None,
-        wire: WireCosts,
-        config: AgentConfig,
-        metrics: EdgeMetrics,
-        on_result: Callable[[FrameResult], None],
-        tracing: Tracing | None = None,
-    ) -> None:
-        self._model = model
-        self._controller = controller
-        self._compute = compute
-        self._config = config
-        self._metrics = metrics
+    def __init__(self, parts: Parts, on_result: Callable[[FrameResult], None]) -> None:
+        self._model = parts.model
+        self._controller = parts.controller
+        self._compute = parts.compute
+        self._config = parts.config
+        self._metrics = parts.metrics
+        self._tracing = parts.tracing
         self._on_result = on_result
-        self._tracing = tracing
-        self._head = _heads(model, compiled=config.compile)
-        self._offload: Offload | None = None
-        if cloud is not None:
-            self._offload = Offload(
-                model, controller, compute, cloud, wire, config, metrics, end=self._end, changed=self._wake
-            )
+        self._head = _heads(parts.model, compiled=parts.config.compile)
+        self._flow = Flow(parts.controller, silence_s=parts.config.silence_s, heartbeat_s=limits.HEARTBEAT_INTERVAL_S)
+        self._offload = None if parts.cloud is None else Offload(parts, parts.cloud, self._flow, self)
         self._waiting: deque[Job] = deque()
         self._heads: asyncio.Task[None] | None = None
         self._changed = asyncio.Event()
@@ -116,10 +89,11 @@ class Pipeline:
         self._waiting.append(job)
         if len(self._waiting) > self._config.max_waiting:
             oldest = self._waiting.popleft()
-            self._end(oldest, Outcome.DROPPED, error="newer frames came before this one could be started")
+            self.ended(oldest, Outcome.DROPPED, error="newer frames came before this one could be started")
         self._changed.set()
 
-    def _wake(self) -> None:
+    def made_room(self) -> None:
+        """Lets the next head look whether it may start."""
         self._changed.set()
 
     async def _run_heads(self) -> None:
@@ -157,20 +131,17 @@ class Pipeline:
                 outputs = self._model.assemble(values, {})
         except Exception as error:  # noqa: BLE001 # whatever a model raises costs this frame, not the agent
             log.exception("head failed", frame=job.frame_id)
-            self._end(job, Outcome.FAILED, error=f"the head failed: {error}")
+            self.ended(job, Outcome.FAILED, error=f"the head failed: {error}")
             return
-        offload = self._offload
-        if wanted and offload is None:
+        if not wanted:
+            self._flow.head_ran(plan, started.head_s, time.monotonic())
+            self.ended(job, Outcome.EDGE_ONLY, outputs=outputs)
+        elif self._offload is None:
             raise RuntimeError("a split was planned without a cloud")
-        refusal = await offload.encode(job, started, wanted) if wanted and offload is not None else None
-        if plan.base_head_s > 0:
-            self._controller.observe(HeadMeasured(plan.base_head_s, started.head_s), time.monotonic())
-        if wanted and offload is not None:
-            offload.hand_over(job, started, refusal)
         else:
-            self._end(job, Outcome.EDGE_ONLY, outputs=outputs)
+            await self._offload.hand_over(job, started, wanted)
 
-    def _end(
+    def ended(
         self,
         job: Job,
         outcome: Outcome,
@@ -179,6 +150,7 @@ class Pipeline:
         times: StageTimes | None = None,
         error: str | None = None,
     ) -> None:
+        """Makes a frame's result of its end."""
         result = job.result(outcome, outputs=outputs, times=times, error=error, keep_inputs=self._config.keep_inputs)
         if job.trace is not None:
             sent_s = 0.0 if job.started is None else job.started.sent_s

@@ -1,23 +1,21 @@
-"""What is known of the way to the cloud: its rate, its round trip, and how ready the connection is to use them.
+"""What is known of the path to the cloud: its rate, its round trip, and the window of the connection.
 
-Samples of the rate are uploads that the link held up. One that began in a small window was held up by slow start
-instead, and says only how fast the link is at least; how much slow start costs is learned from it.
+Uploads measure the rate, where the link held them up; `uplink_samples` judges that. An upload that slow start held up
+says how fast the link is at least, and how much slow start costs.
 """
 
 import math
 
-from edge_service.control.estimators.calls_and_loads import RoundTripEstimator
+from edge_service.control.estimators.round_trip import RoundTripEstimator
 from edge_service.control.estimators.slow_start import INITIAL_WINDOW_BYTES, SlowStart, SlowStartShare, Warmth
 from edge_service.control.estimators.uplink import UplinkEstimator
+from edge_service.control.estimators.uplink_samples import WINDOW_MARGIN, slow_started
 from edge_service.control.events import UplinkMeasured
 from edge_service.control.plan import ControllerConfig
 
-# Slow start makes the rate look lower, and at a lower rate the first window would do: the truth may be twice as much.
-_MARGIN = 2.0
-
 
 class NetworkPath:
-    """Told of uploads and round trips as they end, and of uploads that do not.
+    """Told of uploads and round trips that ended, and of uploads that are late.
 
     Args:
         config: When an upload counts as late.
@@ -49,7 +47,7 @@ class NetworkPath:
     def needed_bytes(self) -> float:
         """The window that the link needs, as far as known: what it holds in flight, and as much again."""
         bps = self.uplink.bps
-        return math.inf if bps is None else _MARGIN * bps * self.rtt_s / 8.0
+        return math.inf if bps is None else WINDOW_MARGIN * bps * self.rtt_s / 8.0
 
     @property
     def unsure(self) -> bool:
@@ -79,31 +77,32 @@ class NetworkPath:
         self._warmth.sent(0, now_s - seconds, now_s, self.rtt_s)
 
     def uploaded(self, event: UplinkMeasured, now_s: float) -> None:
-        """An upload is through."""
-        sent_share = 2 if event.by_receiver else 1  # of a probe, the second half is told
+        """An upload has arrived."""
+        sent_share = 2 if event.by_receiver else 1  # the event has only the second half of a probe
         arrived_s = now_s - self.rtt_s
         began_s = arrived_s - sent_share * event.seconds
-        slow_started = (event.after_idle or event.by_receiver) and not self._was_warm(event, began_s)
-        if event.by_receiver or not slow_started:
-            self._probe_too_small = slow_started
-        cold = self._warmth.window_bytes(began_s, self.rtt_s) == INITIAL_WINDOW_BYTES
+        began_bytes = self._warmth.window_bytes(began_s, self.rtt_s)
+        held_up = slow_started(event, began_bytes, self.rtt_s)
+        if event.by_receiver or not held_up:
+            self._probe_too_small = held_up
+        cold = began_bytes == INITIAL_WINDOW_BYTES
         sure = not (self.uplink.unconfirmed or self._probe_too_small)  # of the rate that the loss is told from
         if cold and sure and not event.by_receiver and self.uplink.bps is not None:
             self._slow_start.add(event.bytes, event.seconds, self.uplink.bps, self.rtt_s)
         self._uploaded_at_s = now_s
         self.probes_untimed = 0
         self._warmth.sent(sent_share * event.bytes, began_s, arrived_s, self.rtt_s)
-        self.uplink.add(event.bytes, event.seconds, now_s, after_idle=slow_started, by_receiver=event.by_receiver)
+        self.uplink.add(event.bytes, event.seconds, now_s, after_idle=held_up, by_receiver=event.by_receiver)
 
     def uploaded_within(self, size: int, seconds: float, now_s: float) -> None:
-        """An upload was through after so long, of which others than the link had a part."""
+        """An upload had arrived after `seconds`; other causes than the link may have had a part in that time."""
         self.uplink.at_least(size, seconds, now_s)
         self.probes_untimed += 1
 
     def late(self, size: int, seconds: float, now_s: float) -> None:
-        """An upload is not through yet. Believed when it is late by more than jitter: the next sample tells better.
+        """An upload has not arrived within `seconds`: an upper bound of the rate, where that is more than jitter.
 
-        While it lasts, the longer it has taken the longer it must be expected to take.
+        The longer it has taken, the longer it has to be expected to take (`stalled_s`).
         """
         bps = self.uplink.bps
         if bps is None:
@@ -116,13 +115,3 @@ class NetworkPath:
             self.stalled_s = seconds
         elif self.stalled_s > 0.0:
             self.stalled_s = max(self.stalled_s, seconds)
-
-    def _was_warm(self, event: UplinkMeasured, began_s: float) -> bool:
-        """Whether the window never held this upload up: it was larger than the upload, or than the link needs.
-
-        The second half of a probe begins in a window that has grown by half of the bytes before it, at least.
-        """
-        window_bytes: float = self._warmth.window_bytes(began_s, self.rtt_s)
-        if event.by_receiver:
-            return event.bytes * self.rtt_s <= (window_bytes + event.bytes / 2.0) * event.seconds
-        return event.bytes <= window_bytes or _MARGIN * event.bytes * self.rtt_s <= window_bytes * event.seconds

@@ -1,18 +1,18 @@
-"""The goodput of the uplink, from uploads that arrived, that are late, and that nobody could time.
+"""The goodput of the uplink, from uploads that arrived and from bounds. `uplink_samples` judges each sample first.
 
 Laws:
 
 - time is an argument; nothing here reads a clock;
 - the estimate is positive and finite, whatever the samples; a sample that makes no sense changes nothing;
 - one bad sample moves it a little, two in a row on the same side are believed;
-- what hears of a faster link does not depend on believing in a slow one: an estimate that is low only by mistake never
-  stays so, because whatever is faster than it is heard, however small or badly timed.
+- an estimate that is too low by mistake never stays so: every sample that is faster than the estimate counts, however
+  small or badly timed it is.
 """
 
 import math
 
-_SLOWEST_BPS = 1e3
-_FASTEST_BPS = 1e12
+from edge_service.control.estimators import uplink_samples
+from edge_service.control.estimators.uplink_samples import Evidence
 
 
 class UplinkEstimator:
@@ -26,27 +26,13 @@ class UplinkEstimator:
     Args:
         weight: Weight of a new sample; the first samples after a start or a reset are averaged instead.
         reset_ratio: How many times slower or faster two samples in a row must be to count as a step.
-        min_bytes: Smaller samples measure latency as well as the rate, so that they can only look slower than the link
-            is: they count where they are faster by more than `reset_ratio`, or took `long_s`; and even then one alone
-            does not replace a bound.
-        long_s: So long that latency hardly matters; on a busy machine a call costs some 20 ms.
         resolution_s: Shorter times cannot be told from jitter; such a sample only says that the link is at least so
             fast.
     """
 
-    def __init__(
-        self,
-        *,
-        weight: float = 0.2,
-        reset_ratio: float = 1.5,
-        min_bytes: int = 16_000,
-        long_s: float = 0.05,
-        resolution_s: float = 0.002,
-    ) -> None:
+    def __init__(self, *, weight: float = 0.2, reset_ratio: float = 1.5, resolution_s: float = 0.002) -> None:
         self._weight = weight
         self._reset_ratio = reset_ratio
-        self._min_bytes = min_bytes
-        self._long_s = long_s
         self._resolution_s = resolution_s
         self._s_per_byte: float | None = None
         self._updated_s = -math.inf
@@ -72,7 +58,7 @@ class UplinkEstimator:
 
     @property
     def rests_on_one(self) -> bool:
-        """Whether there was one sample only: a machine may have stood still for a moment, and nothing tells of that."""
+        """Whether there was one sample only: if a machine stood still during it, no other sample shows that."""
         return self._samples == 1
 
     def age_s(self, now_s: float) -> float:
@@ -88,49 +74,48 @@ class UplinkEstimator:
             sample_bytes: Bytes that arrived.
             seconds: How long they took, without round trip and server time.
             now_s: The time of the observation.
-            after_idle: The link was idle for more than 0.3 s before: the sample carries TCP slow start and can only
-                look slower than the link is. It counts only as evidence of a faster link.
+            after_idle: TCP slow start is in `seconds`, so the link is at least so fast. The sample counts only where it
+                is faster than the estimate.
             by_receiver: There is no latency in it, however few the bytes.
 
         Returns:
             Whether the sample was used.
         """
-        makes_sense = math.isfinite(seconds) and seconds > 0.0 and sample_bytes > 0
-        if not makes_sense:
+        evidence = uplink_samples.evidence(
+            sample_bytes,
+            seconds,
+            slow_started=after_idle,
+            by_receiver=by_receiver,
+            resolution_s=self._resolution_s,
+        )
+        if evidence is None or not self._is_news(evidence):
             return False
-        small = not by_receiver and sample_bytes < self._min_bytes
-        quick = small and seconds < self._long_s
-        at_least = after_idle or quick or seconds < self._resolution_s
-        value = _clamped(max(seconds, self._resolution_s) / sample_bytes)
-        if quick and (self._s_per_byte is None or value * self._reset_ratio >= self._s_per_byte):
-            return False
+        value = evidence.s_per_byte
         if self._s_per_byte is None:
-            self._restart(value, 0 if after_idle else 1)
-            if after_idle:
+            self._restart(value, 0 if evidence.slow_started else 1)
+            if evidence.slow_started:
                 return True  # better a low first estimate than none, but it stays stale, so that a probe follows
-        elif at_least and value >= self._s_per_byte * (1.0 if after_idle else self._reset_ratio):
-            return False
-        elif at_least and not after_idle and value * self._reset_ratio > self._s_per_byte:
+        elif self._confirms(evidence):
             pass  # as fast as can be told: the estimate is fresh
-        elif at_least and self._samples == 0:
+        elif evidence.is_lower_bound and self._samples == 0:
             self._restart(value, 0)  # a higher bound in place of a bound
             return True
         else:
-            self._blend(value, alone_replaces=not small)
+            self._blend(value, alone_replaces=not evidence.is_small)
         self._updated_s = now_s
         return True
 
     def at_most(self, sample_bytes: int, seconds: float, now_s: float) -> bool:
         """Takes an upload that has *not* arrived: the rate is at most `sample_bytes` in `seconds`.
 
-        A bound is a fact, not a noisy sample, so it is believed at once; and the next sample replaces it.
+        A bound has no noise, so it is believed at once; the next sample replaces it.
 
         Returns:
             Whether the estimate went down.
         """
-        if not (math.isfinite(seconds) and seconds > 0.0) or sample_bytes <= 0:
+        if not uplink_samples.makes_sense(sample_bytes, seconds):
             return False
-        bound = _clamped(seconds / sample_bytes)
+        bound = uplink_samples.clamped(seconds / sample_bytes)
         if self._s_per_byte is not None and self._s_per_byte >= bound:
             return False
         before = self._s_per_byte if self._samples else self._before_bound
@@ -139,16 +124,16 @@ class UplinkEstimator:
         return True
 
     def at_least(self, sample_bytes: int, seconds: float, now_s: float) -> bool:
-        """Takes an upload that *has* arrived after `seconds` at the latest, when nobody could tell how much sooner.
+        """Takes an upload that *has* arrived after `seconds` at the latest: the rate is at least that.
 
-        The other bound, and a fact as well.
+        Believed at once, as the other bound is.
 
         Returns:
             Whether the estimate went up.
         """
-        if not (math.isfinite(seconds) and seconds > 0.0) or sample_bytes <= 0:
+        if not uplink_samples.makes_sense(sample_bytes, seconds):
             return False
-        bound = _clamped(seconds / sample_bytes)
+        bound = uplink_samples.clamped(seconds / sample_bytes)
         if self._s_per_byte is not None and self._s_per_byte <= bound:
             return False
         self._restart(bound, 0)
@@ -156,7 +141,10 @@ class UplinkEstimator:
         return True
 
     def doubt(self) -> None:
-        """What was heard lately told of a pause, not of the link: back to what was measured before, to be confirmed."""
+        """Takes back what was measured while the link stood still.
+
+        The estimate is again what it was before the last upper bound, until a sample replaces or confirms it.
+        """
         if self._before_bound is not None:
             self._s_per_byte = self._before_bound
         self._samples = 0
@@ -169,6 +157,22 @@ class UplinkEstimator:
         self._samples = 0
         self._suspect = None
         self._before_bound = None
+
+    def _is_news(self, evidence: Evidence) -> bool:
+        """Whether a sample says anything: a lower bound does only where it is above the estimate or close to it."""
+        value, estimate = evidence.s_per_byte, self._s_per_byte
+        if estimate is None:
+            return not evidence.is_latency
+        if evidence.is_latency and value * self._reset_ratio >= estimate:
+            return False
+        slowest = estimate * (1.0 if evidence.slow_started else self._reset_ratio)
+        return not evidence.is_lower_bound or value < slowest
+
+    def _confirms(self, evidence: Evidence) -> bool:
+        """Whether a lower bound is about the estimate: no more can be told of a link that is as fast as believed."""
+        estimate = self._s_per_byte or math.inf
+        bounds = evidence.is_lower_bound and not evidence.slow_started
+        return bounds and evidence.s_per_byte * self._reset_ratio > estimate
 
     def _restart(self, value: float, samples: int) -> None:
         self._s_per_byte = value
@@ -194,7 +198,3 @@ class UplinkEstimator:
         self._samples += 1
         weight = max(self._weight, 1.0 / self._samples)
         self._s_per_byte = estimate + weight * (min(max(value, low), high) - estimate)
-
-
-def _clamped(s_per_byte: float) -> float:
-    return min(max(s_per_byte, 8.0 / _FASTEST_BPS), 8.0 / _SLOWEST_BPS)

@@ -1,7 +1,8 @@
 """Passive measurement of the uplink: when each upload really began and ended, from frames that are sent anyway.
 
-The sender's writes measure the socket buffer, and two machines' clocks do not agree. What can be known on one clock is
-when an answer came and how long the server itself took (it says so): the last byte left the edge's side of the link at
+The times of the sender's writes are those of its socket buffer, and the clocks of two machines differ. What the edge
+knows is when the answer came, by its own clock, and how long the server took, which the answer says. So the last byte
+left the edge's side of the link at
 
     end = answered - server time - round trip
 
@@ -89,7 +90,7 @@ class UploadClock:
         return stalled, self._settle()
 
     def late(self, now_s: float, *, server_s: float = 0.0, rtt_s: float = 0.0) -> UploadLate | None:
-        """What the oldest upload under way says by not having ended yet: a bound that tightens while it lasts.
+        """The upper bound of the rate that follows from the oldest upload's not having ended yet; None for no bound.
 
         Args:
             now_s: The time.
@@ -103,7 +104,7 @@ class UploadClock:
         return None
 
     def doubt(self) -> None:
-        """The link stood still: what is under way tells of that, and gives no sample."""
+        """The link stood still: uploads under way measure the standstill, so they give no sample."""
         for upload in self._uploads.values():
             upload.lost = True
         self._settle()
@@ -115,9 +116,10 @@ class UploadClock:
         self._gap = False
 
     def _bound(self, frame_id: int, until_s: float) -> UploadStalled | None:
-        """The weakest of the statements that may be true: the busy time that ends here began with some upload before.
+        """The highest of the bounds that may be true.
 
-        Which one is unknown without their answers; each would mean that everything since has not arrived.
+        The link has been busy without a pause since one of the uploads before, and all bytes since have not arrived.
+        With which upload that began is unknown without their answers; each gives a bound.
         """
         if self._gap:
             return None

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import itertools
 import logging
+import time
 from types import SimpleNamespace
 
 import pytest
@@ -19,6 +20,7 @@ from edge_service.control import (
     CloudProfiled,
     Controller,
     ControllerConfig,
+    Flow,
     HeartbeatsResumed,
     RoundTripMeasured,
     UplinkAtLeast,
@@ -27,6 +29,11 @@ from edge_service.control import (
 )
 from edge_service.errors import CloudDeniedError, CloudRefusedError, CloudSilentError
 from edge_service.output.metrics import EdgeMetrics
+from edge_service.parts import Parts
+from edge_service.pipeline.compute import EdgeCompute
+from edge_service.wire_costs import WireCosts
+from split_wire import Encoding
+from split_wire.limits import HEARTBEAT_INTERVAL_S
 
 
 class Wishes:
@@ -61,32 +68,40 @@ class Wishes:
         return [event for event in self.heard if isinstance(event, kind)]
 
 
+class WatchedFlow(Flow):
+    """Counts how often the link asked, and how often it came back after standing still."""
+
+    asked = 0
+    resumed = 0
+
+    def duty(self, now_s):
+        self.asked += 1
+        return super().duty(now_s)
+
+    def heard(self, now_s):
+        resumed = super().heard(now_s)
+        self.resumed += resumed
+        return resumed
+
+
 class Shell:
     """A link and what it told."""
 
     def __init__(self, cloud, controller, model, **settings):
-        self.idle = True
-        self.idle_asked = 0
         self.answers = []
         self.losses = []
-        self.resumed = []
         self.metrics = EdgeMetrics(model.name, model.graph)
         config = AgentConfig(**{"silence_s": 60.0, **settings})
-        self.link = CloudLink(
-            cloud,
-            controller,
-            config,
-            self.metrics,
-            decode_s=dict,
-            idle=self._idle,
-            on_answer=self.answers.append,
-            on_lost=self.losses.append,
-            on_resumed=lambda: self.resumed.append(True),
-        )
+        raw = WireCosts((), frozenset(), Encoding.RAW)
+        self.flow = WatchedFlow(controller, silence_s=config.silence_s, heartbeat_s=HEARTBEAT_INTERVAL_S)
+        parts = Parts(model, controller, EdgeCompute(), cloud, raw, config, self.metrics)
+        self.link = CloudLink(parts, cloud, self.flow, self)
 
-    def _idle(self):
-        self.idle_asked += 1
-        return self.idle
+    def answered(self, answer):
+        self.answers.append(answer)
+
+    def finish_here(self, order):
+        self.losses.append(order.reason)
 
 
 @pytest.fixture
@@ -114,6 +129,10 @@ def linked(cloud, wishes, two_by_two):
             await shell.link.close()
 
     return running
+
+
+def a_plan(model):
+    return Controller(model.graph, tuple(1.0 for _ in model.graph.layers)).plan(0.0)
 
 
 def a_frame(cloud, model, frame_id=0):
@@ -194,15 +213,15 @@ async def test_events_of_the_stream_reach_who_wants_them(linked, cloud, wishes, 
         assert shell.losses == []
 
 
-async def test_measurements_wait_until_no_frame_is_on_the_link(linked, cloud, wishes, wait_until):
+async def test_measurements_wait_until_no_frame_is_on_the_link(linked, cloud, wishes, two_by_two, wait_until):
     async with linked() as shell:
-        shell.idle = False
+        shell.flow.handed_over(0, 1000, a_plan(two_by_two), encode_s=0.0, now_s=time.monotonic())
         pings, probes = cloud.count("ping"), cloud.count("probe")
         wishes.wants_ping, wishes.probe_bytes = True, 1000
-        asked = shell.idle_asked
-        await wait_until(lambda: shell.idle_asked >= asked + 4)
+        asked = shell.flow.asked
+        await wait_until(lambda: shell.flow.asked >= asked + 4)
         assert (cloud.count("ping"), cloud.count("probe")) == (pings, probes)
-        shell.idle = True
+        shell.flow.not_sent(0, "the test is done with it", time.monotonic())
         await wait_until(lambda: cloud.count("ping") > pings and cloud.count("probe") > probes)
 
 
@@ -304,11 +323,11 @@ async def test_after_a_pause_the_link_is_measured_anew(linked, cloud, wishes, wa
         cloud.pulses[0].beat()
         await wait_until(lambda: begun)
         assert not wishes.of(HeartbeatsResumed)
-        shell.link._heard_s -= 1.0  # two heartbeats are missing
+        shell.flow._heard_s -= 1.0  # two heartbeats are missing
         cloud.pulses[0].beat()
         await wait_until(lambda: wishes.of(HeartbeatsResumed))
         await wait_until(lambda: cancelled and len(begun) == 2)
-        assert shell.resumed
+        assert shell.flow.resumed
         assert shell.losses == []
 
 
@@ -378,7 +397,7 @@ async def test_the_end_of_a_stream_that_was_renewed_is_no_loss(linked, cloud, tw
     """Renewed by who is told an answer, the old stream's reader is still there when that stream ends."""
     async with linked() as shell:
         old, reader = cloud.streams[0], shell.link._readers[cloud.streams[0]]
-        shell.link._on_answer = lambda answer: shell.link.renew()
+        shell.answered = lambda answer: shell.link.renew()
         old.answer(a_frame(cloud, two_by_two))
         old.give(CloudUnreachableError("the stream to the cloud was cancelled"))
         await wait_until(reader.done)

@@ -27,6 +27,7 @@ from edge_service.control import (
 )
 from edge_service.errors import CloudRefusedError
 from edge_service.output.metrics import EdgeMetrics
+from edge_service.parts import Parts
 from edge_service.pipeline import offload
 from edge_service.pipeline.compute import EdgeCompute
 from edge_service.pipeline.pipeline import Pipeline
@@ -99,7 +100,8 @@ class Run:
         self.metrics = EdgeMetrics(model.name, model.graph)
         config = AgentConfig(**{"silence_s": FAR_S, "max_waiting": 16, "keep_inputs": True, **settings})
         raw = measure_wire_costs(model, (model.example_inputs,), AgentConfig(encodings="raw"))
-        self.pipeline = Pipeline(model, controller, self.compute, cloud, raw, config, self.metrics, self.results.append)
+        parts = Parts(model, controller, self.compute, cloud, raw, config, self.metrics)
+        self.pipeline = Pipeline(parts, self.results.append)
 
     def outcomes(self):
         return {result.frame_id: result.outcome for result in self.results}

@@ -6,14 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_service.cloud.exchange import LinkTimes
-from edge_service.cloud.seam import Answer
+from edge_service.control.stage_times import LinkTimes, ServerTimes
 
 SECONDS = st.floats(0.0, 10.0)
 
 
-def answer(server_s: float, queue_s: float = 0.0, decode_s: float = 0.0, compute_s: float = 0.0) -> Answer:
-    return Answer(0, {}, 0, server_s=server_s, queue_s=queue_s, decode_s=decode_s, compute_s=compute_s, load_factor=1.0)
+def answer(server_s: float, queue_s: float = 0.0, decode_s: float = 0.0, compute_s: float = 0.0) -> ServerTimes:
+    return ServerTimes(server_s=server_s, queue_s=queue_s, decode_s=decode_s, compute_s=compute_s, load_factor=1.0)
 
 
 @given(st.lists(st.tuples(SECONDS, SECONDS, SECONDS, SECONDS, SECONDS, SECONDS), min_size=1, max_size=10), SECONDS)

@@ -1,0 +1,253 @@
+"""Frames and the connection as a state machine: told what happened and when, it judges that and says what to do.
+
+    a frame    handed_over ─► in flight ─ answered ──────────────► its outputs are read
+                                 ├────── refused, not_sent ──────► it is finished here
+                                 ├────── deadline_passed ────────► so are all in flight, and the stream is renewed
+                                 └────── connection_lost ────────► so are all in flight
+
+    the        opened ──► CLEAR ── stream_renewed, a pause of the heartbeats ──► CLOGGED
+    connection   ▲          ▲ ▲──────────────────── pinged ─────────────────────────┘
+                 │          └── measured while no frame is on the link
+                DOWN ◄────── silence, connection_lost ────── from CLEAR and from CLOGGED
+
+The shells (`Offload`, `CloudLink`) turn I/O into these calls and carry out the answers. What a call measured is judged
+here and in `estimators/uplink_samples.py`, and reaches the controller as events.
+
+Laws:
+
+- time is an argument of every call and never goes back;
+- a frame that was handed over leaves exactly once, by an answer or by a `FinishHere`; what is told of it later, or of a
+  frame that is unknown, changes nothing;
+- after a deadline or a loss no frame is in flight, so nothing that was sent before is waited for or timed;
+- while the socket may hold what a cancelled stream left, no probe is sent: it would take that for a slow link;
+- between two heartbeats that are too far apart the link stood still, so what was under way then gives no sample.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from edge_service.control.controller import Controller
+from edge_service.control.estimators.uplink_samples import probe_sample
+from edge_service.control.estimators.upload_clock import UploadClock
+from edge_service.control.events import (
+    AnswerMissed,
+    CloudAnswered,
+    CloudBusy,
+    CloudLoadReported,
+    CloudLost,
+    CloudProfiled,
+    CutEncoded,
+    HeadMeasured,
+    HeartbeatsResumed,
+    OverheadMeasured,
+    RoundTripMeasured,
+    TailMeasured,
+    UploadStalled,
+)
+from edge_service.control.orders import Answered, Duty, FinishHere, Probe, Sent, answer_timeout_s
+from edge_service.control.plan import Plan
+from edge_service.control.stage_times import LinkTimes, ServerTimes, StageTimes
+
+_PAUSE_RATIO = 1.8  # in heartbeat intervals: more is no jitter, a heartbeat is missing
+
+
+class Flow:
+    """See the module docstring.
+
+    Args:
+        controller: Told what was measured, and asked when to connect, ping and probe.
+        silence_s: A cloud that sends no heartbeat for so long is gone.
+        heartbeat_s: The cloud sends a heartbeat this often.
+    """
+
+    def __init__(self, controller: Controller, *, silence_s: float, heartbeat_s: float) -> None:
+        self._controller = controller
+        self._silence_s = silence_s
+        self._pause_s = _PAUSE_RATIO * heartbeat_s
+        self._in_flight: dict[int, Sent] = {}
+        self._uploads = UploadClock()
+        self._link_times = LinkTimes()
+        self._heard_s: float | None = None  # None while DOWN
+        self._clogged = False
+
+    # --- a frame ------------------------------------------------------------------------------------------------
+
+    @property
+    def in_flight(self) -> int:
+        """Frames that were handed over and have neither an answer nor an order to finish them here."""
+        return len(self._in_flight)
+
+    def cut_encoded(self, plan: Plan, tensor_bytes: int, now_s: float) -> None:
+        """A frame's cut was encoded into so many bytes."""
+        self._controller.observe(CutEncoded(plan.partition.encoding, plan.measured_bytes, tensor_bytes), now_s)
+
+    def head_ran(self, plan: Plan, head_s: float, now_s: float) -> None:
+        """A frame's head took `head_s`."""
+        if plan.base_head_s > 0:
+            self._controller.observe(HeadMeasured(plan.base_head_s, head_s), now_s)
+
+    def handed_over(self, frame_id: int, size: int, plan: Plan, *, encode_s: float, now_s: float) -> Sent:
+        """A frame of `size` bytes, encoded in `encode_s`, is handed to the link."""
+        timeout_s = answer_timeout_s(plan, len(self._in_flight))
+        sent = self._in_flight[frame_id] = Sent(plan, encode_s, now_s, timeout_s)
+        self._uploads.sent(frame_id, size, now_s)
+        return sent
+
+    def look_for_late_uploads(self, now_s: float) -> None:
+        """To be called between answers: a link that breaks down is seen before a deadline passes."""
+        oldest = next(iter(self._in_flight.values()), None)
+        if oldest is None:
+            return
+        cloud_s = oldest.plan.partition.cloud_s
+        late = self._uploads.late(now_s, server_s=cloud_s, rtt_s=self._rtt_s(now_s))
+        if late is not None:
+            self._controller.observe(late, now_s)
+
+    def answered(self, frame_id: int, server: ServerTimes, now_s: float) -> Answered | None:
+        """A frame's answer came; None where it is not waited for any more."""
+        sent = self._in_flight.pop(frame_id, None)
+        if sent is None:
+            return None
+        observe, rtt_s = self._controller.observe, self._rtt_s(now_s)
+        for sample in self._uploads.answered(frame_id, now_s, server_s=server.server_s, rtt_s=rtt_s):
+            observe(sample, now_s)
+        observe(CloudAnswered(), now_s)
+        observe(CloudLoadReported(server.load_factor), now_s)
+        if sent.plan.base_cloud_s > 0:
+            observe(TailMeasured(sent.plan.base_cloud_s, server.decode_s + server.compute_s), now_s)
+        return Answered(sent, now_s, self._link_times.of(server, sent_s=sent.sent_s, now_s=now_s, rtt_s=rtt_s))
+
+    def outputs_read(self, answered: Answered, now_s: float) -> StageTimes:
+        """An answer was read; returns all stages from sending on."""
+        times = replace(answered.times, decode_s=now_s - answered.answered_s)
+        # A cut is encoded out of cold caches and into a message, and so takes longer than its layers did when measured.
+        encoded_late_s = answered.sent.encode_s - answered.sent.plan.partition.encode_s
+        self._controller.observe(OverheadMeasured(times.server_s + times.decode_s + encoded_late_s), now_s)
+        return times
+
+    def refused(self, frame_id: int, reason: str, retry_after_s: float | None, now_s: float) -> FinishHere | None:
+        """The cloud refused a frame, and said or did not say when the next one is welcome."""
+        if self._in_flight.pop(frame_id, None) is None:
+            return None
+        self._upload_lost(frame_id, now_s)
+        missed = AnswerMissed() if retry_after_s is None else CloudBusy(retry_after_s)
+        self._controller.observe(missed, now_s)
+        return FinishHere((frame_id,), reason)
+
+    def not_sent(self, frame_id: int, reason: str, now_s: float) -> FinishHere | None:
+        """The transport did not take a frame."""
+        if self._in_flight.pop(frame_id, None) is None:
+            return None
+        self._upload_lost(frame_id, now_s)
+        return FinishHere((frame_id,), reason)
+
+    def deadline_passed(self, frame_id: int, now_s: float) -> FinishHere | None:
+        """A frame was not answered in time: link or cloud are slower than believed, so no frame is waited for."""
+        sent = self._in_flight.get(frame_id)
+        if sent is None:
+            return None
+        cloud_s = sent.plan.partition.cloud_s
+        stalled, _ = self._uploads.lost(frame_id, now_s, server_s=cloud_s, rtt_s=self._rtt_s(now_s))
+        self._controller.observe(AnswerMissed() if stalled is None else stalled, now_s)
+        return FinishHere(self._give_up_all(), f"no answer within {now_s - sent.sent_s:.2f} s", renew=True)
+
+    # --- the connection -----------------------------------------------------------------------------------------
+
+    def duty(self, now_s: float) -> Duty:
+        """What the connection needs now. A `CONNECT` counts as tried: its outcome has to be told."""
+        if self._heard_s is None:
+            return Duty.CONNECT if self._controller.reconnect_due(now_s) else Duty.NOTHING
+        if now_s - self._heard_s > self._silence_s:
+            return Duty.GIVE_UP
+        return Duty.NOTHING if self._in_flight else Duty.MEASURE
+
+    def profiled(
+        self, cloud_s: tuple[float, ...], decode_s: Mapping[str, tuple[float, ...]], load_factor: float, now_s: float
+    ) -> None:
+        """The cloud answered and sent its profile.
+
+        Raises:
+            PartitionError: The profile does not fit the graph.
+        """
+        self._controller.observe(CloudProfiled(cloud_s, decode_s), now_s)
+        self._controller.observe(CloudLoadReported(load_factor), now_s)
+        self._controller.observe(CloudAnswered(), now_s)
+
+    def opened(self, now_s: float) -> None:
+        """The streams are open; heartbeats are expected from now on."""
+        self._heard_s = now_s
+
+    def connection_lost(self, reason: str, retry_after_s: float | None, now_s: float) -> FinishHere:
+        """The connection broke, was given up or could not be made."""
+        self._heard_s = None
+        self._controller.observe(CloudLost(reason, retry_after_s), now_s)
+        return FinishHere(self._give_up_all(), reason)
+
+    def stream_renewed(self) -> None:
+        """The frames' stream was cancelled and another one opened: the socket may still hold what the old one left."""
+        self._clogged = True
+
+    def heard(self, now_s: float) -> bool:
+        """Anything came from the cloud; returns whether the link stood still before it: then a probe is void."""
+        if self._heard_s is None:
+            return False
+        resumed = now_s - self._heard_s > self._pause_s
+        self._heard_s = now_s
+        if resumed:
+            self._clogged = True  # with what was sent during the pause
+            self._uploads.doubt()
+            self._controller.observe(HeartbeatsResumed(), now_s)
+        return resumed
+
+    def heartbeat(self, load_factor: float, now_s: float) -> None:
+        """A heartbeat said how loaded the cloud is; one of a stream that is lost is no sign of life."""
+        if self._heard_s is not None:
+            self._controller.observe(CloudLoadReported(load_factor), now_s)
+
+    # --- measurements -------------------------------------------------------------------------------------------
+
+    def ping_due(self, now_s: float) -> bool:
+        """Whether to ping now: to measure the round trip, or to learn when a clogged socket is clear."""
+        wanted = self._controller.ping_due(now_s)
+        return wanted or self._clogged
+
+    def pinged(self, seconds: float, now_s: float) -> None:
+        """A ping was answered."""
+        self._clogged = False
+        self._controller.observe(RoundTripMeasured(seconds), now_s)
+
+    def probe_due(self, now_s: float) -> int | None:
+        """Bytes of a probe to send now, or None."""
+        return None if self._clogged else self._controller.probe_due(now_s)
+
+    def probe_begun(self, size: int, now_s: float) -> Probe:
+        """A probe of `size` bytes is being sent."""
+        return Probe(size, now_s, window_is_open=not self._controller.slow_starts(now_s))
+
+    def probe_read(self, probe: Probe, received_bytes: int, received_s: float, now_s: float) -> None:
+        """The cloud read a probe, its second half of `received_bytes` in `received_s` by its own clock."""
+        call_s = now_s - probe.began_s - self._rtt_s(now_s)
+        sample = probe_sample(probe.bytes, call_s, received_bytes, received_s, window_is_open=probe.window_is_open)
+        if sample is not None:
+            self._controller.observe(sample, now_s)
+
+    def probe_timed_out(self, probe: Probe, timeout_s: float, now_s: float) -> None:
+        """A probe was not read within `timeout_s`."""
+        self._controller.observe(UploadStalled(probe.bytes, timeout_s), now_s)
+
+    # --- shared -------------------------------------------------------------------------------------------------
+
+    def _upload_lost(self, frame_id: int, now_s: float) -> None:
+        """When an upload ended is unknown; uploads after it may have waited to be told for that."""
+        _, samples = self._uploads.lost(frame_id, now_s)
+        for sample in samples:
+            self._controller.observe(sample, now_s)
+
+    def _give_up_all(self) -> tuple[int, ...]:
+        frame_ids = tuple(self._in_flight)
+        self._in_flight.clear()
+        self._uploads.restart()
+        return frame_ids
+
+    def _rtt_s(self, now_s: float) -> float:
+        return self._controller.state(now_s).rtt_s or 0.0

@@ -1,0 +1,77 @@
+"""What `Flow` answers: what its shell has to do, and what is known of a frame or a probe under way."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from edge_service.control.plan import Plan
+from edge_service.control.stage_times import StageTimes
+
+
+class Duty(Enum):
+    """What the connection needs now."""
+
+    NOTHING = "nothing"
+    CONNECT = "connect"
+    GIVE_UP = "give up"
+    MEASURE = "measure"
+
+
+@dataclass(frozen=True, slots=True)
+class FinishHere:
+    """An order: these frames get no answer, so their tails run on the edge.
+
+    Attributes:
+        frame_ids: Which frames, in the order in which they were handed over.
+        reason: Why, in words.
+        renew: Whether the frames' stream is cancelled first, so that nothing stale is sent later.
+    """
+
+    frame_ids: tuple[int, ...]
+    reason: str
+    renew: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """A probe under way.
+
+    Attributes:
+        bytes: Its size.
+        began_s: When it began.
+        window_is_open: Whether the connection was out of slow start then.
+    """
+
+    bytes: int
+    began_s: float
+    window_is_open: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A frame since it was handed over.
+
+    Attributes:
+        plan: How it is split.
+        encode_s: How long its encoding took.
+        sent_s: When it was handed over.
+        timeout_s: How long after that its answer is waited for.
+    """
+
+    plan: Plan
+    encode_s: float
+    sent_s: float
+    timeout_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A frame whose answer came at `answered_s` and has still to be read; `times` are its stages until then."""
+
+    sent: Sent
+    answered_s: float
+    times: StageTimes
+
+
+def answer_timeout_s(plan: Plan, frames_ahead: int) -> float:
+    """How long to wait for a frame's answer: frames ahead each take up to the slowest stage before its turn comes."""
+    return plan.deadline_s + frames_ahead * plan.partition.bottleneck_s

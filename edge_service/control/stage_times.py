@@ -1,0 +1,86 @@
+"""Where a frame's time went: its stages, and how the time between sending and answer is divided among them.
+
+Laws:
+
+- time is an argument; nothing here reads a clock;
+- no stage is negative, and the stages between sending and answer add up to that time: nothing twice, nothing left out.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class StageTimes:
+    """Where a frame's time went, in seconds. Their sum is its latency, but for the event loop's own steps.
+
+    Attributes:
+        wait_s: from submission to the start of the head.
+        head_s: the head, the edge's slowdown included.
+        encode_s: tensors to what is sent, the edge's slowdown included.
+        link_wait_s: from the message's being ready to the link's being free of the frames before it.
+        transfer_s: bytes on the link, up and down.
+        round_trip_s: the link's round trip, which occupies nothing.
+        queue_s: the cloud's queue.
+        unpack_s: the cloud's decoding of what was sent.
+        server_s: the rest of the cloud's own time: encoding the answer, scheduling.
+        tail_s: the tail in the cloud, or here when the cloud did not answer.
+        decode_s: the answer's bytes to the module's own outputs.
+    """
+
+    wait_s: float = 0.0
+    head_s: float = 0.0
+    encode_s: float = 0.0
+    link_wait_s: float = 0.0
+    transfer_s: float = 0.0
+    round_trip_s: float = 0.0
+    queue_s: float = 0.0
+    unpack_s: float = 0.0
+    server_s: float = 0.0
+    tail_s: float = 0.0
+    decode_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class ServerTimes:
+    """What an answer says of the cloud's own time, in seconds on the cloud's clock.
+
+    Attributes:
+        server_s: From the whole request in the cloud's memory to the answer's leaving.
+        queue_s: The part of `server_s` spent waiting for other frames.
+        decode_s: The part of `server_s` that decoding the request took.
+        compute_s: The part of `server_s` that the tail itself took.
+        load_factor: How much slower the cloud is than when it was profiled.
+    """
+
+    server_s: float
+    queue_s: float
+    decode_s: float
+    compute_s: float
+    load_factor: float
+
+
+class LinkTimes:
+    """Divides the time between sending and answer among link, round trip and server.
+
+    A frame's transfer begins when it is handed to the link or when the frame before it has arrived, whichever is later.
+    """
+
+    def __init__(self) -> None:
+        self._free_s = 0.0
+
+    def of(self, server: ServerTimes, *, sent_s: float, now_s: float, rtt_s: float) -> StageTimes:
+        """The stages of a frame sent at `sent_s` and answered now."""
+        outside_s = max(0.0, now_s - sent_s - server.server_s)
+        round_trip_s = min(rtt_s, outside_s)
+        arrived_s = now_s - server.server_s - round_trip_s
+        link_wait_s = max(0.0, min(self._free_s, arrived_s) - sent_s)
+        self._free_s = max(self._free_s, arrived_s)
+        return StageTimes(
+            link_wait_s=link_wait_s,
+            transfer_s=max(0.0, outside_s - round_trip_s - link_wait_s),
+            round_trip_s=round_trip_s,
+            queue_s=server.queue_s,
+            unpack_s=server.decode_s,
+            server_s=max(0.0, server.server_s - server.queue_s - server.decode_s - server.compute_s),
+            tail_s=server.compute_s,
+        )
