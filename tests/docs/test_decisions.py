@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-STATUS = re.compile(r"accepted|superseded by \[\d+\]\(\S+\).*|partly: .+|wrong: .+")
+STATUS = re.compile(r"accepted|superseded by \d+|partly: .+|wrong: .+")
 
 
 @pytest.fixture(scope="module")
