@@ -76,6 +76,10 @@ protos-check: protos  ## check that the committed stubs are those of protos/spli
 dashboard: $(STAMP)  ## make Grafana's dashboard again, from deploy/grafana/make_dashboard.py
 	$(BIN)/python deploy/grafana/make_dashboard.py
 
+.PHONY: architecture
+architecture: $(STAMP)  ## draw docs/images/architecture.svg again, from the imports of the code
+	$(BIN)/python docs/draw_architecture.py
+
 bench: $(STAMP)  ## measure everything in under 20 minutes, or one thing: make bench ARGS=decide; --list tells names
 	OMP_NUM_THREADS=1 $(BIN)/python -m bench.all $(ARGS)
 
