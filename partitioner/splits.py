@@ -25,6 +25,21 @@ class Splits(Protocol):
         """Whether the splits are listed, so that a question takes microseconds; else each one is a search."""
         ...
 
+    @property
+    def graph(self) -> LayerGraph:
+        """The model."""
+        ...
+
+    @property
+    def costs(self) -> CostProfile:
+        """The times that splits are priced with."""
+        ...
+
+    @property
+    def encodings(self) -> tuple[Encoding, ...]:
+        """What a cut may be sent in; raw alone where none were given."""
+        ...
+
     def dsl(self, link: Link, *, edge_load: float = 1.0, cloud_load: float = 1.0) -> Partition:
         """The split and encoding of the lowest latency."""
         ...

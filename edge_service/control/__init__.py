@@ -1,10 +1,10 @@
 """The decision logic of the edge agent, without I/O: told events and the time, asked for plans.
 
-    events ──► Controller.observe ──► estimators, breaker ──► Conditions ──► Planner ──► Plan
+    events ──► Controller.observe ──► estimators, breaker ──► Conditions ──► Policy ──► Choice ──► Planner ──► Plan
 
-One idea per file: `estimators`, `uplink_estimator` and `upload_clock` measure, `slow_start` tells what TCP adds after a
-pause, `probing` and `breaker` say when to call, `pricing` and `hysteresis` choose, `planner` makes plans of that, and
-`controller` is the state machine around them.
+One idea a file: `estimators/` measure, `probing` and `breaker` say when to call, `policies/` choose a split by
+`pricing`, `planner` makes plans of that, and `controller` is the state machine around them. Where a model's splits
+cannot be listed, `remembered_splits` answers at once and `searching` says when to search in the background.
 """
 
 from edge_service.control.breaker import Breaker, BreakerConfig, BreakerState
@@ -34,8 +34,10 @@ from edge_service.control.events import (
     UploadLate,
     UploadStalled,
 )
-from edge_service.control.plan import ControllerConfig, ControllerState, Mode, Phase, Plan, Strategy
+from edge_service.control.plan import ControllerConfig, ControllerState, Mode, Phase, Plan
+from edge_service.control.policies import Choice, Policy
 from edge_service.control.probing import ProbeConfig, ProbeScheduler
+from edge_service.control.searching import Search
 
 __all__ = [
     "AnswerMissed",
@@ -43,6 +45,7 @@ __all__ = [
     "Breaker",
     "BreakerConfig",
     "BreakerState",
+    "Choice",
     "CloudAnswered",
     "CloudBusy",
     "CloudLoadReported",
@@ -62,13 +65,14 @@ __all__ = [
     "OverheadMeasured",
     "Phase",
     "Plan",
+    "Policy",
     "ProbeConfig",
     "ProbeScheduler",
     "RateChanged",
     "RoundTripEstimator",
     "RoundTripMeasured",
+    "Search",
     "SizeRatios",
-    "Strategy",
     "TailMeasured",
     "UplinkAtLeast",
     "UplinkEstimator",
