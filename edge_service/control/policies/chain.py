@@ -19,9 +19,9 @@ from partitioner.splits import Splits
 
 @dataclass(frozen=True, slots=True)
 class _Prefix:
-    """A prefix of the order: its layers, and its costs at load 1, without the link's."""
+    """A prefix of the order: how many layers it has, and its costs at load 1, without the link's."""
 
-    edge: frozenset[str]
+    layers: int
     edge_s: float
     sent_bytes: float
     cloud_s: float
@@ -45,40 +45,45 @@ class Chain(Policy):
 
     def __init__(self) -> None:
         self._splits: Splits | None = None
+        self._order: tuple[int, ...] = ()
         self._prefixes: tuple[_Prefix, ...] = ()
 
     def choose(self, splits: Splits, conditions: Conditions) -> Choice:
         """The best prefix."""
         if splits is not self._splits:
-            self._splits, self._prefixes = splits, tuple(_prefixes(splits))
+            self._splits, self._order = splits, _order(splits)
+            self._prefixes = tuple(_prefixes(splits, self._order))
         period_s = conditions.headroom / conditions.rate_hz
-        priced = [(*prefix.times_s(conditions), prefix.edge) for prefix in self._prefixes]
+        priced = [(*prefix.times_s(conditions), prefix.layers) for prefix in self._prefixes]
         fastest = min(priced, key=_latency_first)
         keeping_up = [each for each in priced if each[1] < period_s]
         smallest = min(priced, key=_bottleneck_first)
-        _, _, edge = min(keeping_up, key=_latency_first) if keeping_up else smallest
+        _, _, count = min(keeping_up, key=_latency_first) if keeping_up else smallest
+        edge = frozenset(splits.graph.layers[i].name for i in self._order[:count])
         mode = Mode.LIGHT if fastest[1] < period_s else Mode.HEAVY
         max_rate_hz = 1.0 / smallest[1] if smallest[1] > 0.0 else math.inf
         return Choice(price(edge, splits, conditions), mode, max_rate_hz)
 
 
-def _latency_first(priced: tuple[float, float, frozenset[str]]) -> tuple[float, float]:
+def _latency_first(priced: tuple[float, float, int]) -> tuple[float, float]:
     return priced[0], priced[1]
 
 
-def _bottleneck_first(priced: tuple[float, float, frozenset[str]]) -> tuple[float, float]:
+def _bottleneck_first(priced: tuple[float, float, int]) -> tuple[float, float]:
     return priced[1], priced[0]
 
 
-def _prefixes(splits: Splits) -> Iterator[_Prefix]:
-    """Every prefix, the model's inputs first because they are on the edge in every split.
+def _order(splits: Splits) -> tuple[int, ...]:
+    """The graph's own order, the model's inputs first because they are on the edge in every split."""
+    structure = splits.graph.structure
+    return (*structure.inputs, *(i for i, sources in enumerate(structure.predecessors) if sources))
 
-    The sums grow with the prefix, so that all of them together take as long as pricing one split.
-    """
+
+def _prefixes(splits: Splits, order: tuple[int, ...]) -> Iterator[_Prefix]:
+    """Every prefix. The sums grow with it, so that all of them together take little longer than pricing one split."""
     graph, costs = splits.graph, splits.costs
     raw = next((each for each in splits.encodings if each.name == "raw"), None) or Encoding.raw(graph)
     structure = graph.structure
-    order = [*structure.inputs, *(i for i, sources in enumerate(structure.predecessors) if sources)]
     unread = [len(readers) for readers in structure.successors]
     remaining_s = _suffix_sums([costs.cloud_s[i] for i in order])
     crossing: set[int] = set()
@@ -93,7 +98,7 @@ def _prefixes(splits: Splits) -> Iterator[_Prefix]:
                 crossing.discard(source)
         if count >= len(structure.inputs):
             yield _Prefix(
-                edge=frozenset(graph.layers[i].name for i in order[:count]),
+                layers=count,
                 edge_s=edge_s + math.fsum(raw.encode_s[i] for i in crossing),
                 sent_bytes=math.fsum(raw.output_bytes[i] for i in crossing),
                 cloud_s=remaining_s[count] + math.fsum(raw.decode_s[i] for i in crossing),

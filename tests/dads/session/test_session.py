@@ -235,7 +235,7 @@ def test_results_that_nobody_reads_end_the_run_with_the_error(session):
 
     async def limited():
         async with asyncio.timeout(LIMIT_S):
-            await session(loop=True).run(["adaptive"], Watched(3, closed))
+            await session(loop=True).run([Adaptive()], Watched(3, closed))
 
     with pytest.raises(BrokenPipeError, match="nobody reads"):
         asyncio.run(limited())
