@@ -85,6 +85,7 @@ KNOWN_ERRORS: tuple[tuple[str, str, ExitCode], ...] = (
     ("cloud_service.errors", "CloudError", ExitCode.FAILED),
     ("edge_service.errors", "CloudUnreachableError", ExitCode.UNREACHABLE),
     ("edge_service.sources.errors", "SourceError", ExitCode.USAGE),
+    ("edge_service.errors", "PolicyError", ExitCode.USAGE),
     ("edge_service.errors", "EdgeError", ExitCode.FAILED),
     ("link_emulator.errors", "LinkEmulatorError", ExitCode.USAGE),
 )

@@ -132,6 +132,15 @@ InputEncodingOption = Annotated[
     InputEncoding | None,
     typer.Option(help="raw, the default, or jpeg: smaller frames, which lose some detail.", show_default=False),
 ]
+PolicyOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="POLICY",
+        help="Who chooses the split: adaptive, the default; edge_only; cloud_only; chain, the best cut of the layers "
+        "in their order (Neurosurgeon); or given:LAYER[,LAYER], the split that sends the values of these layers.",
+        show_default=False,
+    ),
+]
 TracingOption = Annotated[
     bool | None,
     typer.Option(

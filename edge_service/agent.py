@@ -18,12 +18,11 @@ from edge_service.config import AgentConfig
 from edge_service.control import (
     ArrivalRate,
     Controller,
-    ControllerConfig,
     ControllerState,
-    EncodingCosts,
+    Policy,
     RateChanged,
-    Strategy,
 )
+from edge_service.control.policies import policy_named
 from edge_service.errors import AgentClosedError, CloudError
 from edge_service.frame import FrameResult
 from edge_service.inputs import own_inputs
@@ -40,11 +39,7 @@ from split_wire import limits
 if TYPE_CHECKING:  # OpenTelemetry is an extra
     from edge_service.output.tracing import Tracing
 
-__all__ = ["Agent", "ControllerFactory"]
-
-ControllerFactory = Callable[
-    [LayerGraph, tuple[float, ...], ControllerConfig, float, tuple[EncodingCosts, ...]], Controller
-]
+__all__ = ["Agent"]
 
 _ENDLESS_BYTES = 10**15
 
@@ -69,12 +64,13 @@ class Agent:
             to come; without it everything is sent as it is.
         on_result: told each result, in order, before its waiter is. What it raises ends the agent: the next frame
             submitted and leaving the context raise it.
-        controller: makes the controller; another one chooses splits in another way.
+        policy: chooses the splits, in place of the one that the settings name; see `edge_service.control.Policy`.
         tracing: `edge_service.output.tracing.Tracing`, for a trace of each frame.
 
     Raises:
         AccessError: the cloud's address does not fit the access that the settings say, or a file of theirs cannot be
             used.
+        PolicyError: the model has no split like the one that the settings name.
 
     Attributes:
         metrics: the Prometheus metrics, in a registry of their own.
@@ -90,13 +86,13 @@ class Agent:
         edge_profile: Profile | None = None,
         wire_costs: WireCosts | None = None,
         on_result: Callable[[FrameResult], None] | None = None,
-        controller: ControllerFactory = Controller,
+        policy: Policy | None = None,
         tracing: Tracing | None = None,
     ) -> None:
         self._model = model
         self._config = config or AgentConfig()
-        # A baseline that never offloads makes no call at all.
-        if self._config.strategy == "edge_only":
+        self._policy = policy_named(self._config.policy, model.graph) if policy is None else policy
+        if not self._policy.uses_cloud:
             cloud = None
         address = cloud if cloud is None or isinstance(cloud, str) else type(cloud).__name__
         if isinstance(cloud, str):
@@ -106,10 +102,15 @@ class Agent:
         self._edge_profile = edge_profile
         self._wire_costs = wire_costs
         self._on_result = on_result
-        self._make_controller = controller
         self._tracing = tracing
         self.metrics = EdgeMetrics(model.name, model.graph)
-        self.metrics.started(self._config, cloud=address, digest=model.digest, torch_version=model.torch_version)
+        self.metrics.started(
+            self._config,
+            policy=self._policy.name,
+            cloud=address,
+            digest=model.digest,
+            torch_version=model.torch_version,
+        )
         self._order = InOrder(self._left)
         self._rate = ArrivalRate(self._config.rate_hz)
         self.next_id = 0
@@ -207,12 +208,12 @@ class Agent:
     def _new_controller(self, edge_profile: Profile, wire_costs: WireCosts) -> Controller:
         config = self._config
         encodings = tuple(encoding.slowed(config.slowdown) for encoding in wire_costs.encodings)
-        return self._make_controller(
+        return Controller(
             _sendable(self._model.graph),
             edge_seconds(edge_profile.layer_s, config.slowdown),
-            ControllerConfig(strategy=Strategy(config.strategy)),
-            config.rate_hz,
-            encodings,
+            rate_hz=config.rate_hz,
+            encodings=encodings,
+            policy=self._policy,
         )
 
     def _raw_costs(self) -> WireCosts:
@@ -232,7 +233,7 @@ class Agent:
 
 
 def _sendable(graph: LayerGraph) -> LayerGraph:
-    """The graph as a split sees it: a layer too large for a message has no end of bytes, so that none sends it."""
+    """The graph for decisions: a layer too large for a message gets so many bytes that no split sends it."""
     limit = limits.MAX_CUT_BYTES
     if all(layer.output_bytes <= limit for layer in graph.layers):
         return graph

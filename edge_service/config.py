@@ -8,11 +8,12 @@ from typing import Literal, Self
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from edge_service.control.policies import POLICY_NAMES, policy_type
 from split_wire.access import ClientAccess
 
-__all__ = ["AgentConfig", "StrategyName"]
+__all__ = ["AgentConfig"]
 
-StrategyName = Literal["adaptive", "edge_only", "cloud_only"]
+_POLICY = "policy", "strategy"
 
 
 class AgentConfig(BaseSettings):
@@ -23,7 +24,8 @@ class AgentConfig(BaseSettings):
     rate_hz: float = Field(
         default=1.0, gt=0, allow_inf_nan=False, description="Frames per second that will be submitted, as expected."
     )
-    strategy: StrategyName = Field(default="adaptive", description="Choose splits, or keep to one of the baselines.")
+    policy: str = Field(default="", description=f"Who chooses the splits: adaptive (the default), of {POLICY_NAMES}.")
+    strategy: str = Field(default="", description="The other name of `policy`.")
     slowdown: float = Field(
         default=1.0, ge=1.0, allow_inf_nan=False, description="Stretches the edge's compute time by really waiting."
     )
@@ -61,6 +63,16 @@ class AgentConfig(BaseSettings):
     token_file: Path | None = Field(default=None, description="A file that holds it; read at each connection.")
     insecure: bool = Field(default=False, description="Let a token leave this machine in plain text.")
 
+    def __init__(self, **settings: object) -> None:
+        given = [name for name in _POLICY if name in settings]
+        if len(given) == 1:  # an argument comes before the environment, by whichever name either has it
+            settings = dict.fromkeys(_POLICY, "") | settings
+        super().__init__(**settings)  # type: ignore[arg-type] # pydantic checks
+
+    def with_policy(self, name: str) -> Self:
+        """The same settings with another policy, which is known to exist."""
+        return self.model_copy(update=dict.fromkeys(_POLICY, name))
+
     @property
     def access(self) -> ClientAccess:
         """How to get into the cloud."""
@@ -79,6 +91,22 @@ class AgentConfig(BaseSettings):
     @classmethod
     def _empty_is_none(cls, value: object) -> object:
         return None if value == "" else value  # as a compose file leaves a variable that is not set
+
+    @field_validator(*_POLICY)
+    @classmethod
+    def _is_a_policy(cls, value: str) -> str:
+        if value:
+            policy_type(value)
+        return value
+
+    @model_validator(mode="after")
+    def _has_one_policy(self) -> Self:
+        policy, strategy = self.policy, self.strategy
+        if policy and strategy and policy != strategy:
+            raise ValueError(f"policy is {policy!r} and strategy, its other name, is {strategy!r}; give one of the two")
+        for name in _POLICY:
+            object.__setattr__(self, name, policy or strategy or "adaptive")  # it is frozen only from here on
+        return self
 
     @model_validator(mode="after")
     def _access_fits_together(self) -> Self:

@@ -3,6 +3,7 @@
     EdgeError
     ├── AgentClosedError        a frame was submitted outside the agent's lifetime
     ├── InputError              a frame does not fit the model's inputs
+    ├── PolicyError             (also ValueError) there is no such policy, or the model has no such split
     └── CloudError              talking to the cloud failed; the agent goes on alone
         ├── CloudUnreachableError   the connection cannot be made, or broke
         │   ├── CloudUntrustedError     the two sides' TLS settings do not fit
@@ -27,6 +28,10 @@ class AgentClosedError(EdgeError):
 
 class InputError(EdgeError):
     """A frame's tensors do not have the number, shapes or dtypes of the model's inputs."""
+
+
+class PolicyError(EdgeError, ValueError):
+    """There is no policy of this name, or the model has no split like the one it names."""
 
 
 class CloudError(EdgeError):

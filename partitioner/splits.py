@@ -33,6 +33,21 @@ class Splits(Protocol):
         """
         ...
 
+    @property
+    def graph(self) -> LayerGraph:
+        """The model."""
+        ...
+
+    @property
+    def costs(self) -> CostProfile:
+        """The times that splits are priced with."""
+        ...
+
+    @property
+    def encodings(self) -> tuple[Encoding, ...]:
+        """What a cut may be sent in; raw alone where none were given."""
+        ...
+
     def dsl(self, link: Link, *, edge_load: float = 1.0, cloud_load: float = 1.0) -> Partition:
         """Returns the split and encoding of the lowest latency; see `partitioner.dsl`."""
         ...

@@ -1,10 +1,12 @@
-"""Controllers that choose as a benchmark wants: the splits it names, or those of an oracle that knows the link."""
+"""Policies that choose as a benchmark wants: the splits it names, or those of an oracle that knows the link."""
 
 from __future__ import annotations
 
-from edge_service.control import CloudProfiled, Controller, ControllerConfig, EncodingCosts, Event, HeadMeasured, Plan
+from edge_service.control.conditions import Conditions
+from edge_service.control.policies import Choice, Policy, keep_to
+from edge_service.control.pricing import everything
 from link_emulator import Trace
-from partitioner import LayerGraph
+from partitioner import CostProfile, LayerGraph, Splits
 from partitioner.listed.listing import list_closed_sets
 from partitioner.listed.set_sums import crossing, inside_and_outside
 
@@ -13,14 +15,22 @@ __all__ = ["GivenSplits", "Oracle", "TracedSplits"]
 _MOST_SETS = 2_000_000
 
 
-class GivenSplits(Controller):
-    """Runs the split that `now` names, once the link is measured, so that predictions are those of a live loop."""
+class GivenSplits(Policy):
+    """Runs the split that `now` names, everything on the edge where it names none.
 
-    now: frozenset[str] = frozenset()
+    Predictions are those of a live loop: the link is measured before anything is offloaded.
+    """
 
-    def plan(self, now_s: float) -> Plan:
-        """As `Controller.plan`, for that split."""
-        return self.plan_given(self.now, now_s)
+    name = "given"
+    keeps_to_split = True
+    asked_always = True
+
+    def __init__(self) -> None:
+        self.now: frozenset[str] | None = None
+
+    def choose(self, splits: Splits, conditions: Conditions) -> Choice:
+        """That split."""
+        return keep_to(everything(splits) if self.now is None else self.now, splits, conditions)
 
 
 class TracedSplits:
@@ -67,50 +77,48 @@ class TracedSplits:
         return min(range(len(self.head_s)), key=lambda index: self.ended_s(index, begin_s, fixed_s, link_free_s)[0])
 
 
-class Oracle(Controller):
+class Oracle(Policy):
     """Takes for each frame the split that ends first, given the uplink's whole future; see `TracedSplits`.
 
-    Make it with `Oracle.of(trace, goodput_share)`, and set `zero_s`, the trace's beginning on the monotonic clock.
+    Args:
+        trace: The uplink.
+        goodput_share: Payload per byte that the trace counts.
+
+    Attributes:
+        zero_s: The trace's beginning on the clock of the conditions; until it is set, everything runs on the edge.
     """
 
-    trace: Trace
-    goodput_share: float
-    zero_s: float | None = None
+    name = "oracle"
+    keeps_to_split = True
+    asked_always = True
 
-    def __init__(
-        self,
-        graph: LayerGraph,
-        edge_s: tuple[float, ...],
-        config: ControllerConfig | None = None,
-        rate_hz: float = 1.0,
-        encodings: tuple[EncodingCosts, ...] = (),
-    ) -> None:
-        super().__init__(graph, edge_s, config, rate_hz, encodings)
-        self._model = graph, edge_s
-        self._splits: TracedSplits | None = None
+    def __init__(self, trace: Trace, goodput_share: float) -> None:
+        self.zero_s: float | None = None
+        self._trace = trace
+        self._goodput_share = goodput_share
+        self._costs: CostProfile | None = None
+        self._traced: TracedSplits | None = None
+        self._heads_run = 0
         self._link_free_s = 0.0
         self._arrives_s = 0.0
 
-    @classmethod
-    def of(cls, trace: Trace, goodput_share: float) -> type[Oracle]:
-        """A class of oracles that know this trace."""
-        return type("OracleOfTrace", (cls,), {"trace": trace, "goodput_share": goodput_share})
-
-    def observe(self, event: Event, now_s: float) -> None:
-        """As `Controller.observe`; the cloud's times are kept, and when the link is free again."""
-        super().observe(event, now_s)
-        if isinstance(event, HeadMeasured):  # the frame that was planned last goes to the link now
+    def choose(self, splits: Splits, conditions: Conditions) -> Choice:
+        """The split that ends first, behind what is on the link already."""
+        if self.zero_s is None:
+            return keep_to(everything(splits), splits, conditions)
+        if conditions.heads_run > self._heads_run:  # the frame that was planned last went to the link
+            self._heads_run = conditions.heads_run
             self._link_free_s = max(self._link_free_s, self._arrives_s)
-        if isinstance(event, CloudProfiled):
-            self._splits = TracedSplits(*self._model, event.cloud_s, self.trace, self.goodput_share)
+        traced = self._splits_at(splits)
+        begin_s = max(0.0, conditions.now_s - self.zero_s)
+        index = traced.best(begin_s, conditions.fixed_s, self._link_free_s)
+        _, self._arrives_s = traced.ended_s(index, begin_s, conditions.fixed_s, self._link_free_s)
+        return keep_to(traced.edge(index), splits, conditions)
 
-    def plan(self, now_s: float) -> Plan:
-        """As `Controller.plan`, knowing the link."""
-        if self._splits is None or self.zero_s is None:
-            return self.plan_given(frozenset(layer.name for layer in self._model[0].layers), now_s)
-        state = self.state(now_s)
-        begin_s = max(0.0, now_s - self.zero_s)
-        fixed_s = (state.rtt_s or 0.0) + state.overhead_s
-        index = self._splits.best(begin_s, fixed_s, self._link_free_s)
-        _, self._arrives_s = self._splits.ended_s(index, begin_s, fixed_s, self._link_free_s)
-        return self.plan_given(self._splits.edge(index), now_s)
+    def _splits_at(self, splits: Splits) -> TracedSplits:
+        """Every split at the times of now, which change only when the cloud is another."""
+        if self._traced is None or splits.costs is not self._costs:
+            graph, costs = splits.graph, splits.costs
+            self._traced = TracedSplits(graph, costs.edge_s, costs.cloud_s, self._trace, self._goodput_share)
+            self._costs = costs
+        return self._traced

@@ -23,11 +23,10 @@ import split_model
 from bench.live.choosers import GivenSplits, Oracle
 from bench.live.run import EdgeRun, RunFrame, RunResult
 from edge_service import Agent, AgentConfig, FrameResult, WireCosts, cut_label, measure_wire_costs
-from edge_service.agent import ControllerFactory
-from edge_service.control import Controller, ControllerConfig, EncodingCosts
+from edge_service.control import Policy
+from edge_service.control.policies import policy_named
 from edge_service.sources import open_source
 from link_emulator import Trace
-from partitioner import LayerGraph
 
 Image = npt.NDArray[np.uint8]
 
@@ -84,14 +83,14 @@ class Edge:
     async def _run(self, run: EdgeRun) -> RunResult:
         began_s = time.monotonic()
         frames = _Frames()
-        made: list[Controller] = []
+        policy = self._policy(run)
         agent = Agent(
             self._models[run.model],
             run.cloud,
             _config(run),
             edge_profile=self._profiles[run.model],
             wire_costs=self._wire_costs_of(run),
-            controller=_recording(_controller(run), made),
+            policy=policy,
             on_result=frames.took,
         )
         async with agent:
@@ -99,10 +98,18 @@ class Edge:
             self._tell({"ready": True})
             await asyncio.to_thread(sys.stdin.readline)
             frames.zero_s = time.monotonic()
-            if isinstance(made[0], Oracle):
-                made[0].zero_s = frames.zero_s
-            await _Feeder(agent, run, self._images[run.model], frames, made[0]).feed()
+            if isinstance(policy, Oracle):
+                policy.zero_s = frames.zero_s
+            await _Feeder(agent, run, self._images[run.model], frames, policy).feed()
         return RunResult(tuple(frames.told), time.monotonic() - began_s)
+
+    def _policy(self, run: EdgeRun) -> Policy:
+        if run.chooser == "given":
+            return GivenSplits()
+        if run.chooser == "oracle":
+            times_s, rates_bps = zip(*run.trace, strict=True)
+            return Oracle(Trace(times_s, rates_bps), run.goodput_share)
+        return policy_named(run.strategy, self._models[run.model].graph)
 
     def _wire_costs_of(self, run: EdgeRun) -> WireCosts:
         """Measured once for each kind of run, on frames like those that are sent."""
@@ -155,20 +162,18 @@ class _Frames:
 class _Feeder:
     """Submits frames at the pace that the run asks for."""
 
-    def __init__(
-        self, agent: Agent, run: EdgeRun, images: Sequence[Image], frames: _Frames, controller: Controller
-    ) -> None:
+    def __init__(self, agent: Agent, run: EdgeRun, images: Sequence[Image], frames: _Frames, policy: Policy) -> None:
         self._agent = agent
         self._run = run
         self._images = images
         self._frames = frames
-        self._controller = controller
+        self._policy = policy
 
     async def feed(self) -> None:
         for split in range(len(self._run.splits)) if self._run.splits else (-1,):
             self._frames.split = split
-            if isinstance(self._controller, GivenSplits):
-                self._controller.now = frozenset(self._run.splits[split])
+            if isinstance(self._policy, GivenSplits):
+                self._policy.now = frozenset(self._run.splits[split])
             self._frames.telling = False
             for _ in range(self._run.warmup):
                 await self._put()
@@ -199,7 +204,7 @@ class _Feeder:
 def _config(run: EdgeRun) -> AgentConfig:
     settings: dict[str, Any] = {
         "rate_hz": run.rate_hz,
-        "strategy": run.strategy,
+        "policy": run.strategy,
         "slowdown": run.slowdown,
         "encodings": run.encodings,
         "input_encoding": run.input_encoding,
@@ -210,34 +215,6 @@ def _config(run: EdgeRun) -> AgentConfig:
     if run.max_waiting is not None:
         settings["max_waiting"] = run.max_waiting
     return AgentConfig(**settings)
-
-
-def _controller(run: EdgeRun) -> type[Controller]:
-    if run.chooser == "given":
-        return GivenSplits
-    if run.chooser == "oracle":
-        times_s, rates_bps = zip(*run.trace, strict=True)
-        return Oracle.of(Trace(times_s, rates_bps), run.goodput_share)
-    return Controller
-
-
-def _recording(kind: type[Controller], made: list[Controller]) -> ControllerFactory:
-    """Makes controllers of a kind, and keeps them at hand."""
-
-    def make(
-        graph: LayerGraph,
-        edge_s: tuple[float, ...],
-        config: ControllerConfig,
-        rate_hz: float,
-        encodings: tuple[EncodingCosts, ...],
-    ) -> Controller:
-        controller = kind(graph, edge_s, config, rate_hz, encodings)
-        if isinstance(controller, GivenSplits):
-            controller.now = frozenset(layer.name for layer in graph.layers)
-        made.append(controller)
-        return controller
-
-    return make
 
 
 async def _images(model: split_model.Model) -> list[Image]:

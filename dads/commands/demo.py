@@ -16,8 +16,8 @@ from rich.console import Console
 from dads import units
 from dads.commands.link import a_trace
 from dads.demo.run import Demo, DemoOptions, failed
-from dads.demo.summary import print_summary, verdict
-from dads.errors import CommandError, ExitCode, InterruptedByUserError
+from dads.demo.summary import BASELINES, print_summary, verdict
+from dads.errors import CommandError, ExitCode, InterruptedByUserError, InvalidUsageError
 from dads.options import (
     MODEL_HELP,
     Device,
@@ -31,6 +31,7 @@ from dads.options import (
     in_units,
 )
 from dads.session.frame_table import PlainConsole
+from dads.session.settings import compared
 
 
 def demo(
@@ -59,13 +60,19 @@ def demo(
     source: Annotated[
         str, typer.Option(help="sample is a real clip; or a video file or a folder of images.")
     ] = "sample",
+    compare: Annotated[
+        str, typer.Option(metavar="POLICY[,POLICY]", help="What to run beside adaptive; see dads edge --policy.")
+    ] = ",".join(BASELINES),
     encodings: EncodingsOption = None,
     max_error: MaxErrorOption = None,
     input_encoding: InputEncodingOption = None,
     device: Annotated[Device, typer.Option(help="Where both sides compute.")] = Device.CPU,
     report: ReportOption = None,
 ) -> None:
-    """Show the whole system on this machine, compare it with the baselines, and verify every result."""
+    """Show the whole system on this machine, compare it with other policies, and verify every result."""
+    others = tuple(name for name in compared("--compare", compare) if name != "adaptive")
+    if not others:
+        raise InvalidUsageError("--compare names adaptive alone, which always runs; name a policy to run beside it")
     options = DemoOptions(
         model=model,
         frames=frames,
@@ -76,6 +83,7 @@ def demo(
         source=source,
         device=device.value,
         wire=_wire_arguments(encodings, max_error, input_encoding),
+        compared=others,
     )
     from edge_service.sources import open_source  # noqa: PLC0415 - torch takes seconds to import
 
@@ -83,9 +91,9 @@ def demo(
     began_s = time.monotonic()
     console = PlainConsole()
     made = asyncio.run(_report(options, report, console))
-    print_summary(made, frames, console)
+    print_summary(made, frames, console, options.compared)
     console.print(f"All of this took {time.monotonic() - began_s:.0f} s.", style="dim")
-    problem = verdict(made, frames)
+    problem = verdict(made, frames, options.compared)
     if problem is not None:
         raise CommandError(problem)
 

@@ -24,6 +24,7 @@ from dads.options import (
     InputEncodingOption,
     MaxErrorOption,
     MetricsPortOption,
+    PolicyOption,
     ReportOption,
     ThreadsOption,
     TlsCaOption,
@@ -40,10 +41,10 @@ from dads.options import (
 from dads.planning.profile_file import read_profile
 from dads.planning.profiles import check_profile_of, measure_profile
 from dads.ports import check_free
-from dads.session.settings import settings
+from dads.session.settings import compared, settings
 from dads.tracing import is_wanted, tracer
 
-STRATEGIES = ("adaptive", "edge_only", "cloud_only")
+_BASELINES = ("edge_only", "cloud_only")
 
 _NOT_WRITTEN = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 
@@ -70,12 +71,19 @@ def edge(
         typer.Option(min=1, help="Stop after so many frames; a shorter clip is repeated.", show_default=False),
     ] = None,
     loop: Annotated[bool, typer.Option(help="Repeat the clip for ever.")] = False,
+    policy: PolicyOption = None,
     strategy: Annotated[
-        str | None, typer.Option(help="adaptive, the default, or one of the baselines edge_only and cloud_only.")
+        str | None, typer.Option(metavar="POLICY", help="The other name of --policy.", show_default=False)
     ] = None,
     compare: Annotated[
         bool, typer.Option(help="Run edge_only and cloud_only over the same frames afterwards, into the report.")
     ] = False,
+    compare_with: Annotated[
+        str | None,
+        typer.Option(
+            metavar="POLICY[,POLICY]", help="Run these policies afterwards, as --compare does.", show_default=False
+        ),
+    ] = None,
     verify: Annotated[
         bool, typer.Option(help="Compare every result with the whole model run here; exit 1 if any differs.")
     ] = False,
@@ -145,14 +153,13 @@ def edge(
 ) -> None:
     """Stream frames through a model that is split between here and a cloud.
 
-    What is not given is read from DADS_EDGE_RATE_HZ, DADS_EDGE_STRATEGY, DADS_EDGE_SLOWDOWN and so on, then from the
+    What is not given is read from DADS_EDGE_RATE_HZ, DADS_EDGE_POLICY, DADS_EDGE_SLOWDOWN and so on, then from the
     defaults. SIGTERM or SIGINT finishes the frames under way and exits; a second one exits at once.
     """
-    if strategy is not None and strategy not in STRATEGIES:
-        raise InvalidUsageError(f"--strategy is {strategy!r}, expected one of {', '.join(STRATEGIES)}")
     logs.configure(log_format)
     config = settings(
         rate_hz=rate,
+        policy=policy,
         strategy=strategy,
         slowdown=edge_slowdown,
         encodings=encodings,
@@ -169,8 +176,11 @@ def edge(
         require_cloud=require_cloud,
         keep_inputs=verify or None,
     )
-    if cloud is None and (compare or config.require_cloud or config.strategy == "cloud_only"):
-        raise InvalidUsageError("--compare, --require-cloud and --strategy cloud_only need --cloud HOST:PORT")
+    policies = _policies(config.policy, compare=compare, compare_with=compare_with)
+    if cloud is None and (len(policies) > 1 or config.require_cloud or _needs_cloud(config.policy)):
+        raise InvalidUsageError(
+            "--compare, --compare-with, --require-cloud and the policies cloud_only and given need --cloud HOST:PORT"
+        )
     if cloud is not None:
         config.access.check(cloud)
     is_traced = is_wanted(tracing)
@@ -188,12 +198,13 @@ def edge(
 
     from dads.planning.encodings import fits, restored  # noqa: PLC0415 - torch takes seconds to import
     from dads.session.session import EdgeSession, StreamOptions  # noqa: PLC0415 - see above
+    from edge_service.control.policies import policy_named  # noqa: PLC0415 - see above
     from split_model import Profile  # noqa: PLC0415 - see above
 
     if results != "-" and is_seeded(model, weights):
         typer.echo(SEEDED)
     kept = stored.encodings
-    strategies: list[str] = [config.strategy, *(_others(config.strategy) if compare else ())]
+    chosen = [policy_named(name, loaded.graph) for name in policies]
     with _opened(results) as file, tracer("dads-edge", wanted=is_traced) as spans:
         session = EdgeSession(
             loaded,
@@ -207,7 +218,7 @@ def edge(
             metrics_host=metrics_host,
             tracer=spans,
         )
-        made = asyncio.run(session.run(strategies, file))
+        made = asyncio.run(session.run(chosen, file))
     if report is not None:
         with _named("--report", str(report)):
             report.write_text(json.dumps(made, indent=2) + "\n", encoding="utf-8")
@@ -215,8 +226,17 @@ def edge(
         raise typer.Exit(1)
 
 
-def _others(strategy: str) -> list[str]:
-    return [other for other in STRATEGIES if other not in ("adaptive", strategy)]
+def _policies(first: str, *, compare: bool, compare_with: str | None) -> list[str]:
+    """What is run, in order, each once."""
+    others = () if compare_with is None else compared("--compare-with", compare_with)
+    return list(dict.fromkeys([first, *(_BASELINES if compare else ()), *others]))
+
+
+def _needs_cloud(policy: str) -> bool:
+    from edge_service.control.policies import policy_type  # noqa: PLC0415 - torch takes seconds to import
+
+    kind = policy_type(policy)
+    return kind.uses_cloud and kind.keeps_to_split
 
 
 @contextlib.contextmanager

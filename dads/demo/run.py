@@ -16,6 +16,7 @@ from rich.console import Console
 from dads import units
 from dads.children import Child
 from dads.commands.health import check
+from dads.demo.summary import BASELINES, shown
 from dads.errors import CommandError, ExitCode, InvalidUsageError
 from dads.loading import SEEDED, is_seeded
 from dads.session.frame_table import FrameTable
@@ -39,6 +40,7 @@ class DemoOptions:
     source: str
     device: str
     wire: tuple[str, ...]
+    compared: tuple[str, ...] = BASELINES
 
 
 class Demo:
@@ -109,7 +111,7 @@ class Demo:
         arguments = ["edge", "--model", options.model, "--cloud", address, "--source", options.source]
         arguments += ["--rate", str(options.rate_hz), "--frames", str(options.frames), "--device", options.device]
         arguments += ["--edge-slowdown", str(options.slowdown), "--threads", "1", "--require-cloud"]
-        arguments += ["--strategy", "adaptive", "--compare", "--verify", *options.wire]
+        arguments += ["--policy", "adaptive", "--compare-with", ",".join(options.compared), "--verify", *options.wire]
         arguments += ["--report", str(self._report), "--results", "-", "--log-format", "json"]
         edge = await stack.enter_async_context(Child("edge", arguments, self._edge_message))
         progress = _BaselineProgress(options.frames)
@@ -149,12 +151,12 @@ class Demo:
             self._say(f"  ! {who}: {record['event']}: {told}", "yellow")
         return record
 
-    def _start_run(self, strategy: str) -> None:
-        self._say(f"\n{strategy.replace('_', '-')}: {self._options.frames} frames", "bold")
+    def _start_run(self, policy: str) -> None:
+        self._say(f"\n{shown(policy)}: {self._options.frames} frames", "bold")
         self._stop_announcing()
         if self._link is not None:
             self._link.restart()
-        if strategy == "adaptive" and len(self._options.uplink.times_s) <= _FEW_STEPS:
+        if policy == "adaptive" and len(self._options.uplink.times_s) <= _FEW_STEPS:
             self._announcer = asyncio.create_task(self._announce_changes())
 
     async def _announce_changes(self) -> None:

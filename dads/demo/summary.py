@@ -1,26 +1,27 @@
-"""The end of the demo: adaptive beside its baselines, and whether every result was right."""
+"""The end of the demo: adaptive beside the policies it is compared with, and whether every result was right."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
-__all__ = ["print_summary", "verdict"]
+__all__ = ["BASELINES", "print_summary", "shown", "verdict"]
 
 Report = Mapping[str, Any]
 
-_BASELINES = ("edge_only", "cloud_only")
+BASELINES = ("edge_only", "cloud_only")
 
 
-def verdict(report: Report, frames: int) -> str | None:
+def verdict(report: Report, frames: int, compared: Sequence[str] = BASELINES) -> str | None:
     """What is wrong with a demo's report, or None when nothing is.
 
     Args:
         report: The edge's, with its baselines.
         frames: How many frames each run was to read.
+        compared: The policies that were to be run beside adaptive.
     """
     runs = _runs(report)
     different = sum(run["verify"]["different"] for run in runs.values())
@@ -32,14 +33,14 @@ def verdict(report: Report, frames: int) -> str | None:
         f"{unchecked} results were not compared with the whole model": unchecked,
         "no frame was finished": not report["frames"]["done"],
     }
-    for name in _BASELINES:
-        problems[f"{_shown(name)} was not run"] = name not in report["baselines"]
+    for name in compared:
+        problems[f"{shown(name)} was not run"] = name not in report["baselines"]
     for name, run in runs.items():
         problems[f"{name} read {run['frames']['read']} of {frames} frames"] = run["frames"]["read"] < frames
     return next((problem for problem, is_so in problems.items() if is_so), None)
 
 
-def print_summary(report: Report, frames: int, console: Console) -> None:
+def print_summary(report: Report, frames: int, console: Console, compared: Sequence[str] = BASELINES) -> None:
     """Prints the comparison, the prediction's accuracy and the verification; see `verdict`."""
     runs = _runs(report)
     table = Table(title="the same clip over the same link", title_justify="left")
@@ -69,7 +70,7 @@ def print_summary(report: Report, frames: int, console: Console) -> None:
     for line in _comparison(report):
         console.print(line, soft_wrap=True)
     checked = sum(run["verify"]["checked"] for run in runs.values())
-    problem = verdict(report, frames)
+    problem = verdict(report, frames, compared)
     if problem is None:
         console.print(f"[bold green]Every one of the {checked} results equals the whole model's.[/]")
     else:
@@ -77,12 +78,12 @@ def print_summary(report: Report, frames: int, console: Console) -> None:
 
 
 def _runs(report: Report) -> dict[str, Report]:
-    return {"adaptive": report, **{_shown(name): run for name, run in report["baselines"].items()}}
+    return {"adaptive": report, **{shown(name): run for name, run in report["baselines"].items()}}
 
 
 def _comparison(report: Report) -> list[str]:
     return [
-        f"Against {_shown(name)}: {_mean_latency(run, report)}, "
+        f"Against {shown(name)}: {_mean_latency(run, report)}, "
         f"{report['frames']['done']} frames finished instead of {run['frames']['done']}."
         for name, run in report["baselines"].items()
     ]
@@ -98,8 +99,10 @@ def _mean_latency(run: Report, adaptive: Report) -> str:
     return f"mean latency {times} times {'shorter' if theirs > ours else 'longer'}"
 
 
-def _shown(name: str) -> str:
-    return name.replace("_", "-")
+def shown(name: str) -> str:
+    """A policy's name for people; the layers that it names keep theirs."""
+    policy, colon, layers = name.partition(":")
+    return policy.replace("_", "-") + colon + layers
 
 
 def _ms(seconds: float | None) -> str:

@@ -8,7 +8,7 @@ import json
 import logging
 import signal
 import sys
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -29,6 +29,7 @@ from edge_service import (
     WireCosts,
     frame_record,
 )
+from edge_service.control import Policy
 from edge_service.sources import Frame, open_source
 from split_model import Model, Profile
 
@@ -53,12 +54,12 @@ class StreamOptions:
 
 
 class EdgeSession:
-    """One or more runs over the same frames with one model: the strategy, and the baselines it is compared with.
+    """One or more runs over the same frames with one model: a policy, and those it is compared with.
 
     Args:
         model: the model.
         cloud: the cloud's address, or None.
-        config: the agent's settings; each run sets its own strategy.
+        config: the agent's settings; each run sets its own policy.
         stream: the frames.
         edge_profile: the model's times here.
         wire_costs: its encodings here; None: to be measured when there is a cloud.
@@ -98,8 +99,8 @@ class EdgeSession:
         self._stopping = asyncio.Event()
         self._wire_costs = wire_costs
 
-    async def run(self, strategies: list[str], results: TextIO | None) -> dict[str, Any]:
-        """Runs the strategies one after another.
+    async def run(self, policies: Sequence[Policy], results: TextIO | None) -> dict[str, Any]:
+        """Runs the policies one after another.
 
         Returns:
             The first one's report, with those of the others as its `baselines`.
@@ -107,16 +108,17 @@ class EdgeSession:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._stop, number)
-        if self._wire_costs is None and self._cloud is not None and set(strategies) != {"edge_only"}:
+        if self._wire_costs is None and self._cloud is not None and any(policy.uses_cloud for policy in policies):
             self._wire_costs = await self._measured_wire()
         reports: dict[str, dict[str, Any]] = {}
-        for strategy in strategies:
+        for policy in policies:
             if self._stopping.is_set():
                 break
-            reports[strategy] = await self._run_one(strategy, results)
-        whole = dict(reports[strategies[0]])
-        if len(strategies) > 1:
-            whole["baselines"] = {name: reports[name] for name in strategies[1:] if name in reports}
+            reports[policy.name] = await self._run_one(policy, results)
+        first, *others = [policy.name for policy in policies]
+        whole = dict(reports[first])
+        if others:
+            whole["baselines"] = {name: reports[name] for name in others if name in reports}
         return whole
 
     def _stop(self, number: int) -> None:
@@ -126,15 +128,15 @@ class EdgeSession:
             signal.raise_signal(number)
         self._stopping.set()
 
-    async def _run_one(self, strategy: str, results: TextIO | None) -> dict[str, Any]:
+    async def _run_one(self, policy: Policy, results: TextIO | None) -> dict[str, Any]:
         verifier = Verifier(self._model, max(TOLERANCE, self._config.max_error)) if self._verify else None
         table = FrameTable() if results is not sys.stdout else None
         watch = _RateWatch(self._config.rate_hz)
-        view = LiveView(self._model.name, self._model.graph, strategy)
+        view = LiveView(self._model.name, self._model.graph, policy.name)
 
         def on_result(result: FrameResult, source_s: float) -> None:
             watch.saw(result)
-            record = frame_record(self._model, result, source_s=source_s, run=strategy)
+            record = frame_record(self._model, result, source_s=source_s, run=policy.name)
             view.saw(record, result, agent.state)
             if results is not None:
                 results.write(json.dumps(record) + "\n")
@@ -143,10 +145,12 @@ class EdgeSession:
                 table.row(record)
 
         clip = ClipRun(
-            RunReport(self._model.name, self._model.digest, strategy), on_result=on_result, verifier=verifier
+            RunReport(self._model.name, self._model.digest, policy.name), on_result=on_result, verifier=verifier
         )
-        config = self._config.model_copy(update={"strategy": strategy})
-        log.info("run started", run=strategy, model=self._model.name, rate_hz=config.rate_hz, slowdown=config.slowdown)
+        config = self._config.with_policy(policy.name)
+        log.info(
+            "run started", run=policy.name, model=self._model.name, rate_hz=config.rate_hz, slowdown=config.slowdown
+        )
         agent = Agent(
             self._model,
             self._cloud,
@@ -154,13 +158,14 @@ class EdgeSession:
             edge_profile=self._edge_profile,
             wire_costs=self._wire_costs,
             on_result=clip.took,
+            policy=policy,
             tracing=self._tracing,
         )
         with self._pages(agent, view):
             async with agent:
                 await self._feed(clip, agent)
         made = clip.report.as_json()
-        log.info("run finished", run=strategy, done=clip.report.done)
+        log.info("run finished", run=policy.name, done=clip.report.done)
         if verifier is not None:
             made["verify"] = await _verified(verifier)
         return made

@@ -19,6 +19,7 @@ RATE_HZ = 5.0
 
 _OPTIONS = {
     "rate_hz": "--rate",
+    "policy": "--policy",
     "strategy": "--strategy",
     "slowdown": "--edge-slowdown",
     "require_cloud": "--require-cloud",
@@ -52,9 +53,9 @@ def settings(**options: float | str | bool | Path | None) -> AgentConfig:
 
     typed = {name: value for name, value in options.items() if value is not None}
     try:
-        config = AgentConfig(**typed)  # type: ignore[arg-type] # pydantic checks
+        config = AgentConfig(**typed)
         if "rate_hz" not in config.model_fields_set:
-            config = AgentConfig(rate_hz=RATE_HZ, **typed)  # type: ignore[arg-type] # see above
+            config = AgentConfig(rate_hz=RATE_HZ, **typed)
     except ValidationError as error:
         raise InvalidUsageError(_explain(error, typed)) from error
     for name in ("rate_hz", "slowdown"):
@@ -79,13 +80,33 @@ def encoding_settings(source: str | None, *, max_error: float | None, input_enco
     return settings(max_error=max_error, input_encoding=input_encoding)
 
 
+def compared(option: str, text: str) -> tuple[str, ...]:
+    """Check the policies that a run is compared with.
+
+    Raises:
+        InvalidUsageError: one of them is no policy.
+    """
+    from edge_service.control.policies import policy_names  # noqa: PLC0415 # torch takes seconds to import
+    from edge_service.errors import PolicyError  # noqa: PLC0415 # see above
+
+    try:
+        return policy_names(text)
+    except PolicyError as error:
+        raise InvalidUsageError(f"{option}: {error}") from error
+
+
 def _explain(error: ValidationError, typed: Mapping[str, float | str | bool | Path]) -> str:
     return "; ".join(
-        f"{_source(str(item['loc'][0]), typed)} is {item['input']!r}: {item['msg']}"
+        f"{_source(str(item['loc'][0]), typed)} is {item['input']!r}: {_message(item['msg'])}"
         if item["loc"]
-        else item["msg"].removeprefix("Value error, ")  # of several settings together; their input holds the token
+        else _message(item["msg"])  # of several settings together; their input holds the token
         for item in error.errors()
     )
+
+
+def _message(text: str) -> str:
+    """A message of ours without pydantic's word before it."""
+    return text.removeprefix("Value error, ")
 
 
 def _source(name: str, typed: Mapping[str, float | str | bool | Path]) -> str:

@@ -1,10 +1,11 @@
 """The decision logic of the edge agent, without I/O: told events and the time, asked for plans.
 
-    what happened ──► Flow ──► events ──► Controller.observe ──► estimators, breaker ──► Conditions ──► Planner ──► Plan
+    what happened ──► Flow ──► events ──► Controller.observe ──► estimators, breaker ──► Conditions ──► Policy ──► Plan
                        └──► orders to the shells
 
-`flow` is the state machine of frames and connection, and `controller` that of the decision; `estimators` measure,
-`probing` and `breaker` say when to call, `planner` makes plans.
+`flow` is the state machine of frames and connection, and `controller` that of the decision. `estimators/` measure;
+`probing` and `breaker` say when to call; `policies/` choose a split by `pricing`; `planner` makes plans of that.
+Where the splits cannot be listed, `remembered_splits` answers at once and `searching` says when to search.
 """
 
 from edge_service.control.breaker import Breaker, BreakerConfig, BreakerState
@@ -38,8 +39,10 @@ from edge_service.control.events import (
 )
 from edge_service.control.flow import Flow
 from edge_service.control.orders import Answered, Duty, FinishHere, Probe, answer_timeout_s
-from edge_service.control.plan import ControllerConfig, ControllerState, Mode, Phase, Plan, Strategy
+from edge_service.control.plan import ControllerConfig, ControllerState, Mode, Phase, Plan
+from edge_service.control.policies import Choice, Policy
 from edge_service.control.probing import ProbeConfig, ProbeScheduler
+from edge_service.control.searching import Search
 from edge_service.control.stage_times import LinkTimes, ServerTimes, StageTimes
 
 __all__ = [
@@ -49,6 +52,7 @@ __all__ = [
     "Breaker",
     "BreakerConfig",
     "BreakerState",
+    "Choice",
     "CloudAnswered",
     "CloudBusy",
     "CloudLoadReported",
@@ -72,16 +76,17 @@ __all__ = [
     "OverheadMeasured",
     "Phase",
     "Plan",
+    "Policy",
     "Probe",
     "ProbeConfig",
     "ProbeScheduler",
     "RateChanged",
     "RoundTripEstimator",
     "RoundTripMeasured",
+    "Search",
     "ServerTimes",
     "SizeRatios",
     "StageTimes",
-    "Strategy",
     "TailMeasured",
     "UplinkAtLeast",
     "UplinkEstimator",

@@ -1,11 +1,14 @@
-"""What a decision depends on, and whether it moved enough to decide again."""
+"""What a decision depends on, and whether it moved enough to decide again.
+
+The controller fills in what it observed, the planner what it knows of the split in use; a policy sees both.
+"""
 
 import math
 from dataclasses import dataclass
 
 from edge_service.control.estimators.slow_start import SlowStart
-from edge_service.control.plan import Phase
-from partitioner import Link
+from edge_service.control.plan import Mode, Phase
+from partitioner import Link, Partition
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +24,11 @@ class Conditions:
         rate_hz: Rate of frames.
         stalled_s: How long the upload under way has taken, if it is late: as long again must be expected. Else 0.
         slow_start: What each upload begins with; None where the connection is kept out of it.
+        heads_run: Heads that have run so far: a policy can tell from it that its last choice was used.
+        now_s: The time, on the clock of the controller's calls.
+        used: The split in use while frames are offloaded, at the prices of the decision that took it. Else None.
+        mode: The mode in use.
+        headroom: Largest share of the time that a stage may be busy: decide for `rate_hz / headroom`.
     """
 
     phase: Phase
@@ -31,6 +39,11 @@ class Conditions:
     rate_hz: float
     stalled_s: float = 0.0
     slow_start: SlowStart | None = None
+    heads_run: int = 0
+    now_s: float = 0.0
+    used: Partition | None = None
+    mode: Mode = Mode.LIGHT
+    headroom: float = 0.9
 
     @property
     def link(self) -> Link:

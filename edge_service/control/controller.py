@@ -11,15 +11,16 @@
         CloudAnswered closes it again; so does a heartbeat, once the wait is over.
         CloudBusy opens it too, for as long as the cloud asked: the rate stays known, and a heartbeat closes it.
 
-`Strategy.EDGE_ONLY` stays in ALONE and never asks for a call. `Strategy.CLOUD_ONLY` needs no rate, so it goes from
-ALONE to OFFLOADING, and there the cut is always at the inputs.
+A policy that uses no cloud stays in ALONE and never asks for a call. One that needs no rate goes from ALONE to
+OFFLOADING.
 
 Laws:
 
 - time is an argument of every call and never goes back;
-- `plan` is asked for every frame and decides only when something moved;
+- `plan` is asked for every frame, decides only when something moved, and never searches: a search that is due is
+  offered by `search_due`, to be run on another thread;
 - the split in a plan is closed and holds the model's inputs, whatever was observed;
-- the answers of `probe_due`, `ping_due` and `reconnect_due` count as acted upon when they are positive.
+- the answers of `probe_due`, `ping_due`, `reconnect_due` and `search_due` count as acted upon when they are positive.
 """
 
 import math
@@ -51,10 +52,13 @@ from edge_service.control.events import (
     UploadLate,
     UploadStalled,
 )
-from edge_service.control.plan import ControllerConfig, ControllerState, Phase, Plan, Strategy
+from edge_service.control.plan import ControllerConfig, ControllerState, Phase, Plan
 from edge_service.control.planner import Planner
+from edge_service.control.policies.adaptive import Adaptive
+from edge_service.control.policies.policy import Policy
 from edge_service.control.probing import ProbeScheduler
-from partitioner import LayerGraph
+from edge_service.control.searching import Search
+from partitioner import LayerGraph, Partition
 
 _TAILS_FRESH_S = 5.0
 
@@ -68,6 +72,7 @@ class Controller:
         config: Settings.
         rate_hz: Rate of frames until `RateChanged` says otherwise.
         encodings: What a cut may be sent in, as measured on the edge, the default first; none for the graph's bytes.
+        policy: Who chooses the split; `Adaptive` where left out.
 
     Raises:
         PartitionError: If the times do not fit the graph.
@@ -81,10 +86,12 @@ class Controller:
         config: ControllerConfig | None = None,
         rate_hz: float = 1.0,
         encodings: tuple[EncodingCosts, ...] = (),
+        policy: Policy | None = None,
     ) -> None:
         self._config = config or ControllerConfig()
+        self._policy: Policy = Adaptive(self._config.hysteresis) if policy is None else policy
         self._rate_hz = _checked_rate(rate_hz)
-        self._planner = Planner(graph, edge_s, self._config, encodings)
+        self._planner = Planner(graph, edge_s, self._config, encodings, self._policy)
         self._path = NetworkPath(self._config)
         self._overhead = OverheadEstimator()
         self._edge_load = LoadEstimator()
@@ -94,6 +101,7 @@ class Controller:
         self._breaker.expect(-math.inf)
         self._lost_reason = ""
         self._tail_at_s = -math.inf
+        self._heads_run = 0
 
     def observe(self, event: Event, now_s: float) -> None:
         """Takes one observation, made at `now_s`.
@@ -114,6 +122,7 @@ class Controller:
             case OverheadMeasured(seconds):
                 self._overhead.add(seconds, now_s)
             case HeadMeasured(predicted_s, measured_s):
+                self._heads_run += 1
                 self._edge_load.add(predicted_s, measured_s, now_s)
             case TailMeasured() | CloudLoadReported():
                 self._cloud_worked(event, now_s)
@@ -128,17 +137,20 @@ class Controller:
         """How to run a frame that starts now. Microseconds unless something moved since the last call."""
         return self._planner.plan(self._conditions(now_s), now_s)
 
-    def plan_given(self, edge: frozenset[str], now_s: float) -> Plan:
-        """How to run a frame that starts now with a split that the caller chose: `edge` runs here, if the cloud does.
+    def search_due(self, now_s: float) -> Search | None:
+        """The search for a better split to run now, or None: where splits cannot be listed, `plan` takes a known one.
 
-        Raises:
-            PartitionError: `edge` is not a closed set of the graph.
+        Asking again returns None until `searched` has told of its end.
         """
-        return self._planner.given(edge, self._conditions(now_s))
+        return self._planner.search_due(now_s)
+
+    def searched(self, search: Search, found: Partition | None, now_s: float) -> None:
+        """Takes what a search found, None where it failed; one that was not begun last is ignored."""
+        self._planner.searched(search, found, now_s)
 
     def probe_due(self, now_s: float) -> int | None:
         """Bytes of a probe to send now, or None. Asking again returns None until the next one is due."""
-        if self._config.strategy is not Strategy.ADAPTIVE or self._phase() is Phase.ALONE:
+        if not self._policy.needs_uplink or self._phase() is Phase.ALONE:
             return None
         return self._probes.probe_due(
             now_s,
@@ -171,7 +183,7 @@ class Controller:
 
         Success is `CloudProfiled` or `CloudAnswered`, failure is `CloudLost` or `AnswerMissed`.
         """
-        if self._config.strategy is Strategy.EDGE_ONLY or self._breaker.state is BreakerState.CLOSED:
+        if not self._policy.uses_cloud or self._breaker.state is BreakerState.CLOSED:
             return False
         return self._breaker.allows(now_s)
 
@@ -195,11 +207,10 @@ class Controller:
         )
 
     def _phase(self) -> Phase:
-        strategy = self._config.strategy
         cloud_usable = self._planner.cloud_known and self._breaker.state is BreakerState.CLOSED
-        if strategy is Strategy.EDGE_ONLY or not cloud_usable:
+        if not self._policy.uses_cloud or not cloud_usable:
             return Phase.ALONE
-        if strategy is Strategy.ADAPTIVE and self._path.uplink.bps is None:
+        if self._policy.needs_uplink and self._path.uplink.bps is None:
             return Phase.MEASURING
         return Phase.OFFLOADING
 
@@ -213,6 +224,7 @@ class Controller:
             rate_hz=self._rate_hz,
             stalled_s=self._path.stalled_s,
             slow_start=self._path.slow_start() if self._frames_are_rare else None,
+            heads_run=self._heads_run,
         )
 
     def _cloud_seen(self, event: Event, now_s: float) -> None:

@@ -9,14 +9,6 @@ from edge_service.control.probing import ProbeConfig
 from partitioner import Partition
 
 
-class Strategy(Enum):
-    """Who decides: the controller, or one of the two baselines."""
-
-    ADAPTIVE = "adaptive"
-    EDGE_ONLY = "edge_only"
-    CLOUD_ONLY = "cloud_only"
-
-
 class Mode(Enum):
     """What is minimised: one frame's latency, or latency among the splits that keep up."""
 
@@ -37,12 +29,12 @@ class ControllerConfig:
     """Settings of a `Controller`.
 
     Attributes:
-        strategy: Adaptive, or a baseline.
         headroom: A stage busy all the time never drains a queue; decide for `rate / headroom`.
-        hysteresis: Smallest relative gain that is worth a switch.
+        hysteresis: Smallest relative gain that is worth a switch, for the policy that is there without another.
         mode_dwell_s: The other mode must have been decided for this long before the mode follows without a switch.
         tolerance: Conditions that moved by less than this since the last decision are not decided again.
-        search_interval_s: Where the model has too many splits to list, decide at most this often.
+        search_interval_s: Where the model has too many splits to list, search at most this often for drifting
+            conditions.
         deadline_factor: Where finishing locally is no choice, a frame is given up after this many times its predicted
             upload and tail.
         deadline_margin_s: And this much more, for jitter.
@@ -57,7 +49,6 @@ class ControllerConfig:
         probe: Settings of probes and pings.
     """
 
-    strategy: Strategy = Strategy.ADAPTIVE
     headroom: float = 0.9
     hysteresis: float = 0.10
     mode_dwell_s: float = 1.0

@@ -1,6 +1,7 @@
-"""Makes plans from conditions: prices, decides, holds on to the split in use, and keeps the last plan.
+"""Makes plans of a policy's choices: when to ask it, deadlines, frames in flight, switches, and the last plan.
 
-The planner knows nothing of samples, probes or breakers; the controller knows nothing of splits.
+The planner knows nothing of samples, probes or breakers; the controller knows nothing of splits; which split to run is
+the policy's choice alone.
 """
 
 import dataclasses
@@ -9,9 +10,14 @@ from collections.abc import Mapping
 
 from edge_service.control.conditions import Conditions
 from edge_service.control.estimators.encoding_costs import EncodingCosts, SizeRatios, bytes_of, usable
-from edge_service.control.hysteresis import worth_switching
-from edge_service.control.plan import ControllerConfig, Mode, Phase, Plan, Strategy
-from partitioner import CostProfile, Decision, LayerGraph, Link, Partition, splits_of
+from edge_service.control.plan import ControllerConfig, Mode, Phase, Plan
+from edge_service.control.policies.adaptive import Adaptive
+from edge_service.control.policies.policy import Choice, Policy, keep_to
+from edge_service.control.pricing import everything, price
+from edge_service.control.remembered_splits import RememberedSplits
+from edge_service.control.searching import Search, SearchPace
+from partitioner import CostProfile, LayerGraph, Partition, splits_of
+from partitioner.splits import Splits
 
 
 class Planner:
@@ -22,6 +28,7 @@ class Planner:
         edge_s: Seconds of each layer on the edge, in graph order.
         config: Settings.
         encodings: What a cut may be sent in, the default first; none for the graph's bytes, without time.
+        policy: Who chooses; `Adaptive` where left out.
 
     Raises:
         PartitionError: If the times do not fit the graph.
@@ -33,20 +40,21 @@ class Planner:
         edge_s: tuple[float, ...],
         config: ControllerConfig,
         encodings: tuple[EncodingCosts, ...] = (),
+        policy: Policy | None = None,
     ) -> None:
         self._graph = graph
         self._encodings = encodings
         self._sizes = SizeRatios()
         self._decode_s: Mapping[str, tuple[float, ...]] = {}
         self._config = config
-        self._everything = frozenset(layer.name for layer in graph.layers)
-        self._inputs = frozenset(layer.name for layer in graph.layers if not layer.inputs)
+        self._policy: Policy = Adaptive(config.hysteresis) if policy is None else policy
         self._edge_s = edge_s
         self._cloud_s: tuple[float, ...] | None = None
-        self._splits = splits_of(graph, self._costs(None))
+        self._splits = _quick(splits_of(graph, self._costs(None)))
+        self._everything = everything(self._splits)
+        self._searches = SearchPace(config.search_interval_s, config.tolerance)
         self._plan: Plan | None = None
         self._conditions: Conditions | None = None
-        self._decided_at_s = -math.inf
         self._contrary_since_s: float | None = None
         self.mode = Mode.LIGHT
         self.decisions = 0
@@ -73,111 +81,81 @@ class Planner:
             self._reencode()
 
     def plan(self, conditions: Conditions, now_s: float) -> Plan:
-        """The plan under these conditions; the last one while they have not moved."""
+        """The plan under these conditions; the last one while they have not moved. Never searches."""
         last = self._plan
         if last is not None and not self._due(conditions, now_s):
             if last.changed:
                 self._plan = last = dataclasses.replace(last, changed=False)
             return last
-        plan = self._decide(conditions, now_s)
-        self._plan, self._conditions, self._decided_at_s = plan, conditions, now_s
+        plan = self._choose(conditions, now_s)
+        self._plan, self._conditions = plan, conditions
         self.mode = plan.mode
         return plan
 
-    def given(self, edge: frozenset[str], conditions: Conditions) -> Plan:
-        """The plan for a split that somebody else chose; everything here while nothing can be offloaded."""
-        plan = self._fixed(edge if conditions.phase is Phase.OFFLOADING else self._everything, conditions)
-        self._plan, self._conditions = plan, None
-        self.mode = plan.mode
-        return plan
+    def search_due(self, now_s: float) -> Search | None:
+        """The search for a better split to begin now, or None; see `SearchPace`."""
+        return self._searches.due(now_s)
+
+    def searched(self, search: Search, found: Partition | None, now_s: float) -> None:
+        """Takes the end of a search; None where it failed. The next plan compares what was found with what is used."""
+        if not self._searches.ended(search, now_s) or found is None:
+            return
+        known = {"raw", *(encoding.name for encoding in self._splits.encodings)}
+        if isinstance(self._splits, RememberedSplits) and found.encoding in known:
+            self._splits.remember(found)
+            self._conditions = None
+            self.decisions += 1
 
     def _due(self, conditions: Conditions, now_s: float) -> bool:
         earlier = self._conditions
-        if earlier is None or conditions.jumped(earlier):
+        if earlier is None or self._policy.asked_always or conditions.jumped(earlier):
             return True
-        if not self._splits.listed and now_s - self._decided_at_s < self._config.search_interval_s:
-            return False
         if self._contrary_since_s is not None and now_s - self._contrary_since_s >= self._config.mode_dwell_s:
             return True
         return conditions.moved(earlier, self._config.tolerance)
 
-    def _decide(self, conditions: Conditions, now_s: float) -> Plan:
+    def _choose(self, conditions: Conditions, now_s: float) -> Plan:
+        offloaded = self._plan is not None and self._plan.phase is Phase.OFFLOADING
+        used = self._plan.partition if self._plan is not None and offloaded else None
+        conditions = dataclasses.replace(
+            conditions, now_s=now_s, used=used, mode=self.mode, headroom=self._config.headroom
+        )
         if conditions.phase is not Phase.OFFLOADING:
-            return self._fixed(self._everything, conditions)
-        if self._config.strategy is Strategy.CLOUD_ONLY:
-            return self._fixed(self._inputs, conditions)
-        return self._best(conditions, now_s)
-
-    def _fixed(self, edge: frozenset[str], conditions: Conditions) -> Plan:
-        """A plan without a choice."""
-        partition = self._price(edge, conditions)
-        busy = partition.bottleneck_s * conditions.rate_hz
-        mode = Mode.LIGHT if busy < self._config.headroom else Mode.HEAVY
-        self._contrary_since_s = None
-        max_rate_hz = 1.0 / partition.bottleneck_s if partition.bottleneck_s > 0.0 else math.inf
-        return self._plan_for(partition, mode, max_rate_hz, conditions, chosen=False)
-
-    def _best(self, conditions: Conditions, now_s: float) -> Plan:
-        headroom = self._config.headroom
-        self.decisions += 1
-        decision = self._decision(conditions)
-        partition, decided = decision.partition, Mode(decision.mode)
-        if self.mode is Mode.LIGHT and conditions.stalled_s > 0.0:
-            here = self._price(self._everything, conditions)
-            # A head runs while the link is waited for. That the edge could not keep this up is no matter: stalls pass.
-            if here.latency_s < partition.latency_s + max(0.0, conditions.stalled_s - partition.edge_s):
-                return self._plan_for(here, self.mode, decision.max_rate_hz, conditions)
-        if self._plan is not None and self._plan.phase is Phase.OFFLOADING:
-            used = self._price(self._plan.partition.edge, conditions, self._plan.partition.encoding)
-            if not worth_switching(
-                used, partition, conditions.rate_hz, headroom=headroom, gain=self._config.hysteresis
-            ):
-                mode = self._held_mode(decided, conditions, now_s)
-                return self._plan_for(used, mode, decision.max_rate_hz, conditions)
-        self._contrary_since_s = None
-        return self._plan_for(partition, decided, decision.max_rate_hz, conditions)
-
-    def _decision(self, conditions: Conditions) -> Decision:
-        """The best split; with slow start, the best under any of the lines that its price is the lowest of."""
-        slow_start, links = conditions.slow_start, [conditions.link]
-        if slow_start is not None:
-            links = [Link(bps, fixed_s=conditions.fixed_s + begun_s) for bps, begun_s in slow_start.lines()]
-        decisions = [
-            self._splits.decide(
-                link,
-                conditions.rate_hz / self._config.headroom,
-                edge_load=conditions.edge_load,
-                cloud_load=conditions.cloud_load,
-            )
-            for link in links
-        ]
-        if slow_start is None:
-            return decisions[0]
-        priced = [
-            dataclasses.replace(
-                decision, partition=self._price(decision.partition.edge, conditions, decision.partition.encoding)
-            )
-            for decision in decisions
-        ]
-        return min(priced, key=lambda decision: decision.partition.latency_s)
-
-    def _held_mode(self, decided: Mode, conditions: Conditions, now_s: float) -> Mode:
-        """The mode while the split stays: it follows only what lasts, or a new rate."""
-        if decided is self.mode:
+            self._searches.dropped()
             self._contrary_since_s = None
-            return decided
+            choice = keep_to(self._everything, self._splits, conditions)
+            return self._plan_for(choice, choice.mode, conditions)
+        choice = self._asked(conditions)
+        return self._plan_for(choice, self._held_mode(choice, conditions), conditions)
+
+    def _asked(self, conditions: Conditions) -> Choice:
+        """The policy's choice."""
+        splits = self._splits
+        if not isinstance(splits, RememberedSplits):
+            self.decisions += not self._policy.keeps_to_split
+            return self._policy.choose(splits, conditions)
+        splits.question = None
+        choice = self._policy.choose(splits, conditions)
+        self._searches.asked(splits, conditions)
+        return choice
+
+    def _held_mode(self, choice: Choice, conditions: Conditions) -> Mode:
+        """The mode: while the split stays, it follows only what lasts, or a new rate."""
+        used, now_s = conditions.used, conditions.now_s
+        chosen = choice.partition.edge, choice.partition.encoding
+        if used is None or chosen != (used.edge, used.encoding) or choice.mode is self.mode:
+            self._contrary_since_s = None
+            return choice.mode
         if self._contrary_since_s is None:
             self._contrary_since_s = now_s
         new_rate = self._conditions is not None and self._conditions.rate_hz != conditions.rate_hz
         if new_rate or now_s - self._contrary_since_s >= self._config.mode_dwell_s:
             self._contrary_since_s = None
-            return decided
+            return choice.mode
         return self.mode
 
-    def _plan_for(
-        self, partition: Partition, mode: Mode, max_rate_hz: float, conditions: Conditions, *, chosen: bool = True
-    ) -> Plan:
-        last = self._plan
+    def _plan_for(self, choice: Choice, mode: Mode, conditions: Conditions) -> Plan:
+        last, partition = self._plan, choice.partition
         changed = last is not None and last.partition.edge != partition.edge
         self.switches += changed
         in_flight = self._in_flight(partition, conditions.rate_hz)
@@ -185,12 +163,12 @@ class Planner:
             partition=partition,
             mode=mode,
             keeps_up=partition.bottleneck_s * conditions.rate_hz < 1.0,
-            max_rate_hz=max_rate_hz * self._config.headroom,
+            max_rate_hz=choice.max_rate_hz * self._config.headroom,
             serial=self.switches,
             changed=changed,
             phase=conditions.phase,
             uplink_bps=conditions.uplink_bps,
-            deadline_s=self._deadline_s(partition, mode, in_flight, conditions, chosen=chosen),
+            deadline_s=self._deadline_s(partition, mode, in_flight, conditions),
             in_flight=in_flight,
             edge_load=conditions.edge_load,
             cloud_load=conditions.cloud_load,
@@ -205,15 +183,13 @@ class Planner:
         period_s = max(partition.bottleneck_s, 1.0 / rate_hz)
         return min(math.ceil(remote_s / period_s) + 1, self._config.most_in_flight)
 
-    def _deadline_s(
-        self, partition: Partition, mode: Mode, in_flight: int, conditions: Conditions, *, chosen: bool
-    ) -> float:
+    def _deadline_s(self, partition: Partition, mode: Mode, in_flight: int, conditions: Conditions) -> float:
         """How long to wait for an answer.
 
         As long past the expected answer as finishing locally takes: then at most twice the better of the two is lost
         (the ski-rental argument). A multiple of the prediction gives up sooner where the upload is short, and throws
-        away most of an upload that a fade of the link interrupted; a link that is gone is known by its silence. A split
-        that nobody chose here (cloud-only, one that is given) is kept to, for such a multiple.
+        away most of an upload that a fade of the link interrupted; a link that is gone is known by its silence. Only a
+        policy that keeps to its split (cloud-only, one that is given) waits for such a multiple.
         """
         config = self._config
         if partition.edge == self._everything:
@@ -225,21 +201,11 @@ class Planner:
         expected_s = partition.fixed_s + busy_s + config.deadline_margin_s
         if conditions.uplink_bps is None:
             return max(expected_s, config.longest_deadline_s)
-        if chosen:
-            patience_s = self._price(self._everything, conditions).edge_s - partition.edge_s
-        else:
+        if self._policy.keeps_to_split:
             patience_s = (config.deadline_factor - 1.0) * busy_s
+        else:
+            patience_s = price(self._everything, self._splits, conditions).edge_s - partition.edge_s
         return expected_s + min(patience_s, config.longest_deadline_s)
-
-    def _price(self, edge: frozenset[str], conditions: Conditions, encoding: str = "raw") -> Partition:
-        link = Link(math.inf) if edge == self._everything else conditions.link
-        price = self._splits.evaluate(
-            edge, link, edge_load=conditions.edge_load, cloud_load=conditions.cloud_load, encoding=encoding
-        )
-        if conditions.slow_start is None or not price.transfer_s:
-            return price
-        lost_s = conditions.slow_start.lost_s(price.transfer_s * link.uplink_bps / 8.0)
-        return dataclasses.replace(price, transfer_s=price.transfer_s + lost_s)
 
     def _position(self, layer: str) -> int:
         return self._graph.structure.position[layer]
@@ -258,3 +224,8 @@ class Planner:
         known = {"raw", *(encoding.name for encoding in priced)}
         if self._plan is not None and self._plan.partition.encoding not in known:
             self._plan = None  # another cloud, which does not accept what is in use
+
+
+def _quick(splits: Splits) -> Splits:
+    """Splits that answer at once: a search is left to the background."""
+    return splits if splits.listed else RememberedSplits(splits)

@@ -15,7 +15,7 @@ from partitioner import LayerGraph, Partition
 __all__ = ["EdgeMetrics"]
 
 _LATENCY_BUCKETS = (0.005, 0.01, 0.02, 0.035, 0.05, 0.075, 0.1, 0.15, 0.25, 0.35, 0.5, 0.75, 1, 1.5, 2.5, 5, 10, 30)
-_CONFIGURED = ("strategy", "rate_hz", "slowdown", "max_waiting", "max_in_flight")
+_CONFIGURED = ("rate_hz", "slowdown", "max_waiting", "max_in_flight")
 _STAGE_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, *_LATENCY_BUCKETS[1:])
 
 
@@ -78,7 +78,9 @@ class EdgeMetrics:
         for kind in ("tensor", "probe"):
             self._bytes.labels(kind)
 
-    def started(self, config: AgentConfig, *, cloud: str | None, digest: str, torch_version: str) -> None:
+    def started(
+        self, config: AgentConfig, *, cloud: str | None, digest: str, torch_version: str, policy: str | None = None
+    ) -> None:
         """Shows what was started: versions, model and settings.
 
         Args:
@@ -86,10 +88,12 @@ class EdgeMetrics:
             cloud: the cloud's address; None where the agent has none.
             digest: of the model.
             torch_version: torch's own.
+            policy: the name of the policy in use; None for the one of the settings.
         """
         self._build.info({"version": _version(), "python": platform.python_version(), "torch": torch_version})
         self._model_info.info({"model": self._model, "digest": digest})
-        self._config_info.info({name: str(getattr(config, name)) for name in _CONFIGURED} | {"cloud": cloud or "none"})
+        configured = {name: str(getattr(config, name)) for name in _CONFIGURED}
+        self._config_info.info(configured | {"strategy": policy or config.policy, "cloud": cloud or "none"})
 
     def frame(self, result: FrameResult) -> None:
         """Counts a finished frame."""

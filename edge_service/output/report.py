@@ -36,7 +36,7 @@ class RunReport:
     Args:
         model: the model's name.
         digest: its digest.
-        strategy: "adaptive", "edge_only" or "cloud_only".
+        strategy: the policy's name.
     """
 
     def __init__(self, model: str, digest: str, strategy: str) -> None:

@@ -24,7 +24,7 @@ def frame_record(model: Model, result: FrameResult, *, source_s: float, run: str
         model: for the class names and the outputs' structure.
         result: the frame.
         source_s: the frame's time in the source.
-        run: the strategy.
+        run: the policy.
     """
     split = result.partition
     record: dict[str, Any] = {

@@ -26,6 +26,7 @@ from edge_service.errors import CloudError
 from edge_service.frame import FrameResult, Outcome, StageTimes
 from edge_service.log import log
 from edge_service.parts import Parts
+from edge_service.pipeline.background_search import BackgroundSearch
 from edge_service.pipeline.job import Job, Started
 from edge_service.pipeline.offload import Offload
 from split_model import Head, Model
@@ -45,6 +46,7 @@ class Pipeline:
     def __init__(self, parts: Parts, on_result: Callable[[FrameResult], None]) -> None:
         self._model = parts.model
         self._controller = parts.controller
+        self._searches = BackgroundSearch(parts.controller)
         self._compute = parts.compute
         self._config = parts.config
         self._metrics = parts.metrics
@@ -75,6 +77,7 @@ class Pipeline:
 
     async def close(self) -> None:
         """Ends the background work; frames still on their way are failed by the caller."""
+        self._searches.close()
         if self._heads is not None:
             self._heads.cancel()
             await asyncio.gather(self._heads, return_exceptions=True)
@@ -99,7 +102,7 @@ class Pipeline:
     async def _run_heads(self) -> None:
         while True:
             await self._until(lambda: bool(self._waiting))
-            plan = self._controller.plan(time.monotonic())
+            plan = self._plan(time.monotonic())
             await self._until(lambda plan=plan: self._room(plan))  # type: ignore[misc] # mypy cannot type a lambda's default
             if not self._waiting:
                 continue
@@ -114,9 +117,14 @@ class Pipeline:
         depth = min(plan.in_flight, self._config.max_in_flight)
         return self._offload is None or self._offload.under_way < depth
 
+    def _plan(self, now_s: float) -> Plan:
+        plan = self._controller.plan(now_s)
+        self._searches.begin_due()
+        return plan
+
     async def _run_head(self, job: Job) -> None:
         began_s = time.monotonic()
-        plan = self._controller.plan(began_s)
+        plan = self._plan(began_s)
         edge = plan.partition.edge
         switched = self._last_edge is not None and edge != self._last_edge
         job.started = started = Started(plan, switched, began_s)

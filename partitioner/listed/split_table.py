@@ -119,6 +119,21 @@ class SplitTable:
         """True; see `partitioner.splits`."""
         return True
 
+    @property
+    def graph(self) -> LayerGraph:
+        """The model."""
+        return self._graph
+
+    @property
+    def costs(self) -> CostProfile:
+        """The times that splits are priced with."""
+        return self._costs
+
+    @property
+    def encodings(self) -> tuple[Encoding, ...]:
+        """What a cut may be sent in."""
+        return self._encodings
+
     def __len__(self) -> int:
         return len(self._sets)
 

@@ -40,6 +40,21 @@ class SearchedSplits:
         """False; see `partitioner.splits`."""
         return False
 
+    @property
+    def graph(self) -> LayerGraph:
+        """The model."""
+        return self._graph
+
+    @property
+    def costs(self) -> CostProfile:
+        """The times that splits are priced with."""
+        return self._costs
+
+    @property
+    def encodings(self) -> tuple[Encoding, ...]:
+        """What a cut may be sent in."""
+        return self._encodings
+
     def dsl(self, link: Link, *, edge_load: float = 1.0, cloud_load: float = 1.0) -> Partition:
         """As `SplitTable.dsl`, exact too: a minimum cut for each encoding. Ties are broken as the cuts fall."""
         problems = self._problems(link, edge_load, cloud_load)

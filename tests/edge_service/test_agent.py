@@ -12,8 +12,9 @@ import torch
 import split_model
 from edge_service import Agent, AgentClosedError, AgentConfig, CloudUnreachableError, InputError, Outcome, Verifier
 from edge_service.cloud.seam import ALL_RAW, Answer, Beat, CloudProfile, FrameToSend, ProbeReading, Refusal, StreamEvent
-from edge_service.control import Controller
-from edge_service.errors import CloudRefusedError, WrongTwinError
+from edge_service.control import Policy
+from edge_service.control.policies import keep_to
+from edge_service.errors import CloudRefusedError, PolicyError, WrongTwinError
 from split_model import arrays_of
 
 # So slow that the cloud wins while it is there, even when the measured times have scaled this down by 20.
@@ -201,20 +202,39 @@ async def test_cloud_only_sends_the_inputs(model, cloud):
     check_right(model, [result])
 
 
-async def test_another_controller_chooses_in_another_way(model, cloud):
+async def test_a_policy_of_ones_own_chooses_in_another_way(model, cloud):
     names = [layer.name for layer in model.graph.layers]
     wanted = frozenset(names[:2])
 
-    class ChoosesTwo(Controller):
-        def plan(self, now_s):
-            return self.plan_given(wanted, now_s)
+    class Two(Policy):
+        name = "two"
+
+        def choose(self, splits, conditions):
+            return keep_to(wanted, splits, conditions)
 
     seconds = tuple(0.0 for _ in names)
     profile = split_model.Profile(layer_s=seconds, whole_s=0.0)
-    async with Agent(model, cloud, AgentConfig(), edge_profile=profile, controller=ChoosesTwo) as agent:
+    async with Agent(model, cloud, AgentConfig(), edge_profile=profile, policy=Two()) as agent:
         results = [await agent.submit(frame(model)) for _ in range(3)]
     assert [result.partition.edge for result in results] == [wanted] * 3
     assert [result.outcome for result in results] == [Outcome.OFFLOADED] * 3
+
+
+@pytest.mark.parametrize("policy", ["chain", "given"])
+async def test_a_policy_is_run_by_its_name(model, cloud, policy):
+    cut = next(layer for layer in model.graph.layers if layer.inputs).name
+    name = f"given:{cut}" if policy == "given" else policy
+    async with agent_for(model, cloud, policy=name) as agent:
+        result = await agent.submit(frame(model))
+    if policy == "given":
+        assert result.partition.cut == (cut,)
+    assert result.outcome in (Outcome.OFFLOADED, Outcome.EDGE_ONLY)
+    check_right(model, [result])
+
+
+def test_a_split_that_the_model_has_not_is_refused(model):
+    with pytest.raises(PolicyError, match=r"given:nothing: 'nothing' is not a layer of the model"):
+        Agent(model, None, AgentConfig(policy="given:nothing"))
 
 
 async def test_answers_out_of_order_leave_in_order(model, cloud):

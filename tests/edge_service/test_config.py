@@ -24,7 +24,7 @@ def test_arguments_win_over_the_environment_and_that_over_defaults(monkeypatch):
 @pytest.mark.parametrize("name", sorted(AgentConfig.model_fields))
 def test_every_setting_is_read_from_its_variable(monkeypatch, name):
     default = getattr(AgentConfig(), name)
-    words = {"strategy": "cloud_only", "encodings": "raw", "input_encoding": "jpeg"}
+    words = {"policy": "chain", "strategy": "cloud_only", "encodings": "raw", "input_encoding": "jpeg"}
     words |= {"tls_ca": "ca.pem", "tls_server_name": "cloud.example", "token": "t0p-secret", "token_file": "token"}
     words |= {"tls_cert": "cert.pem", "tls_key": "key.pem"}
     pairs = {"tls_cert": "tls_key", "tls_key": "tls_cert", "tls_server_name": "tls"}  # none of these goes alone
@@ -41,6 +41,9 @@ def test_every_setting_is_read_from_its_variable(monkeypatch, name):
         ("rate_hz", 0.0),
         ("rate_hz", -1.0),
         ("strategy", "best"),
+        ("policy", "best"),
+        ("policy", "given:"),
+        ("policy", "given:a,,b"),
         ("slowdown", 0.5),
         ("connect_timeout_s", 0.0),
         ("call_timeout_s", -1.0),
@@ -72,6 +75,27 @@ def test_an_access_that_does_not_fit_together_is_refused(settings, said):
     with pytest.raises(ValidationError, match=said) as caught:
         AgentConfig(**settings)
     assert "t0p-secret" not in str(caught.value)
+
+
+def test_policy_and_strategy_are_two_names_of_one_setting(monkeypatch):
+    for config in (AgentConfig(policy="chain"), AgentConfig(strategy="chain"), AgentConfig().with_policy("chain")):
+        assert (config.policy, config.strategy) == ("chain", "chain")
+    monkeypatch.setenv("DADS_EDGE_STRATEGY", "cloud_only")
+    assert (AgentConfig().policy, AgentConfig(policy="chain").policy) == ("cloud_only", "chain")
+    monkeypatch.delenv("DADS_EDGE_STRATEGY")
+    monkeypatch.setenv("DADS_EDGE_POLICY", "given:conv_1,conv_2")
+    assert (AgentConfig().policy, AgentConfig(strategy="edge_only").policy) == ("given:conv_1,conv_2", "edge_only")
+
+
+@pytest.mark.parametrize("by", ["arguments", "environment"])
+def test_two_policies_are_one_too_many(monkeypatch, by):
+    both = {"policy": "chain", "strategy": "cloud_only"}
+    if by == "environment":
+        for name, value in both.items():
+            monkeypatch.setenv(f"DADS_EDGE_{name.upper()}", value)
+    with pytest.raises(ValidationError, match="policy is 'chain' and strategy, its other name, is 'cloud_only'"):
+        AgentConfig(**(both if by == "arguments" else {}))
+    assert AgentConfig(policy="chain", strategy="chain").policy == "chain"
 
 
 def test_the_token_is_nowhere_to_be_read(monkeypatch):

@@ -28,14 +28,14 @@ def clip(tmp_path_factory) -> Path:
     return path
 
 
-@pytest.mark.parametrize("strategy", ["adaptive", "cloud_only"])
-def test_a_split_model_over_two_processes_gives_the_whole_models_results(clip, tmp_path, strategy):
+@pytest.mark.parametrize("option", ["--strategy adaptive", "--strategy cloud_only", "--policy given:max_pool2d"])
+def test_a_split_model_over_two_processes_gives_the_whole_models_results(clip, tmp_path, option):
     report, results = tmp_path / "report.json", tmp_path / "results.jsonl"
     cloud, address = start_cloud("--model", "torchvision:alexnet", "--listen", "127.0.0.1:0", "--threads", "1")
     with cloud:
         arguments = ["--model", "torchvision:alexnet", "--cloud", address, "--source", str(clip), "--rate", "5"]
         arguments += ["--frames", "10", "--verify", "--report", str(report), "--results", str(results)]
-        arguments += ["--strategy", strategy, "--edge-slowdown", "8", "--threads", "1", "--require-cloud"]
+        arguments += [*option.split(), "--edge-slowdown", "8", "--threads", "1", "--require-cloud"]
         with DadsProcess("edge", *arguments) as edge:
             assert edge.wait() == 0, edge.errors
         cloud.send(signal.SIGTERM)
@@ -49,6 +49,34 @@ def test_a_split_model_over_two_processes_gives_the_whole_models_results(clip, t
     lines = [json.loads(line) for line in results.read_text().splitlines()]
     assert [line["frame"] for line in lines] == list(range(10))
     assert all(line["top"][0]["label"] for line in lines if line["outcome"] not in ("dropped", "failed"))
+
+
+def test_policies_run_beside_each_other(clip, tmp_path):
+    report = tmp_path / "report.json"
+    model = "zoo:easy_net"
+    cloud, address = start_cloud("--model", model, "--listen", "127.0.0.1:0", "--threads", "1")
+    with cloud:
+        arguments = ["--model", model, "--cloud", address, "--source", str(clip), "--rate", "10", "--frames", "8"]
+        arguments += [
+            "--policy",
+            "chain",
+            "--compare",
+            "--compare-with",
+            "adaptive,given:conv2d_1,conv2d_2",
+            "--verify",
+        ]
+        arguments += ["--report", str(report), "--edge-slowdown", "40", "--threads", "1", "--require-cloud"]
+        with DadsProcess("edge", *arguments) as edge:
+            assert edge.wait() == 0, edge.errors
+    made = json.loads(report.read_text())
+    assert made["strategy"] == "chain"
+    assert list(made["baselines"]) == ["edge_only", "cloud_only", "adaptive", "given:conv2d_1,conv2d_2"]
+    for name, run in made["baselines"].items():
+        assert run["strategy"] == name
+        assert run["verify"] == {"checked": run["frames"]["done"], "different": 0}
+        assert run["frames"]["done"] > 0
+    cuts = {tuple(entry["cut"]) for entry in made["baselines"]["given:conv2d_1,conv2d_2"]["splits"]}
+    assert cuts <= {("conv2d_1", "conv2d_2"), ()}, "everything on the edge until the link is measured"
 
 
 def test_the_cloud_killed_in_mid_stream_loses_no_frame_and_is_used_again(clip, tmp_path):
@@ -94,6 +122,10 @@ def test_an_unreachable_cloud_is_exit_code_3_only_when_it_is_required(clip):
     [
         (["--model", "zoo:nothing_like_it"], "nothing_like_it"),
         (["--model", "zoo:easy_net", "--source", "missing.mp4"], "missing.mp4"),
+        (
+            ["--model", "zoo:easy_net", "--cloud", "127.0.0.1:9", "--policy", "given:nothing"],
+            "given:nothing: 'nothing' is",
+        ),
         (["--model", "zoo:easy_net", "--strategy", "best"], "expected one of adaptive, edge_only, cloud_only"),
     ],
 )

@@ -44,28 +44,6 @@ class SlowStart:
             window_bytes *= 2.0
         return self.share * lost_s
 
-    def lines(self) -> tuple[tuple[float, float], ...]:
-        """Rates and fixed times whose lowest price is that of an upload, the steps of the rounds smoothed.
-
-        Time grows ever slower with bytes, so it is the lowest of its tangents: one per round, and one for the open
-        window. A split that is best in one of them is best in all; each can be priced as a link.
-
-        Returns:
-            Pairs of bits per second and seconds.
-        """
-        lines = []
-        began_s, sent_bytes, window_bytes = 0.0, 0.0, float(INITIAL_WINDOW_BYTES)
-        while 8.0 * window_bytes / self.rtt_s < self.uplink_bps if self.rtt_s > 0.0 else False:
-            full_s = 8.0 * window_bytes / self.uplink_bps
-            round_s = full_s + self.share * (self.rtt_s - full_s)
-            bps = 8.0 * window_bytes / round_s
-            lines.append((bps, max(0.0, began_s - 8.0 * sent_bytes / bps)))
-            began_s += round_s
-            sent_bytes += window_bytes
-            window_bytes *= 2.0
-        lines.append((self.uplink_bps, max(0.0, began_s - 8.0 * sent_bytes / self.uplink_bps)))
-        return tuple(lines)
-
 
 class SlowStartShare:
     """How much of slow start's loss uploads after a pause really have: 0 until one was seen."""
@@ -87,7 +65,8 @@ class SlowStartShare:
         if expected_s < 0.25 * open_s:
             return False
         share = min(max((seconds - open_s) / expected_s, 0.0), _MOST_SHARE)
-        # Up at once: a window halves with each timeout of silence, so one that was not closed for long costs less.
+        # A larger share is believed at once, a smaller one by halves: a window halves with each timeout of silence, so
+        # an upload after a short pause loses less than one after a long pause, and does not disprove it.
         self._share = max(share, self.value + _WEIGHT * (share - self.value))
         return True
 

@@ -18,6 +18,8 @@ def nothing_is_started(monkeypatch):
         (("--edge-slowdown", "inf"), "'--edge-slowdown': must be more than 0 and finite, not inf"),
         (("--report", "/tmp"), "'--report': /tmp is not a file"),
         (("--source", "missing.mp4"), "missing.mp4: no such file"),
+        (("--compare", "best"), "--compare: 'best' is no policy: expected one of adaptive, edge_only, cloud_only"),
+        (("--compare", "adaptive"), "--compare names adaptive alone"),
         (("--link", "0Mbit/s"), "--link 0Mbit/s: must be more than 0"),
         (("--link", "nothing"), "--link nothing: "),
         (("--link", "missing.csv"), "missing.csv: No such file"),

@@ -98,6 +98,17 @@ def test_a_baseline_that_was_not_run_is_no_success(missing):
     assert "Every one" not in text
 
 
+def test_other_policies_may_stand_beside_adaptive():
+    given = "given:conv_1,relu"
+    made = run() | {"baselines": {"chain": run(), given: run()}}
+    assert verdict(made, FRAMES, ("chain", given)) is None
+    assert verdict(made, FRAMES, ("chain", "cloud_only")) == "cloud-only was not run"
+    file = io.StringIO()
+    print_summary(made, FRAMES, Console(file=file, highlight=False, width=120), ("chain", given))
+    assert "Against chain: " in file.getvalue()
+    assert f"Against {given}: " in file.getvalue()
+
+
 @pytest.mark.parametrize("which", RUNS)
 def test_a_run_that_ended_early_is_no_success(which):
     made = report(**{which: run(done=7, dropped=2)})

@@ -24,6 +24,7 @@ import split_model
 from dads.errors import CommandError
 from dads.session.session import EdgeSession, StreamOptions
 from edge_service import AgentConfig, Verifier
+from edge_service.control.policies import Adaptive, EdgeOnly
 from edge_service.sources import SourceError
 
 LIMIT_S = 60.0
@@ -71,8 +72,9 @@ def session(easy_net, clip):
     return make
 
 
-def run(session, strategies=("adaptive",), results=None):
-    return asyncio.run(session.run(list(strategies), results))
+def run(session, policies=("adaptive",), results=None):
+    named = {policy.name: policy for policy in (Adaptive(), EdgeOnly())}
+    return asyncio.run(session.run([named[name] for name in policies], results))
 
 
 def free_port():
@@ -183,7 +185,7 @@ def test_the_loop_is_free_while_results_are_compared(session, monkeypatch):
     async def main():
         nonlocal loop
         loop = asyncio.get_running_loop()
-        return await session(frames=3, verify=True).run(["adaptive"], None)
+        return await session(frames=3, verify=True).run([Adaptive()], None)
 
     loop = None
     monkeypatch.setattr(Verifier, "check_next", waits_for_the_loop)
@@ -233,7 +235,7 @@ def test_results_that_nobody_reads_end_the_run_with_the_error(session):
 
     async def limited():
         async with asyncio.timeout(LIMIT_S):
-            await session(loop=True).run(["adaptive"], Watched(3, closed))
+            await session(loop=True).run([Adaptive()], Watched(3, closed))
 
     with pytest.raises(BrokenPipeError, match="nobody reads"):
         asyncio.run(limited())

@@ -14,6 +14,18 @@ def no_variables(monkeypatch):
         monkeypatch.delenv(f"DADS_EDGE_{name.upper()}", raising=False)
 
 
+def test_policy_is_the_option_and_strategy_its_other_name(monkeypatch):
+    monkeypatch.setenv("DADS_EDGE_POLICY", "chain")
+    assert settings(**NONE).policy == "chain"
+    assert settings(**NONE | {"strategy": "edge_only"}).policy == "edge_only"
+    with pytest.raises(
+        InvalidUsageError, match=r"^--policy is 'best': expected one of adaptive, edge_only, cloud_only"
+    ):
+        settings(**NONE, policy="best")
+    with pytest.raises(InvalidUsageError, match=r"^policy is 'chain' and strategy, .* give one of the two$"):
+        settings(**NONE | {"strategy": "edge_only"}, policy="chain")
+
+
 def test_the_defaults():
     found = settings(**NONE)
     assert (found.rate_hz, found.strategy, found.slowdown, found.keep_inputs) == (5.0, "adaptive", 1.0, False)

@@ -50,8 +50,10 @@ BYTES = {name: size for name, size, _ in CHAIN}
 class World:
     """Runs a controller against functions of time; `history` is [(time, plan)] per frame."""
 
-    def __init__(self, *, config=None, rate_hz=5.0, noise=0.0, seed=0, graph=GRAPH, edge_s=EDGE_S, cloud_s=CLOUD_S):
-        self.controller = Controller(graph, edge_s, config or ControllerConfig(), rate_hz)
+    def __init__(
+        self, *, config=None, policy=None, rate_hz=5.0, noise=0.0, seed=0, graph=GRAPH, edge_s=EDGE_S, cloud_s=CLOUD_S
+    ):
+        self.controller = Controller(graph, edge_s, config or ControllerConfig(), rate_hz, policy=policy)
         self.graph, self.edge_s, self.cloud_s = graph, edge_s, cloud_s
         self.rate_hz = rate_hz
         self.uplink_bps = 20e6

@@ -11,9 +11,9 @@ from edge_service.control import (
     Mode,
     Phase,
     RateChanged,
-    Strategy,
     UploadStalled,
 )
+from edge_service.control.policies import CloudOnly, EdgeOnly
 
 EVERYTHING = frozenset({"image", "conv1", "pool1", "conv2", "conv3", "fc"})
 
@@ -131,7 +131,7 @@ class TestTraps:
         assert w.run(12, uplink_bps=20e6)[-1].partition.cut == ("image",)
 
     def test_edge_only_calls_nobody(self, world):
-        w = world(config=ControllerConfig(strategy=Strategy.EDGE_ONLY))
+        w = world(policy=EdgeOnly())
         plans = w.run(30)
         assert w.calls == []
         assert {plan.partition.edge for plan in plans} == {EVERYTHING}
@@ -229,7 +229,7 @@ class TestModes:
         assert w2.run(15, uplink_bps=4e6)[-1].keeps_up
 
     def test_cloud_only_always_cuts_at_the_inputs_while_the_cloud_answers(self, world):
-        w = world(config=ControllerConfig(strategy=Strategy.CLOUD_ONLY))
+        w = world(policy=CloudOnly())
         w.run(0.5, uplink_bps=0.5e6)
         assert {plan.partition.edge for plan in w.run(20)} == {frozenset({"image"})}
         assert all(kind != "probe" for _, kind, _ in w.calls)
@@ -257,7 +257,7 @@ class TestDeadlines:
         assert plan.deadline_s <= rest_s + local_s + 0.25 + 1e-9
 
     def test_an_unmeasured_cloud_only_link_gets_the_longest(self, world):
-        w = world(config=ControllerConfig(strategy=Strategy.CLOUD_ONLY))
+        w = world(policy=CloudOnly())
         plans = [plan for plan in w.run(0.3, uplink_bps=0.13e6) if plan.partition.cut]
         assert plans[0].deadline_s == ControllerConfig().longest_deadline_s
 

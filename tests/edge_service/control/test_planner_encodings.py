@@ -10,9 +10,9 @@ from edge_service.control import (
     CutEncoded,
     EncodingCosts,
     RoundTripMeasured,
-    Strategy,
     UplinkMeasured,
 )
+from edge_service.control.policies import CloudOnly
 from partitioner import Layer, LayerGraph
 
 GRAPH = LayerGraph(
@@ -25,8 +25,8 @@ ZSTD = EncodingCosts("zstd", (100_000.0, 50_000.0, 4_000.0), (0.02, 0.02, 0.0))
 DECODE_S = {"raw": NOTHING, "zstd": (0.01, 0.01, 0.0)}
 
 
-def controller(*encodings: EncodingCosts, bps: float = 8e6, decode_s=DECODE_S, **config: object) -> Controller:
-    made = Controller(GRAPH, EDGE_S, ControllerConfig(**config), 0.1, encodings)
+def controller(*encodings: EncodingCosts, bps: float = 8e6, decode_s=DECODE_S, policy=None) -> Controller:
+    made = Controller(GRAPH, EDGE_S, ControllerConfig(), 0.1, encodings, policy)
     for event in (CloudProfiled(CLOUD_S, decode_s), RoundTripMeasured(0.02), UplinkMeasured(1_000_000, 8e6 / bps)):
         made.observe(event, 0.0)
     return made
@@ -88,5 +88,5 @@ def test_a_cloud_that_comes_back_without_an_encoding_ends_its_use():
 
 
 def test_cloud_only_sends_the_inputs_in_the_default():
-    plan = controller(RAW, ZSTD, strategy=Strategy.CLOUD_ONLY).plan(0.0)
+    plan = controller(RAW, ZSTD, policy=CloudOnly()).plan(0.0)
     assert (plan.partition.cut, plan.partition.encoding) == (("image",), "raw")

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import dataclasses
 import itertools
+import threading
 
 import pytest
 import torch
@@ -69,6 +70,9 @@ class Dictator:
 
     def plan(self, now_s):
         return self.plan_
+
+    def search_due(self, now_s):
+        return None
 
     def state(self, now_s):
         return self.state_
@@ -384,6 +388,45 @@ async def test_each_frame_carries_its_own_split(running, two_by_two, random_inpu
         assert [result.switched for result in by_id] == [False, True, True, False]
         assert by_id[1].outcome is Outcome.EDGE_ONLY
         check_right(two_by_two, by_id)
+
+
+async def test_frames_go_on_while_a_search_for_a_better_split_computes(running, two_by_two, random_inputs, wait_until):
+    released, ended = threading.Event(), []
+
+    class Endless:
+        def run(self):
+            assert released.wait(60.0)
+            return "found"
+
+    searches = [search := Endless()]
+
+    async with running() as run:
+        run.controller.search_due = lambda now_s: searches.pop() if searches else None
+        run.controller.searched = lambda *told: ended.append((*told[:2], threading.current_thread()))
+        for frame_id in range(3):
+            run.pipeline.put(frame_id, random_inputs(two_by_two))
+            await wait_until(lambda count=frame_id + 1: len(run.sent) == count)
+            run.cloud.streams[-1].answer(run.sent[-1])
+            await wait_until(lambda count=frame_id + 1: len(run.results) == count)
+        assert (searches, ended) == ([], [])
+        released.set()
+        await wait_until(lambda: ended)
+    assert [result.outcome for result in run.results] == [Outcome.OFFLOADED] * 3
+    assert ended == [(search, "found", threading.current_thread())]
+
+
+async def test_a_search_that_fails_is_told_as_one_without_a_result(running, two_by_two, random_inputs, wait_until):
+    class Fails:
+        def run(self):
+            raise RuntimeError("no split today")
+
+    searches, found = [Fails()], []
+    async with running() as run:
+        run.controller.search_due = lambda now_s: searches.pop() if searches else None
+        run.controller.searched = lambda search, what, now_s: found.append(what)
+        run.pipeline.put(0, random_inputs(two_by_two))
+        await wait_until(lambda: found)
+    assert found == [None]
 
 
 async def test_the_controller_hears_what_heads_and_tails_took(running, two_by_two, random_inputs, wait_until):

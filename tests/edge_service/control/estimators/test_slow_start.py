@@ -43,14 +43,6 @@ def test_more_bytes_lose_no_less_and_no_more_than_all_rounds(one, other, bps, rt
     assert slow_start.lost_s(high) <= share * rounds * rtt_s + 1e-9
 
 
-@given(sizes, rates, trips, shares)
-def test_the_lowest_line_is_the_price_within_one_round(size, bps, rtt_s, share):
-    slow_start = SlowStart(bps, rtt_s, share)
-    price_s = 8 * size / bps + slow_start.lost_s(size)
-    lowest_s = min(begun_s + 8 * size / line_bps for line_bps, begun_s in slow_start.lines())
-    assert price_s - 1e-9 * price_s <= lowest_s <= price_s + share * rtt_s + 1e-9 * price_s
-
-
 class TestShare:
     def test_is_nothing_until_seen_and_then_what_was_seen(self):
         share = SlowStartShare()

@@ -1,0 +1,48 @@
+"""The system's own policy: the best split of all, kept until another is better by more than what wavers."""
+
+from edge_service.control.conditions import Conditions
+from edge_service.control.hysteresis import worth_switching
+from edge_service.control.plan import Mode
+from edge_service.control.policies.policy import Choice, Policy
+from edge_service.control.pricing import everything, link_for, price
+from partitioner.splits import Splits
+
+
+class Adaptive(Policy):
+    """See the module docstring.
+
+    Args:
+        gain: Smallest relative gain that is worth a switch.
+    """
+
+    name = "adaptive"
+
+    def __init__(self, gain: float = 0.10) -> None:
+        self._gain = gain
+
+    def choose(self, splits: Splits, conditions: Conditions) -> Choice:
+        """Lowest latency while load is light, else lowest latency among the splits that keep up."""
+        used = conditions.used
+        if used is not None:
+            used = price(used.edge, splits, conditions, used.encoding)
+        decision = splits.decide(
+            conditions.link if used is None else link_for(used, splits, conditions),
+            conditions.rate_hz / conditions.headroom,
+            edge_load=conditions.edge_load,
+            cloud_load=conditions.cloud_load,
+        )
+        mode, max_rate_hz = Mode(decision.mode), decision.max_rate_hz
+        best = decision.partition
+        if conditions.slow_start is not None:
+            best = price(best.edge, splits, conditions, best.encoding)
+        if conditions.mode is Mode.LIGHT and conditions.stalled_s > 0.0:
+            here = price(everything(splits), splits, conditions)
+            # The link carries nothing until the late upload is through, but a head can run meanwhile. A stall is short,
+            # so the edge may take over even where it could not keep up with the rate for long.
+            if here.latency_s < best.latency_s + max(0.0, conditions.stalled_s - best.edge_s):
+                return Choice(here, Mode.LIGHT, max_rate_hz)
+        if used is not None and not worth_switching(
+            used, best, conditions.rate_hz, headroom=conditions.headroom, gain=self._gain
+        ):
+            return Choice(used, mode, max_rate_hz)
+        return Choice(best, mode, max_rate_hz)

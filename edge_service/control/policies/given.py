@@ -1,0 +1,61 @@
+"""One split, named by its edge layers or by its cut, whatever the link is like.
+
+The uplink is measured first, so that the predictions of its stages are right from the first frame that is offloaded.
+"""
+
+from collections.abc import Sequence
+
+from edge_service.control.conditions import Conditions
+from edge_service.control.policies.policy import Choice, Policy, keep_to
+from edge_service.errors import PolicyError
+from partitioner import LayerGraph
+from partitioner.evaluate import crossing
+from partitioner.splits import Splits
+
+
+class Given(Policy):
+    """Keeps to one split.
+
+    Args:
+        edge: Names of the layers on the edge: every model input, and with a layer all its predecessors.
+        name: How reports name it.
+    """
+
+    name = "given"
+    keeps_to_split = True
+
+    def __init__(self, edge: frozenset[str], name: str = "given") -> None:
+        self.name = name
+        self._edge = edge
+
+    def choose(self, splits: Splits, conditions: Conditions) -> Choice:
+        """That split, in the default encoding."""
+        return keep_to(self._edge, splits, conditions)
+
+
+def edge_before(graph: LayerGraph, cut: Sequence[str]) -> frozenset[str]:
+    """The layers on the edge of the split that sends the values of `cut`: these, all before them, and the inputs.
+
+    Args:
+        graph: The model.
+        cut: Names of the layers whose values cross.
+
+    Raises:
+        PolicyError: A layer is unknown, or no split has just this cut; the message names the nearest.
+    """
+    structure = graph.structure
+    for name in cut:
+        if name not in structure.position:
+            raise PolicyError(f"{name!r} is not a layer of the model; `dads graph MODEL` draws their names")
+    inside, following = set(structure.inputs), [structure.position[name] for name in cut]
+    while following:
+        layer = following.pop()
+        inside.add(layer)
+        following += [source for source in structure.predecessors[layer] if source not in inside]
+    found = [graph.layers[i].name for i in crossing(graph, inside)]
+    if set(found) != set(cut):
+        instead = f"the cut is {','.join(found)}" if found else "the cloud has nothing to do, as by edge_only"
+        raise PolicyError(
+            f"no split has the cut {','.join(cut)}: with these and all layers before them on the edge, {instead}"
+        )
+    return frozenset(graph.layers[i].name for i in inside)

@@ -1,0 +1,68 @@
+"""Policies by the names that options, settings and reports use."""
+
+from edge_service.control.policies.adaptive import Adaptive
+from edge_service.control.policies.chain import Chain
+from edge_service.control.policies.cloud_only import CloudOnly
+from edge_service.control.policies.edge_only import EdgeOnly
+from edge_service.control.policies.given import Given, edge_before
+from edge_service.control.policies.policy import Policy
+from edge_service.errors import PolicyError
+from partitioner import LayerGraph
+
+POLICY_NAMES = "adaptive, edge_only, cloud_only, chain, given:LAYER[,LAYER]"
+
+_PLAIN: dict[str, type[Adaptive | EdgeOnly | CloudOnly | Chain]] = {
+    policy.name: policy for policy in (Adaptive, EdgeOnly, CloudOnly, Chain)
+}
+_GIVEN = "given:"
+
+
+def policy_type(name: str) -> type[Policy]:
+    """The class of a policy, which says what it needs.
+
+    Raises:
+        PolicyError: There is no such policy.
+    """
+    if name.startswith(_GIVEN) and all(name.removeprefix(_GIVEN).split(",")):
+        return Given
+    if name not in _PLAIN:
+        raise PolicyError(f"expected one of {POLICY_NAMES}")
+    return _PLAIN[name]
+
+
+def policy_named(name: str, graph: LayerGraph) -> Policy:
+    """The policy of that name for a model.
+
+    Raises:
+        PolicyError: There is no such policy, or the model has no such split.
+    """
+    if policy_type(name) is not Given:
+        return _PLAIN[name]()
+    try:
+        return Given(edge_before(graph, name.removeprefix(_GIVEN).split(",")), name)
+    except PolicyError as error:
+        raise PolicyError(f"{name}: {error}") from error
+
+
+def policy_names(text: str) -> tuple[str, ...]:
+    """The policies in a list with commas; what follows `given:` up to the next policy are the layers of its cut.
+
+    Raises:
+        PolicyError: One of them is no policy.
+
+    Example:
+        >>> policy_names("edge_only,given:left,right,chain")
+        ('edge_only', 'given:left,right', 'chain')
+    """
+    names: list[str] = []
+    for part in text.split(","):
+        if names and names[-1].startswith(_GIVEN) and part not in _PLAIN and not part.startswith(_GIVEN):
+            names[-1] += f",{part}"
+        else:
+            names.append(part)
+    for name in names:
+        try:
+            policy_type(name)
+        except PolicyError as error:
+            raise PolicyError(f"{name!r} is no policy: {error}") from error
+    return tuple(dict.fromkeys(names))

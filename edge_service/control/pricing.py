@@ -1,0 +1,53 @@
+"""What a split costs under the conditions of now, slow start included."""
+
+import dataclasses
+
+from edge_service.control.conditions import Conditions
+from partitioner import Link, Partition
+from partitioner.splits import Splits
+
+
+def price(edge: frozenset[str], splits: Splits, conditions: Conditions, encoding: str = "raw") -> Partition:
+    """Prices one split.
+
+    Args:
+        edge: Names of the layers on the edge.
+        splits: The model's splits at the times and sizes of now.
+        conditions: Link and loads.
+        encoding: What the cut is sent in.
+
+    Raises:
+        PartitionError: The split is not feasible, or there is no such encoding.
+    """
+    link, edge_load, cloud_load = conditions.link, conditions.edge_load, conditions.cloud_load
+    partition = splits.evaluate(edge, link, edge_load=edge_load, cloud_load=cloud_load, encoding=encoding)
+    if conditions.slow_start is None or not partition.transfer_s:
+        return partition
+    lost_s = conditions.slow_start.lost_s(partition.transfer_s * link.uplink_bps / 8.0)
+    return dataclasses.replace(partition, transfer_s=partition.transfer_s + lost_s)
+
+
+def link_for(used: Partition, splits: Splits, conditions: Conditions) -> Link:
+    """The link at the mean rate that the upload of a split gets: below the link's own where it begins in slow start.
+
+    Searching with one rate for all splits is right for uploads of about this size. So a split that sends much less is
+    found where slow start makes a large upload dear, and the choice is compared at its own price, by `price`.
+    """
+    link, slow_start = conditions.link, conditions.slow_start
+    if slow_start is None:
+        return link
+    open_s = splits.evaluate(used.edge, link, encoding=used.encoding).transfer_s
+    if not open_s:
+        return link
+    lost_s = slow_start.lost_s(open_s * link.uplink_bps / 8.0)
+    return Link(link.uplink_bps * open_s / (open_s + lost_s), fixed_s=link.fixed_s)
+
+
+def everything(splits: Splits) -> frozenset[str]:
+    """The split that runs every layer on the edge."""
+    return frozenset(layer.name for layer in splits.graph.layers)
+
+
+def inputs(splits: Splits) -> frozenset[str]:
+    """The split that runs every layer in the cloud: the edge has the model's inputs."""
+    return frozenset(layer.name for layer in splits.graph.layers if not layer.inputs)
