@@ -28,8 +28,11 @@ def report(data: Mapping[str, Any]) -> Report:
     """Returns the page's contents."""
     scale = data["times"] * data["size_bytes"]
     sides = {row["way"]: (row["edge_bytes"] / scale, row["cloud_bytes"] / scale) for row in data["rows"]}
-    calls = [(name, *(f"{copies:.2f}" for copies in (*sides[way], sum(sides[way])))) for way, name in _NAMES.items()]
-    parts = [(name, f"{sides[way][0]:.2f}") for way, name in _PARTS.items()]
+    calls = []
+    for way, name in _NAMES.items():
+        edge, cloud = sides[way]
+        calls.append({"call": name, "edge": f"{edge:.2f}", "cloud": f"{cloud:.2f}", "both": f"{edge + cloud:.2f}"})
+    parts = [{"part": name, "copies": f"{sides[way][0]:.2f}"} for way, name in _PARTS.items()]
     return Report(
         title="Copies: how often a tensor's bytes are copied",
         method=_METHOD,
@@ -40,10 +43,10 @@ def report(data: Mapping[str, Any]) -> Report:
         body=[
             f"A tensor of {data['size_bytes'] / 1e6:g} MB, {data['times']} times.",
             "",
-            *table(("call", "edge", "cloud", "both"), calls),
+            *table(calls),
             "",
             "Of these, this project's own; the others are gRPC's:",
             "",
-            *table(("part", "copies"), parts),
+            *table(parts),
         ],
     )

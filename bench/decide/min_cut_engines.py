@@ -1,8 +1,7 @@
 """The lowest-latency split by a minimum cut per decision, by three engines: what the table is measured against.
 
 Each engine answers the same question on the same network (see `partitioner.searched.min_cut`); each returns the
-latency of the
-best split, so that a benchmark can check that they agree.
+latency of the best split, so that a benchmark can check that they agree.
 """
 
 from collections.abc import Iterator

@@ -1,13 +1,11 @@
 """Moves IP packets between TUN devices of two network namespaces, at a rate and with a delay.
 
-So TCP runs end to end over the link, and a round trip, slow start and loss are its own. Run by `bench.links.shaped`;
-needs
-root. The devices go when the process ends.
+So TCP runs end to end over the link, and a round trip, slow start and loss are its own. The child of
+`bench.links.shaped` for links of kind `packets`; needs root. The devices go when the process ends.
 """
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import ctypes
 import fcntl
@@ -20,10 +18,12 @@ import sys
 import time
 from pathlib import Path
 
-from bench.links.link_process import trace_in
+from bench.child import Parent
 from bench.links.namespaces import DEVICE
 from bench.links.packet_queue import PacketQueue
 from link_emulator import Trace
+
+__all__ = ["forward"]
 
 _CLONE_NEWNET = 0x40000000
 _TUNSETIFF = 0x400454CA
@@ -51,13 +51,15 @@ class Forwarder:
     """The loop: reads packets and requests, passes on what is due.
 
     Args:
+        parent: Who asks.
         edge: The edge's TUN descriptor.
         cloud: The cloud's.
         uplink: From the edge to the cloud.
         downlink: From the cloud to the edge.
     """
 
-    def __init__(self, edge: int, cloud: int, uplink: PacketQueue, downlink: PacketQueue) -> None:
+    def __init__(self, parent: Parent, edge: int, cloud: int, uplink: PacketQueue, downlink: PacketQueue) -> None:
+        self._parent = parent
         self._ways = ((edge, cloud, uplink), (cloud, edge, downlink))
         self._uplink = uplink
         self._requests = b""
@@ -83,15 +85,15 @@ class Forwarder:
         data = os.read(sys.stdin.fileno(), 1 << 20)
         *lines, self._requests = (self._requests + data).split(b"\n")
         for line in lines:
-            trace = trace_in(json.loads(line))
-            if trace is not None:
-                self._uplink.set_trace(trace, time.monotonic())
+            request = json.loads(line)
+            if "trace" in request:
+                self._uplink.set_trace(Trace(*map(tuple, request["trace"])), time.monotonic())
             counts = {
                 f"{name}_{way}": getattr(queue, name)
                 for way, (_, _, queue) in zip(("up", "down"), self._ways, strict=True)
                 for name in ("passed", "dropped")
             }
-            print(json.dumps({**counts, "cpu_s": time.process_time()}), flush=True)
+            self._parent.tell({**counts, "cpu_s": time.process_time()})
         return bool(data)
 
 
@@ -104,24 +106,15 @@ def _take_in(source: int, queue: PacketQueue) -> None:
         queue.arrive(packet, time.monotonic())
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser()
-    for name in ("--edge", "--cloud"):
-        parser.add_argument(name, required=True)
-    for name in ("--uplink", "--downlink", "--rtt"):
-        parser.add_argument(name, type=float, required=True)
-    arguments = parser.parse_args()
-    edge, cloud = open_tunnel(arguments.edge), open_tunnel(arguments.cloud)
+def forward(parent: Parent, edge: str, cloud: str, uplink_bps: float, downlink_bps: float, rtt_s: float) -> None:
+    """Forwards between two namespaces until its input ends; tells when the devices are there, and counts when asked."""
+    edge_tunnel, cloud_tunnel = open_tunnel(edge), open_tunnel(cloud)
     # A link does not wait for a processor. It sleeps nearly always, so this takes nothing from what is measured.
     with contextlib.suppress(PermissionError):
         os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
     uplink, downlink = (
-        PacketQueue(Trace.constant(rate), delay_s=arguments.rtt / 2, rtt_s=arguments.rtt, now_s=time.monotonic())
-        for rate in (arguments.uplink, arguments.downlink)
+        PacketQueue(Trace.constant(rate_bps), delay_s=rtt_s / 2, rtt_s=rtt_s, now_s=time.monotonic())
+        for rate_bps in (uplink_bps, downlink_bps)
     )
-    print("{}", flush=True)
-    Forwarder(edge, cloud, uplink, downlink).run()
-
-
-if __name__ == "__main__":
-    main()
+    parent.tell({})
+    Forwarder(parent, edge_tunnel, cloud_tunnel, uplink, downlink).run()

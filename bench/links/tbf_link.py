@@ -9,8 +9,7 @@ import time
 from collections.abc import Iterator
 from itertools import chain, count
 
-from bench.links.link_process import LinkError
-from bench.links.namespaces import CLOUD_ADDRESS, DEVICE, EDGE_ADDRESS, NamespacePair, ip
+from bench.links.namespaces import CLOUD_ADDRESS, DEVICE, EDGE_ADDRESS, LinkError, NamespacePair, ip
 from link_emulator import Trace
 
 # The bucket holds a few packets: what it holds passes at once, and a probe must not fit in.

@@ -14,18 +14,16 @@ from typing import Any
 
 from bench.links.shaped import Kind, available_kinds, open_link
 from bench.live.run import EdgeModel, EdgeRun
-from bench.live.services import Live
+from bench.live.services import serve
 from bench.pipeline.report import report
 from bench.pipeline.sleeping import measure_sleeping
-from bench.publishing.pacer import Pacer
-from bench.publishing.publish import arguments, carry_out
+from bench.publishing.harness import Benchmark, Run
 from partitioner.listed.listing import list_closed_sets
 from partitioner.listed.set_sums import crossing, inside_and_outside
 
 MODEL = "torchvision:resnet50"
 FRAMES, RUNS, FIRST = 60, 3, 10
 _ALL = 2_000_000
-_EXPECTED_S = 90.0
 
 
 def balanced(model: EdgeModel) -> tuple[tuple[str, ...], float, float]:
@@ -44,55 +42,43 @@ def balanced(model: EdgeModel) -> tuple[tuple[str, ...], float, float]:
     return tuple(names[i] for i in sorted(sets.members(index))), float(head_s[index]), float(sent[index])
 
 
-def measure_compute() -> dict[str, Any]:
+def measure_compute(bench: Run) -> dict[str, Any]:
     """Runs the pipeline with real compute; returns rates and stages of each run."""
     # tbf costs no process of ours, and the compute needs both cores.
     kind: Kind = "tbf" if "tbf" in available_kinds() else "emulator"
-    with open_link(100e6, kind=kind) as link, Live(link, [MODEL]) as live:
-        model = live.load(MODEL)
-        edge, head_s, size = balanced(model)
+    with open_link(100e6, kind=kind) as link, serve(link, [MODEL]) as live:
+        edge, head_s, size = balanced(live.load(MODEL))
         uplink_bps = 8 * size / head_s / link.goodput_share
         link.set_uplink(uplink_bps)
+        frames = EdgeRun(
+            MODEL,
+            live.address,
+            chooser="given",
+            splits=(edge,),
+            frames=FRAMES,
+            pace="rate",
+            rate_hz=2.0 / head_s,
+        )
         runs = []
-        for run in range(RUNS):
-            result = live.run(
-                EdgeRun(
-                    MODEL,
-                    live.address,
-                    chooser="given",
-                    splits=(edge,),
-                    frames=FRAMES,
-                    pace="rate",
-                    rate_hz=2.0 / head_s,
-                )
-            )
-            done = sorted(result.done, key=lambda frame: frame.ended_s)[FIRST:]
+        for _ in range(RUNS):
+            done = sorted(live.run(frames).done, key=lambda frame: frame.ended_s)[FIRST:]
             if any(frame.outcome != "offloaded" for frame in done):
                 raise SystemExit(f"a frame was {', '.join(sorted({frame.outcome for frame in done}))}: {done[0].error}")
             times = {name: statistics.fmean(frame.times[name] for frame in done) for name in done[0].times}
             stages = {name: statistics.fmean(frame.measured[name] for frame in done) for name in done[0].measured}
             rate_hz = (len(done) - 1) / (done[-1].ended_s - done[0].ended_s)
             runs.append({"rate_hz": rate_hz, "stages_s": stages, "times_s": times})
-            print(f"real compute, run {run + 1} of {RUNS}: {rate_hz:.2f} frames/s", flush=True)
-        return {
-            "model": MODEL,
-            "cut_bytes": size,
-            "uplink_bps": uplink_bps,
-            "link": {"kind": link.kind, "congestion": link.congestion},
-            "runs": runs,
-        }
+            bench.say(f"real compute: {rate_hz:.2f} frames/s")
+        used = {"kind": link.kind, "congestion": link.congestion}
+        return {"model": MODEL, "cut_bytes": size, "uplink_bps": uplink_bps, "link": used, "runs": runs}
 
 
-def measure() -> dict[str, Any]:
+def measure(run: Run) -> dict[str, Any]:
     """Runs both."""
-    Pacer(_EXPECTED_S)
-    return {"sleeping": measure_sleeping(), "compute": measure_compute()}
+    return {"sleeping": measure_sleeping(run), "compute": measure_compute(run)}
 
 
-def main() -> None:
-    options = arguments("Throughput of the pipeline against its slowest stage.").parse_args()
-    carry_out("pipeline", options, lambda _: measure(), report)
-
+BENCHMARK = Benchmark("pipeline", "Throughput of the pipeline against its slowest stage.", measure, report)
 
 if __name__ == "__main__":
-    main()
+    BENCHMARK.main()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -38,12 +38,13 @@ class Figure:
         return self.measured <= self.wanted if self.at_most else self.measured >= self.wanted
 
     @property
-    def cells(self) -> tuple[str, str, str, str]:
-        """What, wanted, measured and the verdict, as a table's row holds them."""
+    def cells(self) -> dict[str, str]:
+        """What, wanted, measured and the verdict, as a row of `table`."""
         unit = f" {self.unit}" if self.unit else ""
         measured = "not measured" if self.measured is None else f"{digits(self.measured)}{unit}"
         verdict = "kept" if self.kept else f"**missed**{f': {self.why}' if self.why else ''}"
-        return self.what, f"{'≤' if self.at_most else '≥'} {self.wanted:g}{unit}", measured, verdict
+        wanted = f"{'≤' if self.at_most else '≥'} {self.wanted:g}{unit}"
+        return {"figure": self.what, "wanted": wanted, "measured": measured, "": verdict}
 
     def as_json(self) -> dict[str, Any]:
         """Returns what `from_json` reads, and the verdict for other readers."""
@@ -84,16 +85,27 @@ def digits(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, texts: int = 1, remark: bool = False) -> list[str]:
-    """Returns a table's lines: columns of numbers, but the first `texts` of them, and the last where it is a remark."""
-    numbers = len(head) - texts - remark
-    marks = ["---"] * texts + ["--:"] * numbers + ["---"] * remark
-    return [f"| {' | '.join(cells)} |" for cells in (head, marks, *rows)]
+def table(rows: Iterable[Mapping[str, Any]], *, texts: int = 1, remark: bool = False) -> list[str]:
+    """Returns a table's lines, for rows that name each cell.
+
+    Columns are of numbers, but the first `texts` of them, and the last where it is a remark. Floats get the digits that
+    a measurement deserves; None is an empty cell.
+
+    >>> table([{"model": "a", "ms": 0.01234}, {"model": "b", "ms": 1234.5}])
+    ['| model | ms |', '| --- | --: |', '| a | 0.0123 |', '| b | 1,234 |']
+    """
+    found = list(rows)
+    head = list(found[0]) if found else []
+    marks = ["---"] * texts + ["--:"] * (len(head) - texts - remark) + ["---"] * remark
+    cells = [[_cell(row[name]) for name in head] for row in found]
+    return [f"| {' | '.join(line)} |" for line in (head, marks, *cells)] if found else []
 
 
 def verdicts(figures: Iterable[Figure]) -> list[str]:
     """Returns the section that sets wanted figures beside measured ones."""
     rows = [figure.cells for figure in figures]
-    return (
-        ["## Wanted and measured", "", *table(("figure", "wanted", "measured", ""), rows, remark=True)] if rows else []
-    )
+    return ["## Wanted and measured", "", *table(rows, remark=True)] if rows else []
+
+
+def _cell(value: str | float | None) -> str:
+    return digits(value) if isinstance(value, float) else "" if value is None else str(value)
