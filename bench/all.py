@@ -4,8 +4,6 @@ Run with `make bench` (under 20 minutes on two cores), `make bench ARGS=NAME` fo
 the long ones, which go on where they were interrupted. One that fails does not keep the others from running.
 """
 
-from __future__ import annotations
-
 import argparse
 import subprocess
 import sys

@@ -9,8 +9,6 @@ follow it on the command line. Whatever else it prints goes to stderr. It ends a
 outlives the benchmark.
 """
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import importlib

@@ -1,12 +1,7 @@
 """Whether the reported stages account for a frame's time: their sum against the wall time that the caller sees.
 
-Run with `make bench ARGS=accounting` (a bit more than a minute). Cloud and edge are two processes at the ends of a
-shaped link. Over two links and two models: everything in the cloud, a split in the middle, and everything here; one
-frame at a time (light) and frames that come faster than they can be processed (heavy). The wall time is taken outside
-the agent, from the call of `put` to the result in the caller's hands.
+Over two links and two models: everything in the cloud, a split in the middle, and everything here, light and heavy.
 """
-
-from __future__ import annotations
 
 from itertools import chain, product
 

@@ -1,7 +1,5 @@
 """What `bench.accounting` measured, as a page."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Mapping
 from statistics import median

@@ -1,19 +1,10 @@
 """What control costs on a changing link: the real controller against oracles and fixed splits, in simulated time.
 
-Run with `make bench ARGS=control_simulation` (half a minute: the recorded link) or `make bench-full
-ARGS=control_simulation` (minutes: every link of `bench.control_simulation.traces`; resumable); one core,
-deterministic. Every model, edge and frame rate runs on every link with
-
-- the real `Controller` and `UploadClock`;
-- two clairvoyant oracles (`Clairvoyant`), which know the link's future, and the real planner told the link's true mean
-  rate of the last 0.1, 0.5 and 1 s (`KnowsRate`): what estimating perfectly would give. *The oracle* of a case is the
-  best of these five that drops at most 1 % of the frames; where none does, the case is overloaded and told apart;
-- every split that may be best, kept for the whole run: the best of them in hindsight, edge-only and cloud-only.
-
-`--profile` measures the models anew first.
+Every model, edge and frame rate runs on every link with the real control, with two clairvoyant oracles, with the real
+planner told the link's true mean rate (`bench.control_simulation.policies`), and with every split that may be best,
+kept for the whole run. *The oracle* of a case is the best of the informed that drops at most 1 % of the frames; where
+none does, the case is overloaded and told apart. `--profile` measures the models anew first.
 """
-
-from __future__ import annotations
 
 import statistics
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """What `bench.control_simulation` found, as a page to read."""
 
-from __future__ import annotations
-
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any

@@ -1,15 +1,9 @@
 """How often a tensor's bytes are copied between the edge's array and the cloud's tensor: counted, not timed.
 
-Run with `make bench ARGS=copies` (ten seconds; needs a C compiler). Both processes run with a library in front of the C
-library that adds up what memcpy and memmove copy (`count_copies.c`); divided by the tensor's size, that is the number
-of copies. What the kernel copies, once into a socket and once out of it, is not among them.
-
-Counted are `StreamTails` and `RunTail` as the agent and grpcurl use them, the same call with protobuf's generated
-classes as one would write it, and our own part alone: from the array to the bytes that gRPC is given, and from those
-that gRPC gives to a torch tensor.
+Both processes run with a library in front of the C library that adds up what memcpy and memmove copy
+(`count_copies.c`; needs a C compiler). Counted are `StreamTails` and `RunTail` as the agent and grpcurl use them, the
+same call with protobuf's generated classes, and our own part alone, before gRPC and behind it.
 """
-
-from __future__ import annotations
 
 import contextlib
 import shutil

@@ -5,8 +5,6 @@ the bytes that it has copied so far. The edge is asked [WHAT, TIMES], does that 
 copied meanwhile.
 """
 
-from __future__ import annotations
-
 import contextlib
 import ctypes
 from collections.abc import AsyncIterator

@@ -1,7 +1,5 @@
 """What `bench.copies` counted, as a page."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -1,9 +1,6 @@
 """How long a decision takes: by the closed-set table, and by a minimum cut for each decision.
 
-Run with `make bench ARGS=decide` (about two minutes): loads and profiles real models, then measures on each, one after
-another in the same process: building the table, pricing it anew for other layer times, and deciding again for another
-link, light and heavy; and beside that the lowest-latency split by networkx, by scipy and by plain Dinic. All engines
-are checked to agree. One thread; medians, with the fastest and the slowest run.
+On real models, one after another in the same process. All engines are checked to agree.
 """
 
 import math

@@ -1,15 +1,9 @@
 """How near the uplink estimate comes to the link's goodput, and how fast it follows a step.
 
-Run with `make bench ARGS=estimators` (about a minute) or `make bench-full ARGS=estimators` (about ten minutes;
-resumable). The real server and the real agent at the ends of shaped links. Goodput is compared with goodput: the link's
-rate less TCP/IP headers (`ShapedLink.goodput_share`). What gRPC adds to a tensor is under 1 % and counts as an error.
-
-- steady: `frames` are uploads that measure by themselves, `probes` is an edge that never offloads and only probes;
-  counted are the readings of the last half of the run.
-- step: 20 to 4 Mbit/s and back, with frames: seconds and frames that ended until the estimate stays within 20 %.
+The real server and the real agent at the ends of shaped links. What gRPC adds to a tensor is under 1 % and counts as an
+error. Steady: `frames` are uploads that measure by themselves, `probes` is an edge that never offloads and only probes.
+Step: 20 to 4 Mbit/s and back, with frames.
 """
-
-from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Sequence

@@ -1,7 +1,5 @@
 """What `bench.estimators` measured, as a page."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from statistics import median
 from typing import Any

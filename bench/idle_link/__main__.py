@@ -1,14 +1,9 @@
 """Predicted against measured transfer of the running system on links that are idle between frames.
 
-Run with `make bench ARGS=idle_link` (about a minute) or `make bench-full ARGS=idle_link` (half an hour; resumable). A
-cloud process and an edge process, the real server and the real agent, at both ends of a `packets` link, where TCP's
-slow start after idle is real. Every frame is one tensor that is sent whole; nothing is computed.
-
-Each rate begins with an agent that knows nothing; its first frame is left out. Pauses of 25 s, at 0.04 frames per
-second, are those that the agent does not keep the connection warm for.
+The real server and the real agent at both ends of a `packets` link, where TCP's slow start after idle is real. Each
+rate begins with an agent that knows nothing; its first frame is left out. Pauses of 25 s, at 0.04 frames per second,
+are those that the agent does not keep the connection warm for.
 """
-
-from __future__ import annotations
 
 from itertools import product
 from typing import Any

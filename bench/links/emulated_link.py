@@ -1,7 +1,5 @@
 """The link emulator in a process of its own: the child of `bench.links.shaped` for links of kind `emulator`."""
 
-from __future__ import annotations
-
 import contextlib
 
 from bench.child import Parent

@@ -5,8 +5,6 @@ six seconds; goodput is what arrives in the last four, so slow start is left out
 headers (`ShapedLink.goodput_share`), the round trip that was asked for, and a forwarder that is idle most of the time.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import socket

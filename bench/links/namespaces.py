@@ -4,8 +4,6 @@ Names carry the process's id: `dads-bench-<pid>-<count>-edge`. Whoever opens a p
 that are gone.
 """
 
-from __future__ import annotations
-
 import contextlib
 import fcntl
 import itertools

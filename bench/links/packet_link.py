@@ -4,8 +4,6 @@ So TCP runs end to end over the link, and a round trip, slow start and loss are 
 `bench.links.shaped` for links of kind `packets`; needs root. The devices go when the process ends.
 """
 
-from __future__ import annotations
-
 import contextlib
 import ctypes
 import fcntl

@@ -19,8 +19,6 @@ Both ends' namespaces, processes and devices go when the context ends, also on a
 left is removed by the next one that opens a link.
 """
 
-from __future__ import annotations
-
 import contextlib
 import math
 import os

@@ -1,7 +1,5 @@
 """A veth pair between the namespaces, shaped in both directions by the kernel's token bucket (`tc tbf`)."""
 
-from __future__ import annotations
-
 import contextlib
 import subprocess
 import threading

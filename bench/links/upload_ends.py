@@ -5,8 +5,6 @@ because they are said to be nothing. `bench.idle_link` drives frames at several 
 estimate while the link changes. `serve`, `drive` and `watch` are the children's.
 """
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import time

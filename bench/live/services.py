@@ -7,8 +7,6 @@
 Each side has one thread: on two cores neither takes the other's.
 """
 
-from __future__ import annotations
-
 import contextlib
 import sys
 from collections.abc import Callable, Iterator, Sequence

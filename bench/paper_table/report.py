@@ -1,7 +1,5 @@
 """What `bench.paper_table` measured, as a page: each cell, and the gains next to the paper's ranges."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from functools import partial
 from typing import Any

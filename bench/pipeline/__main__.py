@@ -1,13 +1,9 @@
 """Throughput of the three-stage pipeline against its slowest stage: with stages that sleep, and with real compute.
 
-Run with `make bench ARGS=pipeline` (about a minute). With sleeping stages see `bench.pipeline.sleeping`. With real
-compute: ResNet-50, cut where head and tail are about equally long, over a link so fast that the transfer is too; edge
-and cloud are two processes of one thread each. Frames come faster than they can be processed. The slowest stage is the
-largest of the three means that the agent measured during the run itself, so what the two processes take from each
-other is in it, and what is missing to 1 is time in which no frame was in the slowest stage.
+Real compute is ResNet-50, cut where head and tail are about equally long, over a link so fast that the transfer is
+too. The slowest stage is the largest of the means of the run itself, so what the two processes take from each other
+is in it, and what is missing to 1 is time in which no frame was in the slowest stage.
 """
-
-from __future__ import annotations
 
 import statistics
 from typing import Any

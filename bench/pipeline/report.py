@@ -1,7 +1,5 @@
 """What `bench.pipeline` measured, as a page."""
 
-from __future__ import annotations
-
 import statistics
 from collections.abc import Mapping
 from typing import Any

@@ -8,8 +8,6 @@ The stages sleep so that the two cores are not what is measured; everything else
 gRPC and protobuf.
 """
 
-from __future__ import annotations
-
 import asyncio
 import time
 from typing import Any

@@ -1,13 +1,8 @@
 """Predicted against measured latency of every split: is the model behind the decisions right?
 
-Run with `make bench ARGS=prediction` (about three minutes, a sample on one link) or `make bench-full ARGS=prediction`
-(forty minutes; every finished split is kept, an interrupted run goes on). Every split of AlexNet and a sample of
-those of GoogLeNet and ResNet-50, stratified by predicted latency, is run over a shaped link: busy, one frame right
-after the other, and idle, each frame after a pause of a second. A prediction is what the agent itself predicted for
-that frame, with the estimates it had when the frame began.
+Every split of AlexNet and a sample of those of GoogLeNet and ResNet-50 is run over a shaped link, busy and idle. A
+prediction is what the agent itself predicted for that frame, with the estimates it had when the frame began.
 """
-
-from __future__ import annotations
 
 import hashlib
 import random

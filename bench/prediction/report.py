@@ -1,7 +1,5 @@
 """What `bench.prediction` measured, as a page."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial

@@ -1,11 +1,9 @@
 """Wanted figures beside measured ones: kept or missed, and what stands in the way where missed."""
 
-from __future__ import annotations
-
 import statistics
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Self
 
 __all__ = ["Figure", "Spread", "digits", "spread_of", "table", "verdicts"]
 
@@ -51,7 +49,7 @@ class Figure:
         return {**asdict(self), "kept": self.kept}
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Figure:
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
         """Returns the figure that `as_json` wrote."""
         return cls(**{name: value for name, value in data.items() if name != "kept"})
 

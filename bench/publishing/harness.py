@@ -6,8 +6,6 @@
 (`--full`) writes that as NAME_full, and goes on where it was interrupted.
 """
 
-from __future__ import annotations
-
 import argparse
 import random
 import time

@@ -4,8 +4,6 @@ The file is `out/bench/NAME.jsonl`, not in docs/benchmarks: it is the state of a
 holds is in NAME_full.json, which is written when the last cell is measured.
 """
 
-from __future__ import annotations
-
 import json
 import threading
 from collections.abc import Mapping

@@ -4,8 +4,6 @@ Made of the JSON files alone: a file counts that has a `title` and, where someth
 `bench.publishing.publish`). Run with `python -m bench.publishing.overview` to write it anew.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from pathlib import Path

@@ -4,8 +4,6 @@ A benchmark's `report` makes a `Report` of what it measured. The page is made fr
 writes it anew without measuring anything.
 """
 
-from __future__ import annotations
-
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence

@@ -1,18 +1,11 @@
 """A recorded LTE uplink, live: adaptive against the best fixed split, the baselines, and an oracle that knows the link.
 
-Run with `make bench ARGS=real_link` (about three minutes: the first 25 seconds of the trace) or `make bench-full
-ARGS=real_link` (about 25 minutes: all 140 seconds, twice; resumable). The uplink of a shaped link follows the trace
-from the moment the first frame is submitted; every way of running gets the same trace and frames, one after another:
-
-- adaptive, edge-only and cloud-only are the agent's own strategies;
-- the best fixed split is found with hindsight: each split is replayed over the trace by the cost model, and the one
-  with the lowest mean latency is run live;
-- the oracle knows the trace: for each frame, when its head begins, it takes the split that will end first by the same
-  cost model, the upload integrated over the true rates to come. It is run live, too: what it cannot escape, such as the
-  noise of compute, it pays like the others.
+The uplink of a shaped link follows the trace from the moment the first frame is submitted; every way of running gets
+the same trace and frames, one after another. The best fixed split is found with hindsight, by replaying each over the
+trace with the cost model. The oracle takes, when a frame's head begins, the split that will end first by the same
+cost model, the upload integrated over the true rates to come; run live, it pays for the noise of compute like the
+others.
 """
-
-from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace

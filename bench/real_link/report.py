@@ -1,7 +1,5 @@
 """What `bench.real_link` measured, as a page."""
 
-from __future__ import annotations
-
 import statistics
 from collections.abc import Mapping
 from functools import partial

@@ -1,17 +1,9 @@
 """A frame's tensor to the cloud and its answer back, against a plain TCP socket carrying the same bytes.
 
-Run with `make bench ARGS=rpc_overhead` (over a minute) or `make bench-full ARGS=rpc_overhead` (a quarter of an
-hour: slower links, larger tensors on them, more repeats; resumable). Two processes, a core each. Through gRPC the whole
-path is timed: from a numpy array on the edge to a torch tensor in the cloud, a tail that takes 1 kB out of it, and the
-answer's array on the edge; through `StreamTails` as an agent's frames go, and through `RunTail`. The raw socket moves
-the same bytes both ways and does nothing with them; so does a stream of bare gRPC, which shows how much of the rest is
-not ours. Both processes keep freed memory, as the services do.
-
-On loopback, and over shaped links: the kernel's token bucket, which has no delay, so that nothing hides what gRPC adds;
-and a link with a round trip of 20 ms.
+Two processes, a core each, which keep freed memory as the services do. The tensor goes through `StreamTails` as an
+agent's frames do, and through `RunTail`; so does a stream of bare gRPC, which shows how much of the rest is not ours.
+On loopback, over the kernel's token bucket, and over a link with a round trip of 20 ms.
 """
-
-from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import nullcontext

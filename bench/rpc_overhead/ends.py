@@ -4,8 +4,6 @@ The cloud tells the ports of the service, of bare gRPC and of the raw socket; th
 trip, one object for each size.
 """
 
-from __future__ import annotations
-
 import contextlib
 import os
 import socket

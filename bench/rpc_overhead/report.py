@@ -1,7 +1,5 @@
 """What `bench.rpc_overhead` measured, as a page."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from statistics import median
 from typing import Any

@@ -1,19 +1,10 @@
 """What a split costs in arithmetic: head and tail against the whole eager model.
 
-Run with `make bench ARGS=split_compute` (less than a minute) or `make bench-full ARGS=split_compute` (about six
-minutes: more models and repeats; resumable). One torch thread, in one process that keeps freed memory as the commands
-do. Eager is the original module in inference mode with a contiguous input. It and the three splits of a model
-(everything in the cloud, half of the layers, everything on the edge) take turns, so that a slow moment falls on all; a
-split's time holds head, arrays as they are sent, values as they arrive, and tail.
-
-Then, for some models: what the profile predicts of head and tail at random splits against what they take, and how much
-longer a frame takes that finds the caches cold, after a second of idleness.
-
-Each run is timed by the clock on the wall and by the thread's own processor time. The two agree on a quiet machine; on
-a busy one the second still tells.
+In one process that keeps freed memory as the commands do. A split's time holds head, arrays as they are sent, values as
+they arrive, and tail. Then, for some models: what the profile predicts of head and tail at random splits, and how much
+longer a frame takes that finds the caches cold. Each run is timed by the clock on the wall and by the thread's own
+processor time: the two agree on a quiet machine, and on a busy one the second still tells.
 """
-
-from __future__ import annotations
 
 import random
 import time
