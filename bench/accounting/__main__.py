@@ -66,7 +66,7 @@ def measure(run: Run) -> dict[str, object]:
             for model, uplink_bps, load in product(MODELS, UPLINKS_BPS, ("light", "heavy"))
         ]
         rows = list(chain.from_iterable(run.cells(cells, measure_cell)))
-        return {"link": {"kind": link.kind, "congestion": link.congestion, "rtt_s": RTT_S}, "rows": rows}
+        return {"link": {**link.used, "rtt_s": RTT_S}, "rows": rows}
 
 
 BENCHMARK = Benchmark("accounting", "The sum of a frame's reported stages against its wall time.", measure, report)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from statistics import median
 from typing import Any
 
-from bench.publishing.figures import Figure, spread_of, table
+from bench.publishing.figures import Figure, table
 from bench.publishing.plots import STYLES, Canvas, wanted
 from bench.publishing.publish import Plot, Report
 
@@ -36,19 +36,19 @@ def report(data: Mapping[str, Any]) -> Report:
     body = []
     worst: dict[str, float] = defaultdict(float)
     for (model, uplink_bps, load, split), rows in cells.items():
-        share = spread_of(abs(_missing(row)) for row in rows)
-        worst[load] = max(worst[load], share.median)
+        shares = [abs(_missing(row)) for row in rows]
+        worst[load] = max(worst[load], median(shares))
         body.append(
             {
                 "model": model.partition(":")[2],
                 "uplink": f"{uplink_bps / 1e6:g} Mbit/s",
                 "load": load,
                 "split": split,
-                "frames": share.runs,
+                "frames": len(rows),
                 "wall, ms": median(1000 * row["wall_s"] for row in rows),
                 "missing, ms": median(1000 * (row["wall_s"] - _sum(row)) for row in rows),
-                "missing, %": share.median,
-                "largest, %": share.high,
+                "missing, %": median(shares),
+                "largest, %": max(shares),
             }
         )
     link = data["link"]

@@ -29,15 +29,13 @@ def serve(parent: Parent, listen: str) -> None:
     host, port = listen.rsplit(":", 1)
     with socket.create_server((host, int(port))) as server:
         parent.tell(server.getsockname()[1])
-        connection, _ = server.accept()
-        with connection:
+        with server.accept()[0] as connection:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             while data := connection.recv(64):
                 connection.sendall(data)
-        connection, _ = server.accept()
-        with connection:
-            began_s = time.monotonic()
-            counted_bytes, counted_from_s, last_s = 0, None, began_s
+        with server.accept()[0] as connection:
+            began_s = last_s = time.monotonic()
+            counted_bytes, counted_from_s = 0, None
             while data := connection.recv(1 << 16):
                 last_s = time.monotonic()
                 if counted_from_s is not None:
@@ -60,9 +58,8 @@ def send(parent: Parent, address: str) -> None:
             trips_s.append(time.perf_counter() - began_s)
     with socket.create_connection((host, int(port))) as connection:
         until_s = time.monotonic() + SEND_S
-        chunk = bytes(16_384)
         while time.monotonic() < until_s:
-            connection.sendall(chunk)
+            connection.sendall(bytes(16_384))
         connection.shutdown(socket.SHUT_WR)
         counted_bytes, seconds = struct.unpack("!dd", connection.recv(16, socket.MSG_WAITALL))
     parent.tell({"goodput_bps": 8.0 * counted_bytes / seconds, "measured_rtt_s": median(trips_s)})

@@ -72,6 +72,11 @@ class ShapedLink:
         """Returns the command, so that it runs at the cloud's end."""
         return ["ip", "netns", "exec", self.namespaces[1], *command] if self.namespaces else list(command)
 
+    @property
+    def used(self) -> dict[str, Any]:
+        """What a page says of it."""
+        return {"kind": self.kind, "congestion": self.congestion}
+
     def set_uplink(self, rate_bps: float) -> None:
         """Changes the uplink's rate; it holds when this returns."""
         _check(rate_bps, 1.0, 0.0)

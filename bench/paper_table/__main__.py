@@ -156,7 +156,7 @@ def run_cells(run: Run, cells: Sequence[Cell], starting: threading.Lock) -> None
             link = stack.enter_context(open_link(UPLINKS_BPS[0], rtt_s=RTT_S))
             live = stack.enter_context(serve(link, [spec]))
             model = live.load(spec)
-        used = {"kind": link.kind, "congestion": link.congestion, "rtt_s": RTT_S}
+        used = {**link.used, "rtt_s": RTT_S}
         for cell in cells:
             at = "" if cell.uplink_bps is None else f" at {cell.uplink_bps / 1e6:g} Mbit/s"
             run.say(f"{spec}, {cell.load}, {cell.way}{at}: about {expected_s(cell):.0f} s")

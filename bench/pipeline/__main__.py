@@ -65,8 +65,7 @@ def measure_compute(bench: Run) -> dict[str, Any]:
             rate_hz = (len(done) - 1) / (done[-1].ended_s - done[0].ended_s)
             runs.append({"rate_hz": rate_hz, "stages_s": stages, "times_s": times})
             bench.say(f"real compute: {rate_hz:.2f} frames/s")
-        used = {"kind": link.kind, "congestion": link.congestion}
-        return {"model": MODEL, "cut_bytes": size, "uplink_bps": uplink_bps, "link": used, "runs": runs}
+        return {"model": MODEL, "cut_bytes": size, "uplink_bps": uplink_bps, "link": link.used, "runs": runs}
 
 
 def measure(run: Run) -> dict[str, Any]:

@@ -1,10 +1,10 @@
 """What `bench.pipeline` measured, as a page."""
 
-import statistics
 from collections.abc import Mapping
+from statistics import median
 from typing import Any
 
-from bench.publishing.figures import Figure, spread_of, table
+from bench.publishing.figures import Figure, table
 from bench.publishing.plots import Canvas, bars
 from bench.publishing.publish import Plot, Report
 
@@ -24,11 +24,11 @@ _METHOD = (
 def report(data: Mapping[str, Any]) -> Report:
     """Returns the page's contents."""
     sleeping, compute = data["sleeping"], data["compute"]
-    shares = spread_of(rate_hz * sleeping["slowest_s"] for rate_hz in sleeping["rates_hz"])
-    real = spread_of(run["rate_hz"] * _slowest_s(run) for run in compute["runs"])
+    share = median(rate_hz * sleeping["slowest_s"] for rate_hz in sleeping["rates_hz"])
+    real = median(run["rate_hz"] * _slowest_s(run) for run in compute["runs"])
     names = {f"run {i + 1}": run for i, run in enumerate(compute["runs"])}
     known_s = {stage: sleeping[f"{stage}_s"] for stage in _STAGES}
-    rows = [_row("sleeping", known_s, statistics.median(sleeping["rates_hz"]), shares.median)]
+    rows = [_row("sleeping", known_s, median(sleeping["rates_hz"]), share)]
     rows += [
         _row(f"real compute, {name}", run["stages_s"], run["rate_hz"], run["rate_hz"] * _slowest_s(run))
         for name, run in names.items()
@@ -42,11 +42,11 @@ def report(data: Mapping[str, Any]) -> Report:
         title="Pipeline: throughput against the slowest stage",
         method=_METHOD,
         figures=[
-            Figure("throughput x slowest stage, sleeping stages", WANTED_SLEEPING, shares.median, at_most=False),
+            Figure("throughput x slowest stage, sleeping stages", WANTED_SLEEPING, share, at_most=False),
             Figure(
                 "throughput x slowest stage, real compute on two cores",
                 WANTED_COMPUTE,
-                real.median,
+                real,
                 at_most=False,
                 why="see the other stages: what is between two frames of the slowest",
             ),

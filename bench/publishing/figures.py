@@ -1,11 +1,10 @@
 """Wanted figures beside measured ones: kept or missed, and what stands in the way where missed."""
 
-import statistics
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
-__all__ = ["Figure", "Spread", "digits", "spread_of", "table", "verdicts"]
+__all__ = ["Figure", "digits", "table", "verdicts"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,26 +51,6 @@ class Figure:
     def from_json(cls, data: Mapping[str, Any]) -> Self:
         """Returns the figure that `as_json` wrote."""
         return cls(**{name: value for name, value in data.items() if name != "kept"})
-
-
-@dataclass(frozen=True, slots=True)
-class Spread:
-    """Repeated measurements of one thing: the middle one, the smallest, the largest, and how many."""
-
-    median: float
-    low: float
-    high: float
-    runs: int
-
-
-def spread_of(values: Iterable[float]) -> Spread:
-    """Returns the spread of some values.
-
-    >>> spread_of([3.0, 1.0, 2.0])
-    Spread(median=2.0, low=1.0, high=3.0, runs=3)
-    """
-    found = list(values)
-    return Spread(statistics.median(found), min(found), max(found), len(found))
 
 
 def digits(value: float) -> str:

@@ -58,7 +58,7 @@ class Run:
         self.say(f"{len(wanted)} cells, {len(wanted) - len(missing)} of them finished before")
 
         def finish(cell: Mapping[str, Any]) -> None:
-            self.say(", ".join(f"{key} {value}" for key, value in cell.items() if not isinstance(value, (list, tuple))))
+            self.say(", ".join(map(_told, cell, cell.values())))
             self.journal.put(cell, measure(**cell))
 
         if at_a_time == 1:  # in this thread: torch's number of threads is each thread's own
@@ -68,6 +68,10 @@ class Run:
             with ThreadPoolExecutor(at_a_time) as pool:
                 list(pool.map(finish, missing))
         return [self.journal.get(cell) for cell in wanted]
+
+
+def _told(name: str, value: object) -> str:
+    return f"{name} {value:g}" if isinstance(value, float) else f"{name} {value!s:.30}"
 
 
 @dataclass(frozen=True, slots=True)

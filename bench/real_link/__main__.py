@@ -110,7 +110,7 @@ def measure(run: Run) -> dict[str, Any]:
         cells = [{"way": way, "turn": turn, "seconds": seconds} for turn, way in product(range(turns), WAYS)]
         rows = run.cells(cells, measure_way)
         return {
-            "link": {"kind": link.kind, "congestion": link.congestion, "rtt_s": RTT_S},
+            "link": {**link.used, "rtt_s": RTT_S},
             "model": MODEL,
             "trace": TRACE,
             "seconds": seconds,
