@@ -9,8 +9,6 @@ from bench.publishing.figures import Figure, table
 from bench.publishing.plots import STYLES, Canvas, wanted
 from bench.publishing.publish import Plot, Report
 
-__all__ = ["report"]
-
 WANTED = 5.0
 
 _METHOD = (
@@ -28,7 +26,6 @@ Cell = tuple[str, float, str, str]
 
 
 def report(data: Mapping[str, Any]) -> Report:
-    """Returns the page's contents."""
     cells: dict[Cell, list[Mapping[str, Any]]] = defaultdict(list)
     for row in data["rows"]:
         if row["outcome"] in ("offloaded", "edge_only"):

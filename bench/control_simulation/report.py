@@ -8,8 +8,6 @@ from bench.control_simulation.cases import Case, Run
 from bench.publishing.figures import Figure, table
 from bench.publishing.publish import Report
 
-__all__ = ["report"]
-
 # Over the oracle; switches per second; results that never come.
 WANTED, WANTED_SWITCHES_HZ, WANTED_MISSED = 1.05, 0.5, 0.0
 
@@ -32,7 +30,6 @@ _WHY = "the oracle knows the rates to come; what the best causal policy misses i
 
 
 def report(data: Mapping[str, Any]) -> Report:
-    """Returns the page's contents."""
     cases = [Case.from_json(case) for case in data["cases"]]
     links: Mapping[str, str] = data["links"]
     recorded = next(iter(links))

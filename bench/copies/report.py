@@ -6,8 +6,6 @@ from typing import Any
 from bench.publishing.figures import Figure, table
 from bench.publishing.publish import Report
 
-__all__ = ["report"]
-
 # What a hand-made serializer and views of what was received leave, the kernel's aside: one of ours, three of gRPC's.
 MOST_COPIES = 4.0
 
@@ -23,7 +21,6 @@ _PARTS = {"written": "array to what gRPC is given", "read": "what gRPC gives to 
 
 
 def report(data: Mapping[str, Any]) -> Report:
-    """Returns the page's contents."""
     scale = data["times"] * data["size_bytes"]
     sides = {row["way"]: (row["edge_bytes"] / scale, row["cloud_bytes"] / scale) for row in data["rows"]}
     calls = []

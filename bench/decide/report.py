@@ -6,8 +6,6 @@ from typing import Any
 from bench.publishing.figures import Figure, digits, table
 from bench.publishing.publish import Report
 
-__all__ = ["report"]
-
 # Wanted on one core, in seconds.
 BUILD_S = 0.100
 FEW_SETS = 10_000
@@ -30,7 +28,6 @@ _ENGINES = {"table": "light", "scipy": "scipy", "Dinic": "dinic", "networkx": "n
 
 
 def report(data: Mapping[str, Any]) -> Report:
-    """Returns the page's contents."""
     rows = data["rows"]
     return Report(
         title="How long a decision takes",

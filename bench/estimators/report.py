@@ -8,8 +8,6 @@ from bench.publishing.figures import Figure, table
 from bench.publishing.plots import STYLES, Canvas
 from bench.publishing.publish import Plot, Report
 
-__all__ = ["SETTLED", "report"]
-
 # Percent on steady links; a step is seen within a second or three frames, whichever is later.
 WANTED, WANTED_S, WANTED_FRAMES = 10.0, 1.0, 3
 # A step is seen when the estimate stays this near to the new rate.
@@ -28,7 +26,6 @@ Row = Mapping[str, Any]
 
 
 def report(data: Mapping[str, Any]) -> Report:
-    """Returns the page's contents."""
     rows = data["rows"]
     return Report(
         title="Estimators: the uplink as the agent sees it",

@@ -8,8 +8,6 @@ from bench.publishing.figures import Figure, table
 from bench.publishing.plots import STYLES, Canvas, wanted
 from bench.publishing.publish import Plot, Report
 
-__all__ = ["report"]
-
 # The bound on predictions: of the median error.
 WANTED = 10.0
 RATES_HZ = (0.1, 1.0, 5.0, 20.0)
@@ -27,7 +25,6 @@ Frames = list[Mapping[str, Any]]
 
 
 def report(data: Mapping[str, Any]) -> Report:
-    """Returns the page's contents."""
     rows = data["rows"]
     return Report(
         title="Idle links: predicted against measured transfer",

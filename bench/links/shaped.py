@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from bench.child import Child, end, started
-from bench.links.namespaces import CLOUD_ADDRESS, LinkError, NamespacePair, open_namespaces
+from bench.links.namespaces import CLOUD_ADDRESS, LinkError, open_namespaces
 from bench.links.tbf_link import open_tbf
 from link_emulator import Trace
 
@@ -131,45 +131,40 @@ def open_link(
         raise LinkError(f"the emulator cannot run TCP with {congestion!r}; use kind 'packets' or 'tbf' as root")
     if kind == "tbf" and rtt_s:
         raise LinkError("tbf has no delay; use kind 'packets', or rtt_s=0")
-    settings = (uplink_bps, downlink_bps, rtt_s)
-    if kind == "emulator":
-        with _ready(end("bench.links.emulated_link:relay", *settings)) as relay:
-            own = Path("/proc/sys/net/ipv4/tcp_congestion_control").read_text(encoding="ascii").strip()
-            yield ShapedLink(
-                kind,
-                own,
-                1.0,
-                dial=lambda port: f"127.0.0.1:{relay.ask({'target_port': port})['port']}",
-                play=partial(_play, relay),
-            )
-        return
+    opened = _emulated if kind == "emulator" else partial(_between_namespaces, kind, congestion)
+    with opened(uplink_bps, downlink_bps, rtt_s) as link:
+        yield link
+
+
+@contextlib.contextmanager
+def _emulated(*settings: float) -> Iterator[ShapedLink]:
+    own = Path("/proc/sys/net/ipv4/tcp_congestion_control").read_text(encoding="ascii").strip()
+    with _ready(end("bench.links.emulated_link:relay", *settings)) as relay:
+
+        def dial(port: int) -> str:
+            return f"127.0.0.1:{relay.ask({'target_port': port})['port']}"
+
+        yield ShapedLink("emulator", own, 1.0, dial=dial, play=partial(_play, relay))
+
+
+@contextlib.contextmanager
+def _between_namespaces(kind: Kind, congestion: str | None, *settings: float) -> Iterator[ShapedLink]:
     with open_namespaces(congestion) as pair:
+        between = partial(
+            ShapedLink,
+            kind,
+            pair.congestion,
+            dial=lambda port: f"{CLOUD_ADDRESS}:{port}",
+            listen=f"{CLOUD_ADDRESS}:0",
+            namespaces=(pair.edge, pair.cloud),
+        )
         if kind == "tbf":
-            with open_tbf(pair, uplink_bps, downlink_bps) as shaper:
-                yield _between(pair, kind, 1448 / 1514, shaper.play, dict)
+            with open_tbf(pair, *settings[:2]) as shaper:
+                yield between(1448 / 1514, play=shaper.play)
             return
         with _ready(end("bench.links.packet_link:forward", pair.edge, pair.cloud, *settings)) as forwarder:
             pair.address_tunnel()
-            yield _between(pair, kind, 1448 / 1500, partial(_play, forwarder), lambda: forwarder.ask({}))
-
-
-def _between(
-    pair: NamespacePair,
-    kind: Kind,
-    goodput_share: float,
-    play: Callable[[Trace], object],
-    statistics: Callable[[], dict[str, float]],
-) -> ShapedLink:
-    return ShapedLink(
-        kind,
-        pair.congestion,
-        goodput_share,
-        dial=lambda port: f"{CLOUD_ADDRESS}:{port}",
-        play=play,
-        statistics=statistics,
-        listen=f"{CLOUD_ADDRESS}:0",
-        namespaces=(pair.edge, pair.cloud),
-    )
+            yield between(1448 / 1500, play=partial(_play, forwarder), statistics=lambda: forwarder.ask({}))
 
 
 @contextlib.contextmanager

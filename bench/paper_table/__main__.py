@@ -15,27 +15,24 @@ import threading
 from collections.abc import Hashable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any
 
 from bench.links.shaped import open_link
 from bench.live.run import EdgeModel, EdgeRun, RunFrame
 from bench.live.services import serve
 from bench.paper_table.report import report
 from bench.publishing.harness import Benchmark, Run
-from partitioner import Link, Partition, SplitTable
+from partitioner import Link, SplitTable
 
 # Tiny YOLOv2 as the paper measured it (read off its Figures 1 and 7): 1.821 s on its Raspberry Pi 3B and 0.1664 s in
 # its cloud, over all layers.
 SLOWDOWN = 1.821 / 0.1664
 UPLINKS_BPS = (0.13e6, 1.1e6, 5.85e6, 18.88e6)
 RTT_S = 0.01
-HEAVY_HZ, LIGHT_HZ = 20.0, 0.1
+RATES_HZ = {"light": 0.1, "heavy": 20.0}
 FRAMES = 10
 
-Load = Literal["light", "heavy"]
-Way = Literal["adaptive", "edge_only", "cloud_only_float", "cloud_only", "cloud_only_jpeg", "adaptive_jpeg"]
-LOADS: tuple[Load, ...] = ("light", "heavy")
-WAYS: tuple[Way, ...] = ("adaptive", "edge_only", "cloud_only_float", "cloud_only", "cloud_only_jpeg", "adaptive_jpeg")
+WAYS = ("adaptive", "edge_only", "cloud_only_float", "cloud_only", "cloud_only_jpeg", "adaptive_jpeg")
 # Below it, cloud-only hardly computes.
 PATIENT_BPS = 1e6
 
@@ -53,8 +50,8 @@ class Cell:
 
     model: str
     uplink_bps: float | None
-    load: Load
-    way: Way
+    load: str
+    way: str
 
     @property
     def key(self) -> dict[str, Any]:
@@ -70,7 +67,7 @@ class Cell:
 
 def cells(models: tuple[str, ...], uplinks_bps: tuple[float, ...]) -> Iterator[Cell]:
     for model in models:
-        for load in LOADS:
+        for load in RATES_HZ:
             yield Cell(model, None, load, "edge_only")
             for uplink_bps in uplinks_bps:
                 yield from (Cell(model, uplink_bps, load, way) for way in WAYS if way != "edge_only")
@@ -102,7 +99,6 @@ def cast(model: EdgeModel) -> tuple[str, ...]:
 def run_of(cell: Cell, model: EdgeModel, address: str) -> EdgeRun:
     """What the edge is asked to run."""
     heavy, split = cell.load == "heavy", cell.way == "cloud_only_float"
-    jpeg = cell.way.endswith("_jpeg")
     strategies = {"cloud_only_jpeg": "cloud_only", "cloud_only_float": "adaptive", "adaptive_jpeg": "adaptive"}
     return EdgeRun(
         cell.model,
@@ -113,11 +109,11 @@ def run_of(cell: Cell, model: EdgeModel, address: str) -> EdgeRun:
         frames=FRAMES,
         warmup=1,
         pace="rate" if heavy else "single",
-        rate_hz=HEAVY_HZ if heavy else LIGHT_HZ,
+        rate_hz=RATES_HZ[cell.load],
         limit_s=60.0 + 3.0 * expected_s(cell),
         slowdown=SLOWDOWN,
         encodings="auto" if cell.way.startswith("adaptive") else "raw",
-        input_encoding="jpeg" if jpeg else "raw",
+        input_encoding="jpeg" if cell.way.endswith("_jpeg") else "raw",
     )
 
 
@@ -140,13 +136,6 @@ def summary(cell: Cell, frames: tuple[RunFrame, ...]) -> dict[str, Any]:
     }
 
 
-def prediction(model: EdgeModel, cell: Cell) -> Partition:
-    """The split that the cost model would choose with the link's true rate; beside what was chosen."""
-    link = Link(cell.uplink_bps or 1e9, fixed_s=RTT_S)
-    rate_hz = HEAVY_HZ if cell.load == "heavy" else LIGHT_HZ
-    return SplitTable(model.graph, model.costs(SLOWDOWN)).decide(link, rate_hz).partition
-
-
 def run_cells(run: Run, cells: Sequence[Cell], starting: threading.Lock) -> None:
     """Runs cells of one model one after another; beside others, each link is opened and profiled alone."""
     spec = cells[0].model
@@ -156,15 +145,21 @@ def run_cells(run: Run, cells: Sequence[Cell], starting: threading.Lock) -> None
             link = stack.enter_context(open_link(UPLINKS_BPS[0], rtt_s=RTT_S))
             live = stack.enter_context(serve(link, [spec]))
             model = live.load(spec)
-        used = {**link.used, "rtt_s": RTT_S}
+        table = SplitTable(model.graph, model.costs(SLOWDOWN))
         for cell in cells:
             at = "" if cell.uplink_bps is None else f" at {cell.uplink_bps / 1e6:g} Mbit/s"
             run.say(f"{spec}, {cell.load}, {cell.way}{at}: about {expected_s(cell):.0f} s")
             if cell.uplink_bps is not None:
                 link.set_uplink(cell.uplink_bps)
             told = summary(cell, live.run(run_of(cell, model, live.address)).frames)
-            told["expected_latency_s"] = prediction(model, cell).latency_s
-            run.journal.put(cell.key, {**told, "whole_s": model.whole_s, "link": used})
+            # What the cost model would choose with the link's true rate; beside what was chosen.
+            best = table.decide(Link(cell.uplink_bps or 1e9, fixed_s=RTT_S), RATES_HZ[cell.load]).partition
+            told |= {
+                "expected_latency_s": best.latency_s,
+                "whole_s": model.whole_s,
+                "link": {**link.used, "rtt_s": RTT_S},
+            }
+            run.journal.put(cell.key, told)
 
 
 def groups(cells: Sequence[Cell], *fields: str) -> list[list[Cell]]:

@@ -8,8 +8,6 @@ from bench.publishing.figures import Figure, table
 from bench.publishing.plots import Canvas, bars
 from bench.publishing.publish import Plot, Report
 
-__all__ = ["report"]
-
 # What the paper reports, smallest and largest gain over models and uplinks (its section VI).
 PAPER = {
     ("light", "latency", "edge_only"): (1.91, 6.45),
@@ -62,7 +60,6 @@ Key = tuple[str, float, str]
 
 
 def report(data: Mapping[str, Any]) -> Report:
-    """Returns the page's contents."""
     ways = _by_way(data)
     gain, over, key = min((*_worst_gain(found), key) for key, found in ways.items())
     full = len(data["models"]) == 5 and len(data["uplinks_bps"]) == 4

@@ -8,8 +8,6 @@ from bench.publishing.figures import Figure, table
 from bench.publishing.plots import Canvas, bars
 from bench.publishing.publish import Plot, Report
 
-__all__ = ["report"]
-
 WANTED_SLEEPING, WANTED_COMPUTE = 0.97, 0.90
 _STAGES = ("head", "transfer", "tail")
 
@@ -22,7 +20,6 @@ _METHOD = (
 
 
 def report(data: Mapping[str, Any]) -> Report:
-    """Returns the page's contents."""
     sleeping, compute = data["sleeping"], data["compute"]
     share = median(rate_hz * sleeping["slowest_s"] for rate_hz in sleeping["rates_hz"])
     real = median(run["rate_hz"] * _slowest_s(run) for run in compute["runs"])

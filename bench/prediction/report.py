@@ -11,8 +11,6 @@ from bench.publishing.plots import STYLES, Canvas
 from bench.publishing.publish import Plot, Report
 from edge_service.output.report import percentile
 
-__all__ = ["report"]
-
 WANTED = 10.0
 # Of each model but AlexNet, which has fewer.
 WANTED_SPLITS = 60
@@ -37,7 +35,6 @@ Row = Mapping[str, Any]
 
 
 def report(data: Mapping[str, Any]) -> Report:
-    """Returns the page's contents."""
     groups: dict[tuple[str, float, float, str], list[Row]] = defaultdict(list)
     left_out = 0
     for row in data["rows"]:

@@ -8,8 +8,6 @@ from bench.publishing.figures import Figure, digits, table
 from bench.publishing.plots import STYLES, Canvas
 from bench.publishing.publish import Plot, Report
 
-__all__ = ["report"]
-
 # Wanted: milliseconds more up to 100 kB on loopback, times as long at 1 to 4 MB there, times as long on links.
 MORE_MS, TIMES, TIMES_ON_LINKS = 0.3, 3.5, 1.03
 SMALL_BYTES, LARGE_BYTES = 100_000, (1_000_000, 4_000_000)
@@ -40,7 +38,6 @@ Row = Mapping[str, Any]
 
 
 def report(data: Mapping[str, Any]) -> Report:
-    """Returns the page's contents."""
     rows = data["rows"]
     local = [row for row in rows if row["kind"] is None]
     figures = [figure for way in _NAMES for figure in _local_figures(local, way)]

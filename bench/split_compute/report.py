@@ -8,8 +8,6 @@ from bench.publishing.figures import Figure, table
 from bench.publishing.plots import Canvas, bars, wanted
 from bench.publishing.publish import Plot, Report
 
-__all__ = ["report"]
-
 WANTED = 0.85
 SPLITS = ("cloud-only", "middle", "edge-only")
 
@@ -29,7 +27,6 @@ Row = Mapping[str, Any]
 
 
 def report(data: Mapping[str, Any]) -> Report:
-    """Returns the page's contents."""
     rows = data["splits"]
     ratios = {(row["model"], row["split"]): row["ratio"]["median"] for row in rows}
     worst = max(ratios, key=lambda key: ratios[key])
