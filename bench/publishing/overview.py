@@ -12,7 +12,7 @@ from typing import Any
 from bench.publishing.figures import Figure, table
 from bench.publishing.plots import STYLES, drawing
 from bench.publishing.programs import PROGRAMS
-from bench.publishing.publish import FOLDER
+from bench.publishing.publish import FOLDER, wrapped
 
 __all__ = ["page", "write"]
 
@@ -54,7 +54,7 @@ def page(found: list[Page]) -> str:
         told = {"page": titled, "date": data.get("date", ""), "processor": data.get("processor", ""), "link, TCP": kind}
         told |= {"figures": f"{kept} of {len(figures)} kept" if figures else "", "note": data.get("note", "")}
         pages.append(told)
-    lines = ["# Benchmarks", "", _INTRO, "", "![How far each figure is from what is wanted](overview.svg)", ""]
+    lines = ["# Benchmarks", "", wrapped(_INTRO), "", "![How far each figure is from what is wanted](overview.svg)", ""]
     lines += ["## How to read it", "", _READING, "## Wanted and measured", ""]
     lines += table(rows, texts=2, remark=True)
     lines += ["", "## Pages", "", *table(pages, texts=6)]

@@ -5,7 +5,9 @@ writes it anew without measuring anything.
 """
 
 import json
+import re
 import sys
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -114,4 +116,12 @@ def _page(name: str, data: Mapping[str, Any], made: Report) -> str:
     lines += [made.method, ""]
     for plot in made.plots:
         lines += [f"![{plot.caption}]({name}-{plot.suffix}.svg)", "", f"*{plot.caption}*", ""]
-    return "\n".join([*lines, *made.body, "", *verdicts(made.figures)]).rstrip("\n") + "\n"
+    return "\n".join(map(wrapped, [*lines, *made.body, "", *verdicts(made.figures)])).rstrip("\n") + "\n"
+
+
+def wrapped(line: str) -> str:
+    """Returns a paragraph in lines that can be read; those of tables and pictures have no other form."""
+    if line.startswith(("|", "!")):
+        return line
+    text = textwrap.fill(line, 120, break_long_words=False, break_on_hyphens=False)
+    return re.sub(r"\n(?=(?:[-+*#>]|\d+\.) )", " ", text)  # at the beginning of a line it would be a list, or a heading
