@@ -31,7 +31,6 @@ def splits(model: EdgeModel) -> dict[str, tuple[str, ...]]:
 
 
 def measure(run: Run) -> dict[str, object]:
-    """Runs everything; returns what the report reads."""
     with open_link(UPLINKS_BPS[0], rtt_s=RTT_S) as link, serve(link, MODELS) as live:
 
         def measure_cell(model: str, uplink_bps: float, load: str) -> list[dict[str, object]]:

@@ -29,7 +29,6 @@ WINDOWS_S = (0.1, 0.5, 1.0)
 
 
 def simulate(link: LinkCase, model: SimulatedModel, rate_hz: float) -> Case:
-    """Runs every policy on one case."""
 
     def run(policy: Policy) -> Run:
         return _run(link, policy, rate_hz)

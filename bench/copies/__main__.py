@@ -34,7 +34,6 @@ def counting(compiler: str) -> Iterator[dict[str, str]]:
 
 
 def measure(_: Run) -> dict[str, Any]:
-    """Counts every way."""
     compiler = shutil.which("cc")
     if compiler is None:
         print("copies are not counted: that needs a C compiler, cc", flush=True)

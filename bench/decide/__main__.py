@@ -61,7 +61,6 @@ def check_agreement(engines: Sequence[Engine], table: SplitTable, links: Sequenc
 
 
 def measure_model(name: str, graph: LayerGraph, costs: CostProfile) -> dict[str, Any]:
-    """Measures everything on one model: its row."""
     rng = random.Random(2019)  # noqa: S311  # link rates only
     links = [Link(10 ** rng.uniform(5, 9), fixed_s=0.01) for _ in range(_LINKS)]
     table = SplitTable(graph, costs)
@@ -92,7 +91,6 @@ def load(name: str) -> tuple[LayerGraph, CostProfile]:
 
 
 def measure(run: Run) -> dict[str, Any]:
-    """Measures every model."""
     torch.set_num_threads(1)
     cells = [{"model": name} for name in run.options.models]
     return {"rows": run.cells(cells, lambda model: measure_model(model, *load(model)))}

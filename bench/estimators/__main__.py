@@ -105,7 +105,6 @@ def _parts(
 
 
 def measure(run: Run) -> dict[str, Any]:
-    """Measures every run."""
     rows = run.cells(full_cells() if run.full else quick_cells(), measure_run)
     return {"link": links_used(rows), "rows": rows}
 

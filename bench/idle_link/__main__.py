@@ -49,7 +49,6 @@ def measure_link(
 
 
 def measure(run: Run) -> dict[str, Any]:
-    """Measures every link and size."""
     links, frames = (FULL_LINKS, FULL_FRAMES) if run.full else (QUICK_LINKS, QUICK_FRAMES)
     names = ("uplink_bps", "rtt_s", "congestion", "size")
     cells = [{**dict(zip(names, link, strict=True)), "frames": frames} for link in links]

@@ -97,7 +97,6 @@ def cast(model: EdgeModel) -> tuple[str, ...]:
 
 
 def run_of(cell: Cell, model: EdgeModel, address: str) -> EdgeRun:
-    """What the edge is asked to run."""
     heavy, split = cell.load == "heavy", cell.way == "cloud_only_float"
     strategies = {"cloud_only_jpeg": "cloud_only", "cloud_only_float": "adaptive", "adaptive_jpeg": "adaptive"}
     return EdgeRun(
@@ -171,7 +170,6 @@ def groups(cells: Sequence[Cell], *fields: str) -> list[list[Cell]]:
 
 
 def measure(run: Run) -> dict[str, Any]:
-    """Runs every cell that is not in the journal."""
     models, uplinks_bps = (FULL_MODELS, UPLINKS_BPS) if run.full else (QUICK_MODELS, QUICK_UPLINKS_BPS)
     everything = list(cells(models, uplinks_bps))
     missing = [cell for cell in everything if run.journal.get(cell.key) is None]

@@ -39,7 +39,6 @@ def balanced(model: EdgeModel) -> tuple[tuple[str, ...], float, float]:
 
 
 def measure_compute(bench: Run) -> dict[str, Any]:
-    """Runs the pipeline with real compute; returns rates and stages of each run."""
     # tbf costs no process of ours, and the compute needs both cores.
     kind: Kind = "tbf" if "tbf" in available_kinds() else "emulator"
     with open_link(100e6, kind=kind) as link, serve(link, [MODEL]) as live:
@@ -69,7 +68,6 @@ def measure_compute(bench: Run) -> dict[str, Any]:
 
 
 def measure(run: Run) -> dict[str, Any]:
-    """Runs both."""
     return {"sleeping": measure_sleeping(run), "compute": measure_compute(run)}
 
 

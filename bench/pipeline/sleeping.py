@@ -29,11 +29,6 @@ UPLINK_BPS, TENSOR_BYTES = 20e6, 250_000
 FRAMES, RUNS = 60, 3
 
 
-def chain() -> tuple[nn.Module, tuple[torch.Tensor, ...]]:
-    """The model: one cheap layer over a tensor of 250 kB."""
-    return nn.Sequential(nn.ReLU()).eval(), (torch.zeros(1, TENSOR_BYTES // 4),)
-
-
 class Sleeping:
     """A model whose heads and tails take as long as they are told.
 
@@ -43,8 +38,9 @@ class Sleeping:
     """
 
     def __init__(self, head_s: float, tail_s: float) -> None:
-        module, example_inputs = nn.Sequential(nn.ReLU()).eval(), (torch.zeros(1, TENSOR_BYTES // 4),)
-        self._model = split_model.Model(module, example_inputs, name="sleeping")
+        # One cheap layer over a tensor of 250 kB.
+        module, inputs = nn.Sequential(nn.ReLU()).eval(), (torch.zeros(1, TENSOR_BYTES // 4),)
+        self._model = split_model.Model(module, inputs, name="sleeping")
         self._head_s = head_s
         self._tail_s = tail_s
 

@@ -74,7 +74,6 @@ class Replay:
 def run_of(
     way: str, address: str, seconds: float, trace: Trace, goodput_share: float, best_fixed: tuple[str, ...]
 ) -> EdgeRun:
-    """What the edge is asked to run."""
     run = EdgeRun(
         MODEL,
         None if way == "edge_only" else address,
@@ -94,7 +93,6 @@ def run_of(
 
 
 def measure(run: Run) -> dict[str, Any]:
-    """Runs every way."""
     trace = bundled(TRACE)
     seconds, turns = (FULL_S, FULL_TURNS) if run.full else (QUICK_S, 1)
     with open_link(trace.rate_at(0.0), rtt_s=RTT_S) as link, serve(link, [MODEL]) as live:

@@ -36,7 +36,6 @@ def local_turns(*, full: bool) -> list[tuple[int, int]]:
 
 
 def link_turns(kind: Kind, rate_bps: float, *, full: bool) -> list[tuple[int, int]]:
-    """The same on a link."""
     longest_s, link_s = (FULL_LONGEST_S, FULL_LINK_S) if full else (QUICK_LONGEST_S, QUICK_LINK_S)
     # What fits into tbf's bucket passes as if there were no link.
     sizes = [size for size in SIZES if kind != "tbf" or size >= LEAST_TBF_BYTES]
@@ -74,7 +73,6 @@ def measure_link(
 
 
 def measure(run: Run) -> dict[str, Any]:
-    """Measures every link."""
     rows = list(chain.from_iterable(run.cells(cells(full=run.full), measure_link)))
     return {"link": links_used(rows), "rows": rows}
 

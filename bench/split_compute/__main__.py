@@ -72,7 +72,6 @@ def arrived(model: split_model.Model, sent: dict[str, split_model.Value]) -> dic
 
 
 def splits(model: split_model.Model) -> dict[str, frozenset[str]]:
-    """Three splits by name."""
     names = [layer.name for layer in model.graph.layers]
     inputs = [layer.name for layer in model.graph.layers if not layer.inputs]
     half = frozenset([*inputs, *names[: len(names) // 2]])
@@ -153,7 +152,6 @@ def measure_idle(model: split_model.Model, repeats: int) -> Row:
 
 
 def measure(run: Run) -> dict[str, Any]:
-    """Measures every model."""
     torch.set_num_threads(1)
     keeps_memory = keep_freed_memory()
     models, predicted, count = (
