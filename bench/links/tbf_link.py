@@ -72,11 +72,8 @@ def open_tbf(pair: NamespacePair, uplink_bps: float, downlink_bps: float) -> Ite
         ip("-n", namespace, "link", "set", DEVICE, "gso_max_segs", "1", "up")
         ip("-n", namespace, "address", "add", f"{address}/30", "dev", DEVICE)
         shape(namespace, rate_bps, change=False)
-    shaper = TbfShaper(pair.edge)
-    try:
+    with contextlib.closing(TbfShaper(pair.edge)) as shaper:
         yield shaper
-    finally:
-        shaper.close()
 
 
 def shape(namespace: str, rate_bps: float, *, change: bool) -> None:
