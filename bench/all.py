@@ -4,8 +4,6 @@ Run with `make bench` (under 20 minutes on two cores), `make bench ARGS=NAME` fo
 the long ones, which go on where they were interrupted. One that fails does not keep the others from running.
 """
 
-from __future__ import annotations
-
 import argparse
 import subprocess
 import sys
@@ -29,12 +27,6 @@ def chosen(names: list[str], *, full: bool) -> list[Program]:
     return [here[name] for name in names] if names else list(here.values())
 
 
-def run(program: Program, extra: list[str], *, full: bool) -> bool:
-    """Runs one; returns whether it succeeded."""
-    command = [sys.executable, "-m", f"bench.{program.name}", *(["--full"] if full else []), *extra]
-    return subprocess.run(command, check=False).returncode == 0
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description="Runs the benchmarks.")
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(program.name for program in PROGRAMS))
@@ -49,16 +41,15 @@ def main() -> None:
         print("\n".join(f"{name:20}{seconds / 60:6.1f} min" for name, seconds in expected_s.items()))
         return
     print(f"{len(programs)} benchmarks, about {sum(expected_s.values()) / 60:.0f} minutes", flush=True)
-    extra = ["--note", options.note] if options.note else []
+    extra = ["--note", options.note, *(["--full"] if options.full else [])]
     extra += ["--fresh"] if options.fresh and options.full else []
     failed, began_s = [], time.monotonic()
     for number, program in enumerate(programs):
         at_s = time.monotonic()
-        print(
-            f"\n=== {program.name} ({number + 1} of {len(programs)}), {(at_s - began_s) / 60:.1f} min so far",
-            flush=True,
-        )
-        if not run(program, extra, full=options.full):
+        place = f"{number + 1} of {len(programs)}, {(at_s - began_s) / 60:.1f} min so far"
+        print(f"\n=== {program.name} ({place})", flush=True)
+        command = [sys.executable, "-m", f"bench.{program.name}", *extra]
+        if subprocess.run(command, check=False).returncode:
             failed.append(program.name)
         print(f"=== {program.name}: {time.monotonic() - at_s:.0f} of {expected_s[program.name]:.0f} s", flush=True)
     overview.write(FOLDER)

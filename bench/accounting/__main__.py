@@ -1,19 +1,15 @@
 """Whether the reported stages account for a frame's time: their sum against the wall time that the caller sees.
 
-Run with `make bench ARGS=accounting` (a bit more than a minute). Cloud and edge are two processes at the ends of a
-shaped link. Over two links and two models: everything in the cloud, a split in the middle, and everything here; one
-frame at a time (light) and frames that come faster than they can be processed (heavy). The wall time is taken outside
-the agent, from the call of `put` to the result in the caller's hands.
+Over two links and two models: everything in the cloud, a split in the middle, and everything here, light and heavy.
 """
 
-from __future__ import annotations
+from itertools import chain, product
 
 from bench.accounting.report import report
 from bench.links.shaped import open_link
 from bench.live.run import EdgeModel, EdgeRun
-from bench.live.services import Live
-from bench.publishing.pacer import Pacer
-from bench.publishing.publish import arguments, carry_out
+from bench.live.services import serve
+from bench.publishing.harness import Benchmark, Run
 
 MODELS = ("torchvision:alexnet", "torchvision:resnet18")
 UPLINKS_BPS, RTT_S = (10e6, 100e6), 0.02
@@ -21,7 +17,6 @@ SLOWDOWN = 2.0
 LIGHT_FRAMES, HEAVY_FRAMES = 8, 14
 # Faster than any of these splits can be processed.
 HEAVY_HZ = 40.0
-_EXPECTED_S = 70.0
 
 
 def splits(model: EdgeModel) -> dict[str, tuple[str, ...]]:
@@ -35,50 +30,45 @@ def splits(model: EdgeModel) -> dict[str, tuple[str, ...]]:
     return {"cloud-only": inputs, "middle": tuple(names[:middle]), "edge-only": tuple(names)}
 
 
-def measure() -> dict[str, object]:
-    """Runs everything; returns what the report reads."""
-    pacer = Pacer(_EXPECTED_S)
-    rows = []
-    with open_link(UPLINKS_BPS[0], rtt_s=RTT_S) as link, Live(link, MODELS) as live:
-        for spec in MODELS:
-            pacer.say(f"{spec}: loading")
-            model = live.load(spec)
-            for uplink_bps in UPLINKS_BPS:
-                link.set_uplink(uplink_bps)
-                for load in ("light", "heavy"):
-                    pacer.say(f"{spec}, {uplink_bps / 1e6:g} Mbit/s, {load}")
-                    found = splits(model)
-                    run = EdgeRun(
-                        spec,
-                        live.address,
-                        chooser="given",
-                        splits=tuple(found.values()),
-                        frames=LIGHT_FRAMES if load == "light" else HEAVY_FRAMES,
-                        pace="single" if load == "light" else "rate",
-                        rate_hz=1.0 if load == "light" else HEAVY_HZ,
-                        slowdown=SLOWDOWN,
-                    )
-                    labels = list(found)
-                    rows += [
-                        {
-                            "model": spec,
-                            "uplink_bps": uplink_bps,
-                            "load": load,
-                            "split": labels[frame.split],
-                            "outcome": frame.outcome,
-                            "wall_s": frame.wall_s,
-                            "latency_s": frame.latency_s,
-                            "times": frame.times,
-                        }
-                        for frame in live.run(run).frames
-                    ]
-        return {"link": {"kind": link.kind, "congestion": link.congestion, "rtt_s": RTT_S}, "rows": rows}
+def measure(run: Run) -> dict[str, object]:
+    with open_link(UPLINKS_BPS[0], rtt_s=RTT_S) as link, serve(link, MODELS) as live:
+
+        def measure_cell(model: str, uplink_bps: float, load: str) -> list[dict[str, object]]:
+            found = splits(live.load(model))
+            link.set_uplink(uplink_bps)
+            frames = EdgeRun(
+                model,
+                live.address,
+                chooser="given",
+                splits=tuple(found.values()),
+                frames=LIGHT_FRAMES if load == "light" else HEAVY_FRAMES,
+                pace="single" if load == "light" else "rate",
+                rate_hz=1.0 if load == "light" else HEAVY_HZ,
+                slowdown=SLOWDOWN,
+            )
+            return [
+                {
+                    "model": model,
+                    "uplink_bps": uplink_bps,
+                    "load": load,
+                    "split": list(found)[frame.split],
+                    "outcome": frame.outcome,
+                    "wall_s": frame.wall_s,
+                    "latency_s": frame.latency_s,
+                    "times": frame.times,
+                }
+                for frame in live.run(frames).frames
+            ]
+
+        cells = [
+            {"model": model, "uplink_bps": uplink_bps, "load": load}
+            for model, uplink_bps, load in product(MODELS, UPLINKS_BPS, ("light", "heavy"))
+        ]
+        rows = list(chain.from_iterable(run.cells(cells, measure_cell)))
+        return {"link": {**link.used, "rtt_s": RTT_S}, "rows": rows}
 
 
-def main() -> None:
-    options = arguments("The sum of a frame's reported stages against its wall time.").parse_args()
-    carry_out("accounting", options, lambda _: measure(), report)
-
+BENCHMARK = Benchmark("accounting", "The sum of a frame's reported stages against its wall time.", measure, report)
 
 if __name__ == "__main__":
-    main()
+    BENCHMARK.main()

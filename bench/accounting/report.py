@@ -1,17 +1,13 @@
 """What `bench.accounting` measured, as a page."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Mapping
-from pathlib import Path
+from statistics import median
 from typing import Any
 
-from bench.publishing.figures import Figure, digits, spread_of, table
-from bench.publishing.plots import STYLES, drawing
+from bench.publishing.figures import Figure, table
+from bench.publishing.plots import STYLES, Canvas, wanted
 from bench.publishing.publish import Plot, Report
-
-__all__ = ["report"]
 
 WANTED = 5.0
 
@@ -30,46 +26,37 @@ Cell = tuple[str, float, str, str]
 
 
 def report(data: Mapping[str, Any]) -> Report:
-    """Returns the page's contents."""
     cells: dict[Cell, list[Mapping[str, Any]]] = defaultdict(list)
     for row in data["rows"]:
         if row["outcome"] in ("offloaded", "edge_only"):
             cells[row["model"], row["uplink_bps"], row["load"], row["split"]].append(row)
     body = []
-    worst: dict[str, tuple[float, float]] = {}
+    worst: dict[str, float] = defaultdict(float)
     for (model, uplink_bps, load, split), rows in cells.items():
-        share = spread_of(abs(_missing(row)) for row in rows)
-        missing_ms = spread_of(1000 * (row["wall_s"] - _sum(row)) for row in rows)
-        wall_ms = spread_of(1000 * row["wall_s"] for row in rows)
-        worst[load] = max(worst.get(load, (0.0, 0.0)), (share.median, share.high))
+        shares = [abs(_missing(row)) for row in rows]
+        worst[load] = max(worst[load], median(shares))
         body.append(
-            (
-                model.partition(":")[2],
-                f"{uplink_bps / 1e6:g} Mbit/s",
-                load,
-                split,
-                str(share.runs),
-                digits(wall_ms.median),
-                digits(missing_ms.median),
-                digits(share.median),
-                digits(share.high),
-            )
+            {
+                "model": model.partition(":")[2],
+                "uplink": f"{uplink_bps / 1e6:g} Mbit/s",
+                "load": load,
+                "split": split,
+                "frames": len(rows),
+                "wall, ms": median(1000 * row["wall_s"] for row in rows),
+                "missing, ms": median(1000 * (row["wall_s"] - _sum(row)) for row in rows),
+                "missing, %": median(shares),
+                "largest, %": max(shares),
+            }
         )
-    head = ("model", "uplink", "load", "split", "frames", "wall, ms", "missing, ms", "missing, %", "largest, %")
     link = data["link"]
     note = f"Link: {link['kind']}, round trip {1000 * link['rtt_s']:g} ms, TCP {link['congestion']} at both ends."
-    figures = [
-        Figure(
-            f"sum of stages against wall time, {load} load, worst cell's median", WANTED, worst[load][0], "%", why=_WHY
-        )
-        for load in sorted(worst, reverse=True)
-    ]
+    what = "sum of stages against wall time, {} load, worst cell's median"
     return Report(
         title="Accounting: do the stages add up to the wall time?",
         method=_METHOD,
-        figures=figures,
-        body=[note, "", *table(head, body, texts=4)],
-        plots=[Plot("missing", "Time that no stage accounts for, frame by frame.", lambda path: _draw(data, path))],
+        figures=[Figure(what.format(load), WANTED, worst[load], "%", why=_WHY) for load in sorted(worst, reverse=True)],
+        body=[note, "", *table(body, texts=4)],
+        plots=[Plot("missing", "Time that no stage accounts for, frame by frame.", lambda to: _draw(data, to))],
     )
 
 
@@ -82,14 +69,13 @@ def _missing(row: Mapping[str, Any]) -> float:
     return 100 * float(row["wall_s"] - _sum(row)) / float(row["wall_s"])
 
 
-def _draw(data: Mapping[str, Any], path: Path) -> None:
-    with drawing(path) as figure:
-        axes = figure.add_subplot()
-        for load, style in zip(("light", "heavy"), STYLES, strict=False):
-            rows = [row for row in data["rows"] if row["load"] == load and row["outcome"] in ("offloaded", "edge_only")]
-            walls = [1000 * row["wall_s"] for row in rows]
-            axes.plot(walls, [_missing(row) for row in rows], **style.of_points, label=f"{load} load")
-        axes.axhline(WANTED, color="black", linewidth=1.0, linestyle="--", label="wanted: at most")
-        axes.axhline(-WANTED, color="black", linewidth=1.0, linestyle="--")
-        axes.set(xscale="log", xlabel="wall time of the frame (ms)", ylabel="not accounted for (% of wall time)")
-        axes.legend()
+def _draw(data: Mapping[str, Any], canvas: Canvas) -> None:
+    axes = canvas.add_subplot()
+    for load, style in zip(("light", "heavy"), STYLES, strict=False):
+        rows = [row for row in data["rows"] if row["load"] == load and row["outcome"] in ("offloaded", "edge_only")]
+        walls = [1000 * row["wall_s"] for row in rows]
+        axes.plot(walls, [_missing(row) for row in rows], **style.of_points, label=f"{load} load")
+    wanted(axes, WANTED)
+    axes.axhline(-WANTED, color="black", linewidth=1.0, linestyle="--")
+    axes.set(xscale="log", xlabel="wall time of the frame (ms)", ylabel="not accounted for (% of wall time)")
+    axes.legend()

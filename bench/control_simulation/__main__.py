@@ -1,25 +1,15 @@
 """What control costs on a changing link: the real controller against oracles and fixed splits, in simulated time.
 
-Run with `make bench ARGS=control_simulation` (half a minute: the recorded link) or `make bench-full
-ARGS=control_simulation` (minutes: every link of `bench.control_simulation.traces`; resumable); one core,
-deterministic. Every
-model, edge and frame rate runs on every link with
-
-- the real `Controller` behind the real `Flow`;
-- two clairvoyant oracles (`Clairvoyant`), which know the link's future, and the real planner told the link's true mean
-  rate of the last 0.1, 0.5 and 1 s (`KnowsRate`): what estimating perfectly would give. *The oracle* of a case is the
-  best of these five that drops at most 1 % of the frames; where none does, the case is overloaded and told apart;
-- every split that may be best, kept for the whole run: the best of them in hindsight, edge-only and cloud-only.
-
-`--profile` measures the models anew first.
+Every model, edge and frame rate runs on every link with the real control, with two clairvoyant oracles, with the real
+planner told the link's true mean rate (`bench.control_simulation.policies`), and with every split that may be best,
+kept for the whole run. *The oracle* of a case is the best of the informed that drops at most 1 % of the frames; where
+none does, the case is overloaded and told apart. `--profile` measures the models anew first.
 """
-
-from __future__ import annotations
 
 import statistics
 from collections.abc import Sequence
 from dataclasses import asdict
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Any
 
 from bench.control_simulation.cases import MOST_DROPPED, Case, Run
@@ -28,21 +18,17 @@ from bench.control_simulation.policies import Adaptive, Clairvoyant, Fixed, Know
 from bench.control_simulation.report import report
 from bench.control_simulation.traces import LinkCase, link_cases
 from bench.control_simulation.world import Policy, World
-from bench.publishing.journal import Journal
-from bench.publishing.pacer import Pacer
-from bench.publishing.publish import arguments, carry_out
+from bench.publishing.harness import Benchmark
+from bench.publishing.harness import Run as Bench
 from edge_service.control import ControllerConfig
 
 SLOWDOWNS = (8.0, 20.0)
 RATES_HZ = (1.0, 2.0, 5.0, 10.0)
 RUN_S = 138.0
 WINDOWS_S = (0.1, 0.5, 1.0)
-# Real seconds of a link.
-_LINK_S = 25.0
 
 
 def simulate(link: LinkCase, model: SimulatedModel, rate_hz: float) -> Case:
-    """Runs every policy on one case."""
 
     def run(policy: Policy) -> Run:
         return _run(link, policy, rate_hz)
@@ -99,31 +85,29 @@ def _best(runs: Sequence[Run]) -> Run:
     return min((run for run in runs if run.dropped <= fewest + MOST_DROPPED), key=lambda run: run.mean_s)
 
 
-def simulate_all(links: Sequence[LinkCase], journal: Journal) -> dict[str, Any]:
-    """Simulates every link that is not in the journal."""
-    pacer = Pacer(_LINK_S * len(links))
-    models = [load(spec, slowdown) for spec in MODELS for slowdown in SLOWDOWNS]
-    cases: list[Any] = []
-    for link in links:
-        cell = {"link": link.name}
-        if journal.get(cell) is None:
-            pacer.say(f"{link.name}: {link.what}")
-            found = [simulate(link, model, rate_hz) for model in models for rate_hz in RATES_HZ]
-            journal.put(cell, [_rounded(asdict(case)) for case in found])
-        cases += journal.get(cell)
-    return {"links": {link.name: link.what for link in links}, "cases": cases}
-
-
-def main() -> None:
-    """Runs the simulation and publishes its results."""
-    parser = arguments("What control costs on a changing link, in simulated time.", full="every link")
-    parser.add_argument("--profile", action="store_true", help="measure the models on this machine first")
-    options = parser.parse_args()
-    if options.profile:
+def simulate_all(bench: Bench) -> dict[str, Any]:
+    """Simulates every link; measures the models first where that is asked for."""
+    if bench.options.profile:
         measure()
-    links = link_cases() if options.full else link_cases()[:1]
-    carry_out("control_simulation", options, lambda journal: simulate_all(links, journal), report)
+    links = {link.name: link for link in (link_cases() if bench.full else link_cases()[:1])}
+    models = [load(spec, slowdown) for spec in MODELS for slowdown in SLOWDOWNS]
 
+    def simulate_link(link: str) -> list[object]:
+        found = (simulate(links[link], model, rate_hz) for model in models for rate_hz in RATES_HZ)
+        return [_rounded(asdict(case)) for case in found]
+
+    cases = list(chain.from_iterable(bench.cells([{"link": name} for name in links], simulate_link)))
+    return {"links": {name: link.what for name, link in links.items()}, "cases": cases}
+
+
+BENCHMARK = Benchmark(
+    "control_simulation",
+    "What control costs on a changing link, in simulated time.",
+    simulate_all,
+    report,
+    full="every link",
+    extra={"--profile": {"action": "store_true", "help": "measure the models on this machine first"}},
+)
 
 if __name__ == "__main__":
-    main()
+    BENCHMARK.main()

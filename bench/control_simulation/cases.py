@@ -1,10 +1,8 @@
 """What the control simulation tells of one case: every policy's latencies, drops and switches."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 __all__ = ["MOST_DROPPED", "Case", "Run"]
 
@@ -56,7 +54,7 @@ class Case:
     cloud_only: Run
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Case:
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
         """Returns the case that `dataclasses.asdict` told."""
         runs = {name: Run(**data[name]) for name in _POLICIES}
         knows_rate = {window: Run(**run) for window, run in data["knows_rate"].items()}

@@ -1,7 +1,5 @@
 """What `bench.control_simulation` found, as a page to read."""
 
-from __future__ import annotations
-
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -10,12 +8,16 @@ from bench.control_simulation.cases import Case, Run
 from bench.publishing.figures import Figure, table
 from bench.publishing.publish import Report
 
-__all__ = ["report"]
-
 # Over the oracle; switches per second; results that never come.
 WANTED, WANTED_SWITCHES_HZ, WANTED_MISSED = 1.05, 0.5, 0.0
 
-_DROPPING = ("adaptive", "oracle", "best_fixed", "edge_only", "cloud_only")
+_DROPPING = {
+    "adaptive": "adaptive",
+    "oracle": "oracle",
+    "best fixed": "best_fixed",
+    "edge-only": "edge_only",
+    "cloud-only": "cloud_only",
+}
 _METHOD = (
     "Simulated time, deterministic: nothing is measured but the models' layer times (`control_profiles.json`). "
     "{models} models and edges at 1, 2, 5 and 10 frames per second, 138 s each. RTT 50 ms. A ratio is a mean latency "
@@ -28,7 +30,6 @@ _WHY = "the oracle knows the rates to come; what the best causal policy misses i
 
 
 def report(data: Mapping[str, Any]) -> Report:
-    """Returns the page's contents."""
     cases = [Case.from_json(case) for case in data["cases"]]
     links: Mapping[str, str] = data["links"]
     recorded = next(iter(links))
@@ -44,33 +45,14 @@ def report(data: Mapping[str, Any]) -> Report:
             Figure("frames without a result, all cases", WANTED_MISSED, sum(case.adaptive.missed for case in cases)),
         ],
         body=[
-            *_by_link(cases, links),
-            "",
-            f"## Case by case: {links[recorded]}",
-            "",
-            *_by_case(kept),
-            "",
-            "## Overloaded: what is dropped",
-            "",
-            *_overloaded(cases, links),
+            *[*_by_link(cases, links), ""],
+            *[f"## Case by case: {links[recorded]}", "", *_by_case(kept), ""],
+            *["## Overloaded: what is dropped", "", *_overloaded(cases, links)],
         ],
     )
 
 
 def _by_link(cases: Sequence[Case], links: Mapping[str, str]) -> list[str]:
-    head: tuple[str, ...] = (
-        "link",
-        "cases",
-        "adaptive",
-        "worst",
-        "p50",
-        "p95",
-        "causal",
-        "best fixed",
-        "edge-only",
-        "cloud-only",
-    )
-    head += ("switches/s", "fallback", "dropped", "missed")
     cells = []
     for link, what in links.items():
         kept = [case for case in cases if case.link == link and not case.overloaded]
@@ -78,65 +60,55 @@ def _by_link(cases: Sequence[Case], links: Mapping[str, str]) -> list[str]:
             continue
         ratios = [_ratio(case, case.adaptive) for case in kept]
         cells.append(
-            (
-                f"{link}: {what}",
-                str(len(kept)),
-                f"**{_mean(ratios)}**",
-                f"{max(ratios):.2f}",
-                _mean([case.adaptive.p50_s / case.oracle.p50_s for case in kept]),
-                _mean([case.adaptive.p95_s / case.oracle.p95_s for case in kept]),
-                _over(kept, causal),
-                _over(kept, lambda case: case.best_fixed),
-                _over(kept, lambda case: case.edge_only),
-                _over(kept, lambda case: case.cloud_only),
-                f"{max(case.adaptive.switches_hz for case in kept):.2f}",
-                _percent([case.adaptive.fallback for case in kept]),
-                _percent([case.adaptive.dropped for case in kept]),
-                str(sum(case.adaptive.missed for case in cases if case.link == link)),
-            )
+            {
+                "link": f"{link}: {what}",
+                "cases": len(kept),
+                "adaptive": f"**{_mean(ratios)}**",
+                "worst": f"{max(ratios):.2f}",
+                "p50": _mean([case.adaptive.p50_s / case.oracle.p50_s for case in kept]),
+                "p95": _mean([case.adaptive.p95_s / case.oracle.p95_s for case in kept]),
+                "causal": _over(kept, causal),
+                "best fixed": _over(kept, lambda case: case.best_fixed),
+                "edge-only": _over(kept, lambda case: case.edge_only),
+                "cloud-only": _over(kept, lambda case: case.cloud_only),
+                "switches/s": f"{max(case.adaptive.switches_hz for case in kept):.2f}",
+                "fallback": _percent([case.adaptive.fallback for case in kept]),
+                "dropped": _percent([case.adaptive.dropped for case in kept]),
+                "missed": sum(case.adaptive.missed for case in cases if case.link == link),
+            }
         )
-    return table(head, cells)
+    return table(cells)
 
 
 def _by_case(kept: Sequence[Case]) -> list[str]:
-    head: tuple[str, ...] = (
-        "model",
-        "frames/s",
-        "oracle, ms",
-        "adaptive",
-        "p95",
-        "causal",
-        "best fixed",
-        "edge-only / oracle's",
-    )
-    head += ("switches/s", "dropped / oracle's")
-    cells = [
-        (
-            case.model,
-            f"{case.rate_hz:g}",
-            f"{case.oracle.mean_s * 1e3:.0f}",
-            f"{_ratio(case, case.adaptive):.3f}",
-            f"{case.adaptive.p95_s / case.oracle.p95_s:.2f}",
-            f"{_ratio(case, causal(case)):.3f}",
-            f"{_ratio(case, case.best_fixed):.3f}",
-            f"{case.adaptive.edge_only:.0%} / {case.oracle.edge_only:.0%}",
-            f"{case.adaptive.switches_hz:.2f}",
-            f"{case.adaptive.dropped:.1%} / {case.oracle.dropped:.1%}",
-        )
+    return table(
+        {
+            "model": case.model,
+            "frames/s": f"{case.rate_hz:g}",
+            "oracle, ms": f"{case.oracle.mean_s * 1e3:.0f}",
+            "adaptive": f"{_ratio(case, case.adaptive):.3f}",
+            "p95": f"{case.adaptive.p95_s / case.oracle.p95_s:.2f}",
+            "causal": f"{_ratio(case, causal(case)):.3f}",
+            "best fixed": f"{_ratio(case, case.best_fixed):.3f}",
+            "edge-only / oracle's": f"{case.adaptive.edge_only:.0%} / {case.oracle.edge_only:.0%}",
+            "switches/s": f"{case.adaptive.switches_hz:.2f}",
+            "dropped / oracle's": f"{case.adaptive.dropped:.1%} / {case.oracle.dropped:.1%}",
+        }
         for case in kept
-    ]
-    return table(head, cells)
+    )
 
 
 def _overloaded(cases: Sequence[Case], links: Mapping[str, str]) -> list[str]:
-    head = ("link", "cases", "adaptive", "oracle", "best fixed", "edge-only", "cloud-only")
     cells = []
     for link in links:
         kept = [case for case in cases if case.link == link and case.overloaded]
         if kept:
-            drops = [_percent([getattr(case, policy).dropped for case in kept]) for policy in _DROPPING]
-            cells.append((link, str(len(kept)), *drops, _over(kept, lambda case: case.adaptive)))
-    return table((*head, "adaptive's latency / oracle's"), cells)
+            drops = {
+                name: _percent([getattr(case, policy).dropped for case in kept]) for name, policy in _DROPPING.items()
+            }
+            over = {"adaptive's latency / oracle's": _over(kept, lambda case: case.adaptive)}
+            cells.append({"link": link, "cases": len(kept), **drops, **over})
+    return table(cells)
 
 
 def causal(case: Case) -> Run:

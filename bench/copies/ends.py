@@ -1,17 +1,12 @@
-"""The two ends of `bench.copies`: child processes that count what they copy. They speak in lines, a number to each.
+"""The two ends of `bench.copies`, children that count what they copy.
 
-`--serve` prints two ports, of the service and of one with protobuf's generated classes, and then, for every line it
-reads, the bytes that it has copied so far. `--service ADDRESS --generated ADDRESS` reads lines "WHAT TIMES", does that
-so often, and prints the bytes that it copied meanwhile.
+The cloud tells two ports, of the service and of one with protobuf's generated classes, and then, whenever it is asked,
+the bytes that it has copied so far. The edge is asked [WHAT, TIMES], does that so often, and tells the bytes that it
+copied meanwhile.
 """
 
-from __future__ import annotations
-
-import argparse
-import asyncio
 import contextlib
 import ctypes
-import sys
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -20,6 +15,7 @@ import numpy as np
 import torch
 
 import split_model
+from bench.child import Parent
 from bench.rpc_overhead.ends import ANSWER_BYTES, Turn, checked, model_of, stream_turns, unary_turns
 from cloud_service import CloudConfig, CloudServer
 from edge_service.cloud.client import OPTIONS
@@ -60,7 +56,7 @@ def message_of(name: str, array: Array) -> split_pb2.Tensor:
     return message
 
 
-async def serve() -> None:
+async def serve(parent: Parent) -> None:
     server = CloudServer(CloudConfig(listen="127.0.0.1:0", insecure=True, threads=1), [model_of(SIZE_BYTES)])
     await server.start()
     generated = grpc.aio.server(options=OPTIONS)
@@ -70,11 +66,10 @@ async def serve() -> None:
     generated.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, {"RunTail": method}),))
     generated_port = generated.add_insecure_port("127.0.0.1:0")
     await generated.start()
-    print(server.port, generated_port, flush=True)
-    while await asyncio.to_thread(sys.stdin.readline):
-        print(copied_bytes(), flush=True)
-    await generated.stop(None)
-    await server.stop(0)
+    parent.tell([server.port, generated_port])
+    while True:
+        await parent.hear()
+        parent.tell(copied_bytes())
 
 
 @contextlib.asynccontextmanager
@@ -106,7 +101,7 @@ def read(model: split_model.Model, message: bytes) -> split_model.Value:
     return split_model.value_of((decode_tensor(tensor),), model.layer_specs["x"], model.device)
 
 
-async def drive(service: str, generated: str) -> None:
+async def drive(parent: Parent, service: str, generated: str) -> None:
     model = model_of(SIZE_BYTES)
     array = np.random.default_rng(0).random((1, SIZE_BYTES // 4), np.float32)
     message = written(model, array)
@@ -122,31 +117,11 @@ async def drive(service: str, generated: str) -> None:
         unary_turns(service, model, array) as unary,
         generated_turns(generated, model, array) as with_generated,
     ):
-        turns = {
-            "stream": stream,
-            "unary": unary,
-            "generated": with_generated,
-            "written": write_turn,
-            "read": read_turn,
-        }
-        print(len(turns), flush=True)
-        while line := await asyncio.to_thread(sys.stdin.readline):
-            name, times = line.split()
+        turns = {"stream": stream, "unary": unary, "generated": with_generated}
+        turns |= {"written": write_turn, "read": read_turn}
+        while True:
+            name, times = await parent.hear()
             before = copied_bytes()
-            for _ in range(int(times)):
+            for _ in range(times):
                 await turns[name]()
-            print(copied_bytes() - before, flush=True)
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--serve", action="store_true")
-    parser.add_argument("--service")
-    parser.add_argument("--generated")
-    chosen = parser.parse_args()
-    torch.set_num_threads(1)
-    asyncio.run(serve() if chosen.serve else drive(chosen.service, chosen.generated))
-
-
-if __name__ == "__main__":
-    main()
+            parent.tell(copied_bytes() - before)

@@ -1,14 +1,10 @@
 """What `bench.copies` counted, as a page."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 
 from bench.publishing.figures import Figure, table
 from bench.publishing.publish import Report
-
-__all__ = ["report"]
 
 # What a hand-made serializer and views of what was received leave, the kernel's aside: one of ours, three of gRPC's.
 MOST_COPIES = 4.0
@@ -25,11 +21,13 @@ _PARTS = {"written": "array to what gRPC is given", "read": "what gRPC gives to 
 
 
 def report(data: Mapping[str, Any]) -> Report:
-    """Returns the page's contents."""
     scale = data["times"] * data["size_bytes"]
     sides = {row["way"]: (row["edge_bytes"] / scale, row["cloud_bytes"] / scale) for row in data["rows"]}
-    calls = [(name, *(f"{copies:.2f}" for copies in (*sides[way], sum(sides[way])))) for way, name in _NAMES.items()]
-    parts = [(name, f"{sides[way][0]:.2f}") for way, name in _PARTS.items()]
+    calls = []
+    for way, name in _NAMES.items():
+        edge, cloud = sides[way]
+        calls.append({"call": name, "edge": f"{edge:.2f}", "cloud": f"{cloud:.2f}", "both": f"{edge + cloud:.2f}"})
+    parts = [{"part": name, "copies": f"{sides[way][0]:.2f}"} for way, name in _PARTS.items()]
     return Report(
         title="Copies: how often a tensor's bytes are copied",
         method=_METHOD,
@@ -40,10 +38,10 @@ def report(data: Mapping[str, Any]) -> Report:
         body=[
             f"A tensor of {data['size_bytes'] / 1e6:g} MB, {data['times']} times.",
             "",
-            *table(("call", "edge", "cloud", "both"), calls),
+            *table(calls),
             "",
             "Of these, this project's own; the others are gRPC's:",
             "",
-            *table(("part", "copies"), parts),
+            *table(parts),
         ],
     )

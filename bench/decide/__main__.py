@@ -1,27 +1,21 @@
 """How long a decision takes: by the closed-set table, and by a minimum cut for each decision.
 
-Run with `make bench ARGS=decide` (about two minutes): loads and profiles real models, then measures on each, one after
-another in the same process: building the table, pricing it anew for other layer times, and deciding again for another
-link, light and heavy; and beside that the lowest-latency split by networkx, by scipy and by plain Dinic. All engines
-are checked to agree. One thread; medians, with the fastest and the slowest run.
+On real models, one after another in the same process. All engines are checked to agree.
 """
 
-import dataclasses
 import math
 import random
-import statistics
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import TypeVar
+from statistics import median
+from typing import Any, TypeVar
 
 import torch
 
 import split_model
 from bench.decide.min_cut_engines import DinicEngine, Engine, NetworkxEngine, ScipyEngine
 from bench.decide.report import report
-from bench.publishing.pacer import Pacer
-from bench.publishing.publish import arguments, carry_out
+from bench.publishing.harness import Benchmark, Run
 from partitioner import CostProfile, Decision, LayerGraph, Link, SplitTable
 
 MODELS = ("alexnet", "resnet50", "googlenet", "inception_v3", "densenet201", "vit_l_16", "swin_v2_b")
@@ -34,53 +28,14 @@ _AGREE = 1e-9
 Input = TypeVar("Input")
 
 
-@dataclass(frozen=True, slots=True)
-class Spread:
-    """Seconds of repeated runs."""
-
-    median_s: float
-    min_s: float
-    max_s: float
-    runs: int
-
-
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """One model's row.
-
-    Attributes:
-        model: Its name.
-        layers: How many it has.
-        sets: Closed sets in its table.
-        build: A table from graph and times.
-        reprice: A table from another one and other times.
-        light: A decision under light load, for another link and load factors.
-        heavy: One under heavy load.
-        networkx: The lowest-latency split by networkx, for another link.
-        scipy: The same by scipy.
-        dinic: The same by plain Dinic.
-    """
-
-    model: str
-    layers: int
-    sets: int
-    build: Spread
-    reprice: Spread
-    light: Spread
-    heavy: Spread
-    networkx: Spread
-    scipy: Spread
-    dinic: Spread
-
-
-def spread(function: Callable[[Input], object], inputs: Iterable[Input]) -> Spread:
-    """Times the function on each input."""
+def spread(function: Callable[[Input], object], inputs: Iterable[Input]) -> dict[str, float]:
+    """Times the function on each input; seconds."""
     times = []
     for value in inputs:
         begin = time.perf_counter()
         function(value)
         times.append(time.perf_counter() - begin)
-    return Spread(statistics.median(times), min(times), max(times), len(times))
+    return {"median_s": median(times), "min_s": min(times), "max_s": max(times), "runs": len(times)}
 
 
 def decided(table: SplitTable, link: Link, rate_hz: float) -> Decision:
@@ -105,29 +60,27 @@ def check_agreement(engines: Sequence[Engine], table: SplitTable, links: Sequenc
                 raise SystemExit(f"{type(engine).__name__} finds {found_s} s where the table finds {expected_s} s")
 
 
-def measure(name: str, graph: LayerGraph, costs: CostProfile) -> Measured:
-    """Measures everything on one model."""
+def measure_model(name: str, graph: LayerGraph, costs: CostProfile) -> dict[str, Any]:
     rng = random.Random(2019)  # noqa: S311  # link rates only
     links = [Link(10 ** rng.uniform(5, 9), fixed_s=0.01) for _ in range(_LINKS)]
     table = SplitTable(graph, costs)
     heavy = [(link, heavy_rate_hz(table, link)) for link in links]
     networkx, scipy, dinic = NetworkxEngine(graph, costs), ScipyEngine(graph, costs), DinicEngine(graph, costs)
     check_agreement((networkx, scipy, dinic), table, links[:3])
-    modes = [decided(table, link, rate_hz).mode for link, rate_hz in heavy]
-    if set(modes) != {"heavy"}:
+    if any(decided(table, link, rate_hz).mode != "heavy" for link, rate_hz in heavy):
         raise SystemExit(f"{name}: what should be heavy load is not")
-    return Measured(
-        model=name,
-        layers=len(graph),
-        sets=len(table),
-        build=spread(lambda fresh: SplitTable(graph, fresh), [costs] * 15),
-        reprice=spread(table.with_costs, [costs] * 100),
-        light=spread(lambda link: decided(table, link, 1e-3), links * 5),
-        heavy=spread(lambda case: decided(table, *case), heavy * 5),
-        networkx=spread(networkx.lowest_latency_s, links[:9]),
-        scipy=spread(scipy.lowest_latency_s, links[:50]),
-        dinic=spread(dinic.lowest_latency_s, links[:9]),
-    )
+    return {
+        "model": name,
+        "layers": len(graph),
+        "sets": len(table),
+        "build": spread(lambda fresh: SplitTable(graph, fresh), [costs] * 15),
+        "reprice": spread(table.with_costs, [costs] * 100),
+        "light": spread(lambda link: decided(table, link, 1e-3), links * 5),
+        "heavy": spread(lambda case: decided(table, *case), heavy * 5),
+        "networkx": spread(networkx.lowest_latency_s, links[:9]),
+        "scipy": spread(scipy.lowest_latency_s, links[:50]),
+        "dinic": spread(dinic.lowest_latency_s, links[:9]),
+    }
 
 
 def load(name: str) -> tuple[LayerGraph, CostProfile]:
@@ -137,25 +90,19 @@ def load(name: str) -> tuple[LayerGraph, CostProfile]:
     return model.graph, CostProfile(tuple(_SLOWDOWN * seconds for seconds in layer_s), layer_s)
 
 
-def measure_all(names: Sequence[str]) -> dict[str, object]:
-    """Measures every model."""
+def measure(run: Run) -> dict[str, Any]:
     torch.set_num_threads(1)
-    pacer = Pacer(16.0 * len(names))
-    rows = []
-    for name in names:
-        pacer.say(f"{name}: loading")
-        graph, costs = load(name)
-        pacer.say(f"{name}: {len(graph)} layers, measuring")
-        rows.append(dataclasses.asdict(measure(name, graph, costs)))
-    return {"rows": rows}
+    cells = [{"model": name} for name in run.options.models]
+    return {"rows": run.cells(cells, lambda model: measure_model(model, *load(model)))}
 
 
-def main() -> None:
-    parser = arguments("How long a decision takes, by table and by minimum cut.")
-    parser.add_argument("--models", nargs="+", default=MODELS, metavar="NAME", help="of torchvision")
-    options = parser.parse_args()
-    carry_out("decide", options, lambda _: measure_all(options.models), report)
-
+BENCHMARK = Benchmark(
+    "decide",
+    "How long a decision takes, by table and by minimum cut.",
+    measure,
+    report,
+    extra={"--models": {"nargs": "+", "default": MODELS, "metavar": "NAME", "help": "of torchvision"}},
+)
 
 if __name__ == "__main__":
-    main()
+    BENCHMARK.main()

@@ -1,17 +1,12 @@
 """What `bench.estimators` measured, as a page."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from statistics import median
 from typing import Any
 
-from bench.publishing.figures import Figure, digits, table
-from bench.publishing.plots import STYLES, drawing
+from bench.publishing.figures import Figure, table
+from bench.publishing.plots import STYLES, Canvas
 from bench.publishing.publish import Plot, Report
-
-__all__ = ["SETTLED", "report"]
 
 # Percent on steady links; a step is seen within a second or three frames, whichever is later.
 WANTED, WANTED_S, WANTED_FRAMES = 10.0, 1.0, 3
@@ -31,7 +26,6 @@ Row = Mapping[str, Any]
 
 
 def report(data: Mapping[str, Any]) -> Report:
-    """Returns the page's contents."""
     rows = data["rows"]
     return Report(
         title="Estimators: the uplink as the agent sees it",
@@ -39,7 +33,7 @@ def report(data: Mapping[str, Any]) -> Report:
         figures=[*_steady_figures(rows), *_step_figures(rows)],
         body=["## Steady links", "", *_steady_table(rows), "", "## Steps", "", *_step_table(rows)],
         plots=[
-            Plot("step", "The estimate while the link steps from 20 to 4 Mbit/s and back.", lambda p: _draw(rows, p))
+            Plot("step", "The estimate while the link steps from 20 to 4 Mbit/s and back.", lambda to: _draw(rows, to))
         ],
     )
 
@@ -93,43 +87,43 @@ def _of_allowed(part: Mapping[str, Any]) -> float:
     return float(min(part["seconds"] / WANTED_S, part["frames"] / WANTED_FRAMES))
 
 
+def _run(row: Row) -> dict[str, str]:
+    return {"link": _link(row), "TCP": row["congestion"], "measured by": _what(row)}
+
+
 def _steady_table(rows: list[Row]) -> list[str]:
-    head = ("link", "TCP", "measured by", "Mbit/s", "frames/s", "signed, %", "median error, %", "largest, %")
     cells = [
-        (
-            _link(row),
-            row["congestion"],
-            _what(row),
-            f"{part['rate_bps'] / 1e6:g}",
-            digits(row["rate_hz"]) if row["offload"] else "",
-            f"{100 * median(part['errors']):+.1f}",
-            *map(digits, _off(part)),
-        )
+        {
+            **_run(row),
+            "Mbit/s": f"{part['rate_bps'] / 1e6:g}",
+            "frames/s": row["rate_hz"] if row["offload"] else "",
+            "signed, %": f"{100 * median(part['errors']):+.1f}",
+            **dict(zip(("median error, %", "largest, %"), _off(part), strict=True)),
+        }
         for row, part in _steady(rows)
     ]
-    return table(head, cells, texts=3)
+    return table(cells, texts=3)
 
 
 def _step_table(rows: list[Row]) -> list[str]:
-    head = ("link", "TCP", "measured by", "step", "frames/s", "seconds", "frames")
     cells = []
     for row, step, part in _steps(rows):
-        took = (f"{part['seconds']:.2f}", str(part["frames"])) if part["settled"] else ("never settled", "")
-        cells.append((_link(row), row["congestion"], _what(row), step, digits(row["rate_hz"]), *took))
-    return table(head, cells, texts=4)
+        took = (f"{part['seconds']:.2f}", part["frames"]) if part["settled"] else ("never settled", "")
+        cell = {**_run(row), "step": step, "frames/s": row["rate_hz"], "seconds": took[0], "frames": took[1]}
+        cells.append(cell)
+    return table(cells, texts=4)
 
 
-def _draw(rows: list[Row], path: Path) -> None:
+def _draw(rows: list[Row], canvas: Canvas) -> None:
     stepped = [row for row in rows if len(row["parts"]) > 1]
-    with drawing(path) as figure:
-        axes = figure.add_subplot()
-        for row, style in zip(stepped, STYLES, strict=False):
-            told = [(at_s, bps / 1e6) for at_s, bps in row["readings"] if bps]
-            label = f"{_link(row)}, {_what(row)}"
-            axes.plot(*zip(*told, strict=True), **(style.of_line | {"marker": ""}), label=label)
-        for row in stepped[:1]:
-            begins = [part["begin_s"] for part in row["parts"]] + [row["readings"][-1][0]]
-            goodputs = [part["goodput_bps"] / 1e6 for part in row["parts"]]
-            axes.step(begins, [*goodputs, goodputs[-1]], where="post", color="0.5", linewidth=1.0, label="goodput")
-        axes.set(xlabel="time (s)", ylabel="uplink (Mbit/s)", ylim=(0, None))
-        axes.legend(fontsize=8)
+    axes = canvas.add_subplot()
+    for row, style in zip(stepped, STYLES, strict=False):
+        told = [(at_s, bps / 1e6) for at_s, bps in row["readings"] if bps]
+        label = f"{_link(row)}, {_what(row)}"
+        axes.plot(*zip(*told, strict=True), **(style.of_line | {"marker": ""}), label=label)
+    for row in stepped[:1]:
+        begins = [part["begin_s"] for part in row["parts"]] + [row["readings"][-1][0]]
+        goodputs = [part["goodput_bps"] / 1e6 for part in row["parts"]]
+        axes.step(begins, [*goodputs, goodputs[-1]], where="post", color="0.5", linewidth=1.0, label="goodput")
+    axes.set(xlabel="time (s)", ylabel="uplink (Mbit/s)", ylim=(0, None))
+    axes.legend(fontsize=8)

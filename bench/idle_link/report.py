@@ -1,17 +1,12 @@
 """What `bench.idle_link` measured, as a page."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from statistics import median
 from typing import Any
 
-from bench.publishing.figures import Figure, digits, table
-from bench.publishing.plots import STYLES, drawing
+from bench.publishing.figures import Figure, table
+from bench.publishing.plots import STYLES, Canvas, wanted
 from bench.publishing.publish import Plot, Report
-
-__all__ = ["report"]
 
 # The bound on predictions: of the median error.
 WANTED = 10.0
@@ -30,37 +25,33 @@ Frames = list[Mapping[str, Any]]
 
 
 def report(data: Mapping[str, Any]) -> Report:
-    """Returns the page's contents."""
     rows = data["rows"]
-    cells = []
-    for row, rate_hz, frames in _groups(rows):
-        errors = [100 * (frame["predicted_s"] / frame["measured_s"] - 1) for frame in frames]
-        ready = median(frame["latency_s"] for frame in frames) / row["always_ready_s"]
-        cells.append(
-            (
-                *_link(row),
-                f"{rate_hz:g}",
-                str(len(frames)),
-                digits(1000 * median(frame["measured_s"] for frame in frames)),
-                digits(1000 * median(frame["predicted_s"] for frame in frames)),
-                f"{median(errors):+.1f}",
-                digits(_median_error(frames)),
-                digits(max(map(abs, errors))),
-                f"{ready:.2f}",
-                digits(median(frame["uplink_bps"] for frame in frames) / 1e6),
-            )
-        )
-    head: tuple[str, ...] = ("link", "TCP", "kB", "frames/s", "frames", "measured, ms", "predicted, ms")
-    head += ("signed, %", "median error, %", "largest, %", "ready", "estimate, Mbit/s")
     return Report(
         title="Idle links: predicted against measured transfer",
         method=_METHOD,
         figures=[_figure(rows, rate_hz) for rate_hz in RATES_HZ],
-        body=table(head, cells, texts=2),
+        body=table([_cells(*group) for group in _groups(rows)], texts=2),
         plots=[
-            Plot("rates", "Median error of the predicted transfer over the rate of frames.", lambda p: _draw(rows, p))
+            Plot("rates", "Median error of the predicted transfer over the rate of frames.", lambda to: _draw(rows, to))
         ],
     )
+
+
+def _cells(row: Row, rate_hz: float, frames: Frames) -> dict[str, Any]:
+    errors = [100 * (frame["predicted_s"] / frame["measured_s"] - 1) for frame in frames]
+    ready = median(frame["latency_s"] for frame in frames) / row["always_ready_s"]
+    return {
+        **dict(zip(("link", "TCP", "kB"), _link(row), strict=True)),
+        "frames/s": f"{rate_hz:g}",
+        "frames": len(frames),
+        "measured, ms": 1000 * median(frame["measured_s"] for frame in frames),
+        "predicted, ms": 1000 * median(frame["predicted_s"] for frame in frames),
+        "signed, %": f"{median(errors):+.1f}",
+        "median error, %": _median_error(frames),
+        "largest, %": max(map(abs, errors)),
+        "ready": f"{ready:.2f}",
+        "estimate, Mbit/s": median(frame["uplink_bps"] for frame in frames) / 1e6,
+    }
 
 
 def _groups(rows: list[Row]) -> Iterator[tuple[Row, float, Frames]]:
@@ -92,17 +83,16 @@ def _figure(rows: list[Row], rate_hz: float) -> Figure:
     return Figure(what, WANTED, error, "%", why=", ".join(_link(row)) + " kB")
 
 
-def _draw(rows: list[Row], path: Path) -> None:
-    with drawing(path) as figure:
-        axes = figure.add_subplot()
-        links = list(dict.fromkeys((row["uplink_bps"], row["congestion"]) for row in rows))
-        for (uplink_bps, congestion), style in zip(links, STYLES, strict=False):
-            found = [
-                (rate_hz, _median_error(frames))
-                for row, rate_hz, frames in _groups(rows)
-                if (row["uplink_bps"], row["congestion"]) == (uplink_bps, congestion)
-            ]
-            axes.plot(*zip(*found, strict=True), **style.of_points, label=f"{uplink_bps / 1e6:g} Mbit/s, {congestion}")
-        axes.axhline(WANTED, color="black", linewidth=1.0, linestyle="--", label="wanted: at most")
-        axes.set(xscale="log", xlabel="frames per second", ylabel="median error of the transfer (%)", ylim=(0, None))
-        axes.legend(fontsize=8)
+def _draw(rows: list[Row], canvas: Canvas) -> None:
+    axes = canvas.add_subplot()
+    links = list(dict.fromkeys((row["uplink_bps"], row["congestion"]) for row in rows))
+    for (uplink_bps, congestion), style in zip(links, STYLES, strict=False):
+        found = [
+            (rate_hz, _median_error(frames))
+            for row, rate_hz, frames in _groups(rows)
+            if (row["uplink_bps"], row["congestion"]) == (uplink_bps, congestion)
+        ]
+        axes.plot(*zip(*found, strict=True), **style.of_points, label=f"{uplink_bps / 1e6:g} Mbit/s, {congestion}")
+    wanted(axes, WANTED)
+    axes.set(xscale="log", xlabel="frames per second", ylabel="median error of the transfer (%)", ylim=(0, None))
+    axes.legend(fontsize=8)

@@ -1,44 +1,28 @@
-"""The link emulator in a process of its own, told what to do by `bench.links.link_process`."""
+"""The link emulator in a process of its own: the child of `bench.links.shaped` for links of kind `emulator`."""
 
-from __future__ import annotations
-
-import argparse
-import asyncio
 import contextlib
-import json
-import sys
 
-from bench.links.link_process import trace_in
+from bench.child import Parent
 from link_emulator import LinkEmulator, Trace
 
+__all__ = ["relay"]
 
-async def relay(arguments: argparse.Namespace) -> None:
-    uplink, downlink = Trace.constant(arguments.uplink), Trace.constant(arguments.downlink)
-    print("{}", flush=True)
+
+async def relay(parent: Parent, uplink_bps: float, downlink_bps: float, rtt_s: float) -> None:
+    """Relays to each port that is asked for; the uplink follows the traces it is told."""
+    uplink, downlink = Trace.constant(uplink_bps), Trace.constant(downlink_bps)
+    parent.tell({})
     async with contextlib.AsyncExitStack() as stack:
         links: dict[int, LinkEmulator] = {}
-        while line := await asyncio.to_thread(sys.stdin.readline):
-            request = json.loads(line)
-            answer = {}
-            if (trace := trace_in(request)) is not None:
-                uplink = trace
+        while True:
+            request, answer = await parent.hear(), {}
+            if "trace" in request:
+                uplink = Trace(*map(tuple, request["trace"]))
                 for link in links.values():
-                    link.set_uplink(trace)
+                    link.set_uplink(uplink)
             if (port := request.get("target_port")) is not None:
                 if port not in links:
-                    links[port] = await stack.enter_async_context(
-                        LinkEmulator(f"127.0.0.1:{port}", uplink=uplink, downlink=downlink, delay_s=arguments.rtt / 2)
-                    )
+                    emulator = LinkEmulator(f"127.0.0.1:{port}", uplink=uplink, downlink=downlink, delay_s=rtt_s / 2)
+                    links[port] = await stack.enter_async_context(emulator)
                 answer["port"] = int(links[port].address.rpartition(":")[2])
-            print(json.dumps(answer), flush=True)
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser()
-    for name in ("--uplink", "--downlink", "--rtt"):
-        parser.add_argument(name, type=float, required=True)
-    asyncio.run(relay(parser.parse_args()))
-
-
-if __name__ == "__main__":
-    main()
+            parent.tell(answer)

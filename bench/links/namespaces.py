@@ -4,8 +4,6 @@ Names carry the process's id: `dads-bench-<pid>-<count>-edge`. Whoever opens a p
 that are gone.
 """
 
-from __future__ import annotations
-
 import contextlib
 import fcntl
 import itertools
@@ -17,14 +15,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.links.link_process import LinkError
-
 CLOUD_ADDRESS, EDGE_ADDRESS = "10.77.0.1", "10.77.0.2"
 DEVICE = "link0"
 _NAME = re.compile(r"dads-bench-(\d+)-\d+-(?:edge|cloud)")
 _ALLOWED = Path("/proc/sys/net/ipv4/tcp_allowed_congestion_control")
 _NAMESPACES = Path("/run/netns")
 _count = itertools.count(1)
+
+
+class LinkError(Exception):
+    """A link cannot be opened, or broke; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)

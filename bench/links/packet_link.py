@@ -1,13 +1,9 @@
 """Moves IP packets between TUN devices of two network namespaces, at a rate and with a delay.
 
-So TCP runs end to end over the link, and a round trip, slow start and loss are its own. Run by `bench.links.shaped`;
-needs
-root. The devices go when the process ends.
+So TCP runs end to end over the link, and a round trip, slow start and loss are its own. The child of
+`bench.links.shaped` for links of kind `packets`; needs root. The devices go when the process ends.
 """
 
-from __future__ import annotations
-
-import argparse
 import contextlib
 import ctypes
 import fcntl
@@ -16,14 +12,15 @@ import math
 import os
 import select
 import struct
-import sys
 import time
 from pathlib import Path
 
-from bench.links.link_process import trace_in
+from bench.child import Parent
 from bench.links.namespaces import DEVICE
 from bench.links.packet_queue import PacketQueue
 from link_emulator import Trace
+
+__all__ = ["forward"]
 
 _CLONE_NEWNET = 0x40000000
 _TUNSETIFF = 0x400454CA
@@ -47,54 +44,6 @@ def open_tunnel(namespace: str) -> int:
     return descriptor
 
 
-class Forwarder:
-    """The loop: reads packets and requests, passes on what is due.
-
-    Args:
-        edge: The edge's TUN descriptor.
-        cloud: The cloud's.
-        uplink: From the edge to the cloud.
-        downlink: From the cloud to the edge.
-    """
-
-    def __init__(self, edge: int, cloud: int, uplink: PacketQueue, downlink: PacketQueue) -> None:
-        self._ways = ((edge, cloud, uplink), (cloud, edge, downlink))
-        self._uplink = uplink
-        self._requests = b""
-
-    def run(self) -> None:
-        """Until the end of standard input."""
-        readable = [sys.stdin.fileno(), *(source for source, _, _ in self._ways)]
-        while True:
-            wait_s = min(queue.next_s() for _, _, queue in self._ways) - time.monotonic()
-            # select, not epoll: its timeouts are not rounded to milliseconds.
-            ready, _, _ = select.select(readable, (), (), None if math.isinf(wait_s) else max(wait_s, 0.0))
-            if readable[0] in ready and not self._hear():
-                return
-            for source, sink, queue in self._ways:
-                if source in ready:
-                    _take_in(source, queue)
-                for packet in queue.due(time.monotonic()):
-                    with contextlib.suppress(BlockingIOError):
-                        os.write(sink, packet)
-
-    def _hear(self) -> bool:
-        """Takes requests in; returns False at the end of the input."""
-        data = os.read(sys.stdin.fileno(), 1 << 20)
-        *lines, self._requests = (self._requests + data).split(b"\n")
-        for line in lines:
-            trace = trace_in(json.loads(line))
-            if trace is not None:
-                self._uplink.set_trace(trace, time.monotonic())
-            counts = {
-                f"{name}_{way}": getattr(queue, name)
-                for way, (_, _, queue) in zip(("up", "down"), self._ways, strict=True)
-                for name in ("passed", "dropped")
-            }
-            print(json.dumps({**counts, "cpu_s": time.process_time()}), flush=True)
-        return bool(data)
-
-
 def _take_in(source: int, queue: PacketQueue) -> None:
     for _ in range(_BATCH_PACKETS):
         try:
@@ -104,24 +53,37 @@ def _take_in(source: int, queue: PacketQueue) -> None:
         queue.arrive(packet, time.monotonic())
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser()
-    for name in ("--edge", "--cloud"):
-        parser.add_argument(name, required=True)
-    for name in ("--uplink", "--downlink", "--rtt"):
-        parser.add_argument(name, type=float, required=True)
-    arguments = parser.parse_args()
-    edge, cloud = open_tunnel(arguments.edge), open_tunnel(arguments.cloud)
+def forward(parent: Parent, edge: str, cloud: str, uplink_bps: float, downlink_bps: float, rtt_s: float) -> None:
+    """Forwards between two namespaces until its input ends; tells when the devices are there, and counts when asked."""
+    tunnels = open_tunnel(edge), open_tunnel(cloud)
     # A link does not wait for a processor. It sleeps nearly always, so this takes nothing from what is measured.
     with contextlib.suppress(PermissionError):
         os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
-    uplink, downlink = (
-        PacketQueue(Trace.constant(rate), delay_s=arguments.rtt / 2, rtt_s=arguments.rtt, now_s=time.monotonic())
-        for rate in (arguments.uplink, arguments.downlink)
-    )
-    print("{}", flush=True)
-    Forwarder(edge, cloud, uplink, downlink).run()
+    uplink, downlink = queues = [
+        PacketQueue(Trace.constant(rate_bps), delay_s=rtt_s / 2, rtt_s=rtt_s, now_s=time.monotonic())
+        for rate_bps in (uplink_bps, downlink_bps)
+    ]
+    parent.tell({})
+    heard = b""
+    while True:
+        wait_s = min(queue.next_s() for queue in queues) - time.monotonic()
+        # select, not epoll: its timeouts are not rounded to milliseconds.
+        ready, _, _ = select.select((0, *tunnels), (), (), None if math.isinf(wait_s) else max(wait_s, 0.0))
+        if 0 in ready:
+            if not (data := os.read(0, 1 << 20)):
+                return
+            *lines, heard = (heard + data).split(b"\n")
+            for request in map(json.loads, lines):
+                if "trace" in request:
+                    uplink.set_trace(Trace(*map(tuple, request["trace"])), time.monotonic())
+                parent.tell({**_counts("up", uplink), **_counts("down", downlink), "cpu_s": time.process_time()})
+        for source, sink, queue in zip(tunnels, reversed(tunnels), queues, strict=True):
+            if source in ready:
+                _take_in(source, queue)
+            for packet in queue.due(time.monotonic()):
+                with contextlib.suppress(BlockingIOError):
+                    os.write(sink, packet)
 
 
-if __name__ == "__main__":
-    main()
+def _counts(way: str, queue: PacketQueue) -> dict[str, int]:
+    return {f"passed_{way}": queue.passed, f"dropped_{way}": queue.dropped}

@@ -4,8 +4,6 @@ What a router does: packets wait in line for the link, and one that finds the li
 line holds the larger of one round trip and 50 ms of the trace's mean rate, at least 20 full packets.
 """
 
-from __future__ import annotations
-
 import math
 from collections import deque
 

@@ -1,9 +1,9 @@
 """Shaped links on one machine, for benchmarks: one way to open them, three ways to make them.
 
     with open_link(20e6, rtt_s=0.05) as link:
-        cloud = Popen(link.on_cloud([sys.executable, "-m", "bench.serve", link.listen]))   # it tells its port
-        edge = Popen(link.on_edge([sys.executable, "-m", "bench.send", link.dial(port)]))
-        link.set_uplink(4e6)
+        with started(link.on_cloud(end("bench.links.upload_ends:serve", link.listen, "1MB"))) as cloud:
+            address = link.dial(cloud.hear())
+            link.set_uplink(4e6)
 
 | kind | what | needs | delay |
 |---|---|---|---|
@@ -19,59 +19,68 @@ Both ends' namespaces, processes and devices go when the context ends, also on a
 left is removed by the next one that opens a link.
 """
 
-from __future__ import annotations
-
 import contextlib
 import math
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
-from bench.links.link_process import LinkError, LinkProcess
-from bench.links.namespaces import CLOUD_ADDRESS, NamespacePair, open_namespaces
-from bench.links.tbf_link import TbfShaper, open_tbf
+from bench.child import Child, end, started
+from bench.links.namespaces import CLOUD_ADDRESS, LinkError, open_namespaces
+from bench.links.tbf_link import open_tbf
 from link_emulator import Trace
 
-__all__ = ["KINDS", "Kind", "Link", "LinkError", "available_kinds", "links_used", "open_link"]
+__all__ = ["KINDS", "Kind", "LinkError", "ShapedLink", "available_kinds", "links_used", "loopback", "open_link"]
 
 Kind = Literal["packets", "tbf", "emulator"]
 KINDS: tuple[Kind, ...] = ("packets", "tbf", "emulator")
 
 
-class Link(Protocol):
+@dataclass(frozen=True, slots=True)
+class ShapedLink:
     """What a benchmark needs of a link.
 
     Attributes:
-        kind: How it is made; belongs into every result.
+        kind: How it is made; belongs into every result. None is the machine's own network.
         congestion: TCP's congestion control at both ends.
-        listen: "HOST:PORT" the cloud must listen at; the port is 0, so the cloud says which one it got.
         goodput_share: Payload per byte that the rate counts, for full packets.
+        dial: Says what the edge must dial, "HOST:PORT", to reach a port of the cloud.
+        play: Lets the uplink's rate follow a trace, from its beginning; it holds when this returns.
+        statistics: Tells what the link counted so far; names differ by kind.
+        listen: "HOST:PORT" the cloud must listen at; the port is 0, so the cloud says which one it got.
+        namespaces: The edge's and the cloud's; none where both are in the machine's own network.
     """
 
-    kind: Kind
+    kind: Kind | None
     congestion: str
-    listen: str
     goodput_share: float
-
-    def on_cloud(self, command: Sequence[str]) -> list[str]:
-        """The command, so that it runs at the cloud's end; its process is the command's own."""
+    dial: Callable[[int], str]
+    play: Callable[[Trace], object]
+    statistics: Callable[[], dict[str, float]] = dict
+    listen: str = "127.0.0.1:0"
+    namespaces: tuple[str, str] | None = None
 
     def on_edge(self, command: Sequence[str]) -> list[str]:
-        """The command, so that it runs at the edge's end."""
+        """Returns the command, so that it runs at the edge's end; its process is the command's own."""
+        return ["ip", "netns", "exec", self.namespaces[0], *command] if self.namespaces else list(command)
 
-    def dial(self, port: int) -> str:
-        """What the edge must dial, "HOST:PORT", to reach that port of the cloud."""
+    def on_cloud(self, command: Sequence[str]) -> list[str]:
+        """Returns the command, so that it runs at the cloud's end."""
+        return ["ip", "netns", "exec", self.namespaces[1], *command] if self.namespaces else list(command)
+
+    @property
+    def used(self) -> dict[str, Any]:
+        """What a page says of it."""
+        return {"kind": self.kind, "congestion": self.congestion}
 
     def set_uplink(self, rate_bps: float) -> None:
-        """Change the uplink's rate; it holds when this returns."""
-
-    def play(self, trace: Trace) -> None:
-        """Let the uplink's rate follow a trace, from its beginning."""
-
-    def statistics(self) -> dict[str, float]:
-        """What the link counted so far; names differ by kind."""
+        """Changes the uplink's rate; it holds when this returns."""
+        _check(rate_bps, 1.0, 0.0)
+        self.play(Trace.constant(rate_bps))
 
 
 def available_kinds() -> tuple[Kind, ...]:
@@ -84,6 +93,11 @@ def links_used(rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     return {key: ", ".join(sorted({str(row[key]) for row in rows if row[key]})) for key in ("kind", "congestion")}
 
 
+def loopback() -> ShapedLink:
+    """Returns the machine's own network, which nothing shapes, in place of a link."""
+    return ShapedLink(None, "", 1.0, dial=lambda port: f"127.0.0.1:{port}", play=lambda _: None)
+
+
 @contextlib.contextmanager
 def open_link(
     uplink_bps: float,
@@ -92,7 +106,7 @@ def open_link(
     rtt_s: float = 0.0,
     kind: Kind | None = None,
     congestion: str | None = None,
-) -> Iterator[Link]:
+) -> Iterator[ShapedLink]:
     """Opens a link for as long as the context lasts.
 
     Args:
@@ -113,108 +127,59 @@ def open_link(
         raise LinkError(
             f"a link of kind {kind!r} needs {missing}; kinds that work here: {', '.join(available_kinds())}"
         )
-    if kind == "emulator":
-        if congestion is not None:
-            raise LinkError(f"the emulator cannot run TCP with {congestion!r}; use kind 'packets' or 'tbf' as root")
-        options = ["--uplink", repr(uplink_bps), "--downlink", repr(downlink_bps), "--rtt", repr(rtt_s)]
-        with LinkProcess("bench.links.emulated_link", options) as process:
-            yield _Emulated(process)
-        return
+    if kind == "emulator" and congestion is not None:
+        raise LinkError(f"the emulator cannot run TCP with {congestion!r}; use kind 'packets' or 'tbf' as root")
     if kind == "tbf" and rtt_s:
         raise LinkError("tbf has no delay; use kind 'packets', or rtt_s=0")
+    opened = _emulated if kind == "emulator" else partial(_between_namespaces, kind, congestion)
+    with opened(uplink_bps, downlink_bps, rtt_s) as link:
+        yield link
+
+
+@contextlib.contextmanager
+def _emulated(*settings: float) -> Iterator[ShapedLink]:
+    own = Path("/proc/sys/net/ipv4/tcp_congestion_control").read_text(encoding="ascii").strip()
+    with _ready(end("bench.links.emulated_link:relay", *settings)) as relay:
+
+        def dial(port: int) -> str:
+            return f"127.0.0.1:{relay.ask({'target_port': port})['port']}"
+
+        yield ShapedLink("emulator", own, 1.0, dial=dial, play=partial(_play, relay))
+
+
+@contextlib.contextmanager
+def _between_namespaces(kind: Kind, congestion: str | None, *settings: float) -> Iterator[ShapedLink]:
     with open_namespaces(congestion) as pair:
+        between = partial(
+            ShapedLink,
+            kind,
+            pair.congestion,
+            dial=lambda port: f"{CLOUD_ADDRESS}:{port}",
+            listen=f"{CLOUD_ADDRESS}:0",
+            namespaces=(pair.edge, pair.cloud),
+        )
         if kind == "tbf":
-            with open_tbf(pair, uplink_bps, downlink_bps) as shaper:
-                yield _Shaped(pair, shaper)
+            with open_tbf(pair, *settings[:2]) as shaper:
+                yield between(1448 / 1514, play=shaper.play)
             return
-        options = ["--edge", pair.edge, "--cloud", pair.cloud, "--uplink", repr(uplink_bps)]
-        options += ["--downlink", repr(downlink_bps), "--rtt", repr(rtt_s)]
-        with LinkProcess("bench.links.packet_link", options) as process:
+        with _ready(end("bench.links.packet_link:forward", pair.edge, pair.cloud, *settings)) as forwarder:
             pair.address_tunnel()
-            yield _Packets(pair, process)
+            yield between(1448 / 1500, play=partial(_play, forwarder), statistics=lambda: forwarder.ask({}))
 
 
-class _BetweenNamespaces:
-    listen = f"{CLOUD_ADDRESS}:0"
-
-    def __init__(self, pair: NamespacePair) -> None:
-        self._pair = pair
-        self.congestion = pair.congestion
-
-    def on_cloud(self, command: Sequence[str]) -> list[str]:
-        return ["ip", "netns", "exec", self._pair.cloud, *command]
-
-    def on_edge(self, command: Sequence[str]) -> list[str]:
-        return ["ip", "netns", "exec", self._pair.edge, *command]
-
-    def dial(self, port: int) -> str:
-        return f"{CLOUD_ADDRESS}:{port}"
-
-    def set_uplink(self, rate_bps: float) -> None:
-        _check(rate_bps, 1.0, 0.0)
-        self.play(Trace.constant(rate_bps))
-
-    def play(self, trace: Trace) -> None:
-        raise NotImplementedError
+@contextlib.contextmanager
+def _ready(command: Sequence[str]) -> Iterator[Child]:
+    """The process that makes a link, which says when it is ready."""
+    with started(command) as process:
+        try:
+            process.hear()
+        except RuntimeError as error:
+            raise LinkError(str(error)) from error
+        yield process
 
 
-class _Packets(_BetweenNamespaces):
-    kind: Kind = "packets"
-    goodput_share = 1448 / 1500
-
-    def __init__(self, pair: NamespacePair, process: LinkProcess) -> None:
-        super().__init__(pair)
-        self._process = process
-
-    def play(self, trace: Trace) -> None:
-        self._process.play(trace)
-
-    def statistics(self) -> dict[str, float]:
-        return self._process.ask({})
-
-
-class _Shaped(_BetweenNamespaces):
-    kind: Kind = "tbf"
-    goodput_share = 1448 / 1514
-
-    def __init__(self, pair: NamespacePair, shaper: TbfShaper) -> None:
-        super().__init__(pair)
-        self._shaper = shaper
-
-    def play(self, trace: Trace) -> None:
-        self._shaper.play(trace)
-
-    def statistics(self) -> dict[str, float]:
-        return {}
-
-
-class _Emulated:
-    kind: Kind = "emulator"
-    goodput_share = 1.0
-    listen = "127.0.0.1:0"
-
-    def __init__(self, process: LinkProcess) -> None:
-        self._process = process
-        self.congestion = Path("/proc/sys/net/ipv4/tcp_congestion_control").read_text(encoding="ascii").strip()
-
-    def on_cloud(self, command: Sequence[str]) -> list[str]:
-        return list(command)
-
-    def on_edge(self, command: Sequence[str]) -> list[str]:
-        return list(command)
-
-    def dial(self, port: int) -> str:
-        return f"127.0.0.1:{int(self._process.ask({'target_port': port})['port'])}"
-
-    def set_uplink(self, rate_bps: float) -> None:
-        _check(rate_bps, 1.0, 0.0)
-        self.play(Trace.constant(rate_bps))
-
-    def play(self, trace: Trace) -> None:
-        self._process.play(trace)
-
-    def statistics(self) -> dict[str, float]:
-        return self._process.ask({})
+def _play(process: Child, trace: Trace) -> None:
+    process.ask({"trace": [trace.times_s, trace.rates_bps]})
 
 
 def _best(rtt_s: float) -> Kind:

@@ -1,7 +1,5 @@
 """A veth pair between the namespaces, shaped in both directions by the kernel's token bucket (`tc tbf`)."""
 
-from __future__ import annotations
-
 import contextlib
 import subprocess
 import threading
@@ -9,8 +7,7 @@ import time
 from collections.abc import Iterator
 from itertools import chain, count
 
-from bench.links.link_process import LinkError
-from bench.links.namespaces import CLOUD_ADDRESS, DEVICE, EDGE_ADDRESS, NamespacePair, ip
+from bench.links.namespaces import CLOUD_ADDRESS, DEVICE, EDGE_ADDRESS, LinkError, NamespacePair, ip
 from link_emulator import Trace
 
 # The bucket holds a few packets: what it holds passes at once, and a probe must not fit in.
@@ -75,11 +72,8 @@ def open_tbf(pair: NamespacePair, uplink_bps: float, downlink_bps: float) -> Ite
         ip("-n", namespace, "link", "set", DEVICE, "gso_max_segs", "1", "up")
         ip("-n", namespace, "address", "add", f"{address}/30", "dev", DEVICE)
         shape(namespace, rate_bps, change=False)
-    shaper = TbfShaper(pair.edge)
-    try:
+    with contextlib.closing(TbfShaper(pair.edge)) as shaper:
         yield shaper
-    finally:
-        shaper.close()
 
 
 def shape(namespace: str, rate_bps: float, *, change: bool) -> None:

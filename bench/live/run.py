@@ -1,10 +1,8 @@
 """What a benchmark asks of the edge at the link's other end, and what it hears: plain values, told as JSON."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from partitioner import CostProfile, Layer, LayerGraph
 
@@ -62,7 +60,7 @@ class EdgeRun:
         return asdict(self)
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> EdgeRun:
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
         """Returns the run that `as_json` wrote."""
         splits = tuple(tuple(names) for names in data["splits"])
         trace = tuple((float(time_s), float(bps)) for time_s, bps in data["trace"])
@@ -124,7 +122,7 @@ class RunResult:
     took_s: float
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> RunResult:
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
         """Returns what `dataclasses.asdict` made of it."""
         return cls(tuple(RunFrame(**frame) for frame in data["frames"]), data["took_s"])
 
@@ -153,7 +151,7 @@ class EdgeModel:
     input_bytes: int
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> EdgeModel:
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
         """Returns what the edge told."""
         layers = tuple(Layer(name, tuple(inputs), size) for name, inputs, size in data["layers"])
         graph = LayerGraph(layers, tuple(data["outputs"]))

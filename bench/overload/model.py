@@ -1,7 +1,5 @@
 """A model that costs a server much more than its request costs the client: 12 kB in, some 60 ms of one core."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 

@@ -1,65 +1,47 @@
 """The paper's table, live: five models, four uplinks, light and heavy load, against edge-only and cloud-only.
 
-Run with `make bench ARGS=paper_table` (about three minutes: two models, one uplink) or `make bench-full
-ARGS=paper_table` (about an hour and a half; every finished cell is kept, an interrupted run goes on). All ways of
-running a model are run in the same way: the same agent, the same frames, the same link, the edge slowed down by really
-waiting to the ratio between the paper's Raspberry Pi 3B and its cloud.
-
-Light load (Q = 0.1) is one frame at a time, without the ten seconds of waiting between two frames: nothing carries over
-from one frame to the next but an open connection. Heavy load (Q = 20) is 20 frames a second until enough have a result.
-Edge-only sends nothing, so it is run once per model and load, not once per uplink. Cloud-only is run three times: with
-the frame as float32, which is what the paper sends, with the frame as it comes (uint8), and as JPEG. DADS itself may
-choose lossless encodings, as it does by default; it is run with the frame as it comes, and with the frame as JPEG.
-
-On the slowest uplink a frame of cloud-only takes from ten seconds to two minutes and computes for less than a
-thirtieth of that. These cells run side by side, each over a link of its own, when all others are done.
+All ways of running a model are run in the same way: the same agent, frames and link. Edge-only sends nothing, so it is
+run once per model and load, not once per uplink. On the slowest uplink a frame of cloud-only takes from ten seconds to
+two minutes and hardly computes: these cells run side by side, each over a link of its own, when all others are done.
 
 Reference:
     C. Hu, W. Bao, D. Wang, F. Liu, "Dynamic Adaptive DNN Surgery for Inference Acceleration on the Edge", IEEE INFOCOM
     2019, doi:10.1109/INFOCOM.2019.8737614, section VI.
 """
 
-from __future__ import annotations
-
 import contextlib
 import statistics
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any
 
 from bench.links.shaped import open_link
 from bench.live.run import EdgeModel, EdgeRun, RunFrame
-from bench.live.services import Live
+from bench.live.services import serve
 from bench.paper_table.report import report
-from bench.publishing.journal import Journal
-from bench.publishing.pacer import Pacer
-from bench.publishing.publish import arguments, carry_out
-from partitioner import Link, Partition, SplitTable
+from bench.publishing.harness import Benchmark, Run
+from partitioner import Link, SplitTable
 
 # Tiny YOLOv2 as the paper measured it (read off its Figures 1 and 7): 1.821 s on its Raspberry Pi 3B and 0.1664 s in
 # its cloud, over all layers.
 SLOWDOWN = 1.821 / 0.1664
 UPLINKS_BPS = (0.13e6, 1.1e6, 5.85e6, 18.88e6)
 RTT_S = 0.01
-HEAVY_HZ, LIGHT_HZ = 20.0, 0.1
+RATES_HZ = {"light": 0.1, "heavy": 20.0}
 FRAMES = 10
 
-Load = Literal["light", "heavy"]
-Way = Literal["adaptive", "edge_only", "cloud_only_float", "cloud_only", "cloud_only_jpeg", "adaptive_jpeg"]
-LOADS: tuple[Load, ...] = ("light", "heavy")
-WAYS: tuple[Way, ...] = ("adaptive", "edge_only", "cloud_only_float", "cloud_only", "cloud_only_jpeg", "adaptive_jpeg")
+WAYS = ("adaptive", "edge_only", "cloud_only_float", "cloud_only", "cloud_only_jpeg", "adaptive_jpeg")
 # Below it, cloud-only hardly computes.
 PATIENT_BPS = 1e6
 
 FULL_MODELS = ("zoo:nin", "zoo:tiny_yolov2", "torchvision:vgg16", "torchvision:alexnet", "torchvision:resnet18")
 QUICK_MODELS, QUICK_UPLINKS_BPS = ("torchvision:alexnet", "torchvision:resnet18"), (5.85e6,)
 
-# Measured on one core; only to tell beforehand how long everything takes.
+# Measured on one core; only to tell when a cell has taken far too long.
 _WHOLE_S = {"nin": 0.05, "tiny_yolov2": 0.12, "vgg16": 0.35, "alexnet": 0.035, "resnet18": 0.06}
 _INPUT_BYTES = {"tiny_yolov2": 3 * 416 * 416}
-_START_S, _LOAD_S = 2.0, 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,22 +50,27 @@ class Cell:
 
     model: str
     uplink_bps: float | None
-    load: Load
-    way: Way
+    load: str
+    way: str
+
+    @property
+    def key(self) -> dict[str, Any]:
+        """The journal's name of it."""
+        return {**asdict(self), "frames": FRAMES, "slowdown": SLOWDOWN}
+
+    @property
+    def is_patient(self) -> bool:
+        """Whether it may run beside others: its frames are nearly always on the link. JPEG frames are small."""
+        slow = self.uplink_bps is not None and self.uplink_bps < PATIENT_BPS
+        return slow and self.way in ("cloud_only", "cloud_only_float")
 
 
 def cells(models: tuple[str, ...], uplinks_bps: tuple[float, ...]) -> Iterator[Cell]:
     for model in models:
-        for load in LOADS:
+        for load in RATES_HZ:
             yield Cell(model, None, load, "edge_only")
             for uplink_bps in uplinks_bps:
                 yield from (Cell(model, uplink_bps, load, way) for way in WAYS if way != "edge_only")
-
-
-def is_patient(cell: Cell) -> bool:
-    """Whether it may run beside others: its frames are nearly always on the link. JPEG frames are small."""
-    slow = cell.uplink_bps is not None and cell.uplink_bps < PATIENT_BPS
-    return slow and cell.way in ("cloud_only", "cloud_only_float")
 
 
 def expected_s(cell: Cell) -> float:
@@ -91,19 +78,11 @@ def expected_s(cell: Cell) -> float:
     name = cell.model.partition(":")[2]
     here_s, there_s = SLOWDOWN * _WHOLE_S[name], _WHOLE_S[name]
     sent_s = 8 * _INPUT_BYTES.get(name, 150_528) / (cell.uplink_bps or 1e9)
-    frame_s = {"edge_only": here_s, "cloud_only": sent_s + there_s, "cloud_only_jpeg": sent_s / 8 + there_s}
-    frame_s["cloud_only_float"] = 4 * sent_s + there_s
-    frame_s["adaptive"] = min(here_s, sent_s + there_s)
-    frame_s["adaptive_jpeg"] = min(here_s, sent_s / 8 + there_s)
-    return _START_S + (FRAMES + (5 if cell.load == "heavy" else 1)) * frame_s[cell.way]
-
-
-def expected_all_s(missing: Sequence[Cell]) -> float:
-    """About how long so many cells take: patient ones side by side, the others one after another."""
-    busy = [cell for cell in missing if not is_patient(cell)]
-    patient = groups([cell for cell in missing if is_patient(cell)], "model", "load")
-    busy_s = sum(map(expected_s, busy)) + _LOAD_S * len(groups(busy, "model"))
-    return busy_s + max((sum(map(expected_s, group)) for group in patient), default=0.0) + _LOAD_S * len(patient)
+    sent_s *= 4 if cell.way == "cloud_only_float" else 1 / 8 if cell.way.endswith("_jpeg") else 1
+    frame_s = here_s if cell.way == "edge_only" else sent_s + there_s
+    if cell.way.startswith("adaptive"):
+        frame_s = min(here_s, frame_s)
+    return 2.0 + (FRAMES + (5 if cell.load == "heavy" else 1)) * frame_s
 
 
 def cast(model: EdgeModel) -> tuple[str, ...]:
@@ -118,9 +97,7 @@ def cast(model: EdgeModel) -> tuple[str, ...]:
 
 
 def run_of(cell: Cell, model: EdgeModel, address: str) -> EdgeRun:
-    """What the edge is asked to run."""
     heavy, split = cell.load == "heavy", cell.way == "cloud_only_float"
-    jpeg = cell.way.endswith("_jpeg")
     strategies = {"cloud_only_jpeg": "cloud_only", "cloud_only_float": "adaptive", "adaptive_jpeg": "adaptive"}
     return EdgeRun(
         cell.model,
@@ -131,11 +108,11 @@ def run_of(cell: Cell, model: EdgeModel, address: str) -> EdgeRun:
         frames=FRAMES,
         warmup=1,
         pace="rate" if heavy else "single",
-        rate_hz=HEAVY_HZ if heavy else LIGHT_HZ,
+        rate_hz=RATES_HZ[cell.load],
         limit_s=60.0 + 3.0 * expected_s(cell),
         slowdown=SLOWDOWN,
         encodings="auto" if cell.way.startswith("adaptive") else "raw",
-        input_encoding="jpeg" if jpeg else "raw",
+        input_encoding="jpeg" if cell.way.endswith("_jpeg") else "raw",
     )
 
 
@@ -158,87 +135,57 @@ def summary(cell: Cell, frames: tuple[RunFrame, ...]) -> dict[str, Any]:
     }
 
 
-def prediction(model: EdgeModel, cell: Cell) -> Partition:
-    """The split that the cost model would choose with the link's true rate; beside what was chosen."""
-    link = Link(cell.uplink_bps or 1e9, fixed_s=RTT_S)
-    rate_hz = HEAVY_HZ if cell.load == "heavy" else LIGHT_HZ
-    return SplitTable(model.graph, model.costs(SLOWDOWN)).decide(link, rate_hz).partition
-
-
-class _Cells:
-    """Runs cells and keeps them, on one thread or on many.
-
-    Args:
-        journal: What is finished.
-        missing: What is not.
-    """
-
-    def __init__(self, journal: Journal, missing: Sequence[Cell]) -> None:
-        self._journal = journal
-        self._pacer = Pacer(expected_all_s(missing))
-        self._starting = threading.Lock()
-        self._writing = threading.Lock()
-
-    def run(self, cells: Sequence[Cell]) -> None:
-        """Runs cells of one model one after another; beside others, each starts and is profiled alone."""
-        spec = cells[0].model
-        with contextlib.ExitStack() as stack:
-            with self._starting:
-                self._pacer.say(f"{spec}: loading")
-                link = stack.enter_context(open_link(UPLINKS_BPS[0], rtt_s=RTT_S))
-                live = stack.enter_context(Live(link, [spec]))
-                model = live.load(spec)
-            used = {"kind": link.kind, "congestion": link.congestion, "rtt_s": RTT_S}
-            for cell in cells:
-                at = "" if cell.uplink_bps is None else f" at {cell.uplink_bps / 1e6:g} Mbit/s"
-                self._pacer.say(f"{spec}, {cell.load}, {cell.way}{at}: about {expected_s(cell):.0f} s")
-                if cell.uplink_bps is not None:
-                    link.set_uplink(cell.uplink_bps)
-                told = summary(cell, live.run(run_of(cell, model, live.address)).frames)
-                told["expected_latency_s"] = prediction(model, cell).latency_s
-                with self._writing:
-                    self._journal.put(key_of(cell), {**told, "whole_s": model.whole_s, "link": used})
-
-
-def key_of(cell: Cell) -> dict[str, Any]:
-    """The journal's name of a cell."""
-    return {**asdict(cell), "frames": FRAMES, "slowdown": SLOWDOWN}
+def run_cells(run: Run, cells: Sequence[Cell], starting: threading.Lock) -> None:
+    """Runs cells of one model one after another; beside others, each link is opened and profiled alone."""
+    spec = cells[0].model
+    with contextlib.ExitStack() as stack:
+        with starting:
+            run.say(f"{spec}: loading")
+            link = stack.enter_context(open_link(UPLINKS_BPS[0], rtt_s=RTT_S))
+            live = stack.enter_context(serve(link, [spec]))
+            model = live.load(spec)
+        table = SplitTable(model.graph, model.costs(SLOWDOWN))
+        for cell in cells:
+            at = "" if cell.uplink_bps is None else f" at {cell.uplink_bps / 1e6:g} Mbit/s"
+            run.say(f"{spec}, {cell.load}, {cell.way}{at}: about {expected_s(cell):.0f} s")
+            if cell.uplink_bps is not None:
+                link.set_uplink(cell.uplink_bps)
+            told = summary(cell, live.run(run_of(cell, model, live.address)).frames)
+            # What the cost model would choose with the link's true rate; beside what was chosen.
+            best = table.decide(Link(cell.uplink_bps or 1e9, fixed_s=RTT_S), RATES_HZ[cell.load]).partition
+            told |= {
+                "expected_latency_s": best.latency_s,
+                "whole_s": model.whole_s,
+                "link": {**link.used, "rtt_s": RTT_S},
+            }
+            run.journal.put(cell.key, told)
 
 
 def groups(cells: Sequence[Cell], *fields: str) -> list[list[Cell]]:
     """Cells that agree in those fields, together."""
-    found: dict[tuple[Any, ...], list[Cell]] = {}
+    found: dict[Hashable, list[Cell]] = {}
     for cell in cells:
         found.setdefault(tuple(getattr(cell, name) for name in fields), []).append(cell)
     return list(found.values())
 
 
-def measure(models: tuple[str, ...], uplinks_bps: tuple[float, ...], journal: Journal) -> dict[str, Any]:
-    """Runs every cell that is not in the journal."""
+def measure(run: Run) -> dict[str, Any]:
+    models, uplinks_bps = (FULL_MODELS, UPLINKS_BPS) if run.full else (QUICK_MODELS, QUICK_UPLINKS_BPS)
     everything = list(cells(models, uplinks_bps))
-    missing = [cell for cell in everything if journal.get(key_of(cell)) is None]
-    print(f"{len(everything)} cells, {len(everything) - len(missing)} of them finished before", flush=True)
-    running = _Cells(journal, missing)
-    for group in groups([cell for cell in missing if not is_patient(cell)], "model"):
-        running.run(group)
-    if patient := groups([cell for cell in missing if is_patient(cell)], "model", "load"):
+    missing = [cell for cell in everything if run.journal.get(cell.key) is None]
+    run.say(f"{len(everything)} cells, {len(everything) - len(missing)} of them finished before")
+    starting = threading.Lock()
+    for group in groups([cell for cell in missing if not cell.is_patient], "model"):
+        run_cells(run, group, starting)
+    if patient := groups([cell for cell in missing if cell.is_patient], "model", "load"):
         with ThreadPoolExecutor(len(patient)) as pool:
-            list(pool.map(running.run, patient))
-    rows = [{**asdict(cell), **journal.get(key_of(cell))} for cell in everything]
-    return {
-        "link": rows[0]["link"],
-        "slowdown": SLOWDOWN,
-        "uplinks_bps": list(uplinks_bps),
-        "models": list(models),
-        "rows": rows,
-    }
+            list(pool.map(lambda group: run_cells(run, group, starting), patient))
+    rows = [{**asdict(cell), **run.journal.get(cell.key)} for cell in everything]
+    told = {"slowdown": SLOWDOWN, "uplinks_bps": list(uplinks_bps), "models": list(models), "rows": rows}
+    return {"link": rows[0]["link"], **told}
 
 
-def main() -> None:
-    options = arguments("The paper's table, live.", full="all models and uplinks").parse_args()
-    models, uplinks_bps = (FULL_MODELS, UPLINKS_BPS) if options.full else (QUICK_MODELS, QUICK_UPLINKS_BPS)
-    carry_out("paper_table", options, lambda journal: measure(models, uplinks_bps, journal), report)
-
+BENCHMARK = Benchmark("paper_table", "The paper's table, live.", measure, report, full="all models and uplinks")
 
 if __name__ == "__main__":
-    main()
+    BENCHMARK.main()

@@ -1,17 +1,12 @@
 """What `bench.paper_table` measured, as a page: each cell, and the gains next to the paper's ranges."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from functools import partial
-from pathlib import Path
 from typing import Any
 
-from bench.publishing.figures import Figure, digits, table
-from bench.publishing.plots import STYLES, drawing
+from bench.publishing.figures import Figure, table
+from bench.publishing.plots import Canvas, bars
 from bench.publishing.publish import Plot, Report
-
-__all__ = ["report"]
 
 # What the paper reports, smallest and largest gain over models and uplinks (its section VI).
 PAPER = {
@@ -58,13 +53,13 @@ _NAMES = {
     "cloud_only_jpeg": "cloud-only, JPEG",
     "adaptive_jpeg": "DADS, JPEG",
 }
+_BASELINES = ("edge_only", "cloud_only", "cloud_only_jpeg")
 
 Row = Mapping[str, Any]
 Key = tuple[str, float, str]
 
 
 def report(data: Mapping[str, Any]) -> Report:
-    """Returns the page's contents."""
     ways = _by_way(data)
     gain, over, key = min((*_worst_gain(found), key) for key, found in ways.items())
     full = len(data["models"]) == 5 and len(data["uplinks_bps"]) == 4
@@ -77,6 +72,7 @@ def report(data: Mapping[str, Any]) -> Report:
         for what, unit in (("latency", "ms"), ("throughput", "frames/s")):
             body += [f"### {load.capitalize()} load: {what}, {unit}", "", *_cells(ways, load, what), ""]
     body += ["## The slowdown, checked", "", *_checked(data)]
+    width = 2.0 + 2.2 * len(data["models"])
     what = "DADS against the better baseline in the same cell: smallest gain of latency (light) or throughput (heavy)"
     return Report(
         title=f"The paper's table, live{'' if full else ' (a subset)'}",
@@ -84,7 +80,7 @@ def report(data: Mapping[str, Any]) -> Report:
         figures=[Figure(what, NEVER_SLOWER, gain, "x", at_most=False, why=_why(ways, key, over))],
         body=body,
         plots=[
-            Plot(load, f"{what.capitalize()} under {load} load.", partial(_draw, ways, load, what))
+            Plot(load, f"{what.capitalize()} under {load} load.", partial(_draw, ways, load, what), width)
             for load, what in (("light", "latency"), ("heavy", "throughput"))
         ],
     )
@@ -118,7 +114,7 @@ def _gain(found: Mapping[str, Row], over: str, what: str) -> float:
 def _worst_gain(found: Mapping[str, Row]) -> tuple[float, str]:
     """The smallest gain over a baseline, and which that is."""
     what = "latency" if found["adaptive"]["load"] == "light" else "throughput"
-    return min((_gain(found, over, what), over) for over in ("edge_only", "cloud_only", "cloud_only_jpeg"))
+    return min((_gain(found, over, what), over) for over in _BASELINES)
 
 
 def _why(ways: Mapping[Key, Mapping[str, Row]], key: Key, over: str) -> str:
@@ -142,27 +138,29 @@ def _gains(ways: Mapping[Key, Mapping[str, Row]]) -> list[str]:
     """The paper's range of each gain beside ours; for cloud-only, over each form of the frame."""
     rows = []
     for (load, what, over), (low, high) in PAPER.items():
-        forms = [way for way in _NAMES if way.startswith(over)]
-        for form in forms:
+        for form in (way for way in _NAMES if way.startswith(over)):
             gains = [_gain(found, form, what) for key, found in ways.items() if key[2] == load and form in found]
-            here = f"{min(gains):.2f} to {max(gains):.2f}" if gains else "not run"
-            # The paper's cloud-only sends float32.
-            paper, met = (f"{low} to {high}", _met(gains, low, high)) if form == forms[0] else ("", "")
-            rows.append((load, what, _NAMES[form], paper, here, str(len(gains)), met))
-    return table(("load", "gain of", "over", "paper", "here", "cells", "reached"), rows, texts=3, remark=True)
+            is_papers = form in ("edge_only", "cloud_only_float")  # the paper's cloud-only sends float32
+            rows.append(
+                {
+                    "load": load,
+                    "gain of": what,
+                    "over": _NAMES[form],
+                    "paper": f"{low} to {high}" if is_papers else "",
+                    "here": f"{min(gains):.2f} to {max(gains):.2f}" if gains else "not run",
+                    "cells": len(gains),
+                    "reached": _met(gains, low, high) if is_papers else "",
+                }
+            )
+    return table(rows, texts=3, remark=True)
 
 
 def _met(gains: list[float], low: float, high: float) -> str:
     """Which ends of the paper's range ours reach."""
-    reached = [
-        end
-        for end, is_reached in (
-            ("smallest", min(gains, default=0.0) >= low),
-            ("largest", max(gains, default=0.0) >= high),
-        )
-        if is_reached
-    ]
-    return " and ".join(reached) or ("neither" if gains else "")
+    if not gains:
+        return ""
+    reached = {"smallest": min(gains) >= low, "largest": max(gains) >= high}
+    return " and ".join(end for end, is_reached in reached.items() if is_reached) or "neither"
 
 
 def _cells(ways: Mapping[Key, Mapping[str, Row]], load: str, what: str) -> list[str]:
@@ -171,13 +169,13 @@ def _cells(ways: Mapping[Key, Mapping[str, Row]], load: str, what: str) -> list[
     for (model, uplink_bps, at_load), found in ways.items():
         if at_load != load:
             continue
-        cells = [digits(scale * _value(found[way], what)) if way in found else "not run" for way in _NAMES]
-        gains = [f"{_gain(found, over, what):.2f}" for over in ("edge_only", "cloud_only", "cloud_only_jpeg")]
-        cuts = ", ".join(found["adaptive"]["cuts"])
-        frames = str(min(row["frames"] for row in found.values()))
-        rows.append((model.partition(":")[2], f"{uplink_bps / 1e6:g}", *cells, *gains, frames, _odd(found) or cuts))
-    head = ("model", "Mbit/s", *_NAMES.values(), "over edge", "over uint8", "over JPEG", "frames", "cut of DADS")
-    return table(head, rows, remark=True)
+        gains = (f"{_gain(found, over, what):.2f}" for over in _BASELINES)
+        row: dict[str, Any] = {"model": model.partition(":")[2], "Mbit/s": f"{uplink_bps / 1e6:g}"}
+        row |= {name: scale * _value(found[way], what) if way in found else "not run" for way, name in _NAMES.items()}
+        row |= zip(("over edge", "over uint8", "over JPEG"), gains, strict=True)
+        row |= {"frames": min(row["frames"] for row in found.values())}
+        rows.append(row | {"cut of DADS": _odd(found) or ", ".join(found["adaptive"]["cuts"])})
+    return table(rows, remark=True)
 
 
 def _odd(found: Mapping[str, Row]) -> str:
@@ -193,37 +191,36 @@ def _odd(found: Mapping[str, Row]) -> str:
 def _checked(data: Mapping[str, Any]) -> list[str]:
     rows = []
     for model in data["models"]:
-        name = model.partition(":")[2]
         whole_s = next(row["whole_s"] for row in data["rows"] if row["model"] == model)
-        published = PUBLISHED_PI_MS.get(name)
-        ratio = "" if published is None else f"{published / whole_s / 1000:.1f}"
-        published_text = "" if published is None else f"{published:g}"
-        rows.append((name, digits(1000 * whole_s), digits(1000 * whole_s * data["slowdown"]), published_text, ratio))
+        published = PUBLISHED_PI_MS.get(model.partition(":")[2])
+        rows.append(
+            {
+                "model": model.partition(":")[2],
+                "one core, ms": 1000 * whole_s,
+                "slowed edge, ms": 1000 * whole_s * data["slowdown"],
+                "published, ms": "" if published is None else f"{published:g}",
+                "ratio to this core": "" if published is None else f"{published / whole_s / 1000:.1f}",
+            }
+        )
     text = (
         "Whole models on one core of this machine, on the slowed edge, and as published for a Raspberry Pi 3B with "
         "kernels auto-tuned by TVM (https://github.com/dmlc/tvm/wiki/Benchmark); frameworks without tuning are slower."
     )
-    return [
-        text,
-        "",
-        *table(("model", "one core, ms", "slowed edge, ms", "published, ms", "ratio to this core"), rows),
-    ]
+    return [text, "", *table(rows)]
 
 
-def _draw(ways: Mapping[Key, Mapping[str, Row]], load: str, what: str, path: Path) -> None:
+def _draw(ways: Mapping[Key, Mapping[str, Row]], load: str, what: str, canvas: Canvas) -> None:
     models = list(dict.fromkeys(model for model, _, _ in ways))
-    scale, width = 1000 if what == "latency" else 1, 0.8 / len(_NAMES)
-    with drawing(path, width=2.0 + 2.2 * len(models), height=3.6) as figure:
-        panels = figure.subplots(1, len(models), sharey=True, squeeze=False)[0]
-        for axes, model in zip(panels, models, strict=True):
-            keys = [key for key in ways if (key[0], key[2]) == (model, load)]
-            for place, ((way, name), style) in enumerate(zip(_NAMES.items(), STYLES, strict=False)):
-                at = [i for i, key in enumerate(keys) if way in ways[key]]
-                heights = [scale * _value(ways[keys[i]][way], what) for i in at]
-                axes.bar([i + width * place for i in at], heights, 0.9 * width, label=name, **style.of_bar)
-            axes.set(yscale="log", title=model.partition(":")[2], xlabel="Mbit/s")
-            axes.set_xticks([i + 2.5 * width for i in range(len(keys))])
-            axes.set_xticklabels([f"{key[1] / 1e6:g}" for key in keys])
-        panels[0].set_ylabel("latency (ms)" if what == "latency" else "throughput (frames/s)")
-        columns = 6 if len(models) > 2 else 3
-        figure.legend(*panels[0].get_legend_handles_labels(), ncols=columns, fontsize=8, loc="outside upper center")
+    scale = 1000 if what == "latency" else 1
+    panels = canvas.subplots(1, len(models), sharey=True, squeeze=False)[0]
+    for axes, model in zip(panels, models, strict=True):
+        keys = [key for key in ways if (key[0], key[2]) == (model, load)]
+        heights = {
+            name: [scale * _value(ways[key][way], what) if way in ways[key] else None for key in keys]
+            for way, name in _NAMES.items()
+        }
+        bars(axes, [f"{key[1] / 1e6:g}" for key in keys], heights)
+        axes.set(yscale="log", title=model.partition(":")[2], xlabel="Mbit/s")
+    panels[0].set_ylabel("latency (ms)" if what == "latency" else "throughput (frames/s)")
+    columns = 6 if len(models) > 2 else 3
+    canvas.legend(*panels[0].get_legend_handles_labels(), ncols=columns, fontsize=8, loc="outside upper center")

@@ -1,31 +1,25 @@
 """Throughput of the three-stage pipeline against its slowest stage: with stages that sleep, and with real compute.
 
-Run with `make bench ARGS=pipeline` (about a minute). With sleeping stages see `bench.pipeline.sleeping`. With real
-compute: ResNet-50, cut where head and tail are about equally long, over a link so fast that the transfer is too; edge
-and cloud are two processes of one thread each. Frames come faster than they can be processed. The slowest stage is the
-largest of the three means that the agent measured during the run itself, so what the two processes take from each
-other is in it, and what is missing to 1 is time in which no frame was in the slowest stage.
+Real compute is ResNet-50, cut where head and tail are about equally long, over a link so fast that the transfer is
+too. The slowest stage is the largest of the means of the run itself, so what the two processes take from each other
+is in it, and what is missing to 1 is time in which no frame was in the slowest stage.
 """
-
-from __future__ import annotations
 
 import statistics
 from typing import Any
 
 from bench.links.shaped import Kind, available_kinds, open_link
 from bench.live.run import EdgeModel, EdgeRun
-from bench.live.services import Live
+from bench.live.services import serve
 from bench.pipeline.report import report
 from bench.pipeline.sleeping import measure_sleeping
-from bench.publishing.pacer import Pacer
-from bench.publishing.publish import arguments, carry_out
+from bench.publishing.harness import Benchmark, Run
 from partitioner.listed.listing import list_closed_sets
 from partitioner.listed.set_sums import crossing, inside_and_outside
 
 MODEL = "torchvision:resnet50"
 FRAMES, RUNS, FIRST = 60, 3, 10
 _ALL = 2_000_000
-_EXPECTED_S = 90.0
 
 
 def balanced(model: EdgeModel) -> tuple[tuple[str, ...], float, float]:
@@ -44,55 +38,40 @@ def balanced(model: EdgeModel) -> tuple[tuple[str, ...], float, float]:
     return tuple(names[i] for i in sorted(sets.members(index))), float(head_s[index]), float(sent[index])
 
 
-def measure_compute() -> dict[str, Any]:
-    """Runs the pipeline with real compute; returns rates and stages of each run."""
+def measure_compute(bench: Run) -> dict[str, Any]:
     # tbf costs no process of ours, and the compute needs both cores.
     kind: Kind = "tbf" if "tbf" in available_kinds() else "emulator"
-    with open_link(100e6, kind=kind) as link, Live(link, [MODEL]) as live:
-        model = live.load(MODEL)
-        edge, head_s, size = balanced(model)
+    with open_link(100e6, kind=kind) as link, serve(link, [MODEL]) as live:
+        edge, head_s, size = balanced(live.load(MODEL))
         uplink_bps = 8 * size / head_s / link.goodput_share
         link.set_uplink(uplink_bps)
+        frames = EdgeRun(
+            MODEL,
+            live.address,
+            chooser="given",
+            splits=(edge,),
+            frames=FRAMES,
+            pace="rate",
+            rate_hz=2.0 / head_s,
+        )
         runs = []
-        for run in range(RUNS):
-            result = live.run(
-                EdgeRun(
-                    MODEL,
-                    live.address,
-                    chooser="given",
-                    splits=(edge,),
-                    frames=FRAMES,
-                    pace="rate",
-                    rate_hz=2.0 / head_s,
-                )
-            )
-            done = sorted(result.done, key=lambda frame: frame.ended_s)[FIRST:]
+        for _ in range(RUNS):
+            done = sorted(live.run(frames).done, key=lambda frame: frame.ended_s)[FIRST:]
             if any(frame.outcome != "offloaded" for frame in done):
                 raise SystemExit(f"a frame was {', '.join(sorted({frame.outcome for frame in done}))}: {done[0].error}")
             times = {name: statistics.fmean(frame.times[name] for frame in done) for name in done[0].times}
             stages = {name: statistics.fmean(frame.measured[name] for frame in done) for name in done[0].measured}
             rate_hz = (len(done) - 1) / (done[-1].ended_s - done[0].ended_s)
             runs.append({"rate_hz": rate_hz, "stages_s": stages, "times_s": times})
-            print(f"real compute, run {run + 1} of {RUNS}: {rate_hz:.2f} frames/s", flush=True)
-        return {
-            "model": MODEL,
-            "cut_bytes": size,
-            "uplink_bps": uplink_bps,
-            "link": {"kind": link.kind, "congestion": link.congestion},
-            "runs": runs,
-        }
+            bench.say(f"real compute: {rate_hz:.2f} frames/s")
+        return {"model": MODEL, "cut_bytes": size, "uplink_bps": uplink_bps, "link": link.used, "runs": runs}
 
 
-def measure() -> dict[str, Any]:
-    """Runs both."""
-    Pacer(_EXPECTED_S)
-    return {"sleeping": measure_sleeping(), "compute": measure_compute()}
+def measure(run: Run) -> dict[str, Any]:
+    return {"sleeping": measure_sleeping(run), "compute": measure_compute(run)}
 
 
-def main() -> None:
-    options = arguments("Throughput of the pipeline against its slowest stage.").parse_args()
-    carry_out("pipeline", options, lambda _: measure(), report)
-
+BENCHMARK = Benchmark("pipeline", "Throughput of the pipeline against its slowest stage.", measure, report)
 
 if __name__ == "__main__":
-    main()
+    BENCHMARK.main()

@@ -1,17 +1,12 @@
 """What `bench.pipeline` measured, as a page."""
 
-from __future__ import annotations
-
-import statistics
 from collections.abc import Mapping
-from pathlib import Path
+from statistics import median
 from typing import Any
 
-from bench.publishing.figures import Figure, digits, spread_of, table
-from bench.publishing.plots import STYLES, drawing
+from bench.publishing.figures import Figure, table
+from bench.publishing.plots import Canvas, bars
 from bench.publishing.publish import Plot, Report
-
-__all__ = ["report"]
 
 WANTED_SLEEPING, WANTED_COMPUTE = 0.97, 0.90
 _STAGES = ("head", "transfer", "tail")
@@ -25,32 +20,16 @@ _METHOD = (
 
 
 def report(data: Mapping[str, Any]) -> Report:
-    """Returns the page's contents."""
     sleeping, compute = data["sleeping"], data["compute"]
-    shares = spread_of(rate_hz * sleeping["slowest_s"] for rate_hz in sleeping["rates_hz"])
-    real = spread_of(run["rate_hz"] * _slowest_s(run) for run in compute["runs"])
-    rows = [
-        (
-            "sleeping",
-            *_ms({stage: sleeping[f"{stage}_s"] for stage in _STAGES}),
-            digits(statistics.median(sleeping["rates_hz"])),
-            f"{shares.median:.3f}",
-        ),
-        *(
-            (
-                f"real compute, run {i + 1}",
-                *_ms(run["stages_s"]),
-                digits(run["rate_hz"]),
-                f"{run['rate_hz'] * _slowest_s(run):.3f}",
-            )
-            for i, run in enumerate(compute["runs"])
-        ),
+    share = median(rate_hz * sleeping["slowest_s"] for rate_hz in sleeping["rates_hz"])
+    real = median(run["rate_hz"] * _slowest_s(run) for run in compute["runs"])
+    names = {f"run {i + 1}": run for i, run in enumerate(compute["runs"])}
+    known_s = {stage: sleeping[f"{stage}_s"] for stage in _STAGES}
+    rows = [_row("sleeping", known_s, median(sleeping["rates_hz"]), share)]
+    rows += [
+        _row(f"real compute, {name}", run["stages_s"], run["rate_hz"], run["rate_hz"] * _slowest_s(run))
+        for name, run in names.items()
     ]
-    others = [
-        (f"run {i + 1}", *(digits(1000 * run["times_s"][name]) for name in _others(run)))
-        for i, run in enumerate(compute["runs"])
-    ]
-    names = [name.removesuffix("_s").replace("_", " ") for name in _others(compute["runs"][0])]
     note = (
         f"Sleeping stages run over the emulated link at 20 Mbit/s. Real compute: {compute['model']}, "
         f"{compute['cut_bytes'] / 1e3:.0f} kB at {compute['uplink_bps'] / 1e6:.0f} Mbit/s over a link of kind "
@@ -60,11 +39,11 @@ def report(data: Mapping[str, Any]) -> Report:
         title="Pipeline: throughput against the slowest stage",
         method=_METHOD,
         figures=[
-            Figure("throughput x slowest stage, sleeping stages", WANTED_SLEEPING, shares.median, at_most=False),
+            Figure("throughput x slowest stage, sleeping stages", WANTED_SLEEPING, share, at_most=False),
             Figure(
                 "throughput x slowest stage, real compute on two cores",
                 WANTED_COMPUTE,
-                real.median,
+                real,
                 at_most=False,
                 why="see the other stages: what is between two frames of the slowest",
             ),
@@ -72,13 +51,13 @@ def report(data: Mapping[str, Any]) -> Report:
         body=[
             note,
             "",
-            *table(("stages", "head, ms", "transfer, ms", "tail, ms", "frames/s", "of the slowest stage"), rows),
+            *table(rows),
             "",
             "The other parts of the runs with real compute, means in ms:",
             "",
-            *table(("", *names), others),
+            *table({"": name, **_others(run)} for name, run in names.items()),
         ],
-        plots=[Plot("stages", "Stages and period of each run with real compute.", lambda path: _draw(data, path))],
+        plots=[Plot("stages", "Stages and period of each run with real compute.", lambda to: _draw(names, to))],
     )
 
 
@@ -86,22 +65,20 @@ def _slowest_s(run: Mapping[str, Any]) -> float:
     return max(float(run["stages_s"][name]) for name in _STAGES)
 
 
-def _ms(stages_s: Mapping[str, float]) -> list[str]:
-    return [digits(1000 * stages_s[name]) for name in _STAGES]
+def _row(what: str, stages_s: Mapping[str, float], rate_hz: float, share: float) -> dict[str, Any]:
+    times = {f"{stage}, ms": 1000 * stages_s[stage] for stage in _STAGES}
+    return {"stages": what, **times, "frames/s": rate_hz, "of the slowest stage": f"{share:.3f}"}
 
 
-def _others(run: Mapping[str, Any]) -> list[str]:
-    return [name for name in run["times_s"] if name.removesuffix("_s") not in _STAGES]
+def _others(run: Mapping[str, Any]) -> dict[str, float]:
+    parts = {name.removesuffix("_s"): 1000 * seconds for name, seconds in run["times_s"].items()}
+    return {name.replace("_", " "): ms for name, ms in parts.items() if name not in _STAGES}
 
 
-def _draw(data: Mapping[str, Any], path: Path) -> None:
-    runs = data["compute"]["runs"]
-    with drawing(path) as figure:
-        axes = figure.add_subplot()
-        bars = {name: [1000 * run["stages_s"][name] for run in runs] for name in _STAGES}
-        bars["period"] = [1000 / run["rate_hz"] for run in runs]
-        for place, ((name, heights), style) in enumerate(zip(bars.items(), STYLES, strict=False)):
-            axes.bar([i + 0.2 * place for i in range(len(runs))], heights, 0.18, label=name, **style.of_bar)
-        axes.set(ylabel="mean per frame (ms)", xticks=[i + 0.3 for i in range(len(runs))])
-        axes.set_xticklabels([f"run {i + 1}" for i in range(len(runs))])
-        axes.legend(ncols=4, fontsize=8)
+def _draw(runs: Mapping[str, Mapping[str, Any]], canvas: Canvas) -> None:
+    axes = canvas.add_subplot()
+    heights = {name: [1000 * run["stages_s"][name] for run in runs.values()] for name in _STAGES}
+    heights["period"] = [1000 / run["rate_hz"] for run in runs.values()]
+    bars(axes, list(runs), heights)
+    axes.set(ylabel="mean per frame (ms)")
+    axes.legend(ncols=4, fontsize=8)

@@ -8,11 +8,7 @@ The stages sleep so that the two cores are not what is measured; everything else
 gRPC and protobuf.
 """
 
-from __future__ import annotations
-
 import asyncio
-import subprocess
-import sys
 import time
 from typing import Any
 
@@ -20,6 +16,8 @@ import torch
 from torch import nn
 
 import split_model
+from bench.child import Parent, end, started
+from bench.publishing.harness import Run
 from cloud_service import CloudConfig, CloudServer
 from edge_service import Agent, AgentConfig, FrameResult, Outcome
 from link_emulator import LinkEmulator, Trace
@@ -31,22 +29,18 @@ UPLINK_BPS, TENSOR_BYTES = 20e6, 250_000
 FRAMES, RUNS = 60, 3
 
 
-def chain() -> tuple[nn.Module, tuple[torch.Tensor, ...]]:
-    """The model: one cheap layer over a tensor of 250 kB."""
-    return nn.Sequential(nn.ReLU()).eval(), (torch.zeros(1, TENSOR_BYTES // 4),)
-
-
 class Sleeping:
     """A model whose heads and tails take as long as they are told.
 
     Args:
-        model: What is really computed.
         head_s: Seconds that a head sleeps.
         tail_s: Seconds that a tail sleeps.
     """
 
-    def __init__(self, model: split_model.Model, head_s: float, tail_s: float) -> None:
-        self._model = model
+    def __init__(self, head_s: float, tail_s: float) -> None:
+        # One cheap layer over a tensor of 250 kB.
+        module, inputs = nn.Sequential(nn.ReLU()).eval(), (torch.zeros(1, TENSOR_BYTES // 4),)
+        self._model = split_model.Model(module, inputs, name="sleeping")
         self._head_s = head_s
         self._tail_s = tail_s
 
@@ -90,17 +84,17 @@ class SleepingPart:
         return self._part.run(*arguments)
 
 
-async def serve() -> None:
-    model: Any = Sleeping(split_model.load("bench.pipeline.sleeping:chain"), 0.0, TAIL_S)
+async def serve(parent: Parent) -> None:
+    model: Any = Sleeping(0.0, TAIL_S)
     server = CloudServer(CloudConfig(listen="127.0.0.1:0", threads=1), [model])
     await server.start()
-    print(server.port, flush=True)
-    await server.serve_until(asyncio.Event())
+    parent.tell(server.port)
+    await parent.hear()
 
 
-async def measure(port: int) -> float:
+async def rate_hz(port: int) -> float:
     """Frames per second through the pipeline, the first ones left out."""
-    model: Any = Sleeping(split_model.load("bench.pipeline.sleeping:chain"), HEAD_S, 0.0)
+    model: Any = Sleeping(HEAD_S, 0.0)
     done_s: list[float] = []
 
     def on_result(result: FrameResult) -> None:
@@ -120,28 +114,13 @@ async def measure(port: int) -> float:
     return (len(done_s) - first - 1) / (done_s[-1] - done_s[first])
 
 
-def measure_sleeping() -> dict[str, Any]:
+def measure_sleeping(bench: Run) -> dict[str, Any]:
     """Runs the pipeline a few times; returns frames per second of each run, and what the slowest stage allows."""
-    command = [sys.executable, "-m", "bench.pipeline.sleeping"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as cloud:
-        try:
-            port = next(int(line) for line in cloud.stdout or () if line.strip().isdecimal())
-            rates = []
-            for run in range(RUNS):
-                rates.append(asyncio.run(measure(port)))
-                print(f"sleeping stages, run {run + 1} of {RUNS}: {rates[-1]:.2f} frames/s", flush=True)
-        finally:
-            cloud.terminate()
-    transfer_s = 8 * TENSOR_BYTES / UPLINK_BPS
-    return {
-        "head_s": HEAD_S,
-        "transfer_s": transfer_s,
-        "tail_s": TAIL_S,
-        "slowest_s": max(HEAD_S, transfer_s, TAIL_S),
-        "rates_hz": rates,
-    }
-
-
-if __name__ == "__main__":
-    torch.set_num_threads(1)
-    asyncio.run(serve())
+    rates = []
+    with started(end("bench.pipeline.sleeping:serve")) as cloud:
+        port = cloud.hear()
+        for _ in range(RUNS):
+            rates.append(asyncio.run(rate_hz(port)))
+            bench.say(f"sleeping stages: {rates[-1]:.2f} frames/s")
+    stages = {"head_s": HEAD_S, "transfer_s": 8 * TENSOR_BYTES / UPLINK_BPS, "tail_s": TAIL_S}
+    return {**stages, "slowest_s": max(stages.values()), "rates_hz": rates}

@@ -1,69 +1,38 @@
 """Predicted against measured latency of every split: is the model behind the decisions right?
 
-Run with `make bench ARGS=prediction` (about three minutes, a sample on one link) or `make bench-full ARGS=prediction`
-(forty minutes; every finished split is kept, an interrupted run goes on). Every split of AlexNet and a sample of
-those of GoogLeNet and ResNet-50, stratified by predicted latency, is run over a shaped link: busy, one frame right
-after the other, and idle, each frame after a pause of a second. A prediction is what the agent itself predicted for
-that frame, with the estimates it had when the frame began.
+Every split of AlexNet and a sample of those of GoogLeNet and ResNet-50 is run over a shaped link, busy and idle. A
+prediction is what the agent itself predicted for that frame, with the estimates it had when the frame began.
 """
-
-from __future__ import annotations
 
 import hashlib
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 from bench.links.shaped import available_kinds, open_link
 from bench.live.run import EdgeModel, EdgeRun
-from bench.live.services import Live
+from bench.live.services import Live, serve
 from bench.prediction.report import report
-from bench.publishing.journal import Journal
-from bench.publishing.pacer import Pacer
-from bench.publishing.publish import arguments, carry_out
+from bench.publishing.harness import Benchmark, Run
 from partitioner import Link, SplitTable
 from partitioner.listed.listing import list_closed_sets
 
 SLOWDOWN = 4.0
 IDLE_S = 1.0
+# How many splits of each model; all where there are no more.
+QUICK_SPLITS = {"torchvision:alexnet": 23, "torchvision:googlenet": 4, "torchvision:resnet50": 4}
+FULL_SPLITS = {"torchvision:alexnet": 10_000, "torchvision:googlenet": 60, "torchvision:resnet50": 60}
+# Uplink in bits per second, round trip, and TCP's congestion control; None is the machine's own. After an idle second
+# cubic starts slowly again and bbr does not.
+QUICK_LINKS = ((50e6, 0.02, None),)
+FULL_LINKS = ((20e6, 0.02, "bbr"), (100e6, 0.05, "cubic"))
+# Of each split, after one that is not counted.
+QUICK_FRAMES = {"busy": 3, "idle": 2}
+FULL_FRAMES = {"busy": 5, "idle": 3}
+_AT_ONCE = 10
 _ALL = 2_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What is measured.
-
-    Attributes:
-        splits: How many of each model's; all where there are no more.
-        links: Uplink in bits per second, round trip, and TCP's congestion control; None is the machine's own. After
-            an idle second cubic starts slowly again and bbr does not.
-        busy_frames: Of each split, after one that is not counted.
-        idle_frames: Likewise.
-        expected_s: How long it takes.
-    """
-
-    splits: dict[str, int]
-    links: tuple[tuple[float, float, str | None], ...]
-    busy_frames: int
-    idle_frames: int
-    expected_s: float
-
-
-SAMPLE = Plan(
-    splits={"torchvision:alexnet": 23, "torchvision:googlenet": 4, "torchvision:resnet50": 4},
-    links=((50e6, 0.02, None),),
-    busy_frames=3,
-    idle_frames=2,
-    expected_s=170.0,
-)
-FULL = Plan(
-    splits={"torchvision:alexnet": 10_000, "torchvision:googlenet": 60, "torchvision:resnet50": 60},
-    links=((20e6, 0.02, "bbr"), (100e6, 0.05, "cubic")),
-    busy_frames=5,
-    idle_frames=3,
-    expected_s=2400.0,
-)
+_KEPT = ("outcome", "wall_s", "uplink_bps", "predicted", "measured")
 
 
 def sample(model: EdgeModel, count: int, uplink_bps: float, rtt_s: float) -> list[tuple[str, ...]]:
@@ -94,67 +63,51 @@ def _spread(sets: int, count: int) -> Sequence[int]:
     return range(sets) if sets <= most else range(0, sets, sets // most)
 
 
-def measure(plan: Plan, journal: Journal) -> dict[str, object]:
+def measure(run: Run) -> dict[str, object]:
     """Runs every cell that is not in the journal; a cell is one split on one link at one pace."""
-    pacer = Pacer(plan.expected_s)
-    kind, used = "", []
-    rows: list[object] = []
-    for uplink_bps, rtt_s, wanted in plan.links:
+    splits, links = (FULL_SPLITS, FULL_LINKS) if run.full else (QUICK_SPLITS, QUICK_LINKS)
+    kind, used = None, []
+    rows: list[dict[str, Any]] = []
+    for uplink_bps, rtt_s, wanted in links:
         congestion = wanted if available_kinds()[0] == "packets" else None
-        with (
-            open_link(uplink_bps, rtt_s=rtt_s, congestion=congestion) as link,
-            Live(link, list(plan.splits)) as live,
-        ):
+        with open_link(uplink_bps, rtt_s=rtt_s, congestion=congestion) as link, serve(link, list(splits)) as live:
             used.append(f"{uplink_bps / 1e6:g} Mbit/s: {link.congestion}")
             kind = link.kind
-            for spec, count in plan.splits.items():
-                pacer.say(f"{spec}, {uplink_bps / 1e6:g} Mbit/s: loading")
-                model = live.load(spec)
-                found = sample(model, count, uplink_bps, rtt_s)
-                for pace, frames in (("busy", plan.busy_frames), ("idle", plan.idle_frames)):
-                    pacer.say(f"{spec}, {uplink_bps / 1e6:g} Mbit/s, {pace}: {len(found)} splits")
+            for spec, count in splits.items():
+                found = sample(live.load(spec), count, uplink_bps, rtt_s)
+                for pace, frames in (FULL_FRAMES if run.full else QUICK_FRAMES).items():
+                    run.say(f"{spec}, {uplink_bps / 1e6:g} Mbit/s, {pace}: {len(found)} splits")
                     cell = {"model": spec, "uplink_bps": uplink_bps, "rtt_s": rtt_s, "pace": pace, "frames": frames}
-                    cell["congestion"] = link.congestion
-                    rows += _measure_splits(live, spec, found, cell, journal)
+                    rows += _measure_splits(live, found, {**cell, "congestion": link.congestion}, run)
     return {"link": {"kind": kind, "congestion": ", ".join(used)}, "slowdown": SLOWDOWN, "rows": rows}
 
 
 def _measure_splits(
-    live: Live, spec: str, found: Sequence[tuple[str, ...]], cell: dict[str, object], journal: Journal
-) -> Iterator[object]:
+    live: Live, found: Sequence[tuple[str, ...]], cell: dict[str, Any], run: Run
+) -> Iterator[dict[str, Any]]:
     """Measures the splits that are missing, ten at a time through one agent, and yields a row for each."""
     keys = {edge: {**cell, "layers": len(edge), "last": edge[-1], "edge": hash_of(edge)} for edge in found}
-    missing = [edge for edge in found if journal.get(keys[edge]) is None]
+    missing = [edge for edge in found if run.journal.get(keys[edge]) is None]
     random.Random(2019).shuffle(missing)  # noqa: S311 # neighbours in time shall not be neighbours in the model
-    for begin in range(0, len(missing), 10):
-        batch = missing[begin : begin + 10]
-        pause_s = IDLE_S if cell["pace"] == "idle" else 0.0
-        run = EdgeRun(
-            spec,
-            live.address,
-            chooser="given",
-            splits=tuple(batch),
-            frames=int(str(cell["frames"])),
-            warmup=1,
-            pause_s=pause_s,
-            slowdown=SLOWDOWN,
+    for batch in (missing[begin : begin + _AT_ONCE] for begin in range(0, len(missing), _AT_ONCE)):
+        result = live.run(
+            EdgeRun(
+                cell["model"],
+                live.address,
+                chooser="given",
+                splits=tuple(batch),
+                frames=cell["frames"],
+                warmup=1,
+                pause_s=IDLE_S if cell["pace"] == "idle" else 0.0,
+                slowdown=SLOWDOWN,
+            )
         )
-        result = live.run(run)
         for index, edge in enumerate(batch):
             told = [frame for frame in result.frames if frame.split == index]
-            kept = [
-                {
-                    "outcome": frame.outcome,
-                    "wall_s": frame.wall_s,
-                    "uplink_bps": frame.uplink_bps,
-                    "predicted": frame.predicted,
-                    "measured": frame.measured,
-                }
-                for frame in told
-            ]
-            journal.put(keys[edge], {"cut": told[0].cut, "frames": kept})
+            frames = [{name: getattr(frame, name) for name in _KEPT} for frame in told]
+            run.journal.put(keys[edge], {"cut": told[0].cut, "frames": frames})
     for edge in found:
-        yield {**keys[edge], **journal.get(keys[edge])}
+        yield {**keys[edge], **run.journal.get(keys[edge])}
 
 
 def hash_of(edge: Sequence[str]) -> str:
@@ -162,11 +115,13 @@ def hash_of(edge: Sequence[str]) -> str:
     return hashlib.sha256(" ".join(edge).encode()).hexdigest()[:16]
 
 
-def main() -> None:
-    parser = arguments("Predicted against measured latency of splits.", full="every split of the sample that is wanted")
-    options = parser.parse_args()
-    carry_out("prediction", options, lambda journal: measure(FULL if options.full else SAMPLE, journal), report)
-
+BENCHMARK = Benchmark(
+    "prediction",
+    "Predicted against measured latency of splits.",
+    measure,
+    report,
+    full="every split of the sample that is wanted",
+)
 
 if __name__ == "__main__":
-    main()
+    BENCHMARK.main()

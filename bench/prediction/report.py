@@ -1,19 +1,15 @@
 """What `bench.prediction` measured, as a page."""
 
-from __future__ import annotations
-
-import statistics
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
+from functools import partial
+from statistics import median
 from typing import Any
 
 from bench.publishing.figures import Figure, digits, table
-from bench.publishing.plots import STYLES, drawing
+from bench.publishing.plots import STYLES, Canvas
 from bench.publishing.publish import Plot, Report
 from edge_service.output.report import percentile
-
-__all__ = ["report"]
 
 WANTED = 10.0
 # Of each model but AlexNet, which has fewer.
@@ -39,7 +35,6 @@ Row = Mapping[str, Any]
 
 
 def report(data: Mapping[str, Any]) -> Report:
-    """Returns the page's contents."""
     groups: dict[tuple[str, float, float, str], list[Row]] = defaultdict(list)
     left_out = 0
     for row in data["rows"]:
@@ -49,12 +44,16 @@ def report(data: Mapping[str, Any]) -> Report:
             left_out += 1
     errors, stages = [], []
     for (model, uplink_bps, rtt_s, pace), rows in groups.items():
-        name = (model.partition(":")[2], f"{uplink_bps / 1e6:g} Mbit/s, {1000 * rtt_s:g} ms", pace)
+        name = {"model": model.partition(":")[2], "link": f"{uplink_bps / 1e6:g} Mbit/s, {1000 * rtt_s:g} ms"}
+        name["pace"] = pace
         found = sorted(abs(_error(row)) for row in rows)
-        signed = statistics.median(_error(row) for row in rows)
-        counts = [digits(value) for value in (_median(found), signed, percentile(found, 0.9) or 0.0, found[-1])]
-        errors.append((*name, str(len(rows)), *counts))
-        stages.append((*name, *(_stage_cell(rows, stage) for stage in (*STAGES, "rest"))))
+        told: dict[str, Any] = {
+            "splits": len(rows),
+            "median error, %": median(found),
+            "signed, %": median(map(_error, rows)),
+        }
+        errors.append({**name, **told, "90th percentile, %": percentile(found, 0.9) or 0.0, "largest, %": found[-1]})
+        stages.append({**name, **{stage: _stage_cell(rows, stage) for stage in (*STAGES, "rest")}})
     link = data["link"]
     note = (
         f"Link: {link['kind']}, TCP {link['congestion']} at both ends. The edge is {data['slowdown']:g} times slower "
@@ -63,42 +62,40 @@ def report(data: Mapping[str, Any]) -> Report:
     body = [
         note,
         "",
-        *table(
-            ("model", "link", "pace", "splits", "median error, %", "signed, %", "90th percentile, %", "largest, %"),
-            errors,
-            texts=3,
-        ),
+        *table(errors, texts=3),
         "",
         _STAGES_TEXT,
         "",
-        *table(("model", "link", "pace", *STAGES, "rest"), stages, texts=3),
+        *table(stages, texts=3),
     ]
-    plots = [Plot("scatter", "Measured against predicted latency of every split.", lambda path: _draw(data, path))]
     sample = any(len(rows) < WANTED_SPLITS for (model, *_), rows in groups.items() if "alexnet" not in model)
     return Report(
         title=f"Prediction: predicted against measured latency of splits{' (a sample)' if sample else ''}",
         method=_METHOD,
         figures=[_figure(groups, pace) for pace in ("busy", "idle")],
         body=body,
-        plots=plots,
+        plots=[Plot("scatter", "Measured against predicted latency of every split.", partial(_draw, data), 7.2, 3.8)],
     )
 
 
 def _figure(groups: Mapping[tuple[str, float, float, str], Sequence[Row]], pace: str) -> Figure:
     """The worst model and link decide."""
-    found = {key: _median(abs(_error(row)) for row in rows) for key, rows in groups.items() if key[3] == pace}
+    found = {key: median(abs(_error(row)) for row in rows) for key, rows in groups.items() if key[3] == pace}
     if not found:
         return Figure(f"median error, {pace}, worst model and link", WANTED, None, "%")
     worst = max(found, key=lambda key: found[key])
-    off = max((*STAGES, "rest"), key=lambda stage: _median(abs(_off(row, stage)) for row in groups[worst]))
+    off = max((*STAGES, "rest"), key=lambda stage: median(abs(_off(row, stage)) for row in groups[worst]))
     why = f"{worst[0].partition(':')[2]} at {worst[1] / 1e6:g} Mbit/s; most of it in the {off}"
     return Figure(f"median error, {pace}, worst model and link", WANTED, found[worst], "%", why=why)
 
 
 def _error(row: Row) -> float:
     """Percent, measured less predicted."""
-    predicted_s = _median(sum(frame["predicted"].values()) for frame in row["frames"])
-    return 100 * (_median(frame["wall_s"] for frame in row["frames"]) / predicted_s - 1)
+    return 100 * float(median(frame["wall_s"] for frame in row["frames"]) / _predicted_s(row) - 1)
+
+
+def _predicted_s(row: Row) -> float:
+    return float(median(sum(frame["predicted"].values()) for frame in row["frames"]))
 
 
 def _off(row: Row, stage: str) -> float:
@@ -109,36 +106,30 @@ def _off(row: Row, stage: str) -> float:
         rest_s = frame["wall_s"] - sum(measured.values())
         off_s = rest_s if stage == "rest" else measured[stage] - predicted[stage]
         offs.append(100 * off_s / sum(predicted.values()))
-    return _median(offs)
+    return float(median(offs))
 
 
 def _stage_cell(rows: Iterable[Row], stage: str) -> str:
     offs = [_off(row, stage) for row in rows]
-    return f"{digits(_median(map(abs, offs)))} ({_median(offs):+.1f})"
+    return f"{digits(median(map(abs, offs)))} ({median(offs):+.1f})"
 
 
-def _median(values: Iterable[float]) -> float:
-    return statistics.median(values)
-
-
-def _draw(data: Mapping[str, Any], path: Path) -> None:
+def _draw(data: Mapping[str, Any], canvas: Canvas) -> None:
     specs = list(dict.fromkeys(row["model"] for row in data["rows"]))
-    with drawing(path, width=7.2, height=3.8) as figure:
-        both = figure.subplots(1, 2, sharex=True, sharey=True)
-        for axes, pace in zip(both, ("busy", "idle"), strict=True):
-            reach: list[float] = []
-            for spec, style in zip(specs, STYLES, strict=False):
-                rows = [row for row in data["rows"] if (row["model"], row["pace"]) == (spec, pace)]
-                predicted = [1000 * _median(sum(f["predicted"].values()) for f in row["frames"]) for row in rows]
-                measured = [1000 * _median(f["wall_s"] for f in row["frames"]) for row in rows]
-                axes.plot(predicted, measured, **style.of_points, label=spec.partition(":")[2])
-                reach += predicted
-            if reach:
-                ends = [min(reach), max(reach)]
-                axes.plot(ends, ends, color="black", linewidth=0.8, label="equal")
-                axes.fill_between(
-                    ends, [0.9 * end for end in ends], [1.1 * end for end in ends], color="0.85", label="within 10 %"
-                )
-            axes.set(xscale="log", yscale="log", title=pace, xlabel="predicted latency (ms)")
-        both[0].set_ylabel("measured latency (ms)")
-        both[0].legend(fontsize=8)
+    both = canvas.subplots(1, 2, sharex=True, sharey=True)
+    for axes, pace in zip(both, ("busy", "idle"), strict=True):
+        reach: list[float] = []
+        for spec, style in zip(specs, STYLES, strict=False):
+            rows = [row for row in data["rows"] if (row["model"], row["pace"]) == (spec, pace)]
+            predicted = [1000 * _predicted_s(row) for row in rows]
+            measured = [1000 * median(frame["wall_s"] for frame in row["frames"]) for row in rows]
+            axes.plot(predicted, measured, **style.of_points, label=spec.partition(":")[2])
+            reach += predicted
+        if reach:
+            ends = [min(reach), max(reach)]
+            axes.plot(ends, ends, color="black", linewidth=0.8, label="equal")
+            low, high = ([share * at for at in ends] for share in (0.9, 1.1))
+            axes.fill_between(ends, low, high, color="0.85", label="within 10 %")
+        axes.set(xscale="log", yscale="log", title=pace, xlabel="predicted latency (ms)")
+    both[0].set_ylabel("measured latency (ms)")
+    both[0].legend(fontsize=8)

@@ -1,13 +1,10 @@
 """Wanted figures beside measured ones: kept or missed, and what stands in the way where missed."""
 
-from __future__ import annotations
-
-import statistics
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Self
 
-__all__ = ["Figure", "Spread", "digits", "spread_of", "table", "verdicts"]
+__all__ = ["Figure", "digits", "table", "verdicts"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,41 +35,22 @@ class Figure:
         return self.measured <= self.wanted if self.at_most else self.measured >= self.wanted
 
     @property
-    def cells(self) -> tuple[str, str, str, str]:
-        """What, wanted, measured and the verdict, as a table's row holds them."""
+    def cells(self) -> dict[str, str]:
+        """What, wanted, measured and the verdict, as a row of `table`."""
         unit = f" {self.unit}" if self.unit else ""
         measured = "not measured" if self.measured is None else f"{digits(self.measured)}{unit}"
         verdict = "kept" if self.kept else f"**missed**{f': {self.why}' if self.why else ''}"
-        return self.what, f"{'≤' if self.at_most else '≥'} {self.wanted:g}{unit}", measured, verdict
+        wanted = f"{'≤' if self.at_most else '≥'} {self.wanted:g}{unit}"
+        return {"figure": self.what, "wanted": wanted, "measured": measured, "": verdict}
 
     def as_json(self) -> dict[str, Any]:
         """Returns what `from_json` reads, and the verdict for other readers."""
         return {**asdict(self), "kept": self.kept}
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Figure:
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
         """Returns the figure that `as_json` wrote."""
         return cls(**{name: value for name, value in data.items() if name != "kept"})
-
-
-@dataclass(frozen=True, slots=True)
-class Spread:
-    """Repeated measurements of one thing: the middle one, the smallest, the largest, and how many."""
-
-    median: float
-    low: float
-    high: float
-    runs: int
-
-
-def spread_of(values: Iterable[float]) -> Spread:
-    """Returns the spread of some values.
-
-    >>> spread_of([3.0, 1.0, 2.0])
-    Spread(median=2.0, low=1.0, high=3.0, runs=3)
-    """
-    found = list(values)
-    return Spread(statistics.median(found), min(found), max(found), len(found))
 
 
 def digits(value: float) -> str:
@@ -84,16 +62,27 @@ def digits(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, texts: int = 1, remark: bool = False) -> list[str]:
-    """Returns a table's lines: columns of numbers, but the first `texts` of them, and the last where it is a remark."""
-    numbers = len(head) - texts - remark
-    marks = ["---"] * texts + ["--:"] * numbers + ["---"] * remark
-    return [f"| {' | '.join(cells)} |" for cells in (head, marks, *rows)]
+def table(rows: Iterable[Mapping[str, Any]], *, texts: int = 1, remark: bool = False) -> list[str]:
+    """Returns a table's lines, for rows that name each cell.
+
+    Columns are of numbers, but the first `texts` of them, and the last where it is a remark. Floats get the digits that
+    a measurement deserves; None is an empty cell.
+
+    >>> table([{"model": "a", "ms": 0.01234}, {"model": "b", "ms": 1234.5}])
+    ['| model | ms |', '| --- | --: |', '| a | 0.0123 |', '| b | 1,234 |']
+    """
+    found = list(rows)
+    head = list(found[0]) if found else []
+    marks = ["---"] * texts + ["--:"] * (len(head) - texts - remark) + ["---"] * remark
+    cells = [[_cell(row[name]) for name in head] for row in found]
+    return [f"| {' | '.join(line)} |" for line in (head, marks, *cells)] if found else []
 
 
 def verdicts(figures: Iterable[Figure]) -> list[str]:
     """Returns the section that sets wanted figures beside measured ones."""
     rows = [figure.cells for figure in figures]
-    return (
-        ["## Wanted and measured", "", *table(("figure", "wanted", "measured", ""), rows, remark=True)] if rows else []
-    )
+    return ["## Wanted and measured", "", *table(rows, remark=True)] if rows else []
+
+
+def _cell(value: str | float | None) -> str:
+    return digits(value) if isinstance(value, float) else "" if value is None else str(value)

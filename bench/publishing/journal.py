@@ -4,10 +4,9 @@ The file is `out/bench/NAME.jsonl`, not in docs/benchmarks: it is the state of a
 holds is in NAME_full.json, which is written when the last cell is measured.
 """
 
-from __future__ import annotations
-
 import json
-from collections.abc import Callable, Mapping
+import threading
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +31,7 @@ class Journal:
         del found["date"]  # a run may last past midnight
         self._setup = found
         self._cells: dict[str, Any] = {}
+        self._writing = threading.Lock()
         if path is not None and fresh:
             path.unlink(missing_ok=True)
         if path is not None and path.exists():
@@ -46,15 +46,8 @@ class Journal:
         self._cells[_key(cell)] = measured
         if self._path is not None:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            with self._path.open("a", encoding="utf-8") as file:
+            with self._writing, self._path.open("a", encoding="utf-8") as file:
                 file.write(json.dumps({"cell": cell, "setup": self._setup, "measured": measured}) + "\n")
-
-    def once(self, cell: Mapping[str, Any], measure: Callable[[], Any]) -> Any:  # noqa: ANN401 # whatever JSON holds
-        """Returns what a finished cell measured; measures and keeps it where it is not finished."""
-        if (found := self.get(cell)) is None:
-            found = measure()
-            self.put(cell, found)
-        return found
 
     def _read(self, path: Path) -> None:
         text = path.read_text(encoding="utf-8")

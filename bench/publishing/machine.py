@@ -1,7 +1,5 @@
 """Where and when a benchmark ran: what a reader must know before comparing its numbers with others."""
 
-from __future__ import annotations
-
 import datetime as dt
 import os
 import platform

@@ -4,8 +4,6 @@ Made of the JSON files alone: a file counts that has a `title` and, where someth
 `bench.publishing.publish`). Run with `python -m bench.publishing.overview` to write it anew.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,7 +12,7 @@ from typing import Any
 from bench.publishing.figures import Figure, table
 from bench.publishing.plots import STYLES, drawing
 from bench.publishing.programs import PROGRAMS
-from bench.publishing.publish import FOLDER
+from bench.publishing.publish import FOLDER, wrapped
 
 __all__ = ["page", "write"]
 
@@ -48,22 +46,18 @@ def page(found: list[Page]) -> str:
     rows, pages = [], []
     for name, data in found:
         figures = [Figure.from_json(figure) for figure in data.get("figures", ())]
-        shown = _few(figures)
-        rows += [(f"[{data['title']}]({name}.md)", *figure.cells) for figure in shown]
+        titled = f"[{data['title']}]({name}.md)"
+        rows += [{"page": titled, **figure.cells} for figure in _few(figures)]
         link = data.get("link") or {}
         kind = ", ".join(str(link[key]) for key in ("kind", "congestion") if key in link)
         kept = sum(figure.kept for figure in figures)
-        judged = f"{kept} of {len(figures)} kept" if figures else ""
-        note = data.get("note", "")
-        pages.append(
-            (f"[{data['title']}]({name}.md)", data.get("date", ""), data.get("processor", ""), kind, judged, note)
-        )
-    lines = ["# Benchmarks", "", _INTRO, "", "![How far each figure is from what is wanted](overview.svg)", ""]
+        told = {"page": titled, "date": data.get("date", ""), "processor": data.get("processor", ""), "link, TCP": kind}
+        told |= {"figures": f"{kept} of {len(figures)} kept" if figures else "", "note": data.get("note", "")}
+        pages.append(told)
+    lines = ["# Benchmarks", "", wrapped(_INTRO), "", "![How far each figure is from what is wanted](overview.svg)", ""]
     lines += ["## How to read it", "", _READING, "## Wanted and measured", ""]
-    lines += table(("page", "figure", "wanted", "measured", ""), rows, texts=2, remark=True)
-    lines += ["", "## Pages", ""]
-    head = ("page", "date", "processor", "link, TCP", "figures", "note")
-    lines += table(head, pages, texts=len(head))
+    lines += table(rows, texts=2, remark=True)
+    lines += ["", "## Pages", "", *table(pages, texts=6)]
     return "\n".join(lines) + "\n"
 
 

@@ -5,16 +5,19 @@ Each series has its own marker, line and hatch besides its colour (Okabe and Ito
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # slow to import
-    from matplotlib.figure import Figure
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure as Canvas
+else:
+    Canvas = Any
 
-__all__ = ["STYLES", "Style", "drawing"]
+__all__ = ["STYLES", "Canvas", "Style", "bars", "drawing", "wanted"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +56,7 @@ STYLES = (
 
 
 @contextmanager
-def drawing(path: Path, *, width: float = 7.0, height: float = 3.6) -> Iterator[Figure]:
+def drawing(path: Path, *, width: float = 7.0, height: float = 3.6) -> Iterator[Canvas]:
     """A figure, written as SVG when the context ends; inches."""
     import matplotlib as mpl  # noqa: PLC0415 # slow to import
     from matplotlib.figure import Figure  # noqa: PLC0415 # see above
@@ -64,3 +67,34 @@ def drawing(path: Path, *, width: float = 7.0, height: float = 3.6) -> Iterator[
         figure = Figure(figsize=(width, height), layout="constrained")
         yield figure
         figure.savefig(path, format="svg", metadata={"Date": None})
+
+
+def bars(
+    axes: Axes,
+    groups: Sequence[str],
+    series: Mapping[str, Sequence[float | None]],
+    *,
+    pitch: float = 0.0,
+    width: float = 0.0,
+) -> None:
+    """Bars side by side in groups, one of each series where it has a height.
+
+    Args:
+        axes: Where to.
+        groups: The names below them.
+        series: Heights, one a group, by what is in the legend.
+        pitch: From bar to bar, where a group is 1 wide.
+        width: Of a bar.
+    """
+    pitch = pitch or 0.8 / len(series)
+    for place, ((name, heights), style) in enumerate(zip(series.items(), STYLES, strict=False)):
+        there = [(i + pitch * place, height) for i, height in enumerate(heights) if height is not None]
+        at, tall = zip(*there, strict=True) if there else ((), ())
+        axes.bar(list(at), list(tall), width or 0.9 * pitch, label=name, **style.of_bar)
+    axes.set_xticks([i + pitch * (len(series) - 1) / 2 for i in range(len(groups))])
+    axes.set_xticklabels(groups)
+
+
+def wanted(axes: Axes, bound: float) -> None:
+    """A line at what is wanted at most."""
+    axes.axhline(bound, color="black", linewidth=1.0, linestyle="--", label="wanted: at most")

@@ -1,7 +1,5 @@
 """Every benchmark, in the order in which `make bench` runs them, and how long each takes on two cores."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 __all__ = ["PROGRAMS", "Program"]

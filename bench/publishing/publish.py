@@ -1,26 +1,23 @@
-"""What every benchmark ends with: a JSON file of all it measured, a page to read, and its plots.
+"""From what was measured to a JSON file, a page to read, and its plots.
 
-A benchmark NAME has `bench/NAME.py`, which measures, and `bench/NAME_report.py`, which makes a `Report` of what was
-measured. The page is made from the JSON file alone: `--render` writes it anew without measuring anything. A benchmark
-with a long form (`--full`) writes that as NAME_full, and goes on where it was interrupted.
+A benchmark's `report` makes a `Report` of what it measured. The page is made from the JSON file alone: `--render`
+writes it anew without measuring anything.
 """
 
-from __future__ import annotations
-
-import argparse
 import json
+import re
 import sys
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from bench.publishing.figures import Figure, verdicts
-from bench.publishing.journal import FOLDER as STATE
-from bench.publishing.journal import Journal
 from bench.publishing.machine import about, machine
+from bench.publishing.plots import Canvas, drawing
 
-__all__ = ["FOLDER", "Plot", "Report", "arguments", "carry_out", "publish", "render"]
+__all__ = ["FOLDER", "Plot", "Report", "Reporter", "publish", "render"]
 
 FOLDER = Path("docs/benchmarks")
 
@@ -32,12 +29,16 @@ class Plot:
     Attributes:
         suffix: The file is NAME-suffix.svg.
         caption: Read aloud where the picture cannot be seen, and written below it.
-        draw: Draws it into the file.
+        draw: Draws it.
+        width: Inches.
+        height: Inches.
     """
 
     suffix: str
     caption: str
-    draw: Callable[[Path], None]
+    draw: Callable[[Canvas], None]
+    width: float = 7.0
+    height: float = 3.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,46 +61,6 @@ class Report:
 
 
 Reporter = Callable[[Mapping[str, Any]], Report]
-
-
-def arguments(description: str, *, full: str = "") -> argparse.ArgumentParser:
-    """Returns a parser with what every benchmark takes.
-
-    Args:
-        description: What is measured.
-        full: What the long form measures; none where there is no long form.
-    """
-    parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("--output", type=Path, default=FOLDER, metavar="FOLDER", help=f"default {FOLDER}")
-    parser.add_argument("--note", default="", help="what a reader should know about this run, such as a shared machine")
-    parser.add_argument("--render", action="store_true", help="write the page anew from the JSON file; measure nothing")
-    if full:
-        parser.add_argument("--full", action="store_true", help=f"{full}; goes on where it was interrupted")
-        parser.add_argument("--fresh", action="store_true", help="with --full: measure everything again")
-    parser.set_defaults(full=False, fresh=False)
-    return parser
-
-
-def carry_out(
-    name: str,
-    options: argparse.Namespace,
-    measure: Callable[[Journal], Mapping[str, Any]],
-    report: Reporter,
-) -> None:
-    """Does what the command line asks for: measures and publishes, or writes the page anew.
-
-    Args:
-        name: The benchmark's.
-        options: Of `arguments`.
-        measure: Measures what the journal does not hold; the journal of a short form keeps nothing.
-        report: Makes the page.
-    """
-    stem = f"{name}_full" if options.full else name
-    if options.render:
-        render(stem, report, options.output)
-        return
-    journal = Journal(STATE / f"{stem}.jsonl" if options.full else None, fresh=options.fresh)
-    publish(stem, measure(journal), report, options.output, options.note)
 
 
 def publish(name: str, measured: Mapping[str, Any], report: Reporter, folder: Path, note: str = "") -> None:
@@ -130,7 +91,8 @@ def render(name: str, report: Reporter, folder: Path) -> None:
         data |= {"figures": figures, "title": made.title}
         path.write_text(_text(data), encoding="utf-8")
     for plot in made.plots:
-        plot.draw(folder / f"{name}-{plot.suffix}.svg")
+        with drawing(folder / f"{name}-{plot.suffix}.svg", width=plot.width, height=plot.height) as canvas:
+            plot.draw(canvas)
     (folder / f"{name}.md").write_text(_page(name, data, made), encoding="utf-8")
     sys.stdout.write("\n".join([*made.body, "", *verdicts(made.figures), "", f"written to {folder}/{name}.md\n"]))
 
@@ -154,4 +116,12 @@ def _page(name: str, data: Mapping[str, Any], made: Report) -> str:
     lines += [made.method, ""]
     for plot in made.plots:
         lines += [f"![{plot.caption}]({name}-{plot.suffix}.svg)", "", f"*{plot.caption}*", ""]
-    return "\n".join([*lines, *made.body, "", *verdicts(made.figures)]).rstrip("\n") + "\n"
+    return "\n".join(map(wrapped, [*lines, *made.body, "", *verdicts(made.figures)])).rstrip("\n") + "\n"
+
+
+def wrapped(line: str) -> str:
+    """Returns a paragraph in lines that can be read; those of tables and pictures have no other form."""
+    if line.startswith(("|", "!")):
+        return line
+    text = textwrap.fill(line, 120, break_long_words=False, break_on_hyphens=False)
+    return re.sub(r"\n(?=(?:[-+*#>]|\d+\.) )", " ", text)  # at the beginning of a line it would be a list, or a heading

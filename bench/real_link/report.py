@@ -1,19 +1,15 @@
 """What `bench.real_link` measured, as a page."""
 
-from __future__ import annotations
-
 import statistics
 from collections.abc import Mapping
-from pathlib import Path
+from functools import partial
 from typing import Any
 
-from bench.publishing.figures import Figure, digits, table
-from bench.publishing.plots import STYLES, drawing
+from bench.publishing.figures import Figure, table
+from bench.publishing.plots import STYLES, Canvas
 from bench.publishing.publish import Plot, Report
 from edge_service.output.report import percentile
 from link_emulator import bundled
-
-__all__ = ["report"]
 
 WANTED_OVER_ORACLE, WANTED_MISSED, WANTED_SWITCHES_PER_S = 5.0, 0.0, 0.5
 
@@ -24,82 +20,54 @@ _NAMES = {
     "edge_only": "edge-only",
     "cloud_only": "cloud-only",
 }
+_CAPTION = "Above, the uplink of the trace and its estimate; below, the latency of each frame."
 _RESULTS = ("offloaded", "edge_only", "local_fallback")
+
+_METHOD = (
+    "{model} at {rate_hz:g} frames/s, the edge {slowdown:g} times slower than the cloud, over a link of kind {kind} "
+    "with a round trip of {rtt_ms:g} ms, TCP {congestion}, whose uplink follows the trace {trace} for {seconds:g} s, "
+    "{turns} time(s) for each way. The best fixed split's last layer on the edge is `{best_fixed_last}`. "
+    "Replayed is the mean latency that the cost model gives the same way on the same trace, without an estimator's "
+    "errors and without noise. Switches are frames whose split differs from the one before."
+)
+_WHY = "the estimate lags a link that changes every 0.1 s; see the plot"
 
 Row = Mapping[str, Any]
 
 
 def report(data: Mapping[str, Any]) -> Report:
-    """Returns the page's contents."""
     by_way = {way: [row for row in data["rows"] if row["way"] == way] for way in _NAMES}
-    oracle_s = _mean_s(by_way["oracle"])
-    body_rows = []
-    for way, name in _NAMES.items():
-        rows = by_way[way]
-        walls = sorted(frame["wall_s"] for frame in _done(rows))
-        replayed = rows[0]["replayed_s"]
-        body_rows.append(
-            (
-                name,
-                digits(1000 * _mean_s(rows)),
-                digits(1000 * statistics.median(walls)),
-                digits(1000 * (percentile(walls, 0.95) or 0.0)),
-                f"{100 * (_mean_s(rows) / oracle_s - 1):+.1f}",
-                "" if replayed is None else digits(1000 * replayed),
-                f"{len(walls)} of {sum(len(row['frames']) for row in rows)}",
-                str(sum(frame["outcome"] == "local_fallback" for frame in _done(rows))),
-                str(_switches(rows)),
-            )
-        )
-    adaptive = by_way["adaptive"]
-    seconds = data["seconds"] * len(adaptive)
+    adaptive, oracle_s, link = by_way["adaptive"], _mean_s(by_way["oracle"]), data["link"]
     over = 100 * (_mean_s(adaptive) / oracle_s - 1)
     missed = sum(frame["outcome"] not in _RESULTS for row in adaptive for frame in row["frames"])
-    link = data["link"]
-    method = (
-        f"{data['model']} at {data['rate_hz']:g} frames/s, the edge {data['slowdown']:g} times slower than the cloud, "
-        f"over a link of kind {link['kind']} with a round trip of {1000 * link['rtt_s']:g} ms, TCP "
-        f"{link['congestion']}, "
-        f"whose uplink follows the trace {data['trace']} for {data['seconds']:g} s, {len(adaptive)} time(s) for each "
-        "way. "
-        f"The best fixed split's last layer on the edge is `{data['best_fixed_last']}`. "
-        "Replayed is the mean latency that the cost model gives the same way on the same trace, without an estimator's "
-        "errors and without noise. Switches are frames whose split differs from the one before."
-    )
-    head = (
-        "way",
-        "mean, ms",
-        "median, ms",
-        "95 %, ms",
-        "over the oracle, %",
-        "replayed, ms",
-        "results",
-        "fallbacks",
-        "switches",
-    )
+    switches_hz = _switches(adaptive) / (data["seconds"] * len(adaptive))
     return Report(
         title="A recorded LTE uplink, live",
-        method=method,
+        method=_METHOD.format(**{**data, **link, "rtt_ms": 1000 * link["rtt_s"], "turns": len(adaptive)}),
         figures=[
-            Figure(
-                "mean latency of adaptive over the oracle's",
-                WANTED_OVER_ORACLE,
-                over,
-                "%",
-                why="the estimate lags a link that changes every 0.1 s; see the plot",
-            ),
+            Figure("mean latency of adaptive over the oracle's", WANTED_OVER_ORACLE, over, "%", why=_WHY),
             Figure("frames without a result", WANTED_MISSED, missed),
-            Figure("switches per second", WANTED_SWITCHES_PER_S, _switches(adaptive) / seconds),
+            Figure("switches per second", WANTED_SWITCHES_PER_S, switches_hz),
         ],
-        body=table(head, body_rows),
-        plots=[
-            Plot(
-                "frames",
-                "Above, the uplink of the trace and its estimate; below, the latency of each frame.",
-                lambda path: _draw(data, path),
-            )
-        ],
+        body=table(_cells(name, by_way[way], oracle_s) for way, name in _NAMES.items()),
+        plots=[Plot("frames", _CAPTION, partial(_draw, data), 7.5, 5.2)],
     )
+
+
+def _cells(way: str, rows: list[Row], oracle_s: float) -> dict[str, Any]:
+    walls = sorted(frame["wall_s"] for frame in _done(rows))
+    replayed_s = rows[0]["replayed_s"]
+    return {
+        "way": way,
+        "mean, ms": 1000 * _mean_s(rows),
+        "median, ms": 1000 * statistics.median(walls),
+        "95 %, ms": 1000 * (percentile(walls, 0.95) or 0.0),
+        "over the oracle, %": f"{100 * (_mean_s(rows) / oracle_s - 1):+.1f}",
+        "replayed, ms": None if replayed_s is None else 1000 * replayed_s,
+        "results": f"{len(walls)} of {sum(len(row['frames']) for row in rows)}",
+        "fallbacks": sum(frame["outcome"] == "local_fallback" for frame in _done(rows)),
+        "switches": _switches(rows),
+    }
 
 
 def _done(rows: list[Row]) -> list[Row]:
@@ -114,26 +82,21 @@ def _switches(rows: list[Row]) -> int:
     return sum(frame["switched"] for row in rows for frame in row["frames"])
 
 
-def _draw(data: Mapping[str, Any], path: Path) -> None:
+def _draw(data: Mapping[str, Any], canvas: Canvas) -> None:
     trace = bundled(data["trace"])
-    with drawing(path, width=7.5, height=5.2) as figure:
-        above, below = figure.subplots(2, 1, sharex=True)
-        steps = [(time_s, bps / 1e6) for time_s, bps in zip(trace.times_s, trace.rates_bps, strict=True)]
-        shown = [step for step in steps if step[0] <= data["seconds"]]
-        above.step(*zip(*shown, strict=True), where="post", color="0.6", linewidth=0.8, label="uplink")
-        first = {row["way"]: row for row in reversed(data["rows"])}
-        told = [frame for frame in first["adaptive"]["frames"] if frame["uplink_bps"]]
-        above.plot(
-            [frame["submitted_s"] for frame in told],
-            [frame["uplink_bps"] / 1e6 for frame in told],
-            **STYLES[0].of_line,
-            label="estimate (adaptive)",
-        )
-        above.set(ylabel="uplink (Mbit/s)")
-        for way, style in zip(("adaptive", "oracle", "best_fixed"), STYLES, strict=False):
-            frames = _done([first[way]])
-            xs, ys = [frame["submitted_s"] for frame in frames], [1000 * frame["wall_s"] for frame in frames]
-            below.plot(xs, ys, **(style.of_line | {"markersize": 3, "linewidth": 0.8}), label=_NAMES[way])
-        below.set(yscale="log", xlabel="time (s)", ylabel="latency (ms)")
-        for axes in (above, below):
-            axes.legend(fontsize=8, ncols=3)
+    above, below = canvas.subplots(2, 1, sharex=True)
+    steps = [(time_s, bps / 1e6) for time_s, bps in zip(trace.times_s, trace.rates_bps, strict=True)]
+    shown = [step for step in steps if step[0] <= data["seconds"]]
+    above.step(*zip(*shown, strict=True), where="post", color="0.6", linewidth=0.8, label="uplink")
+    first = {row["way"]: row for row in reversed(data["rows"])}
+    told = [frame for frame in first["adaptive"]["frames"] if frame["uplink_bps"]]
+    estimates = [(frame["submitted_s"], frame["uplink_bps"] / 1e6) for frame in told]
+    above.plot(*zip(*estimates, strict=True), **STYLES[0].of_line, label="estimate (adaptive)")
+    above.set(ylabel="uplink (Mbit/s)")
+    for way, style in zip(("adaptive", "oracle", "best_fixed"), STYLES, strict=False):
+        frames = _done([first[way]])
+        xs, ys = [frame["submitted_s"] for frame in frames], [1000 * frame["wall_s"] for frame in frames]
+        below.plot(xs, ys, **(style.of_line | {"markersize": 3, "linewidth": 0.8}), label=_NAMES[way])
+    below.set(yscale="log", xlabel="time (s)", ylabel="latency (ms)")
+    for axes in (above, below):
+        axes.legend(fontsize=8, ncols=3)

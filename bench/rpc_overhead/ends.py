@@ -1,23 +1,15 @@
-"""The two ends of `bench.rpc_overhead`: a cloud that answers, and an edge that sends and times. Child processes.
+"""The two ends of `bench.rpc_overhead`, children: a cloud that answers, and an edge that sends and times.
 
-`--serve HOST:PORT --sizes N...` prints the ports of the service, of bare gRPC and of the raw socket. `--service ADDRESS
---bare ADDRESS --raw ADDRESS` with `--sizes N... --repeats N... --warmup N` prints the seconds of every round trip as
-JSON, one object for each size.
+The cloud tells the ports of the service, of bare gRPC and of the raw socket; the edge tells the seconds of every round
+trip, one object for each size.
 """
 
-from __future__ import annotations
-
-import argparse
-import asyncio
 import contextlib
-import json
 import os
-import random
 import socket
 import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import grpc
@@ -26,6 +18,8 @@ import torch
 from torch import nn
 
 import split_model
+from bench.child import Parent
+from bench.publishing.harness import turns
 from cloud_service import CloudConfig, CloudServer
 from edge_service.cloud.client import OPTIONS, GrpcCloud
 from edge_service.cloud.seam import Answer
@@ -86,7 +80,8 @@ async def answer_bare(requests: AsyncIterator[bytes], _: object) -> AsyncIterato
         yield answer
 
 
-async def serve(listen: str, sizes: Sequence[int]) -> None:
+async def serve(parent: Parent, listen: str, sizes: Sequence[int]) -> None:
+    settle(core=1)
     listener = socket.create_server((listen.rpartition(":")[0], 0))
     threading.Thread(target=answer_raw, args=(listener,), daemon=True).start()
     bare = grpc.aio.server(options=OPTIONS)
@@ -97,8 +92,8 @@ async def serve(listen: str, sizes: Sequence[int]) -> None:
     config = CloudConfig(listen=listen, insecure=True, threads=1)
     server = CloudServer(config, [model_of(size) for size in sizes])
     await server.start()
-    print(server.port, bare_port, listener.getsockname()[1], flush=True)
-    await server.serve_until(asyncio.Event())
+    parent.tell([server.port, bare_port, listener.getsockname()[1]])
+    await parent.hear()
 
 
 # The edge
@@ -179,77 +174,46 @@ def checked(answer: np.ndarray[Any, Any]) -> None:
         raise RuntimeError(f"expected an answer of {ANSWER_BYTES} bytes, got {answer.nbytes}")
 
 
-@dataclass(frozen=True, slots=True)
-class Addresses:
-    """Where the other end answers, HOST:PORT."""
-
-    service: str
-    bare: str
-    raw: str
-
-
-async def drive(addresses: Addresses, turns: Sequence[tuple[int, int]], warmup: int) -> list[dict[str, Any]]:
+async def drive(parent: Parent, addresses: tuple[str, str, str], sizes: Sequence[tuple[int, int]], warmup: int) -> None:
     """Times each size so many times; gRPC has one event loop for all."""
-    return [await timed(addresses, size, warmup, repeats) for size, repeats in turns]
+    settle(core=0)
+    parent.tell([await timed(*addresses, size, warmup, repeats) for size, repeats in sizes])
 
 
-async def timed(addresses: Addresses, size_bytes: int, warmup: int, repeats: int) -> dict[str, Any]:
-    """Times every way; they take turns, so that a slow moment falls on all of them.
+async def timed(
+    service: str, bare_service: str, raw_socket: str, size_bytes: int, warmup: int, repeats: int
+) -> dict[str, Any]:
+    """Times every way; they take turns.
 
     Returns:
         Seconds of each way's turns, and what the server says of its part in those of the stream.
     """
     model = model_of(size_bytes)
     array = np.random.default_rng(0).random((1, size_bytes // 4), np.float32)
-    with raw_turns(addresses.raw, size_bytes) as raw:
+    with raw_turns(raw_socket, size_bytes) as raw:
         async with (
-            bare_turns(addresses.bare, size_bytes) as bare,
-            stream_turns(addresses.service, model, array) as stream,
-            unary_turns(addresses.service, model, array) as unary,
+            bare_turns(bare_service, size_bytes) as bare,
+            stream_turns(service, model, array) as stream,
+            unary_turns(service, model, array) as unary,
         ):
             ways = {"raw": raw, "bare": bare, "stream": stream, "unary": unary}
             samples_s: dict[str, list[float]] = {name: [] for name in ways}
             server_s: dict[str, list[float]] = {name: [] for name in SERVER_PARTS}
-            order, rng = list(ways), random.Random(0)  # noqa: S311 # an order
-            for repeat in range(-warmup, repeats):
-                rng.shuffle(order)  # who comes after the raw socket finds more out of the caches
-                for name in order:
-                    began_s = time.perf_counter()
-                    answer = await ways[name]()
-                    took_s = time.perf_counter() - began_s
-                    if repeat >= 0:
-                        samples_s[name].append(took_s)
-                    if repeat >= 0 and isinstance(answer, Answer):
-                        for part in SERVER_PARTS:
-                            server_s[part].append(getattr(answer, part))
+            # Who comes after the raw socket finds more out of the caches.
+            for name, counts in turns(ways, repeats, warmup=warmup, shuffled=True):
+                began_s = time.perf_counter()
+                answer = await ways[name]()
+                took_s = time.perf_counter() - began_s
+                if counts:
+                    samples_s[name].append(took_s)
+                    for part in SERVER_PARTS if isinstance(answer, Answer) else ():
+                        server_s[part].append(getattr(answer, part))
     return {"samples_s": samples_s, "server_s": server_s}
 
 
-def pin(core: int) -> None:
-    """Keeps this process on the first or the second core of the machine, where the system can."""
-    if hasattr(os, "sched_setaffinity") and (os.cpu_count() or 1) > 1:
-        os.sched_setaffinity(0, {core})
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--serve")
-    parser.add_argument("--sizes", type=int, nargs="+")
-    for name in ("service", "bare", "raw"):
-        parser.add_argument(f"--{name}")
-    parser.add_argument("--repeats", type=int, nargs="+")
-    parser.add_argument("--warmup", type=int)
-    chosen = parser.parse_args()
+def settle(core: int) -> None:
+    """Keeps this process on the first or the second core of the machine, where the system can, and freed memory."""
     keep_freed_memory()
     torch.set_num_threads(1)
-    pin(1 if chosen.serve else 0)
-    if chosen.serve:
-        asyncio.run(serve(chosen.serve, chosen.sizes))
-        return
-    turns = zip(chosen.sizes, chosen.repeats, strict=True)
-    addresses = Addresses(chosen.service, chosen.bare, chosen.raw)
-    print(json.dumps(asyncio.run(drive(addresses, list(turns), chosen.warmup))))
-
-
-if __name__ == "__main__":
-    main()
+    if hasattr(os, "sched_setaffinity") and (os.cpu_count() or 1) > 1:
+        os.sched_setaffinity(0, {core})

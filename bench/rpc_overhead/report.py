@@ -1,17 +1,12 @@
 """What `bench.rpc_overhead` measured, as a page."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from statistics import median
 from typing import Any
 
 from bench.publishing.figures import Figure, digits, table
-from bench.publishing.plots import STYLES, drawing
+from bench.publishing.plots import STYLES, Canvas
 from bench.publishing.publish import Plot, Report
-
-__all__ = ["report"]
 
 # Wanted: milliseconds more up to 100 kB on loopback, times as long at 1 to 4 MB there, times as long on links.
 MORE_MS, TIMES, TIMES_ON_LINKS = 0.3, 3.5, 1.03
@@ -43,7 +38,6 @@ Row = Mapping[str, Any]
 
 
 def report(data: Mapping[str, Any]) -> Report:
-    """Returns the page's contents."""
     rows = data["rows"]
     local = [row for row in rows if row["kind"] is None]
     figures = [figure for way in _NAMES for figure in _local_figures(local, way)]
@@ -56,22 +50,15 @@ def report(data: Mapping[str, Any]) -> Report:
     for (kind, rtt_s), found in places.items():
         tcp = ", ".join(sorted({row["congestion"] for row in found}))
         body += ["", f"## Links of kind `{kind}`, {1000 * rtt_s:g} ms round trip, TCP {tcp}", "", *_table(found)]
-    body += [
-        "",
-        "## Where StreamTails' time goes",
-        "",
-        _PARTS_METHOD,
-        "",
-        *_parts([row for row in rows if _is_small(row)]),
-    ]
+    small = [row for row in rows if row["bytes"] <= SMALL_BYTES]
+    body += ["", "## Where StreamTails' time goes", "", _PARTS_METHOD, "", *table(map(_parts, small))]
+    caption = "Loopback: milliseconds of a round trip over the tensor's size."
     return Report(
         title="RPC overhead: a tensor through gRPC against a raw socket",
         method=_METHOD,
         figures=figures,
         body=body,
-        plots=[
-            Plot("sizes", "Loopback: milliseconds of a round trip over the tensor's size.", lambda p: _draw(local, p))
-        ],
+        plots=[Plot("sizes", caption, lambda to: _draw(local, to))],
     )
 
 
@@ -88,7 +75,7 @@ def _times(row: Row, way: str) -> float:
 
 
 def _local_figures(local: Sequence[Row], way: str) -> list[Figure]:
-    small = [row for row in local if _is_small(row)]
+    small = [row for row in local if row["bytes"] <= SMALL_BYTES]
     large = [row for row in local if row["bytes"] in LARGE_BYTES]
     figures = []
     for rows, what, wanted, of, unit in (
@@ -112,47 +99,44 @@ def _link_figure(place: tuple[str, float], found: Sequence[Row], way: str) -> Fi
     return Figure(what, TIMES_ON_LINKS, _times(worst, way), "x", why=why)
 
 
+def _rate(row: Row) -> str:
+    return "" if row["rate_bps"] is None else f"{row['rate_bps'] / 1e6:g}"
+
+
 def _table(rows: Sequence[Row]) -> list[str]:
-    head = ["Mbit/s", "kB", "times", "raw, ms", *(f"{name}, ms" for name in _COMPARED.values())]
-    head += [f"{name} less raw, ms" for name in _COMPARED.values()] + [f"{name} / raw" for name in _COMPARED.values()]
     cells = []
     for row in rows:
-        rate = "" if row["rate_bps"] is None else f"{row['rate_bps'] / 1e6:g}"
-        times = [
-            f"{digits(_ms(row, way))} ({digits(1000 * min(row['samples_s'][way]))})" for way in ("raw", *_COMPARED)
-        ]
-        more = [digits(_more_ms(row, way)) for way in _COMPARED]
-        ratios = [f"{_times(row, way):.3f}" for way in _COMPARED]
-        cells.append((rate, digits(row["bytes"] / 1000), str(row["repeats"]), *times, *more, *ratios))
-    return table(head, cells, texts=0)
+        cell: dict[str, Any] = {"Mbit/s": _rate(row), "kB": row["bytes"] / 1000, "times": row["repeats"]}
+        for way, name in {"raw": "raw", **_COMPARED}.items():
+            cell[f"{name}, ms"] = f"{digits(_ms(row, way))} ({digits(1000 * min(row['samples_s'][way]))})"
+        cell |= {f"{name} less raw, ms": _more_ms(row, way) for way, name in _COMPARED.items()}
+        cells.append(cell | {f"{name} / raw": f"{_times(row, way):.3f}" for way, name in _COMPARED.items()})
+    return table(cells, texts=0)
 
 
-def _is_small(row: Row) -> bool:
-    return bool(row["bytes"] <= SMALL_BYTES)
+def _parts(row: Row) -> dict[str, Any]:
+    server_ms, hop_ms, decode_ms, tail_ms = (
+        1000 * median(row["server_s"][part]) for part in ("server_s", "queue_s", "decode_s", "compute_s")
+    )
+    return {
+        "link": row["kind"] or "loopback",
+        "Mbit/s": _rate(row),
+        "kB": row["bytes"] / 1000,
+        "raw": _ms(row, "raw"),
+        "bare gRPC less raw": _more_ms(row, "bare"),
+        "StreamTails less raw": _more_ms(row, "stream"),
+        "hop": hop_ms,
+        "decoding": decode_ms,
+        "tail": tail_ms,
+        "else in the server": server_ms - hop_ms - decode_ms - tail_ms,
+        "outside": _more_ms(row, "stream") - server_ms,
+    }
 
 
-def _parts(rows: Sequence[Row]) -> list[str]:
-    head = ["link", "Mbit/s", "kB", "raw", "bare gRPC less raw", "StreamTails less raw"]
-    head += ["hop", "decoding", "tail", "else in the server", "outside"]
-    cells = []
-    for row in rows:
-        server_s, queue_s, decode_s, compute_s = (
-            median(row["server_s"][part]) for part in ("server_s", "queue_s", "decode_s", "compute_s")
-        )
-        else_s = server_s - queue_s - decode_s - compute_s
-        shown = [_ms(row, "raw"), _more_ms(row, "bare"), _more_ms(row, "stream")]
-        shown += [1000 * seconds for seconds in (queue_s, decode_s, compute_s, else_s)]
-        shown.append(_more_ms(row, "stream") - 1000 * server_s)
-        rate = "" if row["rate_bps"] is None else f"{row['rate_bps'] / 1e6:g}"
-        cells.append((row["kind"] or "loopback", rate, digits(row["bytes"] / 1000), *map(digits, shown)))
-    return table(head, cells)
-
-
-def _draw(local: Sequence[Row], path: Path) -> None:
-    with drawing(path) as figure:
-        axes = figure.add_subplot()
-        sizes = [row["bytes"] / 1000 for row in local]
-        for (way, name), style in zip({"raw": "raw socket", **_COMPARED}.items(), STYLES, strict=False):
-            axes.plot(sizes, [_ms(row, way) for row in local], **style.of_line, label=name)
-        axes.set(xscale="log", yscale="log", xlabel="tensor (kB)", ylabel="round trip (ms)")
-        axes.legend()
+def _draw(local: Sequence[Row], canvas: Canvas) -> None:
+    axes = canvas.add_subplot()
+    sizes = [row["bytes"] / 1000 for row in local]
+    for (way, name), style in zip({"raw": "raw socket", **_COMPARED}.items(), STYLES, strict=False):
+        axes.plot(sizes, [_ms(row, way) for row in local], **style.of_line, label=name)
+    axes.set(xscale="log", yscale="log", xlabel="tensor (kB)", ylabel="round trip (ms)")
+    axes.legend()

@@ -1,17 +1,12 @@
 """What `bench.split_compute` measured, as a page."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from statistics import median
 from typing import Any
 
-from bench.publishing.figures import Figure, digits, table
-from bench.publishing.plots import STYLES, drawing
+from bench.publishing.figures import Figure, table
+from bench.publishing.plots import Canvas, bars, wanted
 from bench.publishing.publish import Plot, Report
-
-__all__ = ["report"]
 
 WANTED = 0.85
 SPLITS = ("cloud-only", "middle", "edge-only")
@@ -32,7 +27,6 @@ Row = Mapping[str, Any]
 
 
 def report(data: Mapping[str, Any]) -> Report:
-    """Returns the page's contents."""
     rows = data["splits"]
     ratios = {(row["model"], row["split"]): row["ratio"]["median"] for row in rows}
     worst = max(ratios, key=lambda key: ratios[key])
@@ -42,23 +36,17 @@ def report(data: Mapping[str, Any]) -> Report:
     body += ["## Adding up layers", "", _PREDICTED, "", *_prediction_table(data["predictions"]), ""]
     body += ["## Cold caches", "", _IDLE.format(idle_s=data["idle_s"]), "", *_idle_table(data["idle"])]
     why = "linear layers and convolutions without batch norm run the same kernels in both"
+    where = f"{_short(worst[0])}, {worst[1]}; {above} of {len(ratios)} are above: {why}"
+    what = "head + tail over eager"
     return Report(
         title="Split compute: head and tail against the whole eager model",
         method=_METHOD,
         figures=[
-            Figure(
-                "head + tail over eager, median of models and splits", WANTED, median(ratios.values()), "x", why=why
-            ),
-            Figure(
-                "head + tail over eager, worst model and split",
-                WANTED,
-                ratios[worst],
-                "x",
-                why=f"{_short(worst[0])}, {worst[1]}; {above} of {len(ratios)} are above: {why}",
-            ),
+            Figure(f"{what}, median of models and splits", WANTED, median(ratios.values()), "x", why=why),
+            Figure(f"{what}, worst model and split", WANTED, ratios[worst], "x", why=where),
         ],
         body=body,
-        plots=[Plot("ratios", "Head and tail over the eager model, for three splits.", lambda path: _draw(rows, path))],
+        plots=[Plot("ratios", "Head and tail over the eager model, for three splits.", lambda to: _draw(rows, to))],
     )
 
 
@@ -71,20 +59,19 @@ def _ratio(found: Mapping[str, float]) -> str:
 
 
 def _split_table(rows: Sequence[Row]) -> list[str]:
-    head = ("model", "split", "layers on the edge", "eager, ms", "split, ms", "ratio", "of processor time")
     cells = [
-        (
-            _short(row["model"]),
-            row["split"],
-            f"{row['edge_layers']} of {row['layers']}",
-            digits(1000 * row["eager_s"]),
-            digits(1000 * row["split_s"]),
-            _ratio(row["ratio"]),
-            _ratio(row["cpu_ratio"]),
-        )
+        {
+            "model": _short(row["model"]),
+            "split": row["split"],
+            "layers on the edge": f"{row['edge_layers']} of {row['layers']}",
+            "eager, ms": 1000 * row["eager_s"],
+            "split, ms": 1000 * row["split_s"],
+            "ratio": _ratio(row["ratio"]),
+            "of processor time": _ratio(row["cpu_ratio"]),
+        }
         for row in rows
     ]
-    return table(head, cells, texts=2)
+    return table(cells, texts=2)
 
 
 def _prediction_table(rows: Sequence[Row]) -> list[str]:
@@ -94,15 +81,15 @@ def _prediction_table(rows: Sequence[Row]) -> list[str]:
         errors = [100 * abs(_predicted_s(row) / _measured_s(row) - 1) for row in found]
         heads = [100 * (row["head_s"] / row["head_predicted_s"] - 1) for row in found if row["head_predicted_s"]]
         cells.append(
-            (
-                _short(model),
-                str(len(found)),
-                digits(median(errors)),
-                digits(max(errors)),
-                f"{median(heads):+.1f}" if heads else "",
-            )
+            {
+                "model": _short(model),
+                "splits": len(found),
+                "median error, %": median(errors),
+                "largest, %": max(errors),
+                "heads, signed, %": f"{median(heads):+.1f}" if heads else "",
+            }
         )
-    return table(("model", "splits", "median error, %", "largest, %", "heads, signed, %"), cells)
+    return table(cells)
 
 
 def _predicted_s(row: Row) -> float:
@@ -114,21 +101,24 @@ def _measured_s(row: Row) -> float:
 
 
 def _idle_table(rows: Sequence[Row]) -> list[str]:
-    cells = [(_short(row["model"]), digits(1000 * row["busy_s"]), _ratio(row["ratio"])) for row in rows]
-    return table(("model", "busy, ms", "after idleness, times as long"), cells)
+    return table(
+        {
+            "model": _short(row["model"]),
+            "busy, ms": 1000 * row["busy_s"],
+            "after idleness, times as long": _ratio(row["ratio"]),
+        }
+        for row in rows
+    )
 
 
-def _draw(rows: Sequence[Row], path: Path) -> None:
+def _draw(rows: Sequence[Row], canvas: Canvas) -> None:
+    ratios = {(row["model"], row["split"]): row["ratio"]["median"] for row in rows}
     models = list(dict.fromkeys(row["model"] for row in rows))
-    with drawing(path) as figure:
-        axes = figure.add_subplot()
-        for place, (split, style) in enumerate(zip(SPLITS, STYLES, strict=False)):
-            heights = [
-                next(r["ratio"]["median"] for r in rows if (r["model"], r["split"]) == (m, split)) for m in models
-            ]
-            axes.bar([i + 0.25 * place for i in range(len(models))], heights, 0.22, label=split, **style.of_bar)
-        axes.axhline(WANTED, color="black", linewidth=1.0, linestyle="--", label="wanted: at most")
-        axes.set(ylabel="head + tail over eager")
-        axes.set_xticks([i + 0.25 for i in range(len(models))])
-        axes.set_xticklabels([_short(model) for model in models], rotation=30, ha="right", fontsize=8)
-        axes.legend(ncols=4, fontsize=8, loc="lower right")
+    axes = canvas.add_subplot()
+    heights = {split: [ratios[model, split] for model in models] for split in SPLITS}
+    bars(axes, list(map(_short, models)), heights, pitch=0.25, width=0.22)
+    wanted(axes, WANTED)
+    axes.set(ylabel="head + tail over eager")
+    for label in axes.get_xticklabels():
+        label.set(rotation=30, ha="right", fontsize=8)
+    axes.legend(ncols=4, fontsize=8, loc="lower right")

@@ -18,9 +18,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bench.publishing.journal import Journal
-from bench.publishing.pacer import Pacer
-from bench.publishing.publish import arguments, carry_out
+from bench.publishing.harness import Benchmark, Run
 from bench.wide_graphs.kinds import KINDS
 from bench.wide_graphs.report import report
 from partitioner import Link, splits_of
@@ -95,31 +93,21 @@ def cases(seeds: int, uplinks_bps: Sequence[float]) -> Iterator[tuple[str, int, 
                 yield from ((kind, layers, seed, uplink_bps) for uplink_bps in uplinks_bps)
 
 
-def measure_all(everything: Sequence[tuple[str, int, int, float]], expected_s: float, journal: Journal) -> Any:  # noqa: ANN401 # JSON
-    """Measures every case that is not in the journal."""
-    pacer = Pacer(expected_s)
-    rows = []
-    for kind, layers, seed, uplink_bps in everything:
-        cell = {"kind": kind, "layers": layers, "seed": seed, "uplink_bps": uplink_bps}
-        if journal.get(cell) is None:
-            row = measure(kind, layers, seed, uplink_bps)
-            journal.put(cell, dataclasses.asdict(row))
-            pacer.say(
-                f"{kind}, {layers} layers, {uplink_bps / 1e6:g} Mbit/s: smallest bottleneck {row.smallest:.4f} in "
-                f"{row.smallest_took_s:.2f} s, lowest latency {row.lowest:.4f} in {row.lowest_took_s:.2f} s"
-            )
-        rows.append(journal.get(cell))
-    return {"rows": rows}
+def measure_all(run: Run) -> Any:  # noqa: ANN401 # JSON
+    """Measures every case."""
+    everything = cases(2, UPLINKS_BPS) if run.full else cases(1, QUICK_UPLINKS_BPS)
+    names = ("kind", "layers", "seed", "uplink_bps")
+    cells = [dict(zip(names, case, strict=True)) for case in everything]
+    return {"rows": run.cells(cells, lambda **cell: dataclasses.asdict(measure(**cell)))}
 
 
-def main() -> None:
-    options = arguments(
-        "Proven ratios and times of heavy load where splits are searched.", full="two graphs of each kind"
-    ).parse_args()
-    everything = list(cases(2, UPLINKS_BPS) if options.full else cases(1, QUICK_UPLINKS_BPS))
-    expected_s = 1.9 * len(everything)
-    carry_out("wide_graphs", options, lambda journal: measure_all(everything, expected_s, journal), report)
-
+BENCHMARK = Benchmark(
+    "wide_graphs",
+    "Proven ratios and times of heavy load where splits are searched.",
+    measure_all,
+    report,
+    full="two graphs of each kind",
+)
 
 if __name__ == "__main__":
-    main()
+    BENCHMARK.main()

@@ -57,7 +57,7 @@ def report(data: Mapping[str, Any]) -> Report:
             Figure("slowest call", LIMIT_S, slowest[0], "s", why=f"{slowest[1]}"),
         ],
         body=[
-            *table(head, cells),
+            *table(dict(zip(head, row, strict=True)) for row in cells),
             "",
             f"Within a ratio of {LIMIT} and {LIMIT_S:g} s: {len(calls) - missed} of {len(calls)} calls.",
         ],

@@ -10,7 +10,7 @@ from bench.publishing.programs import PROGRAMS
 def test_every_program_takes_the_same_arguments(program, capsys, monkeypatch):
     monkeypatch.setattr("sys.argv", ["bench", "--help"])
     with pytest.raises(SystemExit):
-        importlib.import_module(f"bench.{program.name}.__main__").main()
+        importlib.import_module(f"bench.{program.name}.__main__").BENCHMARK.main()
     offered = capsys.readouterr().out
     assert all(argument in offered for argument in ("--output", "--note", "--render"))
     assert ("--full" in offered) is ("--fresh" in offered) is bool(program.full_s)

@@ -4,14 +4,14 @@ import pytest
 
 from bench.links.shaped import open_link
 from bench.live.run import EdgeRun
-from bench.live.services import Live
+from bench.live.services import serve
 
 MODEL = "zoo:easy_net"
 
 
 @pytest.fixture(scope="module")
 def live():
-    with open_link(50e6, kind="emulator") as link, Live(link, [MODEL]) as running:
+    with open_link(50e6, kind="emulator") as link, serve(link, [MODEL]) as running:
         yield running
 
 
