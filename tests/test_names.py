@@ -74,3 +74,19 @@ def test_a_folder_of_that_name_which_is_no_package_does_not_matter(tmp_path):
     (tmp_path / "models").mkdir()
     done = run(tmp_path, "import split_model; print(split_model.load('zoo:easy_net').name)")
     assert (done.returncode, done.stdout) == (0, "zoo:easy_net\n"), done.stderr
+
+
+def test_the_users_own_contract_of_the_same_file_name_is_imported_beside_ours(tmp_path):
+    """The descriptor pool of a process is keyed by the path that protoc was given, whatever the package is called."""
+    program = """
+import split_wire.split_pb2 as ours
+from google.protobuf import descriptor_pb2, descriptor_pool
+
+for path in ("split.proto", "protos/split.proto"):
+    theirs = descriptor_pb2.FileDescriptorProto(name=path, package="user.v1", syntax="proto3")
+    theirs.message_type.add(name="Frame" + str(len(path)))
+    descriptor_pool.Default().AddSerializedFile(theirs.SerializeToString())
+print(ours.DESCRIPTOR.name)
+"""
+    done = run(tmp_path, program)
+    assert (done.returncode, done.stdout) == (0, "split_wire/split.proto\n"), done.stderr
