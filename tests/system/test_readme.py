@@ -10,7 +10,7 @@ import pytest
 from dads_process import start_cloud
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
-AGENT, PARTITIONER = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+AGENT, POLICY, PARTITIONER = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
 
 
 def run(source: str) -> str:
@@ -29,6 +29,20 @@ def test_the_library_example_offloads_to_a_cloud():
         cloud.send(signal.SIGTERM)
         assert cloud.wait(30) == 0
     assert printed.split()[0] in ("offloaded", "edge_only")
+
+
+def test_the_policy_example_chooses_a_split():
+    ask = """
+from edge_service.control import Phase
+from edge_service.control.conditions import Conditions
+from partitioner import CostProfile, Layer, LayerGraph, splits_of
+
+graph = LayerGraph((Layer("image", (), 150_528), Layer("logits", ("image",), 4_000)), outputs=("logits",))
+splits = splits_of(graph, CostProfile((0.0, 0.2), (0.0, 0.02)))
+conditions = Conditions(Phase.OFFLOADING, 5e6, 0.01, edge_load=1.0, cloud_load=1.0, rate_hz=2.0)
+print(*Inputs().choose(splits, conditions).partition.cut)
+"""
+    assert run(POLICY + ask) == "image\n"
 
 
 def test_the_partitioner_example_decides():
