@@ -1,4 +1,4 @@
-"""A frame's inputs, checked against the model and made our own."""
+"""Checks a frame's inputs against the model, and copies them."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ __all__ = ["own_inputs"]
 def own_inputs(model: Model, inputs: Sequence[object]) -> tuple[torch.Tensor, ...]:
     """Copies a frame's inputs to the model's device.
 
-    Copies, because a caller may use its buffer for the next frame while this one still waits.
+    They are copied, because the caller may reuse its buffer for the next frame while this one waits.
 
     Args:
-        model: says what it takes.
+        model: the model.
         inputs: tensors or numpy arrays, of any strides and byte order.
 
     Raises:
-        InputError: number, type, shape or dtype is not what the model takes.
+        InputError: number, type, shape or dtype is not that of the model's inputs.
     """
     specs = model.inputs
     if len(inputs) != len(specs):

@@ -1,4 +1,4 @@
-"""What `--results` says of a frame: one JSON object a line, in the order of the frames."""
+"""The lines of `--results`: one JSON object per frame, in the order of the frames."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _TOP = 3
 
 
 def frame_record(model: Model, result: FrameResult, *, source_s: float, run: str) -> dict[str, Any]:
-    """A frame's line, as values that JSON can hold.
+    """A frame's line, as values that JSON can represent.
 
     Args:
-        model: for the class names and the outputs' structure.
-        result: the frame.
+        model: the model, for the class names and the outputs' structure.
+        result: the frame's result.
         source_s: the frame's time in the source.
         run: the strategy.
     """
@@ -51,7 +51,7 @@ def frame_record(model: Model, result: FrameResult, *, source_s: float, run: str
 
 
 def describe_outputs(model: Model, outputs: object) -> dict[str, Any]:
-    """The top classes of a classification, or shapes and ranges of any other outputs."""
+    """The top classes of a classification, or the shapes and ranges of other outputs."""
     flat = model.flatten(outputs)
     first = next(iter(flat.values()), None)
     if model.labels is not None and first is not None and first.shape == (1, len(model.labels)):
@@ -75,5 +75,5 @@ def _summary(tensor: torch.Tensor) -> dict[str, Any]:
 
 
 def _finite(number: float) -> float | None:
-    """None for what JSON cannot hold: infinities and not-a-numbers, which Python would write all the same."""
+    """None for infinities and NaN, which are no JSON, although Python would write them."""
     return number if math.isfinite(number) else None
