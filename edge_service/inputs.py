@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from edge_service.errors import InputError
-from split_model import Model
+from split_model import Model, TensorSpec
 
 __all__ = ["own_inputs"]
 
@@ -31,10 +31,10 @@ def own_inputs(model: Model, inputs: Sequence[object]) -> tuple[torch.Tensor, ..
     tensors = []
     for value, want in zip(inputs, specs, strict=True):
         tensor = _tensor(value, f"{want.path}: expected a tensor or array, {want.dtype} {list(want.shape)}")
-        dtype = str(tensor.dtype).removeprefix("torch.")
-        if tuple(tensor.shape) != want.shape or dtype != want.dtype:
+        found = TensorSpec.of(tensor)
+        if (found.dtype, found.shape) != (want.dtype, want.shape):
             raise InputError(
-                f"input {want.path} is {dtype} {list(tensor.shape)}, expected {want.dtype} {list(want.shape)}"
+                f"input {want.path} is {found.dtype} {list(found.shape)}, expected {want.dtype} {list(want.shape)}"
             )
         tensors.append(tensor.to(model.device))
     return tuple(tensors)

@@ -128,16 +128,12 @@ def _input_encoding(model: Model, frames: Sequence[tuple[torch.Tensor, ...]], co
     if wanted is Encoding.RAW or config.max_error == 0:
         return wanted
     for frame in frames:
-        arrived = [_arrived(value, (_spec_of(value),), wanted, model.device) for value in frame]
+        arrived = [_arrived(value, (TensorSpec.of(value),), wanted, model.device) for value in frame]
         found = difference(model.flatten(model(*frame)), model.flatten(model(*arrived)), config.max_error)
         if found is not None:
             log.warning("frames are sent raw, because JPEG changes the result too much", difference=found)
             return Encoding.RAW
     return wanted
-
-
-def _spec_of(tensor: torch.Tensor) -> TensorSpec:
-    return TensorSpec(str(tensor.dtype).removeprefix("torch."), tuple(tensor.shape))
 
 
 def _arrived(value: Value, specs: Sequence[TensorSpec], encoding: Encoding, device: torch.device) -> Value:

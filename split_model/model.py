@@ -17,7 +17,7 @@ from split_model.engines.schedule import Program
 from split_model.errors import InputError, NotClosedError, UnknownLayerError, UnknownOutputError
 from split_model.split import Head, Tail
 from split_model.structure import Tree
-from split_model.trace.capture import Capture, capture, dtype_name
+from split_model.trace.capture import Capture, capture
 from split_model.trace.digest import digest_of
 from split_model.trace.folding import fold
 from split_model.trace.fusion import fuse
@@ -284,8 +284,9 @@ def _check_input(value: object, spec: ValueSpec) -> None:
     expected = f"input {spec.path!r} must be {spec.dtype} {list(spec.shape)}"
     if not isinstance(value, Tensor):
         raise InputError(f"{expected}; got {type(value).__name__}")
-    if tuple(value.shape) != spec.shape or dtype_name(value.dtype) != spec.dtype:
-        raise InputError(f"{expected}; got {dtype_name(value.dtype)} {list(value.shape)}")
+    found = TensorSpec.of(value)
+    if (found.dtype, found.shape) != (spec.dtype, spec.shape):
+        raise InputError(f"{expected}; got {found.dtype} {list(found.shape)}")
 
 
 def _to(value: Tree, device: torch.device) -> Tree:
@@ -310,5 +311,6 @@ def _output_specs(captured: Capture, trace: Trace, layering: Layering) -> tuple[
             found = trace.nodes[leaf.index].specs
             specs += [ValueSpec(path, root, spec.dtype, spec.shape) for spec in found if spec is not None]
         elif isinstance(leaf, Tensor):
-            specs.append(ValueSpec(path, None, dtype_name(leaf.dtype), tuple(leaf.shape)))
+            spec = TensorSpec.of(leaf)
+            specs.append(ValueSpec(path, None, spec.dtype, spec.shape))
     return tuple(specs)

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from edge_service.frame import FrameResult, cut_label
-from split_model import Model
+from split_model import Model, TensorSpec
 
 __all__ = ["describe_outputs", "frame_record"]
 
@@ -68,7 +68,8 @@ def _top(logits: torch.Tensor, labels: Sequence[str]) -> list[dict[str, Any]]:
 
 
 def _summary(tensor: torch.Tensor) -> dict[str, Any]:
-    summary: dict[str, Any] = {"shape": list(tensor.shape), "dtype": str(tensor.dtype).removeprefix("torch.")}
+    spec = TensorSpec.of(tensor)
+    summary: dict[str, Any] = {"shape": list(spec.shape), "dtype": spec.dtype}
     if tensor.numel() and not tensor.is_complex():
         summary |= {"min": _finite(tensor.min().item()), "max": _finite(tensor.max().item())}
     return summary

@@ -19,7 +19,7 @@ from split_model.errors import UnsupportedModelError
 from split_model.trace.operators import draws_random
 from split_model.trace.trace import Argument, Node, Ref, TensorSpec, Trace
 
-__all__ = ["Capture", "capture", "dtype_name"]
+__all__ = ["Capture", "capture"]
 
 _Leaf = Callable[[Argument], Argument]
 
@@ -182,9 +182,4 @@ def _spec(name: str, tensor: Tensor | None) -> TensorSpec | None:
         return None
     if any(not isinstance(size, int) for size in tensor.shape):
         raise UnsupportedModelError(f"the shape of {name} depends on values: {tuple(tensor.shape)}")
-    return TensorSpec(dtype_name(tensor.dtype), tuple(tensor.shape))
-
-
-def dtype_name(dtype: torch.dtype) -> str:
-    """Numpy's name of a dtype, or `bfloat16`: `float32` of `torch.float32`."""
-    return str(dtype).removeprefix("torch.")
+    return TensorSpec.of(tensor)

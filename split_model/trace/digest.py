@@ -6,8 +6,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from split_model.trace.capture import Capture, dtype_name
-from split_model.trace.trace import Argument, Node, Ref
+from split_model.trace.capture import Capture
+from split_model.trace.trace import Argument, Node, Ref, dtype_name
 
 __all__ = ["digest_of"]
 

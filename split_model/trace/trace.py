@@ -10,8 +10,9 @@ from math import prod
 from typing import Any
 
 import torch
+from torch import Tensor
 
-__all__ = ["Argument", "Node", "Ref", "TensorSpec", "Trace", "refs_of", "substitute"]
+__all__ = ["Argument", "Node", "Ref", "TensorSpec", "Trace", "dtype_name", "refs_of", "substitute"]
 
 Argument = Any
 """An operator's argument or value: tensors, numbers, lists of them, and in a trace `Ref`s."""
@@ -30,6 +31,11 @@ class TensorSpec:
 
     dtype: str
     shape: tuple[int, ...]
+
+    @classmethod
+    def of(cls, tensor: Tensor) -> "TensorSpec":
+        """The dtype and shape of a tensor."""
+        return cls(dtype_name(tensor.dtype), tuple(tensor.shape))
 
     @property
     def elements(self) -> int:
@@ -88,6 +94,11 @@ class Trace:
     inputs: tuple[int | None, ...]
     constants: Mapping[int, Argument]
     outputs: tuple[Argument, ...]
+
+
+def dtype_name(dtype: torch.dtype) -> str:
+    """Numpy's name of a dtype, or `bfloat16`: `float32` for `torch.float32`."""
+    return str(dtype).removeprefix("torch.")
 
 
 def refs_of(argument: object) -> Iterator[int]:
