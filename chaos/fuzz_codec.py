@@ -42,4 +42,4 @@ def read_all(message: bytes) -> None:
             except CodecError:
                 continue
             if array.nbytes != promised:
-                raise AssertionError(f"{promised} bytes were told of a tensor of {array.nbytes}")
+                raise AssertionError(f"decoded_bytes returned {promised} for a tensor of {array.nbytes} bytes")

@@ -12,7 +12,7 @@
     ├── InputError               inputs or values of the wrong number, shape or dtype
     ├── UnknownLayerError        a layer's name that the model does not have
     ├── UnknownOutputError       an output path that the model does not have
-    ├── NotClosedError           a set of edge layers that lacks an input or a predecessor
+    ├── NotClosedError           a set of edge layers without a model input, or without a predecessor of a layer
     ├── MissingTensorError       a schedule needs a layer's value that was not given
     └── ExecutionError           an operator failed while a schedule ran
 """
@@ -75,7 +75,7 @@ class UnknownOutputError(ModelError):
 
 
 class NotClosedError(ModelError):
-    """A set of edge layers that lacks a model input or a predecessor of one of its layers."""
+    """A set of edge layers is missing a model input or a predecessor of one of its layers."""
 
 
 class MissingTensorError(ModelError):

@@ -110,7 +110,7 @@ class TailResponse:
 
 
 StreamEvent = TailResponse | split_pb2.FrameError | split_pb2.Heartbeat
-"""What a `StreamTailsResponse` holds."""
+"""The events of a `StreamTailsResponse`."""
 
 
 def write_request(request: TailRequest) -> bytes:

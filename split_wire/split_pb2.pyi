@@ -113,7 +113,7 @@ class _EncodingEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Encoding.Val
     """A baseline RGB JPEG of width W and height H, for a uint8 tensor of shape [1, 3, H, W]."""
 
 class Encoding(_Encoding, metaclass=_EncodingEnumTypeWrapper):
-    """How `Tensor.data` holds the elements.
+    """The encoding of the elements in `Tensor.data`.
 
     FLOAT16 and INT8 encodings are for float32 and float64 only. INT8 encodings hold one byte q (uint8) for each element,
     in row-major order; the element is offset + scale * q. A `_ZSTD` encoding is one zstd frame (RFC 8878) that contains
