@@ -1,4 +1,4 @@
-"""Moving noise as a video file: every frame is another one, so a result given to the wrong frame shows."""
+"""A video file of noise: no two frames are alike, so a result assigned to the wrong frame is detected."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _HZ = 30
 
 
 def write(path: Path, seed: int = 7, frames: int = _FRAMES) -> None:
-    """Write a clip of 64 by 64 in coarse squares, `frames` pictures at 30 a second."""
+    """Write a clip of `frames` pictures, 64 by 64 in coarse squares, at 30 a second."""
     generator = np.random.default_rng(seed)
     with av.open(str(path), "w") as container:
         stream = container.add_stream("mpeg4", rate=_HZ)

@@ -1,6 +1,6 @@
-"""What can go wrong between an edge and its cloud: each fault begins, and ends.
+"""The faults between an edge and its cloud, each with its beginning and its end.
 
-When `end` returns, nothing is in the way of offloading any more: from then on the time until it is back counts.
+When `end` returns, offloading is possible again; the recovery time counts from then.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ __all__ = ["FAULTS", "Fault"]
 
 
 class Fault(ABC):
-    """One kind of trouble; an instance happens once.
+    """One kind of fault; an instance is used once.
 
     Attributes:
-        name: For tables.
-        silences: Whether nothing at all comes from the cloud while it lasts, though its connection stays.
+        name: Its name in tables.
+        silences: Whether the edge receives nothing from the cloud during the fault, though the connection stays open.
     """
 
     name: ClassVar[str]
@@ -30,11 +30,11 @@ class Fault(ABC):
 
     @abstractmethod
     async def begin(self, world: World) -> None:
-        """Let it happen."""
+        """Inject the fault."""
 
     @abstractmethod
     async def end(self, world: World) -> None:
-        """Let everything be well again."""
+        """Remove the fault."""
 
 
 class Killed(Fault):
@@ -43,58 +43,50 @@ class Killed(Fault):
     name = "cloud killed (-9)"
 
     async def begin(self, world: World) -> None:
-        """See the class."""
         await world.kill_cloud()
 
     async def end(self, world: World) -> None:
-        """See the class."""
         await world.start_cloud()
 
 
 class Stopped(Fault):
-    """The cloud's process is stopped: its connections stay, and nobody is at home."""
+    """The cloud's process is stopped: its connections stay open, but it does nothing."""
 
     name = "cloud stopped (SIGSTOP)"
     silences = True
 
     async def begin(self, world: World) -> None:
-        """See the class."""
         if world.cloud is not None:
             world.cloud.send(signal.SIGSTOP)
 
     async def end(self, world: World) -> None:
-        """See the class."""
         if world.cloud is not None:
             world.cloud.send(signal.SIGCONT)
 
 
 class BlackHole(Fault):
-    """The link swallows everything, both ways."""
+    """The link stalls all bytes in both directions."""
 
     name = "black hole"
     silences = True
 
     async def begin(self, world: World) -> None:
-        """See the class."""
         world.link.cut()
 
     async def end(self, world: World) -> None:
-        """See the class."""
         world.link.restore()
 
 
 class HalfOpen(Fault):
-    """What the edge sends arrives, and nothing comes back."""
+    """The link stalls all bytes from the cloud to the edge; the other direction works."""
 
     name = "half-open"
     silences = True
 
     async def begin(self, world: World) -> None:
-        """See the class."""
         world.link.cut(uplink=False)
 
     async def end(self, world: World) -> None:
-        """See the class."""
         world.link.restore()
 
 
@@ -104,11 +96,10 @@ class Reset(Fault):
     name = "connection reset"
 
     async def begin(self, world: World) -> None:
-        """See the class."""
         world.link.reset_connections()
 
     async def end(self, world: World) -> None:
-        """See the class."""
+        pass
 
 
 class Refused(Fault):
@@ -117,12 +108,10 @@ class Refused(Fault):
     name = "connection refused"
 
     async def begin(self, world: World) -> None:
-        """See the class."""
         world.link.refuse(True)
         world.link.reset_connections()
 
     async def end(self, world: World) -> None:
-        """See the class."""
         world.link.refuse(False)
 
 
@@ -132,30 +121,26 @@ class TenTimesSlower(Fault):
     name = "10x slower"
 
     async def begin(self, world: World) -> None:
-        """See the class."""
         world.link.set_uplink(Trace.constant(world.options.uplink_bps / 10))
 
     async def end(self, world: World) -> None:
-        """See the class."""
         world.link.set_uplink(Trace.constant(world.options.uplink_bps))
 
 
 class Delayed(Fault):
-    """Everything takes half a second longer, each way."""
+    """The link's delay is half a second in each direction."""
 
     name = "500 ms delay"
 
     async def begin(self, world: World) -> None:
-        """See the class."""
         world.link.set_delay(0.5)
 
     async def end(self, world: World) -> None:
-        """See the class."""
         world.link.set_delay(world.options.delay_s)
 
 
 class Flapping(Fault):
-    """The link is gone for a second, there for a second, and so on."""
+    """The link is cut for a second and restored for a second, repeatedly."""
 
     name = "flapping every second"
 
@@ -163,11 +148,9 @@ class Flapping(Fault):
         self._task: asyncio.Task[None] | None = None
 
     async def begin(self, world: World) -> None:
-        """See the class."""
         self._task = asyncio.create_task(self._flap(world), name="flapping")
 
     async def end(self, world: World) -> None:
-        """See the class."""
         if self._task is not None:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -183,17 +166,15 @@ class Flapping(Fault):
 
 
 class WrongTwin(Fault):
-    """The cloud is started again with other weights under the same name, and later with the right ones."""
+    """The cloud is restarted with other weights under the same name, and at the end with the right ones."""
 
     name = "cloud with another model"
 
     async def begin(self, world: World) -> None:
-        """See the class."""
         await world.kill_cloud()
         await world.start_cloud(wrong_twin=True)
 
     async def end(self, world: World) -> None:
-        """See the class."""
         await world.start_cloud()
 
 

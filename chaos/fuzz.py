@@ -1,12 +1,12 @@
-"""`make fuzz`: a million inputs at the codec and at a live server.
+"""`make fuzz`: a million inputs to the codec and to a live server.
 
     python -m chaos.fuzz --inputs 1000000 --seed 1
 
-Nine in ten go to the codec, where they are cheap: half of them chosen by mutation, half, where atheris is installed and
-for at most five minutes, by what they reach in the code. The rest go to RunTail, StreamTails and Probe of a real
-`dads cloud`. Ends with 1 on an exception, a call that hangs, a status UNKNOWN or INTERNAL, a server that ends, or one
-whose memory grew by more than the limit. What was found is written to `tests/fuzz/corpus`, which every later run begins
-with.
+Nine in ten go to the codec, where they are cheap. Half of these are guided by code coverage, for at most five minutes,
+if atheris is installed; the others are random mutants. The rest go to RunTail, StreamTails and Probe of a real `dads
+cloud`. The exit code is 1 after an exception, a call that hangs, a status UNKNOWN or INTERNAL, or a server that ended
+or whose memory grew by more than the limit. Such inputs are written to `tests/fuzz/corpus`; every later run starts from
+them.
 """
 
 from __future__ import annotations
@@ -36,41 +36,41 @@ from dads.children import Child
 from split_wire import split_pb2, split_pb2_grpc
 
 _BATCH = 64
-# The server keeps freed memory, up to a level: over 300,000 inputs it rose by 90 MB in the first third, then no more.
+# The server keeps freed memory up to a level: over 300,000 inputs it grew by 90 MB in the first third, then no more.
 _GROWTH_BYTES = 128_000_000
 _LIVE_SHARE = 0.1
 _GUIDED_S = 300
 
 
 def keep(target: str, message: bytes) -> str:
-    """Write an input that found something into the corpus; returns where."""
+    """Write an input that found a defect to the corpus; returns its path."""
     path = CORPUS / f"{target.lower()}-{hashlib.sha256(message).hexdigest()[:16]}"
     path.write_bytes(message)
     return str(path)
 
 
 def fuzz_codec(inputs: int, seed: int) -> list[str]:
-    """Mutants at the codec, in this process; returns what was found."""
+    """Feed mutants to the codec, in this process; returns the defects found."""
     dice = random.Random(seed)  # noqa: S311 - repeatable inputs, not a secret
     pool = [one for target in TARGETS for one in seeds(target, "file:model.pt2", "ab" * 32, ("x", "a", "b", "c"))]
     for message in islice(mutants(pool, dice), inputs):
         try:
             read_all(message)
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is a find
+        except Exception as error:  # noqa: BLE001 - any exception is a defect
             return [f"codec: {type(error).__name__}: {error}; kept in {keep('RunTail', message)}"]
     return []
 
 
 def fuzz_codec_guided(inputs: int, seed: int) -> tuple[int, list[str]]:
-    """The same with atheris, in a process of its own, because it never returns.
+    """Feed atheris's inputs to the codec, in a process of its own, because atheris never returns.
 
-    Its inputs grow as it finds ways through the code, and the time for each with them; so it ends by the clock too.
+    As atheris reaches more code, its inputs become longer and slower; so the run is limited in time too.
 
     Returns:
-        How many inputs it tried, and what was found.
+        The number of inputs, and the defects found.
     """
     with tempfile.TemporaryDirectory(prefix="dads-fuzz-") as folder:
-        # The first folder is written to, the second only read.
+        # libFuzzer writes new inputs to the first folder, and only reads the second.
         command = [sys.executable, "-m", "chaos.fuzz_guided", folder, str(CORPUS), f"-runs={inputs}", f"-seed={seed}"]
         done = subprocess.run(
             [*command, "-max_len=16384", f"-max_total_time={_GUIDED_S}", f"-artifact_prefix={CORPUS}/runtail-"],
@@ -84,7 +84,7 @@ def fuzz_codec_guided(inputs: int, seed: int) -> tuple[int, list[str]]:
 
 
 async def fuzz_server(inputs: int, seed: int) -> list[str]:
-    """Mutants at the three methods of a live cloud; returns what was found."""
+    """Send mutants to three methods of a live cloud; returns the defects found."""
     dice = random.Random(seed)  # noqa: S311 - repeatable inputs, not a secret
     with tempfile.TemporaryDirectory(prefix="dads-fuzz-") as folder:
         spec = small_model.write(Path(folder, "model.pt2"))
@@ -143,7 +143,7 @@ async def _attack(
 
 
 async def _smallest(target: Target, name: str, batch: list[bytes]) -> str:
-    """Which message of a batch it was."""
+    """Find the message of a batch that causes the bad status."""
     for message in batch:
         if BAD_CODES & (await target.send(name, [message])).keys():
             return f"kept in {keep(name, message)}"

@@ -1,4 +1,4 @@
-"""Every reader of the wire on one input: it may refuse, in the ways it says, and nothing else may happen."""
+"""Every reader of the wire on one input: each must return a value or a documented refusal, and never raise."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def read_all(message: bytes) -> None:
     """Read an input as each of the messages with tensors, and decode every tensor found.
 
     Raises:
-        Exception: A defect: readers do not raise, decoding raises `CodecError` only, and what a tensor tells of its
-            size before it is decoded is its size.
+        Exception: A defect: a reader raised, decoding raised something other than `CodecError`, or `decoded_bytes` is
+            not the size of the decoded array.
     """
     for read in (read_request, read_stream_request, read_response, read_event):
         match read(message):
@@ -42,4 +42,4 @@ def read_all(message: bytes) -> None:
             except CodecError:
                 continue
             if array.nbytes != promised:
-                raise AssertionError(f"{promised} bytes were told of a tensor of {array.nbytes}")
+                raise AssertionError(f"decoded_bytes returned {promised} for a tensor of {array.nbytes} bytes")

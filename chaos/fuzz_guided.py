@@ -1,4 +1,4 @@
-"""The codec under atheris, which keeps inputs that reach new code; run by `chaos.fuzz`, with libFuzzer's arguments."""
+"""The codec under atheris, a coverage-guided fuzzer; run by `chaos.fuzz`, with libFuzzer's arguments."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bytes that nobody would send: good messages, kept ones, and what mutation makes of them. Functions of a seed."""
+"""The inputs of the fuzzers: valid messages, the corpus, and random mutants of both, reproducible from a seed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _MOST_BYTES = 64 * 1024
 
 
 def seeds(target: str, model: str, digest: str, layers: Sequence[str]) -> list[bytes]:
-    """Well-formed messages of a method, and those that are kept in the corpus.
+    """Return valid messages of a method, and the corpus's.
 
     Args:
         target: One of `TARGETS`.
@@ -44,7 +44,7 @@ def seeds(target: str, model: str, digest: str, layers: Sequence[str]) -> list[b
 
 
 def mutants(pool: Sequence[bytes], dice: random.Random) -> Iterator[bytes]:
-    """Endless messages: each from one of the pool, changed in one to six places."""
+    """Yield mutants without end: each is a message of the pool, changed up to six times."""
     while True:
         message = bytearray(dice.choice(pool))
         for _ in range(dice.randint(0, 6)):
@@ -53,7 +53,7 @@ def mutants(pool: Sequence[bytes], dice: random.Random) -> Iterator[bytes]:
 
 
 def _change(message: bytearray, pool: Sequence[bytes], dice: random.Random) -> None:
-    # Most of a message is tensors' data, where a change tells nothing new: half of the changes go to its head.
+    # Most of a message is tensors' data, where changes reach little code; so half of the changes go to its first bytes.
     reach = min(len(message), 160) if dice.random() < 0.5 else len(message)
     place = dice.randrange(reach + 1) if reach else 0
     match dice.randrange(8):

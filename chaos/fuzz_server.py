@@ -1,4 +1,4 @@
-"""A live server, and a client that sends it bytes as they are: no serialiser is in between."""
+"""A client that sends raw bytes to a live server, without a serialiser."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from split_wire.transport import SERVICE
 __all__ = ["BAD_CODES", "HungError", "Target"]
 
 BAD_CODES = frozenset({"UNKNOWN", "INTERNAL"})
-"""Statuses that say the server did not know what it was doing."""
+"""Statuses that mean a defect of the server."""
 
 _LIMIT_S = 30.0
-_AT_ONCE = 8  # fewer than the server queues, so that it refuses nothing for lack of room
+_AT_ONCE = 8  # fewer than the server's queue holds, so that it refuses none as overloaded
 _OPTIONS = (("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1))
 
 
@@ -29,10 +29,10 @@ class HungError(Exception):
 
 
 class Target:
-    """The three methods that take bytes from strangers; a context manager.
+    """The three methods with requests to fuzz; a context manager.
 
     Args:
-        address: Of the server.
+        address: The server's.
     """
 
     def __init__(self, address: str) -> None:
@@ -48,10 +48,10 @@ class Target:
         await self._channel.close(None)
 
     async def send(self, method: str, messages: Sequence[bytes]) -> Counter[str]:
-        """Send messages; returns how often each status came back, the answers of a stream counted each.
+        """Send messages; returns the count of each status, with one status for each message of a stream.
 
         Raises:
-            HungError: Something was not answered in time.
+            HungError: A message was not answered in time.
         """
         calls = {"RunTail": self._each, "StreamTails": self._streamed, "Probe": self._probed}
         try:
@@ -88,7 +88,7 @@ class Target:
         return found
 
     async def _probed(self, messages: Sequence[bytes]) -> Counter[str]:
-        # A probe ends with the first message that cannot be read: each gets a call of its own.
+        # The first unreadable message ends a probe, so each message has a call of its own.
         found: Counter[str] = Counter()
         for message in messages:
             found[await _code(self._probe(_given([message])))] += 1

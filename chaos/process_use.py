@@ -1,4 +1,4 @@
-"""What a process holds, as Linux counts it: memory, threads, file descriptors."""
+"""The memory, threads and file descriptors of a process, as Linux counts them."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _PAGE_BYTES = os.sysconf("SC_PAGESIZE")
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """One look.
+    """One measurement.
 
     Attributes:
-        resident_bytes: Memory in RAM.
+        resident_bytes: Resident memory.
         threads: Kernel threads.
         descriptors: Open files and sockets.
     """
@@ -27,10 +27,10 @@ class Use:
 
 
 def use_of(pid: int) -> Use:
-    """Look at a process.
+    """Measure a process.
 
     Raises:
-        FileNotFoundError: It has ended, or this is not Linux.
+        FileNotFoundError: The process has ended, or this is not Linux.
     """
     process = Path("/proc", str(pid))
     resident = int((process / "statm").read_text(encoding="ascii").split()[1]) * _PAGE_BYTES

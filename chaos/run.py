@@ -1,10 +1,10 @@
-"""`make chaos`: thousands of frames with random faults, and a table of what each kind did.
+"""`make chaos`: thousands of frames with random faults, and a table of the outcomes by kind of fault.
 
     python -m chaos.run --frames 10000 --seed 1
 
-Faults come one after the other, of random kinds and lengths, all drawn from the seed; between two of them offloading
-must be back. What the edge said is kept in `out/chaos`. Ends with 1 where the invariant of `chaos.verdict` does not
-hold, where offloading is back later than `--back-within`, or where a silent cloud was noticed later than that.
+Faults of random kinds and durations follow one another, all drawn from the seed; the next one waits until offloading is
+back. The edge's results and log are kept in `out/chaos`. The exit code is 1 if the invariant of `chaos.verdict` does
+not hold, or if it took longer than `--back-within` until offloading was back, or until a silent cloud was noticed.
 """
 
 from __future__ import annotations
@@ -33,14 +33,15 @@ _OUT = Path("out/chaos")
 
 @dataclass(frozen=True, slots=True)
 class Happened:
-    """One fault, and what came of it.
+    """One fault and its consequences.
 
     Attributes:
-        name: Of the fault.
+        name: The fault's name.
         lasted_s: From its beginning to its end.
-        back_s: From its end until the next result that was offloaded; infinite where none came.
-        noticed_s: From its beginning until a missing heartbeat was noticed; None where it was not, or did not have to.
-        outcomes: Of the frames whose results came from its beginning until offloading was back.
+        back_s: From its end until the next offloaded result; infinite if none came.
+        noticed_s: From its beginning until the edge logged a missing heartbeat; None if it did not, or if the fault
+            does not silence the cloud.
+        outcomes: The outcomes of the frames that ended between the fault's beginning and the return of offloading.
     """
 
     name: str
@@ -51,7 +52,7 @@ class Happened:
 
 
 async def suffer(world: World, fault: Fault, seconds: float) -> Happened:
-    """Let one fault happen for so long, and wait until offloading is back."""
+    """Inject a fault for `seconds`, and wait until offloading is back."""
     began, began_s = len(world.frames), time.monotonic()
     await fault.begin(world)
     await asyncio.sleep(seconds)
@@ -73,10 +74,10 @@ async def suffer(world: World, fault: Fault, seconds: float) -> Happened:
 async def run(
     folder: Path, frames: int, seed: int, rate_hz: float, kinds: Sequence[type[Fault]] = FAULTS
 ) -> tuple[int, list[Happened], list[str]]:
-    """Run until so many frames and the last fault are through; returns how many, what happened, what was violated."""
-    dice = random.Random(seed)  # noqa: S311 - repeatable trouble, not a secret
+    """Stream at least `frames` frames with faults; returns their number, the faults and the invariant's violations."""
+    dice = random.Random(seed)  # noqa: S311 - repeatable faults, not a secret
     happened: list[Happened] = []
-    # Every kind comes before any comes again.
+    # Drawn without replacement: each kind occurs once before any occurs again.
     bag: list[type[Fault]] = []
     async with World(folder, WorldOptions(rate_hz=rate_hz)) as world:
         await world.offloaded(limit_s=_SETTLE_S)
@@ -96,20 +97,20 @@ async def run(
 
 
 def judged(happened: Sequence[Happened], back_within_s: float) -> list[str]:
-    """What took longer than it may."""
+    """Return the recoveries and notices that took longer than `back_within_s`."""
     late = [
         f"{one.name}: offloading was back after {one.back_s:.2f} s" for one in happened if one.back_s > back_within_s
     ]
-    # One that ended before could not be noticed.
+    # A fault without a notice may have ended before it could be noticed.
     return late + [
-        f"{one.name}: noticed after {one.noticed_s or one.lasted_s:.2f} s"
+        f"{one.name}: noticed after {one.noticed_s:.2f} s"
         for one in happened
         if one.noticed_s is not None and one.noticed_s > back_within_s
     ]
 
 
 def table(happened: Sequence[Happened]) -> str:
-    """A line for each kind of fault."""
+    """Return a table with a line for each kind of fault."""
     columns = ("offloaded", "edge_only", "local_fallback", "dropped", "failed")
     head = (
         "fault                      times  frames  offloaded  edge only  fallback  dropped  failed  back s: median"
@@ -135,7 +136,7 @@ def table(happened: Sequence[Happened]) -> str:
 
 
 def _keep(world: World, seed: int) -> None:
-    """Write down what the edge said of frames and of the cloud, by time, for whoever looks for the cause."""
+    """Write the edge's results and log, ordered by time, for debugging."""
     _OUT.mkdir(parents=True, exist_ok=True)
     said = [(frame.at_s, frame.line) for frame in world.frames] + world.edge_said
     lines = (json.dumps({"at_s": round(at_s, 3), **line}) for at_s, line in sorted(said, key=lambda one: one[0]))

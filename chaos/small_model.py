@@ -1,6 +1,6 @@
-"""A model that runs in milliseconds, written to a file: `file:PATH` names it, whatever weights the file has.
+"""A model that runs in milliseconds, written to a file; its spec is `file:PATH`, whatever the weights.
 
-So a cloud can be started again with a wrong twin under the same name, by writing the file anew in between.
+So rewriting the file makes a restarted cloud serve another model under the same name.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ SIDE = 64
 
 
 class SmallNet(nn.Module):
-    """Two branches over a stem, so that there are cuts of one and of two tensors; ten numbers come out.
+    """A stem and two branches, so that there are cuts of one and of two tensors; ten outputs.
 
-    The input is small and the first layers' values are not, as in a detector: little is gained by splitting it, so
-    that most frames are sent whole while the link is good.
+    The input is smaller than the first layers' values, as in a detector. So splitting gains little, and most frames are
+    sent whole while the link is good.
     """
 
     def __init__(self) -> None:

@@ -1,10 +1,10 @@
-"""`make soak`: a quarter of an hour of frames, and whether anything grew on either side.
+"""`make soak`: a quarter of an hour of frames; checks that no memory, threads or descriptors grow on either side.
 
     python -m chaos.soak --minutes 15
 
 After a warm-up of a fifth of the time, memory is sampled on both sides. The verdict compares the mean of the first
-fifth of the samples with that of the last: one sample may catch an allocator in the middle of its work. Ends with 1
-where memory grew by more than 5 %, where threads or descriptors grew, or where the invariant does not hold.
+fifth of the samples with that of the last fifth, because single samples vary. The exit code is 1 if memory grew by more
+than 5 %, if threads or descriptors grew, or if the invariant does not hold.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _MEGABYTE = 1e6
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """Both sides at one time."""
+    """Both sides' use at one time."""
 
     at_s: float
     edge: Use
@@ -38,14 +38,14 @@ class Sample:
 
 
 def grown(name: str, uses: Sequence[Use]) -> list[str]:
-    """What grew, in words."""
+    """Print a side's use, and return what grew, in words."""
     fifth = max(1, len(uses) // 5)
     first, last = uses[:fifth], uses[-fifth:]
     before, after = (fmean(use.resident_bytes for use in part) for part in (first, last))
     print(f"{name}: memory {before / _MEGABYTE:.1f} -> {after / _MEGABYTE:.1f} MB, {after / before - 1:+.2%}")
     found = [] if after <= (1 + _GROWTH) * before else [f"the {name}'s memory grew by {after / before - 1:.1%}"]
     for what in ("threads", "descriptors"):
-        # A call more or less is under way at any time: the least of the end against the most of the beginning.
+        # The number of open calls varies, so the least at the end is compared with the most at the beginning.
         most, least = max(getattr(use, what) for use in first), min(getattr(use, what) for use in last)
         print(f"{name}: {what} {most} -> {least}")
         if least > most:
@@ -54,9 +54,9 @@ def grown(name: str, uses: Sequence[Use]) -> list[str]:
 
 
 async def run(folder: Path, minutes: float, rate_hz: float) -> list[str]:
-    """Stream for so long; returns what is wrong."""
+    """Stream for `minutes`; returns what grew, and violations of the invariant."""
     samples: list[Sample] = []
-    # Not verified: that keeps results until the end, which is what grows then; `make chaos` compares them.
+    # Not verified, because verifying keeps all results until the end, so memory would grow; `make chaos` verifies.
     async with World(folder, WorldOptions(rate_hz=rate_hz), verify=False) as world:
         await world.offloaded(limit_s=120.0)
         began_s, whole_s = time.monotonic(), 60.0 * minutes

@@ -1,4 +1,4 @@
-"""The invariant: every frame read has exactly one result or one counted drop, in order, equal to the whole model's."""
+"""The invariant: each frame read has exactly one result or counted drop, in order; results equal the whole model's."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ _OUTCOMES = ("offloaded", "edge_only", "local_fallback", "dropped", "failed")
 
 
 def violations(frames: Sequence[Mapping[str, Any]], report: Mapping[str, Any], exit_code: int) -> list[str]:
-    """What of the invariant does not hold, in words; empty when all does.
+    """Return the violations of the invariant, in words; empty if it holds.
 
     Args:
-        frames: The lines of `dads edge --results`, in the order they were written.
-        report: What `--report` wrote, results are compared where the run had `--verify`.
+        frames: The lines of `dads edge --results`, in the order in which they were written.
+        report: The content of `--report`; results have been compared if the run had `--verify`.
         exit_code: The edge's.
     """
     found = []

@@ -1,4 +1,4 @@
-"""A cloud, a link and an edge that streams frames, as real processes; and what becomes of each frame."""
+"""A cloud and an edge as real processes with an emulated link between them; records each frame's result."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ _EDGE_SEED, _WRONG_SEED = 1, 2
 
 
 class WorldError(Exception):
-    """Something did not happen in time, or a process ended by itself; the message has its last words."""
+    """An expected event did not happen in time, or a process ended by itself; the message has the last log lines."""
 
 
 @dataclass(frozen=True, slots=True)
 class WorldOptions:
-    """How the world is while nothing is wrong.
+    """The conditions without faults.
 
     Attributes:
         rate_hz: Frames a second.
-        slowdown: The edge's; so large that offloading always pays while the link is good.
+        slowdown: The edge's slowdown; large enough that offloading pays while the link is good.
         uplink_bps: The link's rate to the cloud.
-        downlink_bps: And from it.
-        delay_s: Of the link, each way.
-        side: Of the model's pictures; a frame has 3 side^2 bytes.
-        arguments: More of them, for the edge.
+        downlink_bps: The link's rate from the cloud.
+        delay_s: The link's one-way delay.
+        side: Width and height of the model's pictures; a frame has 3 side^2 bytes.
+        arguments: Additional arguments of `dads edge`.
     """
 
     rate_hz: float = 10.0
@@ -52,7 +52,7 @@ class WorldOptions:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A frame's line of `--results`, and when it came."""
+    """A frame's line of `--results`, and when it was read."""
 
     at_s: float
     line: dict[str, Any]
@@ -64,19 +64,19 @@ class Seen:
 
 
 class World:
-    """An async context manager: entering starts all three, leaving ends them.
+    """An async context manager: entering starts the link, the edge and the cloud; leaving ends them.
 
     Args:
-        folder: For the model, the clip and the report.
-        options: How it is while nothing is wrong.
-        verify: Whether the edge compares each result with the whole model; it keeps them for that until its end.
+        folder: The folder for the model, the clip and the report.
+        options: The conditions without faults.
+        verify: Whether the edge compares each result with the whole model's, at its end.
 
     Attributes:
         link: The link.
         cloud: The cloud's process; None while there is none.
         edge: The edge's process.
-        frames: What became of each frame so far.
-        edge_said: What the edge logged, with the time it came.
+        frames: The frames' results so far.
+        edge_said: The edge's log events, each with the time when it was read.
     """
 
     link: LinkEmulator
@@ -133,14 +133,17 @@ class World:
 
     @property
     def spec(self) -> str:
-        """The model's name on both sides."""
+        """The model's spec, which is also its name on both sides."""
         return f"file:{self._folder / 'model.pt2'}"
 
     async def start_cloud(self, *, wrong_twin: bool = False) -> None:
-        """Start a cloud at the address of the one before it; returns when it serves.
+        """Start a cloud, always on the same port; returns when it serves.
 
         Args:
-            wrong_twin: With other weights under the same name.
+            wrong_twin: Whether to serve other weights under the same name.
+
+        Raises:
+            WorldError: It did not start in time.
         """
         await self._end_cloud()
         self._write_model(_WRONG_SEED if wrong_twin else _EDGE_SEED)
@@ -157,13 +160,13 @@ class World:
         raise WorldError(f"the cloud did not start; it said: {self._cloud_said[-10:]}")
 
     async def kill_cloud(self) -> None:
-        """Kill it as a power cut would; returns when it is gone."""
+        """Kill the cloud with SIGKILL; returns when its process has ended."""
         if self.cloud is not None:
             self.cloud.send(signal.SIGKILL)
             await self.cloud.wait()
 
     async def frame(self, fits: Callable[[Seen], bool], *, since: int | None = None, limit_s: float = 60.0) -> Seen:
-        """Wait for a frame's line that fits, among those from number `since` on (default: those to come).
+        """Wait for a frame that `fits`, from number `since` on (None: from the next frame on).
 
         Raises:
             WorldError: None came in time, or the edge ended.
@@ -182,17 +185,17 @@ class World:
                     await self._more.wait()
         except TimeoutError:
             last = [frame.outcome for frame in self.frames[-5:]]
-            raise WorldError(f"not so within {limit_s:g} s; last frames {last}; {self.last_words()}") from None
+            raise WorldError(f"no such frame within {limit_s:g} s; last: {last}; {self.last_words()}") from None
 
     async def offloaded(self, *, limit_s: float = 60.0) -> Seen:
         """Wait for the next frame that is offloaded."""
         return await self.frame(lambda frame: frame.outcome == "offloaded", limit_s=limit_s)
 
     async def said(self, fits: Callable[[dict[str, Any]], bool], *, since_s: float, limit_s: float = 60.0) -> float:
-        """Wait until the edge logs something that fits, not before `since_s`; returns when it came.
+        """Wait until the edge logs an event that `fits`, at `since_s` or later; returns the event's time.
 
         Raises:
-            WorldError: It was not said in time.
+            WorldError: The edge did not log it in time.
         """
         deadline_s = time.monotonic() + limit_s
         while True:
@@ -201,16 +204,16 @@ class World:
                     return at_s
             left_s = deadline_s - time.monotonic()
             if left_s <= 0:
-                raise WorldError(f"the edge did not say so within {limit_s:g} s; {self.last_words()}")
+                raise WorldError(f"the edge logged no such event within {limit_s:g} s; {self.last_words()}")
             self._more.clear()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._more.wait(), left_s)
 
     async def finish(self, *, limit_s: float = 600.0) -> tuple[int, dict[str, Any]]:
-        """Tell the edge to end; returns its exit code and its report.
+        """End the edge with SIGTERM; returns its exit code and its report.
 
         Raises:
-            WorldError: It did not end in time, or left no report.
+            WorldError: It did not end in time, or wrote no report.
         """
         self.edge.send(signal.SIGTERM)
         try:
@@ -226,11 +229,11 @@ class World:
         return code, json.loads(report.read_text(encoding="utf-8"))
 
     def last_words(self) -> str:
-        """What the edge and the cloud logged last."""
+        """The last log lines of the edge and of the cloud."""
         return f"edge: {[event for _, event in self.edge_said[-5:]]}; cloud: {self._cloud_said[-5:]}"
 
     def _write_model(self, seed: int) -> None:
-        # In one step: the other side may be reading it.
+        # Replaced atomically, because the other side may be reading it.
         small_model.write(self._folder / "new.pt2", seed, self.options.side)
         (self._folder / "new.pt2").replace(self._folder / "model.pt2")
 
@@ -256,7 +259,7 @@ class World:
     async def _end_cloud(self) -> None:
         cloud, self.cloud = self.cloud, None
         if cloud is not None:
-            cloud.send(signal.SIGCONT)  # one that was stopped could not even be told to end
+            cloud.send(signal.SIGCONT)  # a stopped process would not handle the signal that ends it
             await cloud.__aexit__()
 
 

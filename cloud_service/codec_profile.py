@@ -1,8 +1,8 @@
-"""What it costs this machine to decode each layer's value in each encoding.
+"""The decoding profile: this machine's seconds to decode each layer's value in each encoding.
 
 Measuring every layer in every encoding would take seconds to minutes for large models. Decoding is a pass or two over
-memory, so a few tensors tell the rest: for each encoding and dtype, seconds = a + b * bytes is fitted to them, in
-relative terms.
+memory, so a few tensors are measured, and for each encoding and dtype seconds = a + b * bytes is fitted to them, with
+least squared relative errors.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,20 +17,20 @@ from split_wire import Encoding, applies
 from split_wire.codec_timing import measure
 
 SAMPLED_LAYERS = 6
-"""Layers of each dtype that are measured, of sizes spread from the smallest to the largest."""
+"""Layers measured for each dtype, with sizes spread from the smallest to the largest."""
 
 Line = tuple[float, float]
-"""Seconds of a tensor without bytes, and seconds for each byte."""
+"""a and b: seconds for a tensor of any size, and seconds for each of its bytes."""
 
 Sample = tuple[npt.NDArray[Any], str]
 """A tensor and its dtype's name."""
 
 
 def profile_decoding(model: split_model.Model) -> dict[Encoding, tuple[float, ...]]:
-    """Measure how long a few layers' values take to decode, and tell from them how long all layers' do.
+    """Measure how long a few layers' values take to decode, and estimate it for all layers.
 
     Returns:
-        For each encoding, seconds of each layer, in graph order; where an encoding does not apply, raw's.
+        By encoding, the seconds of each layer, in graph order; raw's for a layer to which the encoding does not apply.
     """
     samples = _samples(model, _spread(model))
     lines = {encoding: _lines(samples, encoding) for encoding in Encoding}
@@ -39,7 +39,7 @@ def profile_decoding(model: split_model.Model) -> dict[Encoding, tuple[float, ..
 
 
 def _spread(model: split_model.Model) -> list[str]:
-    """Return layers of each dtype, of sizes from the smallest to the largest."""
+    """Return the names of the layers to measure."""
     by_dtype: dict[str, dict[int, str]] = {}
     for layer in model.graph.layers:
         for spec in model.layer_specs[layer.name]:
@@ -53,12 +53,12 @@ def _spread(model: split_model.Model) -> list[str]:
 
 
 def _samples(model: split_model.Model, names: Iterable[str]) -> list[Sample]:
-    """Return the tensors of these layers, and those that come with them, for the model's example inputs."""
+    """Run the model's example inputs; return the tensors of these layers, and those of the others in the same cuts."""
     inputs = {layer.name for layer in model.graph.layers if not layer.inputs}
     order = [layer.name for layer in model.graph.layers]
     values: dict[str, split_model.Value] = {}
     for name in names:
-        if name not in values:  # every prefix of the order that holds the inputs is closed
+        if name not in values:  # a prefix of the order is a closed set, if it contains the inputs
             head, _ = model.split(frozenset(order[: order.index(name) + 1]) | inputs)
             values |= head.run(model.example_inputs)
     return [
@@ -81,7 +81,7 @@ def _lines(samples: Sequence[Sample], encoding: Encoding) -> dict[str, Line]:
 
 
 def _fit(points: Sequence[tuple[int, float]]) -> Line:
-    """Return the line of least squared relative errors, nowhere falling and nowhere below 0."""
+    """Return the line with the least squared relative errors and a, b >= 0."""
     sizes, seconds = np.array(points, np.float64).T
     (a, b), _ = nnls(np.stack([1 / seconds, sizes / seconds], axis=1), np.ones_like(seconds))
     return float(a), float(b)

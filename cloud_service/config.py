@@ -1,7 +1,7 @@
 """The server's settings: command line, then environment (`DADS_CLOUD_*`), then the default.
 
-The command line passes only the options that were typed, as keyword arguments; whatever it leaves out is looked up
-in the environment, when a `CloudConfig` is constructed and never on import.
+The command line passes the options that were typed as keyword arguments. All others are read from the environment, when
+a `CloudConfig` is constructed and never on import.
 """
 
 from pathlib import Path
@@ -18,8 +18,8 @@ class CloudConfig(BaseSettings):
     """Settings of one `CloudServer`.
 
     Raises:
-        ConfigurationError: a value is out of its range, or access is not settled: a plain-text server that
-            would be reachable from outside, half of a certificate, two sources of tokens.
+        ConfigurationError: a value is out of its range, or the settings of access do not fit: a plain-text server
+            reachable from other machines, a certificate without its key or the reverse, two sources of tokens.
     """
 
     model_config = SettingsConfigDict(
@@ -28,31 +28,31 @@ class CloudConfig(BaseSettings):
 
     listen: str = Field("127.0.0.1:50051", description="HOST:PORT; port 0 picks a free one.")
     tls_cert: Path | None = Field(None, description="PEM file of the certificate chain to serve; with tls_key.")
-    tls_key: Path | None = Field(None, description="PEM file of its private key.")
+    tls_key: Path | None = Field(None, description="PEM file of the certificate's private key.")
     tls_client_ca: Path | None = Field(
-        None, description="PEM file of who signs clients' certificates; clients without one are refused."
+        None,
+        description="PEM file of the authorities that sign clients' certificates; clients without one are refused.",
     )
-    token_file: Path | None = Field(None, description="File of the accepted tokens, one a line.")
-    token: SecretStr | None = Field(None, description="The accepted tokens themselves, one a line.")
+    token_file: Path | None = Field(None, description="File of the accepted tokens, one per line.")
+    token: SecretStr | None = Field(None, description="The accepted tokens, one per line.")
     insecure: bool = Field(default=False, description="Allow plain text on addresses other than loopback.")
     metrics_port: int | None = Field(None, ge=0, le=65535, description="Port of /metrics; 0 picks one, None is off.")
     max_concurrency: int = Field(1, ge=1, description="Tails computed at the same time.")
     max_queue: int = Field(16, ge=0, description="Tails that may wait; one more is refused at once.")
     max_queued_bytes: int = Field(256 * 1024 * 1024, gt=0, description="Bytes of requests waiting or computed.")
-    threads: int | None = Field(None, ge=1, description="torch's threads for one tail; None leaves torch's choice.")
+    threads: int | None = Field(None, ge=1, description="torch's threads for one tail; None keeps torch's default.")
     max_tails_per_client: int | None = Field(
         None,
         ge=1,
-        description="Tails of one client that wait or are computed; None: a stream's frames, and one more "
-        "for each further thread.",
+        description="Tails of one client that wait or are computed; None: max_frames_per_stream + max_concurrency - 1.",
     )
     max_calls: int = Field(128, ge=1, description="Calls of any kind open at the same time.")
-    max_calls_per_client: int = Field(32, ge=1, description="Of them, one client's.")
+    max_calls_per_client: int = Field(32, ge=1, description="Calls of one client open at the same time.")
     max_streams: int = Field(64, ge=1, description="StreamTails calls open at the same time; an edge has two.")
     max_frames_per_stream: int = Field(8, ge=1, description="Unanswered frames of one stream; then reading pauses.")
     max_message_bytes: int = Field(MAX_MESSAGE_BYTES, gt=0, le=MAX_MESSAGE_BYTES, description="One gRPC message.")
-    profile_repeats: int = Field(5, ge=1, description="Runs of a model that its profile is the median of.")
-    grace_s: float = Field(10.0, ge=0, allow_inf_nan=False, description="Seconds to finish what is in flight.")
+    profile_repeats: int = Field(5, ge=1, description="Runs of a model; its profile is their median.")
+    grace_s: float = Field(10.0, ge=0, allow_inf_nan=False, description="Seconds to finish work in flight at shutdown.")
 
     def __init__(self, **values: object) -> None:
         try:
@@ -67,7 +67,7 @@ class CloudConfig(BaseSettings):
 
     @property
     def access(self) -> str:
-        """Who may call, in words for the log."""
+        """Encryption and authentication, in words for the log."""
         channel = "plain text" if self.tls_cert is None else "TLS"
         if self.tls_client_ca is not None:
             channel = "mutual TLS"
@@ -76,7 +76,7 @@ class CloudConfig(BaseSettings):
 
     @property
     def open_to_all(self) -> bool:
-        """Whether anyone who reaches the address may call: it is public, and nobody has to show anything."""
+        """Whether the address is not loopback and neither a token nor a client certificate is required."""
         shows = self.tls_client_ca or self.token_file or self.token
         return not shows and not is_loopback(self.host)
 
@@ -112,7 +112,7 @@ class CloudConfig(BaseSettings):
 
 
 def _explain(error: ValidationError) -> str:
-    """One line per wrong setting: its name and what was expected."""
+    """Return each wrong setting's name and what was expected of it, in one line."""
     lines = []
     for item in error.errors():
         name = ".".join(map(str, item["loc"]))

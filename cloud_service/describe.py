@@ -1,4 +1,4 @@
-"""Served models as messages."""
+"""Served models as the messages of ListModels and GetProfile."""
 
 from collections.abc import Iterable
 
@@ -9,7 +9,7 @@ from split_wire.encodings import WIRE
 
 
 def model_info(served: ServedModel) -> split_pb2.ModelInfo:
-    """Return what ListModels says of one model."""
+    """Return one model's entry in ListModels."""
     model = served.model
     return split_pb2.ModelInfo(
         name=model.name,
@@ -22,7 +22,7 @@ def model_info(served: ServedModel) -> split_pb2.ModelInfo:
 
 
 def profile_response(served: ServedModel, load_factor: float) -> split_pb2.GetProfileResponse:
-    """Return what GetProfile says of one model."""
+    """Return the response to GetProfile for one model."""
     model = served.model
     return split_pb2.GetProfileResponse(
         model=model.name,

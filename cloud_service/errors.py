@@ -1,4 +1,4 @@
-"""Everything that goes wrong in the cloud service, and what the caller is told about it.
+"""The errors of the cloud service, with the gRPC status code and the reason that the caller receives.
 
     Exception
     └── CloudError
@@ -16,7 +16,7 @@
             ├── DrainingError         UNAVAILABLE          DRAINING, with a time to retry after
             └── InternalError         INTERNAL             INTERNAL
 
-The text of a `RequestError` goes over the wire; it says what was expected and nothing about the server's insides.
+A `RequestError`'s text is sent to the caller; it says what was expected and nothing about the server's internals.
 """
 
 import grpc
@@ -29,7 +29,7 @@ class CloudError(Exception):
 
 
 class ConfigurationError(CloudError, ValueError):
-    """Settings that cannot be used; the message says which values can."""
+    """Settings are invalid; the message says which values are valid."""
 
 
 class BindError(CloudError):
@@ -41,8 +41,8 @@ class RequestError(CloudError):
 
     Attributes:
         code: The gRPC status code.
-        reason: What `google.rpc.ErrorInfo` will say.
-        retry_after_s: Seconds after which a retry may succeed; None where a retry is pointless.
+        reason: The reason in its `google.rpc.ErrorInfo`.
+        retry_after_s: Seconds after which a retry may succeed; None if a retry is pointless.
     """
 
     code: grpc.StatusCode
@@ -51,7 +51,7 @@ class RequestError(CloudError):
 
 
 class InvalidRequestError(RequestError):
-    """The request itself is wrong; `reason` says in which way."""
+    """The request is invalid; `reason` says why."""
 
     code = grpc.StatusCode.INVALID_ARGUMENT
 
@@ -61,7 +61,7 @@ class InvalidRequestError(RequestError):
 
 
 class UnauthenticatedError(RequestError):
-    """The caller showed no token, or one that is not accepted; `reason` says which."""
+    """The caller sent no token, or one that is not accepted; `reason` says which."""
 
     code = grpc.StatusCode.UNAUTHENTICATED
 
@@ -78,14 +78,14 @@ class DigestMismatchError(RequestError):
 
 
 class UnknownModelError(RequestError):
-    """No model of the name is served."""
+    """No model of this name is served."""
 
     code = grpc.StatusCode.NOT_FOUND
     reason = Reason.UNKNOWN_MODEL
 
 
 class OverloadedError(RequestError):
-    """The queue is full, or the caller has too much in it or open."""
+    """The queue is full, or the caller has too many requests in it or too many calls open."""
 
     code = grpc.StatusCode.RESOURCE_EXHAUSTED
     reason = Reason.OVERLOADED
@@ -96,14 +96,14 @@ class OverloadedError(RequestError):
 
 
 class ExpiredError(RequestError):
-    """The deadline passed before the work began."""
+    """The request's deadline passed before its work began."""
 
     code = grpc.StatusCode.DEADLINE_EXCEEDED
     reason = Reason.EXPIRED
 
 
 class StartingError(RequestError):
-    """The models are not warm yet."""
+    """The models are still being warmed up."""
 
     code = grpc.StatusCode.UNAVAILABLE
     reason = Reason.STARTING
@@ -118,11 +118,11 @@ class DrainingError(RequestError):
     retry_after_s = 1.0
 
     def __init__(self) -> None:
-        super().__init__("the server is shutting down; expected callers to go to another one, or to come back later")
+        super().__init__("the server is shutting down; expected callers to use another server, or to retry later")
 
 
 class InternalError(RequestError):
-    """A failure of the server; what failed is in its log only."""
+    """A failure of the server; the details are only in its log."""
 
     code = grpc.StatusCode.INTERNAL
     reason = Reason.INTERNAL

@@ -1,6 +1,6 @@
-"""What the server tells Prometheus. Base units; every label takes values of a fixed, small set.
+"""The server's Prometheus metrics, in base units; each label has a small, fixed set of values.
 
-A registry of its own: two servers in one process do not mix, and nothing is registered on import.
+Each server has its own registry: two servers in one process do not mix, and nothing is registered on import.
 """
 
 import platform
@@ -24,8 +24,8 @@ class CloudMetrics:
     """The server's metrics.
 
     Args:
-        tails_in_flight: Read at every scrape: tails that wait or are computed.
-        load_factor: Read at every scrape.
+        tails_in_flight: Returns the tails that wait or are computed; called at every scrape.
+        load_factor: Returns the load factor; called at every scrape.
     """
 
     def __init__(self, *, tails_in_flight: Callable[[], float], load_factor: Callable[[], float]) -> None:
@@ -53,24 +53,24 @@ class CloudMetrics:
         )
         self._config_info = Info("dads_config", "The settings it was started with.", registry=self.registry)
         ProcessCollector(registry=self.registry)
-        # Every series exists from the start: a rate over a series that appears late misses its first events.
+        # Every series exists from the start: `rate` misses the first events of a series that appears later.
         self._stages = tuple(self._stage.labels(stage=stage) for stage in STAGES)
         for reason in Reason:
             self._rejected.labels(reason=reason.value)
 
     def started(self, config: CloudConfig, models: Iterable[tuple[str, str]], *, torch_version: str) -> None:
-        """Show what was started: versions, settings, and each model's name and digest."""
+        """Set the info metrics: versions, settings, and each model's name and digest."""
         self._build.info({"version": _version(), "python": platform.python_version(), "torch": torch_version})
         self._config_info.info({name: str(getattr(config, name)) for name in CONFIGURED})
         for name, digest in models:
             self._model.labels(model=name, digest=digest).set(1)
 
     def called(self, method: str, code: str, seconds: float) -> None:
-        """Count one call, or one frame of a stream, with the name of its gRPC status code."""
+        """Count one call, or one frame of a stream, and its seconds; `code` is the name of its gRPC status code."""
         self._rpc.labels(method=method, code=code).observe(seconds)
 
     def staged(self, *, queue_s: float, decode_s: float, tail_s: float, encode_s: float) -> None:
-        """Take in the stages of one answered frame."""
+        """Observe the stages of one answered frame."""
         for stage, seconds in zip(self._stages, (queue_s, decode_s, tail_s, encode_s), strict=True):
             stage.observe(seconds)
 
@@ -80,10 +80,10 @@ class CloudMetrics:
 
 
 class MetricsServer:
-    """`/metrics` over HTTP, in a thread of its own until `close`.
+    """Serves `/metrics` over HTTP in a thread of its own, until `close`.
 
     Args:
-        registry: What is served.
+        registry: The metrics to serve.
         host: Address to listen on.
         port: 0 picks a free one.
 
@@ -116,5 +116,5 @@ class MetricsServer:
 def _version() -> str:
     try:
         return version("dads")
-    except PackageNotFoundError:  # run from its sources, without having been installed
+    except PackageNotFoundError:  # run from the sources, not installed
         return "unknown"

@@ -1,8 +1,8 @@
-"""The models that are served: by name, checked by digest, warmed and profiled before the first request.
+"""The registry of served models: found by name and digest, warmed up and profiled before the first request.
 
 Laws:
-    * A model is found by its exact name, and only by callers whose digest is its own.
-    * Before the registry is ready it answers `StartingError`, never "not found".
+    * A model is found by its exact name, and only if the caller's digest is empty or the model's.
+    * Until the registry is ready, look-ups raise `StartingError`, never "not found".
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -36,7 +36,7 @@ class ServedModel:
         self._predicted_s = lru_cache(maxsize=256)(self._walk_back)
 
     def predicted_s(self, feeds: Iterable[str], outputs: Iterable[str] = ()) -> float:
-        """Return the profiled seconds of the tail from these layers to these outputs (paths; none: all)."""
+        """Return the profiled seconds of the tail from these layers to these outputs (paths; empty: all)."""
         return self._predicted_s(frozenset(feeds), frozenset(outputs))
 
     def _walk_back(self, feeds: frozenset[str], outputs: frozenset[str]) -> float:
@@ -87,16 +87,16 @@ class Registry:
         measure: Callable[[split_model.Model], split_model.Profile],
         measure_decoding: Callable[[split_model.Model], Mapping[Encoding, Sequence[float]]],
     ) -> None:
-        """Run and measure every model; blocks for as long as that takes. From then on the models can be found."""
+        """Run and measure every model, blocking; afterwards the models can be found."""
         for model in self._candidates:
             self._served[model.name] = ServedModel(model, measure(model), measure_decoding(model))
         self.ready = True
 
     def all(self) -> tuple[ServedModel, ...]:
-        """Return every model, in the order they were given.
+        """Return every model, in the order of `candidates`.
 
         Raises:
-            StartingError: the models are not warm yet.
+            StartingError: the models are still being warmed up.
         """
         self._check_ready()
         return tuple(self._served.values())
@@ -105,13 +105,13 @@ class Registry:
         """Return the model of this name and digest.
 
         Args:
-            name: The exact name it is served under.
+            name: The exact name.
             digest: SHA-256 in lower-case hexadecimal; empty accepts any.
 
         Raises:
-            StartingError: the models are not warm yet.
-            UnknownModelError: no model of the name is served.
-            DigestMismatchError: the model of that name is another one.
+            StartingError: the models are still being warmed up.
+            UnknownModelError: no model of this name is served.
+            DigestMismatchError: the model of this name has another digest.
         """
         self._check_ready()
         served = self._served.get(name)

@@ -1,4 +1,4 @@
-"""The running server: puts the other modules together, listens, warms up, and shuts down in order."""
+"""The server: builds its parts, listens, warms up the models, and shuts down in order."""
 
 import asyncio
 import time
@@ -18,7 +18,7 @@ from cloud_service.codec_profile import profile_decoding
 from cloud_service.config import CloudConfig
 from cloud_service.errors import BindError
 from cloud_service.load.admission import Admission
-from cloud_service.load.factor import LoadEstimator
+from cloud_service.load.factor import ServerLoad
 from cloud_service.log import log
 from cloud_service.metrics import CloudMetrics, MetricsServer
 from cloud_service.registry import Registry
@@ -31,18 +31,18 @@ if TYPE_CHECKING:  # OpenTelemetry is an extra
     from cloud_service.tracing import Tracing
 
 FLUSH_S = 1.0
-"""What answers already made may take to leave, after everything is computed."""
+"""Seconds to send the last answers after everything is computed."""
 
 
 class CloudServer:
-    """One server on one port. It belongs to the event loop that starts it, and is started once.
+    """One server on one port. It belongs to the event loop that starts it, and can be started once.
 
     Args:
         config: Settings.
-        models: What to serve; distinct names.
-        measure: Makes a model's profile; called with `repeats`.
-        measure_decoding: Tells what it costs to decode each layer's value, by encoding.
-        tracing: `cloud_service.tracing.Tracing`, for the cloud's share in the traces of frames.
+        models: The models to serve; distinct names.
+        measure: Profiles a model; called with `repeats`.
+        measure_decoding: Returns the seconds to decode each layer's value, by encoding.
+        tracing: Records the cloud's spans in the traces of frames; None: no tracing.
 
     Raises:
         ConfigurationError: no models, two of one name, or a certificate, key or token that cannot be used.
@@ -69,7 +69,7 @@ class CloudServer:
             max_per_client=config.tails_per_client,
             initializer=self._prepare_thread,
         )
-        self._load = LoadEstimator()
+        self._load = ServerLoad()
         self._metrics = CloudMetrics(
             tails_in_flight=lambda: self._admission.admitted,
             load_factor=lambda: self._load.factor(time.monotonic()),
@@ -159,7 +159,7 @@ class CloudServer:
             options=[
                 ("grpc.max_receive_message_length", limit),
                 ("grpc.max_send_message_length", limit),
-                # Two servers on one port would share its connections; the second shall fail instead.
+                # Without this, two servers could listen on one port and share its connections.
                 ("grpc.so_reuseport", 0),
             ],
         )
@@ -183,5 +183,5 @@ class CloudServer:
             torch.set_num_threads(self._config.threads)
 
     async def _set_health(self, status: "health_pb2.HealthCheckResponse.ServingStatus") -> None:
-        for name in ("", SERVICE):  # what health checks may ask for; the empty name means the whole server
+        for name in ("", SERVICE):  # health checks may name the service; the empty name means the whole server
             await self._health.set(name, status)

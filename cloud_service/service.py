@@ -1,4 +1,4 @@
-"""The gRPC methods: from messages to calls on the other modules, and from their errors to statuses."""
+"""The gRPC methods: each reads its request, calls the modules that do the work, and turns errors into statuses."""
 
 import asyncio
 import math
@@ -17,7 +17,7 @@ from cloud_service.access import clients
 from cloud_service.config import CloudConfig
 from cloud_service.errors import DrainingError, InternalError, InvalidRequestError, OverloadedError, RequestError
 from cloud_service.load.admission import Admission
-from cloud_service.load.factor import LoadEstimator
+from cloud_service.load.factor import ServerLoad
 from cloud_service.load.probe import ProbeTimer
 from cloud_service.load.streams import FrameStream
 from cloud_service.log import log
@@ -47,11 +47,11 @@ class SplitInference(split_pb2_grpc.SplitInferenceServicer):
 
     Args:
         config: Limits.
-        registry: The models.
-        admission: Who computes, waits, or is refused.
-        load: Told of every computed tail.
-        metrics: Told of every call.
-        tracing: Told of every frame; None where it is off.
+        registry: The served models.
+        admission: The queue in front of the threads that compute.
+        load: Receives every computed tail.
+        metrics: Receives every call.
+        tracing: Receives every frame; None: no tracing.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class SplitInference(split_pb2_grpc.SplitInferenceServicer):
         config: CloudConfig,
         registry: Registry,
         admission: Admission,
-        load: LoadEstimator,
+        load: ServerLoad,
         metrics: CloudMetrics,
         tracing: "Tracing | None" = None,
     ) -> None:
@@ -72,10 +72,10 @@ class SplitInference(split_pb2_grpc.SplitInferenceServicer):
         self._streams: set[FrameStream[StreamRequest | Malformed, StreamEvent]] = set()
         self._ended = False
 
-    async def ListModels(  # noqa: N802 # gRPC's name; what cannot be read is Malformed
+    async def ListModels(  # noqa: N802 # gRPC's name
         self, request: split_pb2.ListModelsRequest | Malformed, context: Context
     ) -> split_pb2.ListModelsResponse:
-        """Answer with every served model."""
+        """Return every served model."""
         try:
             with self._counted("ListModels"):
                 _readable(request)
@@ -86,7 +86,7 @@ class SplitInference(split_pb2_grpc.SplitInferenceServicer):
     async def GetProfile(  # noqa: N802 # as ListModels
         self, request: split_pb2.GetProfileRequest | Malformed, context: Context
     ) -> split_pb2.GetProfileResponse:
-        """Answer with a model's measured times."""
+        """Return a model's measured times."""
         try:
             with self._counted("GetProfile"):
                 wanted = _readable(request)
@@ -98,7 +98,7 @@ class SplitInference(split_pb2_grpc.SplitInferenceServicer):
     async def Probe(  # noqa: N802 # as ListModels
         self, request_iterator: AsyncIterator[split_pb2.ProbeRequest | Malformed], context: Context
     ) -> split_pb2.ProbeResponse:
-        """Time the arrival of filler, until the caller ends, or enough bytes or seconds have passed."""
+        """Time the arrival of filler, until the caller ends the stream or a limit of bytes or seconds is reached."""
         try:
             with self._counted("Probe"):
                 self._check_not_draining()
@@ -110,7 +110,7 @@ class SplitInference(split_pb2_grpc.SplitInferenceServicer):
                             if timer.full:
                                 break
                 except TimeoutError:
-                    pass  # what arrived in the time allowed is the answer
+                    pass  # the answer covers what has arrived by now
                 whole, second = timer.whole(), timer.second_half()
                 return split_pb2.ProbeResponse(
                     received_bytes=whole.received_bytes,
@@ -121,7 +121,7 @@ class SplitInference(split_pb2_grpc.SplitInferenceServicer):
         except RequestError as error:
             await abort(context, error)
 
-    async def RunTail(  # type: ignore[override] # noqa: N802 # gRPC's name; it speaks the values of split_wire.frames
+    async def RunTail(  # type: ignore[override] # noqa: N802 # gRPC's name; with the values of split_wire.frames
         self, request: TailRequest | Malformed, context: Context
     ) -> TailResponse:
         """Run the rest of a model for one frame."""
@@ -143,7 +143,7 @@ class SplitInference(split_pb2_grpc.SplitInferenceServicer):
             await abort(context, error)
 
     def end_streams(self) -> None:
-        """Read no more frames, and end every stream with DRAINING when those that were read are answered."""
+        """Read no more frames; each stream ends with DRAINING once the frames already read are answered."""
         self._ended = True
         for stream in self._streams:
             stream.finish()
@@ -166,7 +166,7 @@ class SplitInference(split_pb2_grpc.SplitInferenceServicer):
         try:
             await stream.serve(requests)
         except* grpc.aio.BaseError:
-            # gRPC could not write: the caller is gone. The cancellation that tells so may come later than the error.
+            # gRPC could not write because the caller is gone; the call's cancellation may come after this error.
             log.info("stream broke off", peer=context.peer())
         finally:
             self._streams.discard(stream)
@@ -202,7 +202,7 @@ class SplitInference(split_pb2_grpc.SplitInferenceServicer):
             raise
 
     async def _run(self, request: TailRequest, arrived_s: float, timeout_s: float | None) -> TailResponse:
-        """Queue one request, compute it, and say where the time went."""
+        """Queue and compute one request; the response has the times of its stages."""
         if not request.digest:
             raise InvalidRequestError(
                 Reason.BAD_REQUEST, "no digest; expected the digest of the caller's model, as ListModels returns it"
@@ -238,7 +238,7 @@ class SplitInference(split_pb2_grpc.SplitInferenceServicer):
 
     @contextmanager
     def _counted(self, method: str) -> Iterator[None]:
-        """Measure a call, by its outcome."""
+        """Record a call's seconds and status code in the metrics."""
         started_s = time.monotonic()
         code = grpc.StatusCode.OK
         try:
@@ -255,7 +255,7 @@ class SplitInference(split_pb2_grpc.SplitInferenceServicer):
 
     @contextmanager
     def _guarded(self, method: str) -> Iterator[None]:
-        """Count refusals, and turn what nobody foresaw into INTERNAL, with its story in the log only."""
+        """Count refusals; turn an unexpected exception into INTERNAL, with the details only in the log."""
         try:
             yield
         except RequestError as error:

@@ -1,6 +1,6 @@
-"""Errors to gRPC statuses with machine-readable details: the one place where the two meet.
+"""This package's errors as gRPC statuses with machine-readable details.
 
-Source: https://google.aip.dev/193 (ErrorInfo on every error, RetryInfo where a retry makes sense).
+Source: https://google.aip.dev/193 (ErrorInfo on every error, RetryInfo where a retry may succeed).
 """
 
 from typing import Any, NoReturn
@@ -16,15 +16,14 @@ from cloud_service.errors import RequestError
 from split_wire.reasons import ERROR_DOMAIN
 
 Context = grpc.aio.ServicerContext[Any, Any]
-"""What gRPC hands to a method, of whatever messages."""
-
+"""gRPC's context of a call, for messages of any type."""
 
 MAX_MESSAGE_CHARS = 1000
-"""Statuses travel as HTTP/2 trailers, which clients limit to 8 KiB; the message is there twice."""
+"""A status is sent in HTTP/2 trailers, which clients limit to 8 KiB and which contain the message twice."""
 
 
 def status_of(error: RequestError) -> Status:
-    """Return the error as `google.rpc.Status`, with ErrorInfo and, where a retry may help, RetryInfo."""
+    """Return the error as `google.rpc.Status`, with ErrorInfo and, if a retry may succeed, RetryInfo."""
     number: int = error.code.value[0]  # grpc's enum holds (number, name); google.rpc.Code has the same numbers
     status = Status(code=number, message=str(error)[:MAX_MESSAGE_CHARS])
     status.details.add().Pack(ErrorInfo(reason=error.reason.value, domain=ERROR_DOMAIN))
@@ -39,7 +38,7 @@ async def abort(context: Context, error: RequestError) -> NoReturn:
     """End a call with the error's status.
 
     Raises:
-        grpc.aio.AbortError: always; gRPC's way of leaving a handler.
+        grpc.aio.AbortError: always; it ends gRPC's handler.
     """
     status = rpc_status.to_status(status_of(error))
     await context.abort(status.code, status.details, status.trailing_metadata)

@@ -1,6 +1,6 @@
-"""One request to one answer: decode the feeds, check them against the model, run the tail, encode the outputs.
+"""The work for one request: decode and check the feeds, run the tail, encode the outputs.
 
-Blocking, and free of gRPC: it runs in a worker thread and is told messages and a model.
+It blocks and runs in a worker thread; it takes a model and a request, and knows nothing of gRPC.
 """
 
 import time
@@ -26,9 +26,9 @@ class Answer:
     """A computed tail.
 
     Attributes:
-        response: Ready but for what only the service knows: `timing.total_s`, `timing.queue_s` and `load_factor`.
-        started_s: When a thread took the request up, on `time.monotonic`.
-        predicted_s: Seconds of the tail by the profile.
+        response: Complete but for `timing.total_s`, `timing.queue_s` and `load_factor`, which the service sets.
+        started_s: When the worker thread started, on `time.monotonic`.
+        predicted_s: Seconds of the tail according to the profile.
     """
 
     response: TailResponse
@@ -41,7 +41,7 @@ def answer(served: ServedModel, request: TailRequest) -> Answer:
 
     Args:
         served: The model that the request names.
-        request: Its feeds and fetches; model and digest have been looked at.
+        request: Its feeds and fetches; its model and digest have been checked.
 
     Raises:
         InvalidRequestError: the request does not fit the model; the message says what was expected.
@@ -57,7 +57,7 @@ def answer(served: ServedModel, request: TailRequest) -> Answer:
     with torch.inference_mode():
         computed = tail.run(feeds)
         if model.device.type == "cuda":
-            torch.cuda.synchronize(model.device)  # kernels are launched, not finished, when run returns
+            torch.cuda.synchronize(model.device)  # run returns when the kernels are launched, not when they are done
     computed_s = time.monotonic()
     response = TailResponse(request.frame_id, tuple(write_outputs(model, computed)))
     response.timing.decode_s = decoded_s - started_s
@@ -67,13 +67,14 @@ def answer(served: ServedModel, request: TailRequest) -> Answer:
 
 
 def read_feeds(model: split_model.Model, tensors: Sequence[EncodedTensor]) -> dict[str, tuple[Array, ...]]:
-    """Take the layers' values out of the messages: by layer, one array per tensor of its value.
+    """Decode a request's tensors: by layer, one array for each tensor of its value.
 
-    Together they take at most what one message may hold: compressed tensors do not make requests larger than raw ones.
+    Together the decoded arrays take at most `MAX_MESSAGE_BYTES`, the limit of raw tensors, so that compression cannot
+    make a request larger.
 
     Raises:
-        InvalidRequestError: BAD_REQUEST, UNKNOWN_LAYER, BAD_TENSOR, WRONG_TENSOR, DUPLICATE_TENSOR, or
-            MISSING_TENSOR where a layer's tuple is incomplete.
+        InvalidRequestError: BAD_REQUEST, UNKNOWN_LAYER, BAD_TENSOR, WRONG_TENSOR, DUPLICATE_TENSOR, or MISSING_TENSOR
+            if a layer's tuple is incomplete.
     """
     found: dict[str, dict[int, Array]] = {}
     left = MAX_MESSAGE_BYTES
@@ -91,7 +92,7 @@ def read_feeds(model: split_model.Model, tensors: Sequence[EncodedTensor]) -> di
 
 
 def find_tail(model: split_model.Model, feeds: Mapping[str, object], outputs: Sequence[str]) -> split_model.Tail:
-    """Return the schedule from these layers to these outputs (paths; none: all).
+    """Return the tail from these layers to these outputs (paths; empty: all).
 
     Raises:
         InvalidRequestError: UNKNOWN_OUTPUT, MISSING_TENSOR, or BAD_REQUEST for an output wanted twice.
@@ -114,7 +115,7 @@ def find_tail(model: split_model.Model, feeds: Mapping[str, object], outputs: Se
 
 
 def write_outputs(model: split_model.Model, computed: Mapping[str, torch.Tensor]) -> Iterator[EncodedTensor]:
-    """Put computed outputs, by path, into messages, one at a time."""
+    """Encode computed outputs, by path, one at a time."""
     dtypes = {spec.path: spec.dtype for spec in model.outputs}
     for path, tensor in computed.items():
         (array,) = split_model.arrays_of(tensor)  # an output is one tensor
@@ -122,7 +123,7 @@ def write_outputs(model: split_model.Model, computed: Mapping[str, torch.Tensor]
 
 
 def _read_tensor(model: split_model.Model, tensor: EncodedTensor, left: int) -> Array:
-    """Decode a tensor of at most `left` bytes; whether it is what the layer sends is known before it is decoded."""
+    """Decode a tensor of at most `left` bytes, checking it against the layer first."""
     layer = tensor.name
     specs = model.layer_specs.get(layer)
     if specs is None:
@@ -137,7 +138,7 @@ def _read_tensor(model: split_model.Model, tensor: EncodedTensor, left: int) -> 
             raise InvalidRequestError(
                 Reason.BAD_REQUEST,
                 f"layer {layer!r}: the request's tensors take more than {MAX_MESSAGE_BYTES} bytes when they are "
-                "decoded; expected at most these",
+                "decoded; expected at most that",
             )
         return decode_tensor(tensor)
     except CodecError as error:

@@ -1,11 +1,11 @@
-"""The cloud's share in the trace of a frame, for OpenTelemetry; imported only where tracing is on.
+"""The cloud's spans in the trace of a frame, for OpenTelemetry; imported only if tracing is on.
 
     (the caller's span) ── RunTail ┬ queue
                                    ├ decode
                                    ├ compute
                                    └ encode
 
-Only frames whose caller says which trace they belong to are recorded. Times are those of `ServerTiming`.
+A frame is recorded only if its request has a valid `traceparent`. The times are those of `ServerTiming`.
 """
 
 import time
@@ -30,7 +30,7 @@ class Tracing:
     """Records answered and refused frames.
 
     Args:
-        tracer: where they go.
+        tracer: The tracer that records the spans.
     """
 
     def __init__(self, tracer: Tracer) -> None:
@@ -40,14 +40,14 @@ class Tracing:
     def answered(
         self, traceparent: str, model: str, *, arrived_s: float, started_s: float, timing: split_pb2.ServerTiming
     ) -> None:
-        """Records a frame; times are of the monotonic clock.
+        """Record a frame; times are on the monotonic clock.
 
         Args:
-            traceparent: the request's.
-            model: its name.
-            arrived_s: when the request was in memory.
-            started_s: when a thread took it up.
-            timing: as it is answered.
+            traceparent: The request's.
+            model: The model's name.
+            arrived_s: When the request had arrived.
+            started_s: When the worker thread started.
+            timing: The response's.
         """
         span = self._begun(traceparent, model, arrived_s)
         if span is None:
@@ -60,7 +60,7 @@ class Tracing:
         span.end(self._ns(arrived_s + timing.total_s))
 
     def refused(self, traceparent: str, model: str, reason: str, *, arrived_s: float) -> None:
-        """Records a frame that ended in an error."""
+        """Record a frame that ended in an error."""
         span = self._begun(traceparent, model, arrived_s)
         if span is not None:
             span.set_status(StatusCode.ERROR, reason)

@@ -1,18 +1,18 @@
 #!/bin/sh
-# Make certificates and a token to try TLS with: an authority, one certificate for a cloud, one for an edge.
+# Make certificates and a token for trying TLS: an authority, one certificate for a cloud, one for an edge.
 #
 #   deploy/make_test_certificates.sh FOLDER [NAME_OR_ADDRESS ...]
 #
 # The cloud's certificate is for localhost, 127.0.0.1 and ::1, and for the names and addresses given. FOLDER gets
 #
-#   ca.pem                  who signed them:   dads cloud --tls-client-ca   dads edge --tls-ca
+#   ca.pem                  the authority's:   dads cloud --tls-client-ca   dads edge --tls-ca
 #   cloud.pem, cloud.key    the cloud's:       dads cloud --tls-cert --tls-key
 #   edge.pem, edge.key      an edge's:         dads edge --tls-cert --tls-key
 #   token                   a shared secret:   dads cloud --token-file      dads edge --token-file
 #
-# For tests only: everything expires after DAYS (7), the authority's key is thrown away, and so nothing can be revoked
-# or renewed. Run it again with another folder, or the same: a running cloud serves the new certificate by itself.
-# Wants openssl 1.1.1 or newer.
+# For tests only: the certificates expire after DAYS (7), and the authority's key is deleted, so none can be revoked or
+# renewed. Run it again to make new ones; with the same folder, a running cloud reloads its certificate by itself.
+# Needs openssl 1.1.1 or newer.
 set -eu
 umask 077
 

@@ -1,15 +1,16 @@
-"""What can go wrong in the edge agent.
+"""The errors of the edge agent.
 
     EdgeError
     ├── AgentClosedError        a frame was submitted outside the agent's lifetime
     ├── InputError              a frame does not fit the model's inputs
     ├── PolicyError             (also ValueError) there is no such policy, or the model has no such split
-    └── CloudError              talking to the cloud failed; the agent goes on alone
+    ├── SourceError             see `edge_service.sources.errors`
+    └── CloudError              a call to the cloud failed; the agent continues on the edge alone
         ├── CloudUnreachableError   the connection cannot be made, or broke
         │   ├── CloudUntrustedError     the two sides' TLS settings do not fit
-    │   └── CloudSilentError        no answer in time; the connection may be slow rather than broken
-        ├── CloudRefusedError       the cloud answered with an error; carries its reason
-        │   └── CloudDeniedError        it wants a token, or another one
+        │   └── CloudSilentError        no answer in time; the connection may be slow rather than broken
+        ├── CloudRefusedError       the cloud answered with an error status
+        │   └── CloudDeniedError        the cloud requires a token, or does not accept the one sent
         └── WrongTwinError          the cloud serves another model under this name (digests differ)
 
 gRPC's exceptions are translated once, in `edge_service.cloud.client`.
@@ -19,11 +20,11 @@ from __future__ import annotations
 
 
 class EdgeError(Exception):
-    """Base of this package's errors."""
+    """The root of this package's errors."""
 
 
 class AgentClosedError(EdgeError):
-    """A frame was submitted before the agent was entered or after it was left."""
+    """A frame was submitted before the agent's context was entered, or after it was left."""
 
 
 class InputError(EdgeError):
@@ -54,8 +55,8 @@ class CloudRefusedError(CloudError):
     """The cloud answered with an error status.
 
     Attributes:
-        reason: the google.rpc.ErrorInfo reason (see `protos/split.proto`), or gRPC's status name where there is none.
-        retry_after_s: seconds after which a retry is welcome, or None.
+        reason: the google.rpc.ErrorInfo reason (see `protos/split.proto`), or gRPC's status name if there is none.
+        retry_after_s: seconds after which a retry may succeed, or None.
     """
 
     def __init__(self, message: str, *, reason: str, retry_after_s: float | None = None) -> None:
@@ -65,8 +66,8 @@ class CloudRefusedError(CloudError):
 
 
 class CloudDeniedError(CloudRefusedError):
-    """The cloud wants a token, or does not accept the one it was shown."""
+    """The cloud requires a token, or does not accept the one sent."""
 
 
 class WrongTwinError(CloudError):
-    """The model the cloud serves under this name is not the edge's: their digests differ."""
+    """The model that the cloud serves under this name is not the edge's: their digests differ."""

@@ -1,4 +1,4 @@
-"""A frame's way through the agent, as values: what it went in with, what came out, and where its time went."""
+"""The result of a frame: its outcome, its outputs, its split and the times of its stages."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["FrameResult", "Outcome", "StageTimes", "cut_label"]
 
 
 class Outcome(StrEnum):
-    """How a frame ended. The first three have outputs."""
+    """How a frame ended; the first three have outputs."""
 
     OFFLOADED = "offloaded"
     EDGE_ONLY = "edge_only"
@@ -32,22 +32,22 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FrameResult:
-    """What became of one frame.
+    """The result of one frame.
 
     Attributes:
         frame_id: counts from 0 in the order of submission.
         outcome: how it ended.
-        outputs: the module's own return value, or None for a dropped or failed frame.
-        partition: the split it ran with, with the predicted stages, or None where it never started.
-        mode: "light" or "heavy", or None where it never started.
-        keeps_up: whether the split was expected to keep up with the frames, or None where it never started.
-        max_rate_hz: the rate that could be sustained when it started, or None.
-        switched: whether its split is another than that of the frame before it.
+        outputs: the module's return value, or None for a dropped or failed frame.
+        partition: its split with the predicted stages, or None if it never started.
+        mode: "light" or "heavy", or None if it never started.
+        keeps_up: whether the split was expected to keep up with the frames, or None if it never started.
+        max_rate_hz: the sustainable rate when it started, or None.
+        switched: whether its split differs from the previous frame's.
         latency_s: seconds from submission to result.
-        times: measured stages.
-        uplink_bps: the uplink estimate the split was chosen with, or None.
+        times: the measured stages.
+        uplink_bps: the uplink estimate for which the split was chosen, or None.
         error: why it failed, fell back or was dropped; else None.
-        feeds: the inputs, kept only where the agent was asked to (for verification).
+        feeds: the inputs, if the agent keeps them for verification; else None.
     """
 
     frame_id: int
@@ -67,7 +67,7 @@ class FrameResult:
     def predicted(self) -> Mapping[str, float]:
         """The predicted seconds of the stages; empty if the frame never started.
 
-        head (with encoding), transfer, fixed (round trip and overhead), tail (with decoding).
+        The stages are head (with encoding), transfer, fixed (round trip and overhead) and tail (with decoding).
         """
         split = self.partition
         if split is None:
@@ -91,7 +91,7 @@ class FrameResult:
 
 
 def cut_label(partition: Partition) -> str:
-    """A short name of a cut, for people: its first tensors and how many more; "edge" where nothing is sent.
+    """A short name of a cut for display: its first tensors and the number of others; "edge" if nothing is sent.
 
     >>> from partitioner import CostProfile, Layer, LayerGraph, Link, evaluate
     >>> graph = LayerGraph((Layer("x", (), 4), Layer("y", ("x",), 4)), ("y",))
@@ -101,6 +101,6 @@ def cut_label(partition: Partition) -> str:
     """
     if not partition.cut:
         return "edge"
-    # Torch's own name of batch normalisation is long, and frequent.
+    # torch's name of batch normalisation is long.
     shown = "+".join(partition.cut[:2]).replace("_native_batch_norm_legit_no_training", "batch_norm")
     return shown if len(partition.cut) <= 2 else f"{shown}+{len(partition.cut) - 2} more"

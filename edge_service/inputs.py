@@ -1,4 +1,4 @@
-"""A frame's inputs, checked against the model and made our own."""
+"""Checks a frame's inputs against the model, and copies them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from edge_service.errors import InputError
-from split_model import Model
+from split_model import Model, TensorSpec
 
 __all__ = ["own_inputs"]
 
@@ -16,14 +16,14 @@ __all__ = ["own_inputs"]
 def own_inputs(model: Model, inputs: Sequence[object]) -> tuple[torch.Tensor, ...]:
     """Copies a frame's inputs to the model's device.
 
-    Copies, because a caller may use its buffer for the next frame while this one still waits.
+    They are copied, because the caller may reuse its buffer for the next frame while this one waits.
 
     Args:
-        model: says what it takes.
+        model: the model.
         inputs: tensors or numpy arrays, of any strides and byte order.
 
     Raises:
-        InputError: number, type, shape or dtype is not what the model takes.
+        InputError: number, type, shape or dtype is not that of the model's inputs.
     """
     specs = model.inputs
     if len(inputs) != len(specs):
@@ -31,10 +31,10 @@ def own_inputs(model: Model, inputs: Sequence[object]) -> tuple[torch.Tensor, ..
     tensors = []
     for value, want in zip(inputs, specs, strict=True):
         tensor = _tensor(value, f"{want.path}: expected a tensor or array, {want.dtype} {list(want.shape)}")
-        dtype = str(tensor.dtype).removeprefix("torch.")
-        if tuple(tensor.shape) != want.shape or dtype != want.dtype:
+        found = TensorSpec.of(tensor)
+        if (found.dtype, found.shape) != (want.dtype, want.shape):
             raise InputError(
-                f"input {want.path} is {dtype} {list(tensor.shape)}, expected {want.dtype} {list(want.shape)}"
+                f"input {want.path} is {found.dtype} {list(found.shape)}, expected {want.dtype} {list(want.shape)}"
             )
         tensors.append(tensor.to(model.device))
     return tuple(tensors)

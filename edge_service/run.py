@@ -1,4 +1,4 @@
-"""A clip through an agent: from a source's frames to results, report and verification."""
+"""One run: submits a source's frames to an agent, and passes the results to report and verification."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ __all__ = ["ClipRun"]
 
 
 class ClipRun:
-    """Gathers what one run over a source's frames amounts to.
+    """Submits the frames of one run and distributes the results.
 
     Args:
-        report: counts every frame.
-        on_result: told each result in order, with the frame's time in the source in seconds.
-        verifier: takes each result, or None.
+        report: receives each result.
+        on_result: called with each result in order, and with the frame's time in the source in seconds.
+        verifier: receives each result; None: no verification.
     """
 
     def __init__(
@@ -36,14 +36,14 @@ class ClipRun:
         self._source_s: dict[int, float] = {}
 
     def took(self, result: FrameResult) -> None:
-        """Takes a result; give this to the agent as `on_result`."""
+        """Distributes a result; to be passed to the agent as `on_result`."""
         self.report.add(result, time.monotonic())
         if self._verifier is not None:
             self._verifier.add(result)
         self._on_result(result, self._source_s.pop(result.frame_id))
 
     async def stream(self, agent: Agent, source: AsyncIterator[Frame]) -> None:
-        """Submits every frame of the source; returns when the source ends, before the last results are there."""
+        """Submits every frame of the source; returns when the source ends, before the last results."""
         async for frame in source:
             self._source_s[agent.next_id] = frame.source_s
             agent.put(frame.image)

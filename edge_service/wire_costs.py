@@ -1,8 +1,8 @@
-"""What each encoding makes of each layer's value: bytes, seconds, and whether the outputs stay close enough.
+"""Measures the bytes, the encoding time and the accuracy of each layer's value in each encoding.
 
-Measured on frames like those to come: what compresses well, and what a rounding does to the result, depends on what the
-camera sees. The whole model is run one layer at a time; each value is encoded, and where an encoding loses something
-the rest of the model is run from what would arrive.
+Compression ratios and rounding errors depend on the values, so they are measured on frames from the source. The whole
+model is run one layer at a time, and each value is encoded. To check a lossy encoding, the rest of the model is run
+from the decoded value.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ _LOSSY = tuple(encoding for encoding in Encoding if encoding not in LOSSLESS and
 
 @dataclass(frozen=True, slots=True)
 class WireCosts:
-    """What was measured.
+    """The measured costs of the encodings.
 
     Attributes:
-        encodings: What a cut may be sent in, raw first.
-        inputs: Names of the model's inputs.
-        input_encoding: What these are sent in, whatever the rest of a cut is sent in; raw for no exception.
+        encodings: the encodings that a cut may be sent in, raw first.
+        inputs: names of the model's inputs.
+        input_encoding: the inputs' encoding in every cut; raw means that of the cut.
     """
 
     encodings: tuple[EncodingCosts, ...]
@@ -43,17 +43,18 @@ class WireCosts:
     input_encoding: Encoding
 
     def of_cut(self, cut: Sequence[str], encoding: str) -> dict[str, Encoding]:
-        """How each layer of a cut is sent."""
+        """The encoding of each layer in a cut of this encoding."""
         return {layer: self.of_layer(layer, Encoding(encoding)) for layer in cut}
 
     def decode_s(
         self, layers: Sequence[str], measured: Mapping[Encoding, tuple[float, ...]]
     ) -> dict[str, tuple[float, ...]]:
-        """By encoding of a cut, the cloud's seconds to decode each layer's value.
+        """The cloud's seconds to decode each layer's value, by the encoding of a cut.
 
         Args:
             layers: names of all layers, in graph order.
-            measured: by encoding of a layer, what the cloud measured; an encoding that is missing it does not accept.
+            measured: the seconds that the cloud measured for each layer, by the layer's encoding; the cloud does not
+                accept an encoding that is missing.
         """
         return {
             encoding.name: tuple(
@@ -64,7 +65,7 @@ class WireCosts:
         }
 
     def of_layer(self, layer: str, encoding: Encoding) -> Encoding:
-        """How one layer is sent in a cut of this encoding."""
+        """The encoding of one layer in a cut of this encoding."""
         special = layer in self.inputs and self.input_encoding is not Encoding.RAW
         return self.input_encoding if special else encoding
 
@@ -77,14 +78,17 @@ def measure_wire_costs(
 ) -> WireCosts:
     """Measures every encoding that the configuration allows.
 
-    A layer of which an encoding costs too much accuracy on any of the frames has no end of bytes in it. Frames that
-    JPEG changes too much are sent as they are; without a limit it is taken as asked for.
+    A layer's size in an encoding is infinite if the encoding exceeds the largest error on any of the frames. If JPEG
+    exceeds it on the inputs, they are sent raw; with a largest error of 0, the inputs' encoding is not checked.
 
     Args:
         model: the model.
-        frames: inputs like those to come; at least one.
-        config: which encodings, the input's, and the largest error.
-        on_progress: told layers done and layers in all.
+        frames: inputs from the source; at least one.
+        config: the encodings, the inputs' encoding, and the largest error.
+        on_progress: called with the number of layers done, and of all layers.
+
+    Raises:
+        ValueError: there are no frames.
     """
     if not frames:
         raise ValueError("no frames to measure the encodings on; expected at least one")
@@ -113,7 +117,7 @@ def measure_wire_costs(
 
 
 def _allowed(config: AgentConfig) -> tuple[Encoding, ...]:
-    """The encodings to choose from; raw is the first, as decisions want their default."""
+    """The encodings to choose from; raw is the first, because decisions use the first as their default."""
     if config.encodings == "raw":
         return (Encoding.RAW,)
     return (Encoding.RAW, Encoding.ZSTD, *(_LOSSY if config.max_error > 0 else ()))
@@ -124,20 +128,16 @@ def _input_encoding(model: Model, frames: Sequence[tuple[torch.Tensor, ...]], co
     if wanted is Encoding.RAW or config.max_error == 0:
         return wanted
     for frame in frames:
-        arrived = [_arrived(value, (_spec_of(value),), wanted, model.device) for value in frame]
+        arrived = [_arrived(value, (TensorSpec.of(value),), wanted, model.device) for value in frame]
         found = difference(model.flatten(model(*frame)), model.flatten(model(*arrived)), config.max_error)
         if found is not None:
-            log.warning("frames are sent raw: as JPEG they change the result too much", difference=found)
+            log.warning("frames are sent raw, because JPEG changes the result too much", difference=found)
             return Encoding.RAW
     return wanted
 
 
-def _spec_of(tensor: torch.Tensor) -> TensorSpec:
-    return TensorSpec(str(tensor.dtype).removeprefix("torch."), tuple(tensor.shape))
-
-
 def _arrived(value: Value, specs: Sequence[TensorSpec], encoding: Encoding, device: torch.device) -> Value:
-    """What comes out on the other side."""
+    """A value after encoding and decoding."""
     arrays = [
         roundtrip(array, encoding) if applies(encoding, spec.dtype, spec.shape) else array
         for array, spec in zip(arrays_of(value), specs, strict=True)
@@ -152,7 +152,13 @@ def _size(layer: str, encoding: Encoding, samples: Sequence[_Sample]) -> float:
 
 
 class _Sample:
-    """One frame through every layer and every encoding; bytes and seconds by layer and encoding."""
+    """The measurements on one frame, by layer and encoding.
+
+    Attributes:
+        sizes: bytes of the encoded value.
+        seconds: seconds to encode it.
+        forbidden: the pairs that exceed the largest error.
+    """
 
     def __init__(
         self,
@@ -189,33 +195,33 @@ class _Sample:
             self.sizes[layer, encoding], self.seconds[layer, encoding] = measured[sent]
             lossy = sent.plain
             if lossy in LOSSLESS or lossy is Encoding.JPEG:
-                continue  # whether frames may be sent as JPEG is settled
+                continue  # `_input_encoding` has checked JPEG
             if lossy not in kept:
                 kept[lossy] = self._is_close(layer, values, lossy)
             if not kept[lossy]:
                 self.forbidden.add((layer, encoding))
 
     def _sent(self, layer: str, encoding: Encoding) -> Encoding:
-        """What the layer really travels as: an encoding that does not apply gives way to raw."""
+        """The layer's actual encoding: raw if the wanted one does not apply."""
         wanted = self._wire.of_layer(layer, encoding)
         specs = self._model.layer_specs[layer]
         return wanted if any(applies(wanted, spec.dtype, spec.shape) for spec in specs) else Encoding.RAW
 
     def _encode(self, layer: str, value: Value, encoding: Encoding) -> tuple[float, float]:
-        """Bytes, and seconds of this thread; the copy that makes a value contiguous is a part of it."""
+        """The encoded bytes, and this thread's seconds, with the copy that makes a value contiguous."""
         specs = self._model.layer_specs[layer]
         if sum(spec.bytes for spec in specs) > limits.MAX_CUT_BYTES:
-            return math.inf, 0.0  # no message takes what unfolds to more than one holds
+            return math.inf, 0.0  # the limit of a message holds for the decoded tensors too
         began_s = thread_time()
         arrays = arrays_of(value)
         copied_s = thread_time() - began_s
-        # Once is enough: there are other frames, and start-up waits for all layers in all encodings.
+        # One repeat is enough: there are other frames, and start-up waits for all layers in all encodings.
         tensors = [(array, spec.dtype) for array, spec in zip(arrays, specs, strict=True)]
         cost = measure({layer: tensors}, encoding, most_repeats=1)[layer]
         return float(cost.size_bytes), copied_s + cost.encode_s
 
     def _is_close(self, layer: str, values: Mapping[str, Value], encoding: Encoding) -> bool:
-        """Whether the outputs stay within the largest error when this layer's value travels so."""
+        """Whether the outputs stay within the largest error if this layer's value is sent in this encoding."""
         arrived = _arrived(values[layer], self._model.layer_specs[layer], encoding, self._model.device)
         feeds = {**values, layer: arrived}
         outputs = self._model.tail(tuple(feeds)).run(feeds)

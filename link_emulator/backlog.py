@@ -1,8 +1,8 @@
-"""When bytes arrived, though they were read later.
+"""The arrival times of bytes that are read late.
 
-A busy machine wakes the relay late. Bytes that it then finds in a socket did not arrive at that moment, and a link that
-believed so would lose the time in between. So after each read it is noted how far the bytes in the kernel reach: what
-is read later, up to there, had arrived by then.
+A busy machine wakes the relay late. The bytes in the socket have arrived before that, and counting them from the
+wake-up would lose link time. So each look at the socket notes how many bytes wait there; bytes up to that place in the
+stream had arrived by then, even if they are read later.
 """
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ from collections import deque
 
 
 class Backlog:
-    """Remembers by when which bytes of a stream were in the kernel. Pure; time in seconds of any clock."""
+    """Records by what time which bytes of a stream were in the kernel. Pure; times in seconds on any clock."""
 
     __slots__ = ("_read_bytes", "_seen")
 
     def __init__(self) -> None:
         self._read_bytes = 0
-        self._seen: deque[tuple[int, float]] = deque()  # the stream up to here had arrived at this time
+        self._seen: deque[tuple[int, float]] = deque()  # (bytes of the stream, the time by which they had arrived)
 
     def saw(self, waiting_bytes: int, now_s: float) -> None:
-        """Note that so many bytes wait to be read."""
+        """Record that `waiting_bytes` wait to be read now."""
         end = self._read_bytes + waiting_bytes
         if waiting_bytes and (not self._seen or self._seen[-1][0] < end):
             self._seen.append((end, now_s))
@@ -29,7 +29,7 @@ class Backlog:
         """Take the next bytes of the stream.
 
         Returns:
-            The time by which the last of them is known to have arrived.
+            The earliest recorded time by which the last of them had arrived.
         """
         self._read_bytes += size_bytes
         while self._seen and self._seen[0][0] < self._read_bytes:

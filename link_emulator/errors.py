@@ -1,13 +1,13 @@
-"""What can go wrong in the link emulator.
+"""The errors of the link emulator.
 
 LinkEmulatorError
-├── TraceError      (ValueError)  a trace that cannot be read: the message names the line
+├── TraceError      (ValueError)  an invalid trace: the message names the line or the step
 └── AddressError    (ValueError)  not a `host:port`
 """
 
 
 class LinkEmulatorError(Exception):
-    """Any error of this package."""
+    """The root of this package's errors."""
 
 
 class TraceError(LinkEmulatorError, ValueError):

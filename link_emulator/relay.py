@@ -1,4 +1,4 @@
-"""The relay: accepts connections, connects each to the target, and passes bytes both ways over two shared links."""
+"""The relay: accepts connections, connects each to the target, and passes bytes over the link's two directions."""
 
 from __future__ import annotations
 
@@ -7,39 +7,39 @@ import socket
 from types import TracebackType
 from typing import Self
 
-from link_emulator.connection import End, reset_on_close
+from link_emulator.connection import RelayedEnd, reset_on_close
+from link_emulator.direction import Direction
 from link_emulator.errors import AddressError
-from link_emulator.link import Link
 from link_emulator.shaper import DelayLine
 from link_emulator.trace import Trace
 
-# The kernel holds back what does not fit in here, so the sender feels the link and not a buffer. Linux doubles it.
+# Small, so that the sender is slowed by the link and not by filling a buffer. Linux doubles the value.
 _RECEIVE_BUFFER_BYTES = 32 * 1024
 _SEND_BUFFER_BYTES = 256 * 1024
-# Two of loopback's segments of 64 KiB do not fit into the receive buffer, and the connection would limp; Ethernet's do.
+# Ethernet's segments. Two of loopback's, of 64 KiB, do not fit into the receive buffer, which stalls connections.
 _SEGMENT_BYTES = 1448
 _BACKLOG = 128
 
 
 class LinkEmulator:
-    """A link between whoever connects to `address` and the target, while the context is open.
+    """A link between the clients that connect to `address` and the target, while the context is open.
 
-    All connections share the link: its rate is divided among those that have something to send.
+    All connections share the link: its rate is divided among those that send.
 
     Args:
-        target: `host:port` of the service at the far end.
+        target: `host:port` of the service.
         uplink: Rate from the clients to the target; its clock starts when the context is entered.
         downlink: Rate from the target to the clients.
         delay_s: One-way propagation delay in seconds, added in each direction.
-        jitter_s: Up to this much more, drawn for each chunk; the order is kept.
+        jitter_s: The largest random addition to the delay in seconds, drawn for each chunk; the order is kept.
         listen: `host:port` to accept connections on; port 0 chooses a free one.
-        seed: The jitter is a function of it.
+        seed: Seed of the jitter.
 
     Raises:
         AddressError: `target` or `listen` is not `host:port`.
         ValueError: `delay_s` or `jitter_s` is negative or infinite.
         OSError: On entering: the address cannot be listened on.
-        RuntimeError: A switch is used before the context is entered.
+        RuntimeError: The link is changed before the context is entered.
     """
 
     def __init__(
@@ -57,19 +57,19 @@ class LinkEmulator:
         self._listen = _parse_address(listen)
         self._traces = (uplink, downlink)
         self._delay_lines = (DelayLine(delay_s, jitter_s, 2 * seed), DelayLine(delay_s, jitter_s, 2 * seed + 1))
-        self._links: tuple[Link, Link] | None = None
+        self._directions: tuple[Direction, Direction] | None = None
         self._bytes_up = 0
         self._bytes_down = 0
         self._listener: socket.socket | None = None
-        self._ends: set[End] = set()
+        self._ends: set[RelayedEnd] = set()
         self._opening: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
         self._loop = asyncio.get_running_loop()
         self._start_listening()
-        self._links = (
-            Link(self._traces[0], self._delay_lines[0], self._loop),
-            Link(self._traces[1], self._delay_lines[1], self._loop),
+        self._directions = (
+            Direction(self._traces[0], self._delay_lines[0], self._loop),
+            Direction(self._traces[1], self._delay_lines[1], self._loop),
         )
         return self
 
@@ -88,7 +88,7 @@ class LinkEmulator:
 
     @property
     def address(self) -> str:
-        """`host:port` to connect to."""
+        """The `host:port` to connect to."""
         host, port = self._listen
         return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
@@ -116,7 +116,7 @@ class LinkEmulator:
         self._downlink.restart()
 
     def set_delay(self, delay_s: float, jitter_s: float = 0.0) -> None:
-        """Change the propagation delay and the jitter of both directions; what is on its way keeps its own.
+        """Change the propagation delay and the jitter of both directions, for bytes that leave from now on.
 
         Raises:
             ValueError: One is negative or infinite.
@@ -125,11 +125,11 @@ class LinkEmulator:
             line.set_delay(delay_s, jitter_s)
 
     def cut(self, *, uplink: bool = True, downlink: bool = True) -> None:
-        """Make the link a black hole: bytes stall, and connections stay.
+        """Make the link a black hole: bytes stall, and connections stay open.
 
         Args:
-            uplink: What the clients send stalls.
-            downlink: What the target sends stalls; alone, that is a half-open connection.
+            uplink: Whether to stall the direction to the target.
+            downlink: Whether to stall the direction to the clients; alone, this makes connections half-open.
         """
         if uplink:
             self._uplink.cut()
@@ -137,39 +137,39 @@ class LinkEmulator:
             self._downlink.cut()
 
     def restore(self) -> None:
-        """Undo `cut`: what stalled goes on."""
+        """Undo `cut`: stalled bytes continue."""
         self._uplink.restore()
         self._downlink.restore()
 
     def reset_connections(self) -> None:
-        """Close every connection with a RST on both sides, at once; new ones are accepted."""
+        """Close every connection at once with an RST on both sides; new connections are accepted."""
         for end in tuple(self._ends):
             end.reset()
 
     def refuse(self, refuse: bool) -> None:
-        """Refuse new connections, or accept them again on the same address; those that are open stay.
+        """Refuse new connections, or accept them again on the same address; open connections stay.
 
         Raises:
-            OSError: The address was taken by somebody else in the meantime.
+            OSError: Another process has taken the address in the meantime.
         """
         if refuse:
             self._stop_listening()
         elif self._listener is None:
-            self._open_links()
+            self._open_directions()
             self._start_listening()
 
     @property
-    def _uplink(self) -> Link:
-        return self._open_links()[0]
+    def _uplink(self) -> Direction:
+        return self._open_directions()[0]
 
     @property
-    def _downlink(self) -> Link:
-        return self._open_links()[1]
+    def _downlink(self) -> Direction:
+        return self._open_directions()[1]
 
-    def _open_links(self) -> tuple[Link, Link]:
-        if self._links is None:
+    def _open_directions(self) -> tuple[Direction, Direction]:
+        if self._directions is None:
             raise RuntimeError("the link emulator is not open; use it as `async with LinkEmulator(...) as link:`")
-        return self._links
+        return self._directions
 
     def _start_listening(self) -> None:
         host, port = self._listen
@@ -196,7 +196,7 @@ class LinkEmulator:
     def _accept(self, listener: socket.socket) -> None:
         try:
             accepted, _ = listener.accept()
-        except OSError:  # the client gave up, or we are out of descriptors: neither ends the relay
+        except OSError:  # the client has closed, or no file descriptor is free; the relay continues
             return
         accepted.setblocking(False)
         task = self._loop.create_task(self._open(accepted))
@@ -204,8 +204,8 @@ class LinkEmulator:
         task.add_done_callback(self._opening.discard)
 
     async def _open(self, accepted: socket.socket) -> None:
-        """Connect an accepted client through to the target, or reset it when the target cannot be reached."""
-        near, far = End(self._uplink, self._count_down), End(self._downlink, self._count_up)
+        """Connect an accepted client to the target, or reset it if the target cannot be reached."""
+        near, far = RelayedEnd(self._uplink, self._count_down), RelayedEnd(self._downlink, self._count_up)
         near.peer, far.peer = far, near
         try:
             await self._adopt(far, await self._connect())
@@ -217,7 +217,7 @@ class LinkEmulator:
             if not isinstance(error, OSError):
                 raise
 
-    async def _adopt(self, end: End, sock: socket.socket) -> None:
+    async def _adopt(self, end: RelayedEnd, sock: socket.socket) -> None:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._ends.add(end)
         end.closed.add_done_callback(lambda _: self._ends.discard(end))
@@ -250,7 +250,7 @@ class LinkEmulator:
 
 
 def _shape_socket(sock: socket.socket) -> None:
-    """Keep the kernel from hiding the link: must be done before the connection is made."""
+    """Set small buffers and Ethernet's segment size, which must be done before the connection is made."""
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER_BYTES)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, _SEGMENT_BYTES)

@@ -1,11 +1,11 @@
-"""A link without a socket: what one direction does to the times of its bytes.
+"""The timing of one direction of a link: serialisation at a trace's rate, then propagation delay and jitter.
 
-Two laws, both pure (time is an argument, in seconds of any clock that does not go back):
+Pure: time is an argument, in seconds on any monotonic clock.
 
-- `Shaper`: bytes leave one after the other at the rate of a trace. A chunk starts when it has arrived and the chunk
-  before it has left, whichever is later, so an idle link saves up nothing, and a late caller loses nothing: times
-  follow from arrivals and the trace alone, never from when somebody woke up.
-- `DelayLine`: what has left arrives after the propagation delay and a random jitter, in order.
+- `Shaper`: bytes leave one after the other at the rate of a trace. A chunk starts when it has arrived and the previous
+  chunk has left. So an idle link accumulates no credit, and a late caller loses no link time: departures depend only on
+  arrivals and the trace, not on the time of the calls.
+- `DelayLine`: a chunk arrives after the propagation delay and a random jitter, in order.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from link_emulator.trace import Trace
 
 
 class Shaper:
-    """Serialises chunks through a trace that may be replaced at any time.
+    """Serialises chunks at the rate of a trace, which may be replaced at any time.
 
     Args:
         trace: The rate over time; its clock starts at 0 at `now_s`.
-        now_s: The present.
+        now_s: The present time.
     """
 
     __slots__ = ("_cut", "_departure_s", "_origin_s", "_remaining_bytes", "_start_s", "_trace")
@@ -30,14 +30,14 @@ class Shaper:
         self._trace = trace
         self._origin_s = now_s
         self._cut = False
-        # The chunk in service: since when, how many bytes of it were left then, and when the last of them leaves.
+        # The chunk in service: bytes that remained at `_start_s`, and when the last of them leaves.
         self._start_s = now_s
         self._remaining_bytes = 0.0
         self._departure_s = now_s
 
     @property
     def departure_s(self) -> float:
-        """When the last chunk leaves, as things stand; `math.inf` while the link is stalled for good."""
+        """When the last chunk leaves under present conditions; `math.inf` if never."""
         return self._departure_s
 
     def rate_at(self, now_s: float) -> float:
@@ -45,18 +45,20 @@ class Shaper:
         return 0.0 if self._cut else self._trace.rate_at(now_s - self._origin_s)
 
     def send(self, size_bytes: int, arrival_s: float) -> float:
-        """Put a chunk behind those before it.
+        """Send a chunk after the previous one.
+
+        A change of the link changes only the departure of the last chunk sent, so callers must send a chunk only when
+        the previous one has left.
 
         Returns:
-            When its last byte leaves. A change of the link moves the chunk in service; so that a change moves all that
-            wait, send the next chunk only when this one has left.
+            When its last byte leaves under present conditions.
         """
         self._start_s = max(arrival_s, self._departure_s)
         self._remaining_bytes = size_bytes
         return self._plan()
 
     def set_trace(self, trace: Trace, now_s: float) -> None:
-        """Go on with another trace, from its beginning; bytes of a chunk that have left already have left."""
+        """Continue with another trace, from its beginning; bytes of the chunk that have left stay sent."""
         self._settle(now_s)
         self._trace, self._origin_s = trace, now_s
         self._plan()
@@ -66,19 +68,19 @@ class Shaper:
         self.set_trace(self._trace, now_s)
 
     def cut(self, now_s: float) -> None:
-        """Let nothing leave until `restore`; the trace's clock goes on."""
+        """Stop departures until `restore`; the trace's clock continues."""
         self._settle(now_s)
         self._cut = True
         self._plan()
 
     def restore(self, now_s: float) -> None:
-        """Undo `cut`: the chunk in service goes on where it stopped."""
+        """Undo `cut`: the chunk in service continues where it stopped."""
         self._settle(now_s)
         self._cut = False
         self._plan()
 
     def _settle(self, now_s: float) -> None:
-        """Take from the chunk in service what has left until now."""
+        """Subtract the bytes that have left by now from the chunk in service."""
         if now_s >= self._departure_s:
             self._start_s, self._remaining_bytes = self._departure_s, 0.0
         elif now_s > self._start_s:
@@ -100,9 +102,9 @@ class DelayLine:
     """Adds propagation delay and jitter, and keeps the order.
 
     Args:
-        delay_s: Every byte takes this long.
-        jitter_s: And up to this much longer, uniformly; a chunk never overtakes the one before it.
-        seed: The jitter is a function of it.
+        delay_s: The propagation delay.
+        jitter_s: The largest addition to it, uniformly distributed; a chunk never overtakes the previous one.
+        seed: Seed of the jitter.
     """
 
     __slots__ = ("_delay_s", "_jitter_s", "_last_s", "_random")
@@ -113,7 +115,7 @@ class DelayLine:
         self._last_s = -math.inf
 
     def set_delay(self, delay_s: float, jitter_s: float = 0.0) -> None:
-        """Change both for what leaves from now on; what is on its way keeps its delay and is not overtaken.
+        """Change both for chunks that leave from now on; earlier chunks keep their delay and are not overtaken.
 
         Raises:
             ValueError: One is negative or infinite.
@@ -125,7 +127,7 @@ class DelayLine:
         self._jitter_s = jitter_s
 
     def arrival_s(self, departure_s: float) -> float:
-        """When a chunk that leaves at `departure_s` arrives; departures are given in order."""
+        """Return when a chunk that leaves at `departure_s` arrives; call it in order of departure."""
         jitter_s = self._random.uniform(0.0, self._jitter_s) if self._jitter_s else 0.0
         self._last_s = max(self._last_s, departure_s + self._delay_s + jitter_s)
         return self._last_s

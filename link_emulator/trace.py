@@ -1,18 +1,17 @@
 """The rate of a link over time: a step function that repeats.
 
-A trace is written as a text file of rows `time_s,rate_bps`, one step each. Lines that start with `#` and empty lines
-are skipped, and one header row (`time_s,uplink_bps`) may come first:
+A trace file is text with rows `time_s,rate_bps`, one step each. Lines that start with `#` and empty lines are skipped;
+one header row (`time_s,uplink_bps`) may come first:
 
-    # what it is and where it was recorded
+    # what was recorded, and where
     time_s,uplink_bps
     0.0,8160000
     0.1,11280000
 
-The first step starts at 0 and times increase. A step lasts until the next one starts, and the last one as long as the
-one before it; then the trace starts again. A rate of 0 stalls the link. A single row is a constant rate.
+The first step starts at 0 and times increase. A step lasts until the next one starts; the last one lasts as long as the
+one before it, then the trace repeats. A rate of 0 stalls the link. A single row is a constant rate.
 
-All arithmetic is exact up to rounding of floats: the time at which some bytes have passed comes from integrating the
-steps, never from stepping through time.
+Times are exact up to rounding, because they come from integrating the steps, not from stepping through time.
 """
 
 from __future__ import annotations
@@ -37,10 +36,11 @@ class Trace:
 
     Attributes:
         times_s: When each step starts, in seconds; the first is 0, and they increase.
-        rates_bps: The rate of each step in bits per second, 0 or more. Only a constant may be infinite.
+        rates_bps: The rate of each step in bits per second, 0 or more; infinite only in a trace of one step.
+        period_s: When the trace repeats; infinite for a trace of one step.
 
     Raises:
-        TraceError: The steps are not as described.
+        TraceError: The steps violate these rules.
     """
 
     times_s: tuple[float, ...]
@@ -70,7 +70,7 @@ class Trace:
 
     @classmethod
     def constant(cls, rate_bps: float) -> Trace:
-        """A link of one rate in bits per second; `math.inf` is a link without a limit, 0 one that stalls."""
+        """Return a constant rate in bits per second; `math.inf` is no limit, 0 stalls the link."""
         return cls((0.0,), (rate_bps,))
 
     @classmethod
@@ -115,12 +115,12 @@ class Trace:
         return cls(tuple(times_s), tuple(rates_bps))
 
     def rate_at(self, time_s: float) -> float:
-        """The rate in bits per second at a time of the trace's clock (0 or more; later periods included)."""
+        """Return the rate in bits per second at a time of 0 or more on the trace's clock, in any period."""
         within_s = time_s if self.period_s == math.inf else time_s % self.period_s
         return self.rates_bps[bisect_right(self.times_s, within_s) - 1]
 
     def bytes_between(self, start_s: float, end_s: float) -> float:
-        """How many bytes pass a link that is busy all the time from `start_s` to `end_s`."""
+        """Return how many bytes pass a link that is busy from `start_s` to `end_s`."""
         if end_s <= start_s:
             return 0.0
         if self.period_s == math.inf:
@@ -131,10 +131,10 @@ class Trace:
         return (whole_bits + self._bits_until(end_within_s) - self._bits_until(start_within_s)) / 8
 
     def time_after(self, start_s: float, size_bytes: float) -> float:
-        """When `size_bytes` more have passed a link that is busy from `start_s` on.
+        """Return when `size_bytes` have passed a link that is busy from `start_s` on.
 
         Returns:
-            The earliest such time in seconds of the trace's clock; `math.inf` when they never pass.
+            The earliest such time in seconds on the trace's clock; `math.inf` if they never pass.
         """
         if size_bytes <= 0 or start_s == math.inf:
             return start_s
@@ -146,7 +146,7 @@ class Trace:
             return math.inf
         period, within_s = divmod(start_s, self.period_s)
         more_periods, bits = divmod(self._bits_until(within_s) + 8 * size_bytes, period_bits)
-        if bits == 0:  # the last bit passes at the end of the link's last busy step, not at the next period's start
+        if bits == 0:  # the last bit passes at the end of the last step with a rate, not at the next period's start
             more_periods, bits = more_periods - 1, period_bits
         step = bisect_left(self._ends_bits, bits)
         bits_before = self._ends_bits[step - 1] if step else 0.0
@@ -160,10 +160,10 @@ class Trace:
 
 
 def bundled(name: str) -> Trace:
-    """A trace that comes with the package, by its name: `lte_uplink_verizon`.
+    """Return a trace that comes with the package, by name, such as `lte_uplink_verizon`.
 
     Raises:
-        TraceError: There is no such trace; the message lists those there are.
+        TraceError: There is no such trace; the message lists the names.
     """
     files = {
         entry.name.removesuffix(".csv"): entry

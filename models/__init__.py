@@ -1,7 +1,7 @@
-"""The networks that are known by name: the zoo's and torchvision's, with their weights and preprocessing.
+"""The networks known by name: the zoo's and torchvision's, with their weights and preprocessing.
 
-Imported by `split_model.load` only when a `zoo:` or `torchvision:` spec asks for one: many repositories have a package
-`models` of their own, and nothing else of this project needs this one.
+`split_model.load` imports this package only for a `zoo:` or `torchvision:` spec, because many repositories have a
+package `models` of their own. Nothing else of this project imports it.
 """
 
 from models.by_name import build, describe

@@ -1,4 +1,4 @@
-"""One network by its spec's two parts, and the list of all of them."""
+"""Builds a network from the family and the name in its spec, and lists all networks."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,19 +16,19 @@ def build(family: str, name: str, weights: str | Path | None) -> Source:
 
     Args:
         family: `zoo` or `torchvision`.
-        name: Its name there.
-        weights: `None` for seeded ones (of efficientnet_lite0: the real ones), `DEFAULT`, or a safetensors file.
+        name: The network's name in the family.
+        weights: `None` for seeded ones (for efficientnet_lite0: the real ones), `DEFAULT`, or a safetensors file.
 
     Raises:
         UnknownModelError: No such network.
-        WeightsError: The weights cannot be had, or do not fit.
+        WeightsError: The weights cannot be loaded, or do not fit.
         MissingExtraError: The network's package is not installed.
     """
     return _BUILDERS[family](name, weights)
 
 
 def describe() -> Mapping[str, str]:
-    """Every network's spec, and what it is in one line."""
+    """Every network's spec and its description in one line."""
     return {
         **{f"zoo:{name}": text for name, text in sorted(zoo.DESCRIPTIONS.items())},
         **{f"torchvision:{name}": torchvision_models.describe(name) for name in torchvision_models.names()},

@@ -1,4 +1,4 @@
-"""The zoo's own networks: those of the paper and of its first reproduction that torchvision lacks.
+"""The zoo's own networks: those of the paper and its first reproduction that torchvision does not have.
 
 References:
     NiN: M. Lin, Q. Chen, S. Yan, "Network in network", ICLR 2014 (the ImageNet variant of Caffe's model zoo).

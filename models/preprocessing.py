@@ -1,4 +1,4 @@
-"""Cast and normalisation as layers, so that what travels in a cloud-only split is the small uint8 frame."""
+"""Cast and normalisation as layers, so that a cloud-only split sends the small uint8 frame."""
 
 from dataclasses import dataclass
 
@@ -17,10 +17,10 @@ class Normalisation:
 
 
 IMAGENET = Normalisation((123.675, 116.28, 103.53), (58.395, 57.12, 57.375))
-"""Of torchvision's models: 255 times the means and deviations of its presets."""
+"""For torchvision's models: 255 times the means and deviations of its presets."""
 
 LITE = Normalisation((127.0, 127.0, 127.0), (128.0, 128.0, 128.0))
-"""Of the EfficientNet-Lite models."""
+"""For the EfficientNet-Lite models."""
 
 
 class Normalised(nn.Module):
@@ -28,7 +28,7 @@ class Normalised(nn.Module):
 
     Args:
         model: Takes float32 [1, 3, H, W].
-        normalisation: What it was trained with.
+        normalisation: The one that it was trained with.
     """
 
     mean: Tensor
@@ -41,7 +41,7 @@ class Normalised(nn.Module):
         self.register_buffer("std", torch.tensor(normalisation.std).reshape(1, 3, 1, 1))
 
     def forward(self, image: Tensor) -> object:
-        """Takes uint8 [1, 3, H, W], RGB; returns what the model returns."""
+        """Takes uint8 [1, 3, H, W], RGB; returns the model's return value."""
         return self.model((image.to(torch.float32) - self.mean) / self.std)
 
 

@@ -1,8 +1,8 @@
-"""The one place that imports torchvision.
+"""Imports torchvision, also beside a torch without CUDA; no other module imports it.
 
-The torchvision wheel on PyPI is built for CUDA. Beside a CPU torch its compiled operators do not load, and its import
-fails because it registers a Python kernel for `torchvision::nms`. Declaring the two schemas first cures that; no
-classifier or segmentation model calls them.
+The torchvision wheel on PyPI is built for CUDA. With a CPU torch its compiled operators do not load, and its import
+fails, because it registers a Python kernel for `torchvision::nms`. Declaring the two schemas before the import avoids
+that; no classifier or segmentation model calls these operators.
 """
 
 import importlib
@@ -35,7 +35,7 @@ def torchvision_models() -> ModuleType:
         ) from error
     try:
         return importlib.import_module("torchvision.models")
-    except Exception as error:  # whatever a mismatched pair raises
+    except Exception as error:  # mismatched versions raise errors of any type
         raise ModelError(f"torchvision does not fit torch {torch.__version__}: {error}") from error
 
 
@@ -47,4 +47,4 @@ def _declare_schemas() -> None:
     _kept.append(library)
 
 
-_kept: list[torch.library.Library] = []  # a library's schemas go when it is collected
+_kept: list[torch.library.Library] = []  # a library's schemas are removed when it is garbage collected

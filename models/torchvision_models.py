@@ -1,4 +1,4 @@
-"""torchvision's classifiers and segmentation models, by name."""
+"""torchvision's classifiers and segmentation models, built by name."""
 
 import inspect
 from collections.abc import Callable
@@ -31,13 +31,13 @@ def build(name: str, weights: str | Path | None) -> Source:
     """Builds a model that takes uint8 [1, 3, H, W] of its own size.
 
     Args:
-        name: torchvision's.
-        weights: `None` for seeded ones, `DEFAULT` for torchvision's (downloaded once), or a safetensors file in the
-            layout of the `DEFAULT` ones.
+        name: torchvision's name of the model.
+        weights: `None` for seeded ones, `DEFAULT` for torchvision's (downloaded once), or a safetensors file with the
+            names and shapes of the `DEFAULT` ones.
 
     Raises:
         UnknownModelError: No such model.
-        WeightsError: The weights cannot be had, or do not fit.
+        WeightsError: The weights cannot be loaded, or do not fit.
     """
     known = names()
     if name not in known:
@@ -63,7 +63,7 @@ def build(name: str, weights: str | Path | None) -> Source:
 
 
 def describe(name: str) -> str:
-    """What the model is, in a few words."""
+    """A description of the model, in a few words."""
     return "segmentation" if name in SEGMENTATION else "ImageNet classifier"
 
 
@@ -72,11 +72,11 @@ def imagenet_labels() -> tuple[str, ...]:
     torchvision_models()
     from torchvision.models import _meta  # noqa: PLC0415  # importable only after the line above
 
-    return tuple(_meta._IMAGENET_CATEGORIES)  # noqa: SLF001  # the public way is through each model's weights
+    return tuple(_meta._IMAGENET_CATEGORIES)  # noqa: SLF001  # public only as metadata of each model's weights
 
 
 def _options(builder: Callable[..., nn.Module], *, trained: bool) -> dict[str, bool | None]:
-    """Builder arguments: no parts that only training uses, no slow initialisation, no download of a backbone."""
+    """Builder arguments: no parts that only training uses, no slow initialisation, no backbone download."""
     wanted = {"weights_backbone": None, "init_weights": False, "transform_input": trained}
     signature = inspect.signature(builder).parameters
     options: dict[str, bool | None] = {key: value for key, value in wanted.items() if key in signature}
@@ -87,7 +87,7 @@ def _options(builder: Callable[..., nn.Module], *, trained: bool) -> dict[str, b
 
 def _download(name: str, preset: Any) -> nn.Module:  # noqa: ANN401  # torchvision's enum, which ships no annotations
     try:
-        # torchvision unpickles whatever is in the file. What passes this holds tensors and nothing to run.
+        # The next line's `get_model` unpickles the downloaded file; this check ensures that it contains only tensors.
         preset.get_state_dict(check_hash=True, weights_only=True)
         module: nn.Module = torchvision_models().get_model(name, weights=preset)
     except UnpicklingError as error:
@@ -100,7 +100,7 @@ def _download(name: str, preset: Any) -> nn.Module:  # noqa: ANN401  # torchvisi
 
 
 def _size(module: nn.Module, transforms: nn.Module) -> int:
-    """Height and width that the model was made for."""
+    """Height and width of the model's input."""
     fixed = getattr(module, "image_size", None)  # of vision transformers
     if isinstance(fixed, int):
         return fixed

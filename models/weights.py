@@ -1,8 +1,8 @@
 """Weights: drawn from a fixed seed, or read from a safetensors file.
 
-Seeded weights are the same bits on every platform, so two machines agree on a model without a download. That rules out
-torch's generators and any float arithmetic whose rounding may differ: numbers come from PCG64's raw integer stream,
-which numpy promises to keep, and each is multiplied once by a scale.
+Seeded weights have the same bits on every platform, so two machines have the same model without a download. So neither
+torch's generators nor float arithmetic with platform-dependent rounding can be used: numbers come from PCG64's raw
+integer stream, which numpy guarantees to keep, and each is multiplied once by a scale.
 
 References: K. He et al., "Delving deep into rectifiers", ICCV 2015 (scale by fan-in). P. Goyal et al., "Accurate,
 large minibatch SGD", 2017, arXiv:1706.02677, section 5.1 (a small last norm in each residual branch).
@@ -32,18 +32,18 @@ _Kwargs = dict[str, Any] | None
 
 _BIAS = 0.05
 _BLOCK = 2**16
-_CENTRED_FROM = 16  # inputs; a 3x3 depthwise filter would lose what it is to see
+_CENTRED_FROM = 16  # inputs; a 3x3 depthwise filter with mean 0 would respond too little
 _BRANCH_SCALE = 0.25
 _BRANCHES = {"Bottleneck": "bn3", "ResBottleneckBlock": "f", "FusedMBConv": "block"}  # torchvision's deep stacks
 
-# Some functions of `nn.init` hand over to the mode themselves, others through the tensor's method.
+# Some functions of `nn.init` reach the mode themselves, others only through the tensor's method.
 _RANDOM_INITIALISERS = frozenset(
     {Tensor.normal_, Tensor.uniform_, nn.init.kaiming_uniform_, nn.init.normal_, nn.init.uniform_}
 )
 
 
 class NoRandomInit(TorchFunctionMode):
-    """Inside, modules are built with zeros where they would draw random numbers (most of the time a build takes)."""
+    """While active, modules are built with zeros instead of random numbers, which take most of the build time."""
 
     def __torch_function__(self, func: _Function, types: _Types, args: _Args = (), kwargs: _Kwargs = None) -> object:
         """Replaces the random initialisers."""
@@ -56,15 +56,16 @@ class NoRandomInit(TorchFunctionMode):
 
 @torch.no_grad()
 def seed(module: nn.Module) -> None:
-    """Fills a module's parameters from a fixed seed, each according to its own name.
+    """Fills a module's parameters with numbers that depend only on each parameter's name.
 
-    Matrices and filters are uniform with variance 2 / fan-in and mean 0 over each output's fan-in where that is large:
-    rectified activations share a positive mean, which would otherwise drown what tells two inputs apart. Biases of
-    linear and convolutional layers are small; everything else of one dimension (norms) keeps what the module's
-    constructor gave it, as do all buffers (running means 0, variances 1), except the last norm of each branch in
-    torchvision's deep stacks of residual blocks. At full scale every block would add as much as it is given: the values
-    of a hundred blocks grow out of proportion, and the last bit of a rounding with them, until two correct ways to
-    compute the same model differ in every digit.
+    Matrices and filters are uniform with variance 2 / fan-in. If the fan-in is large, each output's weights have mean
+    0: rectified activations share a positive mean, which would otherwise outweigh the differences between inputs.
+    Biases of linear and convolutional layers are small. All other one-dimensional parameters (norms) and all buffers
+    (running means 0, variances 1) keep the constructor's values.
+
+    The exception is the last norm of each branch in torchvision's deep stacks of residual blocks, which is scaled down.
+    At full scale every block would double its input's variance. After a hundred blocks the values, and with them the
+    rounding errors, would be so large that two correct computations of the model differ in every digit.
     """
     biases = {id(bias) for layer in module.modules() if (bias := _bias_of(layer)) is not None}
     for name, parameter in module.named_parameters():
@@ -81,21 +82,22 @@ def seed(module: nn.Module) -> None:
 
 
 def _bias_of(layer: nn.Module) -> Tensor | None:
-    """The bias of a linear or convolutional layer; not that of a norm."""
+    """The bias of a linear or convolutional layer; `None` for norms and other modules."""
     weight, bias = getattr(layer, "weight", None), getattr(layer, "bias", None)
     return bias if isinstance(weight, Tensor) and weight.ndim > 1 and isinstance(bias, Tensor) else None
 
 
 def _fill(parameter: Tensor, name: str, *, limit: float, centred: bool = False) -> None:
-    """Draws numbers in [-limit, limit) from a stream of their own for each name.
+    """Draws numbers in [-limit, limit) from a random stream that depends on the name.
 
-    Each is an integer times one float32: one rounding, so the same bits everywhere. Means are taken of the integers.
+    Each is an integer times one float32, with one rounding, so it has the same bits everywhere. Means are subtracted
+    from the integers.
     """
     start = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "little")
     generator = np.random.PCG64(start)
     table = parameter.view(parameter.shape[0], -1)
     scale = np.float32(limit / 2**15)
-    rows = max(1, _BLOCK // table.shape[1])  # blocks that fit the cache: three times faster on VGG's large matrices
+    rows = max(1, _BLOCK // table.shape[1])  # blocks that fit into the cache: three times faster on VGG's matrices
     for first in range(0, len(table), rows):
         block = table[first : first + rows]
         raw = generator.random_raw((block.numel() + 3) // 4).astype("<u8", copy=False)
@@ -109,12 +111,12 @@ def load_file(module: nn.Module, path: Path, *, ignored: tuple[str, ...] = ()) -
     """Reads a module's parameters and buffers from a safetensors file.
 
     Args:
-        module: Filled in place.
+        module: Its parameters and buffers are overwritten.
         path: The file.
-        ignored: Prefixes of names that the file may hold beyond the module's (auxiliary heads of training).
+        ignored: Prefixes of names in the file to ignore (auxiliary heads for training).
 
     Raises:
-        WeightsError: No such file, not safetensors, or names or shapes that do not fit.
+        WeightsError: No such file, not safetensors, or names or shapes do not fit.
     """
     if not path.is_file():
         raise WeightsError(f"no weights file {str(path)!r}; expected a .safetensors file, `DEFAULT`, or nothing")

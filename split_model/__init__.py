@@ -1,4 +1,4 @@
-"""PyTorch models that can be split anywhere: loading, the layer graph, profiling, heads and tails."""
+"""PyTorch models that can be split at any layers: loading, the layer graph, profiling, heads and tails."""
 
 from split_model.engines.clock import compute_clock
 from split_model.engines.compiled import CompiledHeads

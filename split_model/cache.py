@@ -1,8 +1,8 @@
-"""A bounded cache that a flood of new keys cannot wash out.
+"""A bounded cache: keys requested once cannot evict keys requested repeatedly.
 
-Keys seen once wait in a small part of the cache, where they push out only each other; a key asked for again moves to
-the protected part (segmented LRU; R. Karedla, J. Love, B. Wherry, "Caching strategies to improve disk system
-performance", IEEE Computer 27(3), 1994).
+Segmented LRU: a new key enters the first part, where it can evict only other new keys. A key requested again moves to
+the second part. (R. Karedla, J. Love, B. Wherry, "Caching strategies to improve disk system performance", IEEE Computer
+27(3), 1994.)
 """
 
 from collections import OrderedDict
@@ -17,10 +17,10 @@ Item = TypeVar("Item")
 
 
 class SegmentedCache(Generic[Key, Item]):
-    """Remembers what was made for a key; safe to use from several threads.
+    """A segmented LRU cache; safe to use from several threads.
 
     Args:
-        size: Number of entries of each of the two parts.
+        size: Entries of each of the two parts.
     """
 
     def __init__(self, size: int) -> None:
@@ -33,7 +33,7 @@ class SegmentedCache(Generic[Key, Item]):
         return len(self._new) + len(self._used)
 
     def get(self, key: Key, make: Callable[[], Item]) -> Item:
-        """Returns the entry of a key, made where there is none; what `make` raises is passed on and not remembered."""
+        """Returns the item of a key; on a miss, makes it with `make`, whose exceptions are passed on and not cached."""
         with self._lock:
             if key in self._used:
                 self._used.move_to_end(key)
@@ -44,7 +44,7 @@ class SegmentedCache(Generic[Key, Item]):
                     demoted, old = self._used.popitem(last=False)
                     self._new[demoted] = old
                 return item
-        item = make()  # not under the lock: two threads may both make it, and either's will do
+        item = make()  # not under the lock: if two threads make it, either result is valid
         with self._lock:
             self._new[key] = item
             if len(self._new) > self._size:

@@ -1,25 +1,25 @@
-"""Everything that can go wrong with a model, as one tree of errors.
+"""The errors of loading, splitting and running models.
 
 ::
 
     ModelError (Exception)
-    ├── UnknownModelError        no model of this name; or a file or factory that is not there
-    ├── BadSpecError             the spec cannot be read: unknown prefix, empty name
+    ├── UnknownModelError        no such model, file or factory
+    ├── BadSpecError             the spec cannot be parsed: unknown prefix, empty name
     ├── WeightsError             weights that are missing or do not fit the model
-    ├── ShadowedNetworksError    another package `models` stands in front of the one with the networks known by name
+    ├── ShadowedNetworksError    Python finds another package `models` before this project's
     ├── MissingExtraError        the model needs a package of an optional extra
     ├── UnsupportedModelError    the model cannot be exported or split: random, stateful, dynamic shapes
     ├── InputError               inputs or values of the wrong number, shape or dtype
     ├── UnknownLayerError        a layer's name that the model does not have
     ├── UnknownOutputError       an output path that the model does not have
-    ├── NotClosedError           a set of edge layers that lacks an input or a predecessor
+    ├── NotClosedError           a set of edge layers without a model input, or without a predecessor of a layer
     ├── MissingTensorError       a schedule needs a layer's value that was not given
     └── ExecutionError           an operator failed while a schedule ran
 """
 
 
 class ModelError(Exception):
-    """Anything that goes wrong with a model."""
+    """The root of this package's errors."""
 
 
 class UnknownModelError(ModelError):
@@ -35,11 +35,11 @@ class WeightsError(ModelError):
 
 
 class ShadowedNetworksError(ModelError):
-    """A network is asked for by name, and Python finds another package `models` in front of this project's."""
+    """A network is requested by name, but Python finds another package `models` before this project's."""
 
 
 class MissingExtraError(ModelError):
-    """The model needs a package that only an optional extra installs."""
+    """The model needs a package that an optional extra installs."""
 
 
 class UnsupportedModelError(ModelError):
@@ -47,7 +47,7 @@ class UnsupportedModelError(ModelError):
 
 
 class InputError(ModelError):
-    """Inputs, or values of layers, of the wrong number, shape or dtype."""
+    """Inputs or layer values of the wrong number, shape or dtype."""
 
 
 class UnknownLayerError(ModelError):
@@ -75,7 +75,7 @@ class UnknownOutputError(ModelError):
 
 
 class NotClosedError(ModelError):
-    """A set of edge layers that lacks a model input or a predecessor of one of its layers."""
+    """A set of edge layers is missing a model input or a predecessor of one of its layers."""
 
 
 class MissingTensorError(ModelError):

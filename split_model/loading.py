@@ -1,4 +1,4 @@
-"""`load`: a model by its spec."""
+"""`load`: a model from its spec, which names a network, a file or a factory."""
 
 import importlib
 from dataclasses import dataclass
@@ -23,8 +23,8 @@ class Loadable:
     """A model that can be loaded by name.
 
     Attributes:
-        spec: What `load` takes.
-        description: One line for people.
+        spec: Its spec for `load`.
+        description: A description in one line.
     """
 
     spec: str
@@ -32,22 +32,22 @@ class Loadable:
 
 
 def load(spec: str, *, weights: str | Path | None = None, device: torch.device | str = "cpu") -> Model:
-    """Loads a model and makes it ready to be split.
+    """Loads a model and prepares it for splitting.
 
     Args:
-        spec: `torchvision:googlenet`, `zoo:tiny_yolov2`, `file:model.pt2` (written by `torch.export.save`; trusted
-            input: reading one may run code), or `package.module:factory`, where the factory takes nothing and returns
-            `(module, example_inputs)`.
-        weights: Of torchvision and zoo models: `None` for weights drawn from a fixed seed (of
+        spec: `torchvision:googlenet`, `zoo:tiny_yolov2`, `file:model.pt2` (written by `torch.export.save`; reading a
+            file may run code, so it must be trusted), or `package.module:factory`, where the factory takes no arguments
+            and returns `(module, example_inputs)`.
+        weights: For torchvision and zoo models only: `None` for weights drawn from a fixed seed (for
             `zoo:efficientnet_lite0`: the real ones), `DEFAULT`, or the path of a safetensors file.
         device: `cpu`, `cuda` or a `torch.device`.
 
     Raises:
         BadSpecError: The spec has another form.
         UnknownModelError: No such model, file or factory.
-        WeightsError: Weights that cannot be had or do not fit, or given to a model that brings its own.
+        WeightsError: The weights cannot be read or do not fit, or the model has its own.
         MissingExtraError: The model's package is not installed.
-        ShadowedNetworksError: A zoo or torchvision model is asked for, and Python finds another package `models`.
+        ShadowedNetworksError: The spec names a network, but Python finds another package `models`.
         UnsupportedModelError: The model cannot be exported, or has no fixed dataflow graph.
     """
     prefix, colon, name = spec.partition(":")
@@ -69,7 +69,7 @@ def describe() -> tuple[Loadable, ...]:
     """Every model that can be loaded by name.
 
     Raises:
-        ShadowedNetworksError: Python finds another package `models` in front of this project's.
+        ShadowedNetworksError: Python finds another package `models` before this project's.
     """
     return tuple(Loadable(spec, text) for spec, text in networks().describe().items())
 
@@ -89,7 +89,7 @@ def _read_file(path: Path) -> Source:
         raise UnknownModelError(f"no model file {str(path)!r}; expected one that torch.export.save wrote")
     try:
         program = torch.export.load(path)
-    except Exception as error:  # zip, JSON and schema errors of many kinds
+    except Exception as error:  # errors of many types, from zip, JSON and schemas
         raise UnknownModelError(f"{str(path)!r} is not a file that torch.export.save wrote: {error}") from error
     if program.example_inputs is None:
         raise UnsupportedModelError(f"{str(path)!r} holds no example inputs, which fix the shapes")

@@ -1,4 +1,4 @@
-"""A model that can be split anywhere."""
+"""`Model`: a module with its graph of layers, its heads and its tails."""
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -17,7 +17,7 @@ from split_model.engines.schedule import Program
 from split_model.errors import InputError, NotClosedError, UnknownLayerError, UnknownOutputError
 from split_model.split import Head, Tail
 from split_model.structure import Tree
-from split_model.trace.capture import Capture, capture, dtype_name
+from split_model.trace.capture import Capture, capture
 from split_model.trace.digest import digest_of
 from split_model.trace.folding import fold
 from split_model.trace.fusion import fuse
@@ -36,8 +36,8 @@ class ValueSpec:
     """A tensor in a model's inputs or outputs.
 
     Attributes:
-        path: Its place: `x`, `out`, `parts.0`.
-        layer: The layer whose elements it holds; `None` for a constant output.
+        path: Its place, such as `x`, `out` or `parts.0`.
+        layer: The layer whose elements it has; `None` for a constant output.
         dtype: Numpy's name, or `bfloat16`.
         shape: Sizes of the dimensions.
     """
@@ -54,9 +54,9 @@ class Model:
     Args:
         module: The module; it is moved to `device`.
         example_inputs: Positional arguments of a call; they fix the shapes.
-        name: How it is called on the wire.
-        device: Where it runs, here.
-        labels: Class names, where the output is a classification.
+        name: Its name on the wire.
+        device: The device that it runs on.
+        labels: Class names, if the output is a classification.
 
     Attributes:
         name: As given.
@@ -64,11 +64,11 @@ class Model:
         graph: Its layers.
         inputs: Its tensor inputs, in the order of the call.
         outputs: Its tensor outputs, in the order of the return value.
-        layer_specs: What each layer sends, by name.
+        layer_specs: The tensors of each layer's value, by layer name.
         example_inputs: As given, on `device`.
         labels: As given.
-        device: Where it runs.
-        torch_version: Of the torch that traced it; different ones may trace different graphs.
+        device: As given.
+        torch_version: The version of torch that traced it; other versions may trace another graph.
 
     Raises:
         UnsupportedModelError: The module cannot be exported, or has no fixed dataflow graph.
@@ -108,7 +108,7 @@ class Model:
         self._tails: SegmentedCache[tuple[frozenset[str], tuple[str, ...]], Tail] = SegmentedCache(_CACHED_SCHEDULES)
 
     def __call__(self, *inputs: Tree) -> Tree:
-        """Runs the original module, whole, without recording gradients."""
+        """Runs the whole original module, without recording gradients."""
         with torch.inference_mode():
             return self._module(*(_to(value, self.device) for value in inputs))
 
@@ -116,14 +116,14 @@ class Model:
         """Splits the model.
 
         Args:
-            edge: Names of the layers that run on the edge: every model input, and with each layer its predecessors.
+            edge: Names of the layers that run on the edge: all model inputs, and the predecessors of each layer.
 
         Returns:
-            Head and tail; `tail(head(*inputs))` is what the module returns for `inputs`.
+            Head and tail; `tail(head(*inputs))` equals the module's return value for `inputs`.
 
         Raises:
-            UnknownLayerError: A name that the graph lacks.
-            NotClosedError: The set lacks an input or a predecessor.
+            UnknownLayerError: The graph has no layer of a name.
+            NotClosedError: A model input or a predecessor is missing.
         """
         head = self._heads.get(edge, lambda: self._head(edge))
         return head, self.tail(head.sends, self.remote_outputs(edge))
@@ -135,8 +135,8 @@ class Model:
             inputs: As for a call.
 
         Yields:
-            Each layer's name, in graph order, with the values of all layers that the rest of the model needs, its own
-            among them: enough for a tail.
+            Each layer's name, in graph order, with its value and those of the earlier layers that later ones or the
+            outputs read: sufficient feeds for a tail.
 
         Raises:
             InputError: Inputs of the wrong number, shape or dtype.
@@ -158,15 +158,15 @@ class Model:
                     values.pop(name, None)
 
     def tail(self, feeds: Collection[str], outputs: Sequence[str] = ()) -> Tail:
-        """The schedule that leads from these layers' values to these outputs.
+        """The tail from these layers' values to these outputs.
 
         Args:
-            feeds: Names of layers whose values will be there; more than needed is fine.
-            outputs: Paths of the outputs wanted; none means all.
+            feeds: Names of the layers whose values are given; may be more than needed.
+            outputs: Paths of the wanted outputs; empty means all.
 
         Raises:
-            MissingTensorError: An input of the model is needed and not among the feeds.
-            UnknownLayerError, UnknownOutputError: A name that the model lacks.
+            MissingTensorError: The outputs need a model input that is not among the feeds.
+            UnknownLayerError, UnknownOutputError: The model has no layer or output of a name.
         """
         key = (frozenset(feeds), tuple(outputs))
         return self._tails.get(key, lambda: self._tail(*key))
@@ -174,26 +174,26 @@ class Model:
     def warm_up(self) -> None:
         """Runs every layer once on the calling thread.
 
-        A thread's first run takes up to twice as long as the next ones: its memory is new to it, and kernels are
-        chosen. Heads and tails at all splits share both, so that after this no frame and no switch pays for it. Call
-        it on each thread that will run heads or tails.
+        A thread's first run takes up to twice as long as the next ones, because it allocates memory and chooses
+        kernels. The heads and tails of all splits share both, so after this no frame and no switch is slower. Call it
+        on each thread that will run heads or tails.
         """
         head, tail = self.split(frozenset(layer.name for layer in self.graph.layers if not layer.inputs))
         tail(head(*self.example_inputs))
 
     def remote_outputs(self, edge: Collection[str]) -> tuple[str, ...]:
-        """Paths of the outputs that are not there yet when the layers of `edge` have run."""
+        """Paths of the outputs that the layers of `edge` do not compute."""
         return tuple(spec.path for spec in self.outputs if spec.layer is not None and spec.layer not in edge)
 
     def assemble(self, values: Mapping[str, Value], outputs: Mapping[str, Tensor]) -> Tree:
-        """The module's own return value.
+        """Assembles the module's return value.
 
         Args:
-            values: Values of layers, by name: at least those of which outputs are missing in `outputs`.
-            outputs: Outputs that are already computed, by path.
+            values: Layers' values, by name; outputs that are missing in `outputs` are computed from them.
+            outputs: Computed outputs, by path.
 
         Raises:
-            MissingTensorError: An output is in neither, and cannot be computed from `values`.
+            MissingTensorError: An output is not in `outputs` and cannot be computed from `values`.
         """
         missing = tuple(spec.path for spec in self.outputs if spec.path not in outputs)
         local = self.tail(values.keys(), missing).run(values) if missing else {}
@@ -207,7 +207,7 @@ class Model:
         """The tensors of a return value, by path.
 
         Raises:
-            InputError: Its nesting is not the model's.
+            InputError: It is not nested as the model's outputs are.
         """
         leaves, nesting = structure.flatten(outputs)
         if nesting != self._output_nesting:
@@ -216,9 +216,10 @@ class Model:
         return {path: leaf for path, leaf in pairs if isinstance(leaf, Tensor)}
 
     def plain_trace(self) -> Trace:
-        """The nodes that heads and tails run, in the same places, with plain weights.
+        """The nodes that heads and tails run, with the same indices but unpacked weights.
 
-        Made anew at every call, which takes seconds: kept, the weights would lie in memory once more.
+        Each call traces the model again, which takes seconds; keeping the trace would keep a second copy of the
+        weights.
         """
         return _runnable(capture(self._module, self.example_inputs), self.device)
 
@@ -283,8 +284,9 @@ def _check_input(value: object, spec: ValueSpec) -> None:
     expected = f"input {spec.path!r} must be {spec.dtype} {list(spec.shape)}"
     if not isinstance(value, Tensor):
         raise InputError(f"{expected}; got {type(value).__name__}")
-    if tuple(value.shape) != spec.shape or dtype_name(value.dtype) != spec.dtype:
-        raise InputError(f"{expected}; got {dtype_name(value.dtype)} {list(value.shape)}")
+    found = TensorSpec.of(value)
+    if (found.dtype, found.shape) != (spec.dtype, spec.shape):
+        raise InputError(f"{expected}; got {found.dtype} {list(found.shape)}")
 
 
 def _to(value: Tree, device: torch.device) -> Tree:
@@ -309,5 +311,6 @@ def _output_specs(captured: Capture, trace: Trace, layering: Layering) -> tuple[
             found = trace.nodes[leaf.index].specs
             specs += [ValueSpec(path, root, spec.dtype, spec.shape) for spec in found if spec is not None]
         elif isinstance(leaf, Tensor):
-            specs.append(ValueSpec(path, None, dtype_name(leaf.dtype), tuple(leaf.shape)))
+            spec = TensorSpec.of(leaf)
+            specs.append(ValueSpec(path, None, spec.dtype, spec.shape))
     return tuple(specs)

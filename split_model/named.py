@@ -1,7 +1,7 @@
-"""The networks known by name, which are the package `models`: imported when a spec asks for one, and never before.
+"""Imports the package `models`, which has the networks known by name, when a spec names one.
 
-`models` is what many repositories call a package of their own. Where one of those stands in front on Python's path, it
-is left alone, and whoever asks for a network by name is told.
+Many repositories have a package `models` of their own. If Python finds such a package first, it is not imported, and a
+spec that names a network raises an error.
 """
 
 import importlib
@@ -14,14 +14,14 @@ from split_model.errors import ShadowedNetworksError
 __all__ = ["FAMILIES", "networks"]
 
 FAMILIES = ("zoo", "torchvision")
-"""What comes before the colon of a spec that names a network."""
+"""The prefixes of specs that name a network."""
 
 
 def networks() -> ModuleType:
-    """The package `models` that was installed beside this one.
+    """The package `models` that is installed beside this one.
 
     Raises:
-        ShadowedNetworksError: Python finds another `models` first, or none. It is not imported.
+        ShadowedNetworksError: Python finds another `models` first, which is not imported, or none.
     """
     ours = Path(__file__).resolve().parent.parent / "models"
     spec = importlib.util.find_spec("models")

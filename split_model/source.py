@@ -1,4 +1,4 @@
-"""What every way of loading a model ends in."""
+"""`Source`: a loaded module with example inputs, from whichever kind of spec."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -13,9 +13,9 @@ class Source:
     """A module that is ready to be captured.
 
     Attributes:
-        module: In evaluation mode, with its weights.
+        module: The module in evaluation mode, with its weights.
         example_inputs: Positional arguments of a call.
-        labels: Class names, where the output is a classification.
+        labels: Class names, if the output is a classification.
     """
 
     module: nn.Module

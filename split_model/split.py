@@ -1,4 +1,4 @@
-"""Heads and tails: the two parts of a model that a split leaves."""
+"""Heads and tails: the two parts of a split model."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,10 +18,10 @@ class Head:
     """The part of a model that runs on the edge.
 
     Attributes:
-        sends: Names of the layers whose values it returns: those that something outside reads, and outputs.
-        node_of: Their nodes.
-        schedule: The calls.
-        feed: Turns the arguments of a call into values by node, checked.
+        sends: Names of the layers whose values it returns: those that layers outside read, and outputs.
+        node_of: The node of each layer, by name.
+        schedule: The operator calls.
+        feed: Checks the arguments of a call and returns them by node.
     """
 
     sends: tuple[str, ...]
@@ -33,7 +33,7 @@ class Head:
         """Runs the head on the model's inputs.
 
         Returns:
-            Values by layer name, in graph order: what crosses the cut, and outputs computed here.
+            Values by layer name, in graph order: those that cross the cut, and outputs computed here.
 
         Raises:
             InputError: Inputs of the wrong number, shape or dtype.
@@ -41,22 +41,22 @@ class Head:
         return self.run(inputs)
 
     def run(self, inputs: Sequence[Tree], recorder: Recorder | None = None) -> dict[str, Value]:
-        """Like a call, with the inputs in one sequence; `recorder` is told the time of each layer."""
+        """Like a call, with the inputs in one sequence; `recorder` receives the time of each layer."""
         values = self.schedule.run(self.feed(inputs), recorder)
         return {name: values[self.node_of[name]] for name in self.sends}
 
 
 @dataclass(frozen=True, slots=True)
 class Tail:
-    """The part of a model that leads from some layers' values to some of its outputs.
+    """The part of a model from some layers' values to some of its outputs.
 
     Attributes:
         needs: Names of the layers whose values it reads; others are ignored.
-        node_of: Their nodes.
-        schedule: The calls.
-        sources: For each wanted output, by path: the node that holds it, or a constant.
-        contiguous: Paths of the outputs that the module returns in row-major order; inside, it is often another.
-        assemble: The model's, to make its return value of what the tail was given and what it computed.
+        node_of: The node of each layer, by name.
+        schedule: The operator calls.
+        sources: For each wanted output, by path: its node, or a constant.
+        contiguous: Paths of the outputs that the module returns in row-major order; the schedule may use another.
+        assemble: `Model.assemble`: makes the return value from the tail's feeds and its computed outputs.
     """
 
     needs: tuple[str, ...]
@@ -67,13 +67,13 @@ class Tail:
     assemble: Callable[[Mapping[str, Value], Mapping[str, Tensor]], Tree]
 
     def __call__(self, values: Mapping[str, Value]) -> Tree:
-        """Computes what is not yet computed.
+        """Computes the wanted outputs and assembles the return value.
 
         Args:
-            values: By layer name: what a head returned.
+            values: A head's return value, by layer name.
 
         Returns:
-            What the original module returns: the same nesting, shapes and dtypes.
+            The original module's return value, with the same nesting, shapes and dtypes.
 
         Raises:
             MissingTensorError: A value is missing; names the layer.
@@ -85,7 +85,7 @@ class Tail:
 
         Args:
             feeds: Values by layer name, of the dtypes and shapes of `model.layer_specs`; never modified.
-            recorder: Told the time of each layer.
+            recorder: Receives the time of each layer.
 
         Returns:
             The wanted outputs, by path.

@@ -1,7 +1,7 @@
-"""Nested inputs and outputs, and the flat paths that name their places.
+"""Nested inputs and outputs, and the paths of their leaves.
 
-A path joins dictionary keys, positions and field names by dots: `out`, `parts.0`. Dots inside a key are escaped by a
-backslash. An output that is one bare tensor has the path `out`.
+A path joins dictionary keys, positions and field names by dots, as in `parts.0`; a dot inside a key is escaped by a
+backslash. An output that is a bare tensor has the path `out`.
 """
 
 from collections.abc import Sequence
@@ -14,10 +14,10 @@ from split_model.errors import UnsupportedModelError
 __all__ = ["BARE", "Nesting", "Tree", "flatten", "paths_of", "unflatten"]
 
 Tree = Any
-"""A value nested in tuples, lists, dictionaries and whatever else `torch.utils._pytree` knows."""
+"""A value nested in tuples, lists, dictionaries and the other types that `torch.utils._pytree` knows."""
 
 Nesting = Any
-"""How a `Tree` is nested, without its leaves; compares equal to that of a value nested alike."""
+"""The nesting of a `Tree`, without its leaves; equal for values that are nested alike."""
 
 BARE = "out"
 
@@ -27,8 +27,7 @@ def paths_of(tree: Tree, *, top: Sequence[str] = ()) -> tuple[str, ...]:
 
     Args:
         tree: Any nesting that `torch.utils._pytree` knows.
-        top: Names for the positions of the outermost level (parameter names of a call); positions without one keep
-            their number.
+        top: Names for the positions of the outermost level (parameter names of a call); other positions are numbered.
 
     Raises:
         UnsupportedModelError: Two leaves have the same path (keys `1` and `"1"` in one dictionary).
@@ -52,10 +51,10 @@ def _part(key: object) -> str:
 
 
 def flatten(tree: Tree) -> tuple[list[Any], Nesting]:
-    """Splits a nested value into its leaves and a description of the nesting."""
+    """Splits a nested value into its leaves and its nesting."""
     return pytree.tree_flatten(tree)
 
 
 def unflatten(leaves: Sequence[Any], nesting: Nesting) -> Tree:
-    """Puts leaves back into the nesting they came from."""
+    """Restores a nested value from its leaves and its nesting."""
     return pytree.tree_unflatten(list(leaves), nesting)

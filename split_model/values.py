@@ -1,4 +1,4 @@
-"""Values of layers, and the numpy arrays that stand for them on the wire."""
+"""Layers' values to the numpy arrays that are sent, and back."""
 
 from collections.abc import Sequence
 
@@ -14,14 +14,14 @@ from split_model.trace.trace import TensorSpec
 __all__ = ["Value", "arrays_of", "value_of"]
 
 Value = Tensor | tuple[Tensor, ...]
-"""What a layer makes: a tensor, or several where its operator returns a tuple."""
+"""A layer's value: a tensor, or several if its operator returns a tuple."""
 
 
 def arrays_of(value: Value) -> tuple[NDArray[np.generic], ...]:
     """A layer's value as contiguous little-endian arrays, one per tensor.
 
-    No copy is made of a contiguous tensor in CPU memory; the array then shares it. bfloat16, which numpy lacks, comes
-    as the `uint16` that holds its bits.
+    The array of a contiguous tensor in CPU memory shares its memory. numpy has no bfloat16, so its bits are returned as
+    `uint16`.
     """
     return tuple(_array_of(tensor) for tensor in (value if isinstance(value, tuple) else (value,)))
 
@@ -40,13 +40,13 @@ def value_of(
     """A layer's value from arrays: the inverse of `arrays_of`.
 
     Args:
-        arrays: One per tensor, little-endian, in the shapes of `specs`; they may be read-only, and are then shared all
-            the same (a schedule modifies nothing it is given). Arrays that are not aligned in memory are copied.
-        specs: What the layer sends: `model.layer_specs[name]`.
-        device: Where the value is to be.
+        arrays: One per tensor, little-endian, in the shapes of `specs`. On the CPU their memory is shared, even if they
+            are read-only (a schedule never modifies its feeds); arrays that are not aligned in memory are copied.
+        specs: The layer's tensors: `model.layer_specs[name]`.
+        device: The device of the value.
 
     Raises:
-        InputError: Number, dtype or shape of the arrays is not what the layer sends.
+        InputError: Number, dtype or shape of the arrays is not that of `specs`.
     """
     if len(arrays) != len(specs):
         raise InputError(f"expected {len(specs)} tensors, got {len(arrays)}")
@@ -64,7 +64,7 @@ def _tensor_of(array: NDArray[np.generic], spec: TensorSpec) -> Tensor:
     native = array.astype(array.dtype.newbyteorder("="), copy=False)
     if not (native.flags.aligned and native.flags.c_contiguous):
         native = native.copy(order="C")
-    # DLPack shares read-only memory without a word, where `from_numpy` and `frombuffer` warn.
+    # Not `from_numpy` or `frombuffer`, which warn about read-only memory.
     tensor = (
         torch.utils.dlpack.from_dlpack(native)
         if native.size

@@ -1,6 +1,7 @@
-"""The wire contract: `split.proto` (package `dads.v1`), its stubs, and the tensor codec.
+"""The wire contract: the stubs of `split.proto` (package `dads.v1`), the tensor codec and client access.
 
-Knows neither models nor partitioning, and imports no torch: any client that speaks gRPC and numpy can use it.
+This package knows nothing of models or partitioning and does not import torch, so any Python client with gRPC and numpy
+can use it.
 """
 
 from split_wire.codec import DTYPES, EncodedTensor, decode_tensor, decoded_bytes, dtype_name, encode_tensor, roundtrip

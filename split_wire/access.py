@@ -1,7 +1,7 @@
-"""How a client gets in: TLS with whom it trusts and who it is, and the token it shows.
+"""Client access: the settings of TLS, client certificates and tokens, and checks of them.
 
-Files are read when they are needed and not before, so that what was replaced is used from the next connection on. A
-token is in no repr and in no error.
+Files are read each time they are needed, so the next connection uses a replaced file. No repr and no error message
+contains a token.
 """
 
 import ipaddress
@@ -27,12 +27,18 @@ _ADVICE = (
     ),
     ("WRONG_VERSION_NUMBER", "it does not speak TLS; expected it to be started with --tls-cert, or no --tls here"),
 )
-_CLOSED = "Socket closed"  # all that a client sees of a server that refuses its certificate, or its lack of TLS
+_CLOSED = "Socket closed"  # gRPC's only hint when the server wants TLS, or refuses the client's certificate
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What a secure channel is made of, in PEM; None for what is left to gRPC, or not shown."""
+    """The certificates and the key of a secure channel, in PEM.
+
+    Attributes:
+        roots: The authorities to trust; None: those that come with gRPC.
+        key: The client's private key; None without a client certificate.
+        chain: The client's certificate chain; None without one.
+    """
 
     roots: bytes | None = None
     key: bytes | None = field(default=None, repr=False)
@@ -44,23 +50,23 @@ class ClientAccess:
     """The settings of one client.
 
     Attributes:
-        tls: Whether to encrypt; also when one of the files of TLS is given.
+        tls: Whether to encrypt; `ca` and `certificate` imply it.
         ca: PEM file of the authorities to trust; None: the public ones that come with gRPC.
-        certificate: PEM file of the chain that tells who this client is.
-        key: PEM file of its private key.
-        server_name: The name that the server's certificate must have, in place of the address's.
-        token: What to show with every call.
-        token_file: A file that holds it.
+        certificate: PEM file of the client's certificate chain.
+        key: PEM file of the client's private key.
+        server_name: The name that the server's certificate must have, in place of the address's host.
+        token: The token to send with every call.
+        token_file: A file that holds the token.
         insecure: Whether a token may leave this machine in plain text.
 
     Raises:
-        AccessError: what is given does not fit together.
+        AccessError: settings contradict each other, or one of a pair is missing.
     """
 
     tls: bool = False
     ca: Path | None = None
     certificate: Path | None = None
-    key: Path | None = field(default=None)
+    key: Path | None = None
     server_name: str | None = None
     token: str | None = field(default=None, repr=False)
     token_file: Path | None = None
@@ -80,7 +86,10 @@ class ClientAccess:
         return self.tls or self.ca is not None or self.certificate is not None
 
     def check(self, address: str) -> None:
-        """Tell before the first call what would be wrong with it.
+        """Check the files and the token before the first call.
+
+        Args:
+            address: The server's, as host:port.
 
         Raises:
             AccessError: a file cannot be used, or the token would leave this machine in plain text.
@@ -96,7 +105,7 @@ class ClientAccess:
         self.metadata()
 
     def identity(self) -> Identity | None:
-        """Return what is in the files now; None for plain text.
+        """Read the files; None for plain text.
 
         Raises:
             AccessError: a file cannot be read, or is not PEM.
@@ -106,14 +115,14 @@ class ClientAccess:
         return Identity(_pem(self.ca, "tls_ca"), _pem(self.key, "tls_key"), _pem(self.certificate, "tls_cert"))
 
     def options(self) -> Metadata:
-        """Return the channel's options that belong to this."""
+        """Return the gRPC channel options that these settings need."""
         return () if self.server_name is None else (("grpc.ssl_target_name_override", self.server_name),)
 
     def metadata(self) -> Metadata:
-        """Return the metadata to send with a call.
+        """Return the metadata to send with each call.
 
         Raises:
-            AccessError: the token cannot be read or sent.
+            AccessError: the token cannot be read, or is no token.
         """
         token = self.token
         if self.token_file is not None:
@@ -131,24 +140,24 @@ PLAIN = ClientAccess()
 
 
 def channel_credentials(identity: Identity) -> grpc.ChannelCredentials:
-    """Return what makes a channel secure."""
+    """Return gRPC's credentials for a secure channel."""
     return grpc.ssl_channel_credentials(identity.roots, identity.key, identity.chain)
 
 
 def advice(details: str) -> str | None:
-    """Say what is wrong with the TLS of a connection that failed, and what to do; None where it is something else.
+    """Explain a failed TLS handshake: what is wrong and what to do; None if the failure is of another kind.
 
     Args:
-        details: What gRPC said.
+        details: gRPC's error details.
     """
     return next((said for sign, said in _ADVICE if sign in details), None)
 
 
 def suspicion(details: str, *, encrypts: bool) -> str:
-    """Say what may be wrong with a connection that was closed before it was one; empty where nothing tells so.
+    """Suggest a cause for a connection that the server closed during setup; empty if it was not.
 
     Args:
-        details: What gRPC said.
+        details: gRPC's error details.
         encrypts: Whether this side speaks TLS.
     """
     if _CLOSED not in details or "failed to connect" not in details:
@@ -159,7 +168,7 @@ def suspicion(details: str, *, encrypts: bool) -> str:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a name or address, without brackets, is of this machine alone."""
+    """Whether a host name or address, without brackets, is a loopback one."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

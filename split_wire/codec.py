@@ -1,12 +1,12 @@
-"""Numpy arrays to `Tensor` messages and back.
+"""The tensor codec: numpy arrays to `Tensor` messages and back.
 
 Laws:
-    * `decode_tensor(encode_tensor(name, array))` has the array's dtype, shape and bits; with a lossy encoding, its
-      dtype and shape, and the values that `split_wire.packing` promises.
-    * A received message is checked completely before anything of its claimed size is allocated: a shape of
-      `[2**40]` with four bytes of data costs nothing.
-    * `bfloat16`, which numpy does not have, is carried as its bits in `uint16`; `dtype_name` tells the two apart.
-    * Elements travel little-endian and row-major, whatever the memory they came from looked like.
+    * `decode_tensor(encode_tensor(name, array))` has the array's dtype, shape and bits. With a lossy encoding it has
+      the dtype and shape, and the values that `split_wire.packing` promises.
+    * A received message is checked completely before memory of its claimed size is allocated: a shape of `[2**40]`
+      with four bytes of data costs nothing.
+    * numpy has no `bfloat16`, so arrays hold its bits as `uint16`; `dtype_name` distinguishes the two.
+    * Elements are little-endian and row-major on the wire, whatever the array's layout.
 """
 
 import math
@@ -39,7 +39,7 @@ DTYPES: Mapping[str, split_pb2.DataType.ValueType] = MappingProxyType(
         "float64": split_pb2.DATA_TYPE_FLOAT64,
     }
 )
-"""The wire's element types by numpy's names, and `bfloat16`."""
+"""The wire's element types by name: numpy's names, and `bfloat16`."""
 
 _NAMES = {value: name for name, value in DTYPES.items()}
 
@@ -48,7 +48,7 @@ def dtype_name(message: split_pb2.Tensor | split_pb2.TensorSpec) -> str:
     """Return the name of a message's element type: numpy's, or `bfloat16`.
 
     Raises:
-        CodecError: the value is unset or not one of the contract's.
+        CodecError: the message's dtype is unset or unknown.
     """
     try:
         return _NAMES[message.dtype]
@@ -59,7 +59,7 @@ def dtype_name(message: split_pb2.Tensor | split_pb2.TensorSpec) -> str:
 
 @dataclass(frozen=True, slots=True)
 class EncodedTensor:
-    """A tensor on its way: a `Tensor` message in two parts, so that its data need not be copied into it.
+    """A `Tensor` message in two parts, so that its data need not be copied into the message.
 
     Attributes:
         meta: The message without its data.
@@ -71,7 +71,7 @@ class EncodedTensor:
 
     @classmethod
     def of(cls, message: split_pb2.Tensor) -> "EncodedTensor":
-        """Take a message apart; copies its data."""
+        """Separate a message and its data; copies the data."""
         meta = split_pb2.Tensor()
         meta.CopyFrom(message)
         data = meta.data
@@ -90,7 +90,7 @@ class EncodedTensor:
 
     @property
     def size(self) -> int:
-        """Bytes of the message; a few more on the wire, where its data are aligned."""
+        """Bytes of the message, without the padding that aligns its data on the wire."""
         return self.meta.ByteSize() + (1 + varint_size(len(self.data)) + len(self.data) if len(self.data) else 0)
 
     def message(self) -> split_pb2.Tensor:
@@ -116,12 +116,12 @@ def encode_tensor(
         array: Any layout and byte order; at most `MAX_DIMS` dimensions. Row-major little-endian arrays are shared, not
             copied: they must not change until the tensor has been sent.
         index: Position in the layer's tuple of tensors.
-        dtype: The element type's name where the array does not tell: `bfloat16` for bits held in `uint16`.
-        encoding: What is wanted. An encoding that does not apply, or that cannot hold these values (see
-            `split_wire.packing`), gives way to RAW.
+        dtype: The element type's name if it is not the array's: `bfloat16` for bits held in `uint16`.
+        encoding: The wanted encoding. RAW replaces one that does not apply or cannot hold these values (see
+            `split_wire.packing`).
 
     Raises:
-        CodecError: the array's dtype has no place on the wire, or a limit is exceeded.
+        CodecError: the wire has no such dtype, or a limit is exceeded.
     """
     stored = "uint16" if dtype == "bfloat16" else dtype or array.dtype.name
     wire = dtype or stored
@@ -147,23 +147,23 @@ def encode_tensor(
 
 
 def decoded_bytes(tensor: EncodedTensor) -> int:
-    """Return the bytes of the array that `decode_tensor` would make, without making it.
+    """Return the bytes of the array that `decode_tensor` would return, without decoding.
 
     Raises:
-        CodecError: name, index, dtype, encoding and shape do not make a tensor.
+        CodecError: name, index, dtype, encoding or shape is invalid.
     """
     return _checked(tensor.meta)[2]
 
 
 def decode_tensor(tensor: EncodedTensor | split_pb2.Tensor) -> npt.NDArray[Any]:
-    """Take the array out of a message, checking the message first.
+    """Check a message and decode its array.
 
     Returns:
-        A read-only, row-major array of the platform's byte order that shares the data's memory where it can (a raw
-        one does, at any alignment); `bfloat16` comes as its bits in `uint16`.
+        A read-only, row-major array of the platform's byte order; `bfloat16` as its bits in `uint16`. A raw array
+        shares the data's memory, at any alignment.
 
     Raises:
-        CodecError: name, index, dtype, encoding, shape and data do not make a tensor.
+        CodecError: name, index, dtype, encoding, shape or data is invalid.
     """
     if isinstance(tensor, split_pb2.Tensor):
         tensor = EncodedTensor.of(tensor)
@@ -180,12 +180,12 @@ def decode_tensor(tensor: EncodedTensor | split_pb2.Tensor) -> npt.NDArray[Any]:
 
 
 def roundtrip(array: npt.NDArray[Any], encoding: Encoding) -> npt.NDArray[Any]:
-    """Return what arrives of an array that is sent in an encoding: what the receiver computes with."""
+    """Encode and decode an array: the values that a receiver computes with."""
     return decode_tensor(encode_tensor("array", array, encoding=encoding))
 
 
 def _checked(meta: split_pb2.Tensor) -> tuple[Encoding, np.dtype[Any], int]:
-    """Return encoding, stored dtype and decoded bytes of a tensor, all of whose fields but the data are checked."""
+    """Check every field but the data; return the encoding, the stored dtype and the decoded bytes."""
     name = meta.name
     _check_name(name)
     _check_index(name, meta.index)
@@ -224,12 +224,12 @@ def _check_index(name: str, index: int) -> None:
 
 
 def _decoded_bytes(name: str, shape: tuple[int, ...], itemsize: int) -> int:
-    """Return the bytes that a tensor of this shape takes, in Python's unbounded integers."""
+    """Return the bytes of a tensor of this shape; Python's integers do not overflow."""
     if len(shape) > MAX_DIMS:
         raise CodecError(f"tensor {name!r}: {len(shape)} dimensions; expected at most {MAX_DIMS}")
     if any(size < 0 for size in shape):
         raise CodecError(f"tensor {name!r}: shape {list(shape)} has a negative size; expected sizes of 0 or more")
-    # A size of 0 elsewhere makes the product 0, but numpy still refuses sizes whose product overflows.
+    # One size of 0 makes the product 0, but numpy still refuses a shape whose other sizes overflow.
     if math.prod(size or 1 for size in shape) * itemsize > MAX_MESSAGE_BYTES:
         raise CodecError(
             f"tensor {name!r}: shape {list(shape)} is larger than a message; expected at most {MAX_MESSAGE_BYTES} bytes"

@@ -1,6 +1,6 @@
-"""What an encoding costs here: bytes on the wire and seconds, of real values.
+"""Codec timing: the bytes and the seconds that an encoding costs on this machine, measured on real values.
 
-Both sides use it: the edge to price each layer's encoding, the cloud to tell what decoding costs it.
+The edge uses it to price each layer in each encoding, the cloud to report its decoding times.
 """
 
 import time
@@ -26,8 +26,8 @@ class CodecCost:
     """The cost of one layer's value in one encoding.
 
     Attributes:
-        size_bytes: Of its `Tensor` messages, together.
-        encode_s: Seconds from arrays to messages, without the copy into what is sent.
+        size_bytes: Bytes of its `Tensor` messages, together.
+        encode_s: Seconds from arrays to messages, without the copy into the sent bytes.
         decode_s: Seconds from messages to arrays.
     """
 
@@ -43,17 +43,17 @@ def measure(
     most_repeats: int = MAX_REPEATS,
     clock_s: Callable[[], float] = time.thread_time,
 ) -> dict[str, CodecCost]:
-    """Encode and decode layers' values, and say what it cost.
+    """Encode and decode layers' values, and return the costs by layer.
 
-    Each is tried `MIN_REPEATS` times, and up to `most_repeats` times while that takes less than `REPEAT_FOR_S`; the
-    least time counts.
+    Each step is repeated until it has run `MIN_REPEATS` times and for `REPEAT_FOR_S` seconds, at most `most_repeats`
+    times; the least time counts.
 
     Args:
         values: By layer name its arrays with their dtype names, as for `encode_tensor`.
-        encoding: What is wanted; layers to which it does not apply are measured raw.
+        encoding: The wanted encoding; layers to which it does not apply are measured raw.
         most_repeats: At least 1.
-        clock_s: Tells the time in seconds. The default is what the thread computes: both ways are one thread's
-            arithmetic, and so it is what they take on an idle machine, however busy this one is now.
+        clock_s: Returns the time in seconds. The default is the thread's CPU time: encoding and decoding use one
+            thread, so this is their time on an idle machine, however busy this one is now.
     """
     costs = {}
     for layer, arrays in values.items():
@@ -69,7 +69,7 @@ def measure(
 
 
 def _timed(call: Callable[[], _T], most_repeats: int, clock_s: Callable[[], float]) -> tuple[_T, float]:
-    """Return what a call returns and the least of the seconds that it took."""
+    """Repeat a call; return its result and its least time in seconds."""
     least_s = spent_s = 0.0
     for repeat in range(most_repeats):
         began_s = clock_s()

@@ -1,6 +1,6 @@
-"""The encodings of a tensor on the wire: which there are, which lose nothing, and to what they apply.
+"""The encodings of a tensor on the wire: their names, which are lossless, and which tensors they apply to.
 
-How they are computed is in `split_wire.packing`; what they look like on the wire, in `split.proto`.
+`split_wire.packing` computes them; `split.proto` defines their bytes.
 """
 
 import math
@@ -34,11 +34,10 @@ class Encoding(StrEnum):
 
 
 LOSSLESS = frozenset({Encoding.RAW, Encoding.ZSTD})
-"""Encodings that give back every bit."""
+"""Encodings that preserve every bit."""
 
 FLOATS = frozenset({"float32", "float64"})
-"""Dtypes that `FLOAT16*` and `INT8*` apply to. Half-precision layers have little left to lose, integers mean what they
-say."""
+"""Dtypes that `FLOAT16*` and `INT8*` apply to: half-precision values have few bits to spare, and integers are exact."""
 
 _PLAIN = MappingProxyType(
     {
@@ -52,13 +51,13 @@ _PLAIN = MappingProxyType(
 WIRE: Mapping[Encoding, split_pb2.Encoding.ValueType] = MappingProxyType(
     {encoding: split_pb2.Encoding.Value(f"ENCODING_{encoding.name}") for encoding in Encoding}
 )
-"""The wire's numbers."""
+"""The encodings' numbers on the wire."""
 
 _OF_WIRE: Mapping[int, Encoding] = {number: encoding for encoding, number in WIRE.items()}
 
 
 def of_wire(number: int) -> Encoding | None:
-    """Return the encoding of a number on the wire; None where this version knows none."""
+    """Return the encoding of a number on the wire; None for an unknown number."""
     return _OF_WIRE.get(number)
 
 
@@ -71,9 +70,10 @@ def applies(encoding: Encoding, dtype: str, shape: Sequence[int]) -> bool:
         shape: Sizes of the dimensions.
 
     Returns:
-        True for RAW and ZSTD always; for FLOAT16* and INT8* of the dtypes in `FLOATS` with elements; for
-        INT8_CHANNEL* where moreover dimension 1 has 1 to `MAX_CHANNELS` channels of at least `MIN_CHANNEL_ELEMENTS`
-        elements (with fewer, scales and offsets outweigh what they save); for JPEG of uint8 [1, 3, H, W].
+        True for RAW and ZSTD always. For FLOAT16* and INT8*, if the dtype is in `FLOATS` and there are elements. For
+        INT8_CHANNEL*, if moreover there are at least three dimensions and dimension 1 has 1 to `MAX_CHANNELS` channels
+        of at least `MIN_CHANNEL_ELEMENTS` elements (with fewer, scales and offsets take more than quantising saves).
+        For JPEG, if the tensor is uint8 [1, 3, H, W].
     """
     size = math.prod(shape)
     match encoding.plain:

@@ -1,14 +1,14 @@
 """The errors of the wire contract.
 
 ValueError
-├── CodecError    an array or a `Tensor` message that cannot be one
+├── CodecError    an array that cannot be sent, or an invalid `Tensor` message
 ├── WireError     bytes that are no message, or one beyond the limits
 └── AccessError   settings of TLS or a token that cannot be used
 """
 
 
 class CodecError(ValueError):
-    """An array cannot be sent, or a `Tensor` message cannot be an array; the message says what was expected."""
+    """An array cannot be sent, or a `Tensor` message cannot be decoded; the message says what was expected."""
 
 
 class WireError(ValueError):

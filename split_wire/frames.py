@@ -1,10 +1,10 @@
-"""The messages of `RunTail` and `StreamTails` as values, and between them and bytes.
+"""The messages of `RunTail` and `StreamTails` as values, with their readers and writers.
 
-Readers never raise: gRPC turns what a deserializer raises into INTERNAL and ends the stream with it, where the caller
-deserves INVALID_ARGUMENT and the stream goes on. What cannot be read comes as `Malformed`.
+Readers never raise: gRPC turns a deserializer's exception into INTERNAL and ends the stream, but the caller should get
+INVALID_ARGUMENT and the stream should go on. A message that cannot be read becomes a `Malformed`.
 
-Copies of a tensor's data between the sender's array and the receiver's, gRPC's own and the kernel's aside: 1. The
-writer joins it into the message; the receiver's array is a view of the message received.
+A tensor's data is copied once between the sender's array and the receiver's, apart from gRPC's and the kernel's copies:
+the writer joins it into the message. The receiver's array is a view of the received message.
 """
 
 from collections.abc import Callable, Iterable
@@ -39,8 +39,8 @@ class Malformed:
     """Bytes that are no message.
 
     Attributes:
-        reason: What was wrong and expected.
-        frame_id: The frame's, where that much could be read.
+        reason: What was wrong, and what was expected.
+        frame_id: The frame's, or None if it could not be read.
     """
 
     reason: str
@@ -53,7 +53,7 @@ class TailRequest:
 
     Attributes:
         traceparent: The caller's span, or empty; see `split_wire.traceparent`.
-        size: Bytes of the received message; 0 of one to be sent.
+        size: Bytes of the message if it was received; 0 in one to be sent.
     """
 
     model: str
@@ -67,7 +67,7 @@ class TailRequest:
 
 @dataclass(frozen=True, slots=True)
 class StreamRequest:
-    """A `StreamTailsRequest` as it is received."""
+    """A received `StreamTailsRequest`."""
 
     request: TailRequest
     timeout_s: float
@@ -75,7 +75,7 @@ class StreamRequest:
 
 @dataclass(frozen=True, slots=True)
 class WrittenRequest:
-    """A `StreamTailsRequest` without its timeout, in parts that need only be joined.
+    """A `StreamTailsRequest` without its timeout, in parts that are joined when it is sent.
 
     Attributes:
         parts: Headers and tensors' data.
@@ -88,7 +88,7 @@ class WrittenRequest:
 
 @dataclass(frozen=True, slots=True)
 class TimedRequest:
-    """A `StreamTailsRequest` as it is sent."""
+    """A `StreamTailsRequest` to be sent."""
 
     written: WrittenRequest
     timeout_s: float
@@ -99,7 +99,7 @@ class TailResponse:
     """A `RunTailResponse`.
 
     Attributes:
-        size: Bytes of the received message; 0 of one to be sent.
+        size: Bytes of the message if it was received; 0 in one to be sent.
     """
 
     frame_id: int
@@ -110,7 +110,7 @@ class TailResponse:
 
 
 StreamEvent = TailResponse | split_pb2.FrameError | split_pb2.Heartbeat
-"""What a `StreamTailsResponse` holds."""
+"""The events of a `StreamTailsResponse`."""
 
 
 def write_request(request: TailRequest) -> bytes:
@@ -119,7 +119,7 @@ def write_request(request: TailRequest) -> bytes:
 
 
 def write_stream_request(request: TailRequest) -> WrittenRequest:
-    """Make a `StreamTailsRequest` of a request, all but its timeout; nothing is copied yet."""
+    """Write a `StreamTailsRequest` without its timeout; copies no tensor data."""
     parts, size = _request_parts(request, _HEADER_BYTES)
     header = length_delimited(1, size - _HEADER_BYTES, _LENGTH_BYTES)
     return WrittenRequest((header, *parts), size)
@@ -147,7 +147,7 @@ def write_event(event: StreamEvent) -> bytes:
 
 
 def reader(kind: type[_Message]) -> Callable[[bytes], _Message | Malformed]:
-    """Return what parses a message without tensors."""
+    """Return a parser for a type of message without tensors."""
 
     def read(message: bytes) -> _Message | Malformed:
         try:

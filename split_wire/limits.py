@@ -1,13 +1,13 @@
-"""Every limit and fixed period of the wire contract, as `split.proto` documents them.
+"""The limits and fixed periods of the wire contract, as `split.proto` documents them.
 
-A server may be told to accept less; nothing on either side may send more.
+A server may be configured to accept less; neither side may send more.
 """
 
 MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 """One gRPC message, in both directions. gRPC's own default of 4 MiB is too small for a first layer's output."""
 
 ENVELOPE_BYTES = 4096
-"""What a message may take besides its tensors' bytes: names, shapes, digest."""
+"""Reserved in a message of maximal size for all but the tensors' bytes: names, shapes, digest."""
 
 MAX_CUT_BYTES = MAX_MESSAGE_BYTES - ENVELOPE_BYTES
 """The tensors of one request, together."""
@@ -22,7 +22,7 @@ MAX_NAME_BYTES = 256
 """A layer's, model's or output's name, in UTF-8."""
 
 MAX_PROBE_BYTES = 4 * 1024 * 1024
-"""Filler taken in one probe."""
+"""Filler accepted in one probe."""
 
 MAX_PROBE_S = 5.0
 """Seconds that one probe may take."""
@@ -31,13 +31,13 @@ HEARTBEAT_INTERVAL_S = 0.5
 """Seconds between two heartbeats of `StreamTails`."""
 
 MAX_CHANNELS = 4096
-"""Channels of one tensor that are quantised apart."""
+"""Channels of one tensor that are quantised separately."""
 
 MIN_CHANNEL_ELEMENTS = 16
-"""Elements of a channel that is quantised apart: with 8 bytes of scale and offset each, fewer save too little."""
+"""Elements of a channel that is quantised separately: scale and offset take 8 bytes, so fewer would save too little."""
 
 MAX_ENVELOPE_BYTES = 1024 * 1024
-"""What a message with tensors may hold besides their data, whatever it is."""
+"""A message with tensors, without their data."""
 
 MAX_FIELDS = 16384
-"""Fields of a message with tensors, at all levels: each costs the reader time."""
+"""Fields of a message with tensors, at all levels: reading each takes time."""

@@ -1,12 +1,12 @@
-"""Elements to the bytes of each encoding, and back.
+"""Packing: an array's elements to the bytes of an encoding, and back.
 
 Laws:
-    * `pack` never fails on values: what an encoding cannot hold is sent raw instead, bit for bit. That is, for FLOAT16,
-      a tensor with NaN, infinity or a magnitude that rounds beyond 65504; for INT8, one with NaN, infinity, or a range
-      that float32 scales cannot span. A zstd frame that is no smaller than what it holds is left out.
-    * FLOAT16 is off by at most 2**-11 of the value (2**-25 absolute below 2**-14).
-    * INT8 is off by at most half its scale, and the rounding of the element type; a constant tensor comes back as
-      float32 holds it.
+    * `pack` never fails on values: a tensor that an encoding cannot hold is sent raw. FLOAT16 cannot hold NaN,
+      infinity, or a magnitude that rounds beyond 65504; INT8 cannot hold NaN, infinity, or a range that float32 scales
+      cannot span. zstd is left out if its frame is no smaller than its content.
+    * The error of FLOAT16 is at most 2**-11 of the value (2**-25 absolute below 2**-14).
+    * The error of INT8 is at most half its scale, plus the rounding of the element type; a constant tensor is decoded
+      as float32 holds it.
     * `unpack` checks every size against the shape before it allocates or decompresses anything.
 """
 
@@ -41,9 +41,9 @@ class Packed:
     """An array in an encoding.
 
     Attributes:
-        encoding: The one used: what was asked for, or one that holds these values.
-        data: Its bytes; may share the array's memory.
-        scale: Of quantised encodings; one, or one for each channel.
+        encoding: The one used: the wanted one, or one that can hold these values.
+        data: The encoded bytes; may share the array's memory.
+        scale: For quantised encodings, one or one for each channel; otherwise empty.
         offset: As `scale`.
     """
 
@@ -54,11 +54,11 @@ class Packed:
 
 
 def pack(array: Array, encoding: Encoding) -> Packed:
-    """Put an array's elements into an encoding that applies to it.
+    """Encode an array's elements.
 
     Args:
         array: Row-major and little-endian.
-        encoding: One that `split_wire.encodings.applies` to it.
+        encoding: One that applies to the array, see `split_wire.encodings.applies`.
     """
     packed = _pack_plain(array, encoding.plain)
     if encoding is encoding.plain:
@@ -79,18 +79,18 @@ def unpack(
     scale: Sequence[float] = (),
     offset: Sequence[float] = (),
 ) -> Array:
-    """Take the elements out of an encoding that applies to this dtype and shape.
+    """Decode elements.
 
     Args:
-        data: What `pack` made, or anything.
-        encoding: One that `split_wire.encodings.applies`.
-        dtype: Of the elements, little-endian.
-        shape: Not negative, and of a size that may be allocated.
-        scale: Of quantised encodings.
+        data: The encoded bytes; need not be valid.
+        encoding: One that applies to this dtype and shape, see `split_wire.encodings.applies`.
+        dtype: The elements', little-endian.
+        shape: Sizes of 0 or more; the array must be small enough to allocate.
+        scale: For quantised encodings, as in `Packed`.
         offset: As `scale`.
 
     Raises:
-        CodecError: The data is not of this encoding, dtype and shape.
+        CodecError: The data does not fit this encoding, dtype and shape.
     """
     if encoding is Encoding.JPEG:
         return _read_jpeg(data, shape[3], shape[2])
@@ -105,7 +105,7 @@ def bytes_of(array: Array) -> Buffer:
 
 
 def _stored(encoding: Encoding, dtype: np.dtype[Any]) -> np.dtype[Any]:
-    """Return the element type that an encoding without zstd holds."""
+    """Return the element type of an encoding's bytes, before zstd."""
     match encoding:
         case Encoding.RAW:
             return dtype
@@ -152,7 +152,7 @@ def _unpack_plain(
 
 
 def _halve(array: Array) -> Packed | None:
-    # One comparison each, which NaN fails too.
+    # NaN fails these comparisons too.
     if not (array.max() < _BEYOND_FLOAT16 and array.min() > -_BEYOND_FLOAT16):
         return None
     return Packed(Encoding.FLOAT16, bytes_of(array.astype("<f2")))
@@ -163,7 +163,7 @@ def _quantise(array: Array, encoding: Encoding) -> Packed | None:
     low, high = array.min(axis=axes, keepdims=True), array.max(axis=axes, keepdims=True)
     if not (np.isfinite(low).all() and np.isfinite(high).all()):
         return None
-    with np.errstate(over="ignore"):  # of doubles; infinity is too far as well
+    with np.errstate(over="ignore"):  # a span of doubles may overflow to infinity, which the next line refuses
         span = high.astype(np.float64) - low
     if (span > _FLOAT32_MAX).any() or ((span > 0) & (span < _LEVELS * _FLOAT32_TINY)).any():
         return None
@@ -173,7 +173,7 @@ def _quantise(array: Array, encoding: Encoding) -> Packed | None:
     levels = array - offset
     levels *= (1 / np.where(scale > 0, scale, 1)).astype(array.dtype)
     np.rint(levels, out=levels)
-    if array.dtype.itemsize > 4:  # the least value may lie below its rounding to float32
+    if array.dtype.itemsize > 4:  # the least double may lie below the offset, which is rounded to float32
         np.clip(levels, 0, _LEVELS, out=levels)
     return Packed(
         encoding, bytes_of(levels.astype(np.uint8)), tuple(scale.ravel().tolist()), tuple(offset.ravel().tolist())
@@ -201,7 +201,7 @@ def _axes(encoding: Encoding, dimensions: int) -> tuple[int, ...]:
 
 
 def _finite(scale: npt.NDArray[np.float32], offset: npt.NDArray[np.float32]) -> bool:
-    """Whether offset + 255 scale, and what is between, is finite in float32."""
+    """Whether every value from offset to offset + 255 scale is finite in float32."""
     furthest = np.abs(offset.astype(np.float64)) + _LEVELS * scale.astype(np.float64)
     return bool((furthest < _FLOAT32_MAX).all())  # NaN fails it
 
@@ -217,7 +217,7 @@ def _decompress(data: Buffer, expected: int) -> bytes:
 
 
 def _write_jpeg(array: Array) -> bytes:
-    from PIL import Image  # noqa: PLC0415 # writing needs Pillow's registry, which is slow to load; reading does not
+    from PIL import Image  # noqa: PLC0415 # only writing needs Pillow's registry, which is slow to load
 
     written = io.BytesIO()
     picture = Image.fromarray(np.ascontiguousarray(array[0].transpose(1, 2, 0)))
@@ -227,11 +227,11 @@ def _write_jpeg(array: Array) -> bytes:
 
 def _read_jpeg(data: Buffer, width: int, height: int) -> Array:
     try:
-        # Not `Image.open`: it warns of pictures whose size is checked here.
+        # Not `Image.open`: it warns about large pictures, and the size is checked here.
         picture = JpegImagePlugin.JpegImageFile(io.BytesIO(data))
         found = (picture.size, picture.mode, "progressive" in picture.info)
         pixels = np.asarray(picture) if found == ((width, height), "RGB", False) else None
-    except Exception as error:  # Pillow raises nearly anything for what is no picture
+    except Exception as error:  # for bytes that are no picture Pillow raises errors of many types
         raise CodecError(f"the data is no JPEG: {error}") from error
     if pixels is None:
         raise CodecError(

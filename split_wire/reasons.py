@@ -1,4 +1,4 @@
-"""The reasons that errors carry in their `google.rpc.ErrorInfo`: the vocabulary of `split.proto`'s error table."""
+"""The reasons in the `google.rpc.ErrorInfo` of errors, as the error table of `split.proto` lists them."""
 
 from enum import StrEnum
 

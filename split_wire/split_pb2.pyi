@@ -3,41 +3,41 @@
 isort:skip_file
 The wire contract between an edge agent and the cloud service.
 
-Units: seconds (double, suffix _s), bytes, bits per second (suffix _bps). Durations are measured on one
-machine's monotonic clock; no field compares two machines' clocks.
+Units: seconds (double, suffix _s), bytes. Each duration is measured on one machine's monotonic clock; no field
+compares two machines' clocks.
 
 Limits (RESOURCE_EXHAUSTED or INVALID_ARGUMENT when exceeded; the server's flags may lower them):
   one message                64 MiB, on both sides (gRPC's own default of 4 MiB is too small for a first layer)
-  a request without data     1 MiB and 16384 fields (tags on the wire), of RunTail and StreamTails
+  a request without its data 1 MiB and 16384 fields (tags on the wire), of RunTail and StreamTails
   tensors in one request     256
   a request's tensors        64 MiB, decoded, together
   dimensions of a tensor     8
-  channels of a tensor       4096, where they are quantised apart
+  channels of a tensor       4096, if they are quantised separately
   a name                     256 bytes (of a layer, a model, an output)
   a probe                    4 MiB of filler, 5 s
 
 Errors carry a google.rpc.ErrorInfo with domain "dads.v1" and one of these reasons:
   INVALID_ARGUMENT     BAD_TENSOR        bytes, shape or encoding of a tensor do not fit each other
-                       WRONG_TENSOR      shape or dtype is not what the model's layer produces
+                       WRONG_TENSOR      shape or dtype is not that of the model's layer
                        UNKNOWN_LAYER     a tensor is named after a layer the model does not have
                        DUPLICATE_TENSOR  a layer's tensor was sent twice
                        MISSING_TENSOR    the wanted outputs need a tensor that was not sent
                        UNKNOWN_OUTPUT    a wanted output is not an output of the model
                        BAD_REQUEST       anything else that is malformed
-  UNAUTHENTICATED      UNAUTHENTICATED   the server wants a token, and none was sent; see below
-                       BAD_TOKEN         the token is none of the server's
+  UNAUTHENTICATED      UNAUTHENTICATED   the server requires a token, and none was sent; see below
+                       BAD_TOKEN         the server does not accept the token
   FAILED_PRECONDITION  DIGEST_MISMATCH   the caller's model is not the model served under this name
   NOT_FOUND            UNKNOWN_MODEL     no model of this name is served
-  RESOURCE_EXHAUSTED   OVERLOADED        the queue is full, or this client has too much in it or open; carries RetryInfo
+  RESOURCE_EXHAUSTED   OVERLOADED        too many requests or calls, of all clients or of this one; carries RetryInfo
   DEADLINE_EXCEEDED    EXPIRED           the deadline passed while the frame was queued
   UNAVAILABLE          STARTING          the models are being warmed up; carries google.rpc.RetryInfo
   UNAVAILABLE          DRAINING          the server is shutting down; carries google.rpc.RetryInfo
-  INTERNAL             INTERNAL          a failure in the server; details are in its log only
-RESOURCE_EXHAUSTED without details is gRPC's own answer to an oversize message and is not worth a retry.
+  INTERNAL             INTERNAL          a failure in the server; the details are only in its log
+RESOURCE_EXHAUSTED without details is gRPC's own answer to an oversize message; a retry would fail again.
 
-A server may want a token with every call but health checks: the metadata `authorization: Bearer TOKEN`. Whether a
-caller may do something never depends on who it is, so there is no PERMISSION_DENIED; a server that wants client
-certificates refuses the connection, and there is no status then.
+A server may require a token with every call but health checks: the metadata `authorization: Bearer TOKEN`. All
+callers have the same rights, so there is no PERMISSION_DENIED. A server that requires client certificates refuses
+the connection of a client without one, so there is no status either.
 """
 
 from collections import abc as _abc
@@ -107,17 +107,17 @@ class _EncodingEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Encoding.Val
     """One scale and one offset for the tensor."""
     ENCODING_INT8_ZSTD: _Encoding.ValueType  # 6
     ENCODING_INT8_CHANNEL: _Encoding.ValueType  # 7
-    """A scale and an offset for each index of dimension 1; of tensors with at least three dimensions."""
+    """A scale and an offset for each index of dimension 1, for tensors with at least three dimensions."""
     ENCODING_INT8_CHANNEL_ZSTD: _Encoding.ValueType  # 8
     ENCODING_JPEG: _Encoding.ValueType  # 9
-    """A baseline JPEG picture in RGB, W wide and H high, of a uint8 tensor of shape [1, 3, H, W]."""
+    """A baseline RGB JPEG of width W and height H, for a uint8 tensor of shape [1, 3, H, W]."""
 
 class Encoding(_Encoding, metaclass=_EncodingEnumTypeWrapper):
-    """How `Tensor.data` holds the elements.
+    """The encoding of the elements in `Tensor.data`.
 
-    The reduced encodings of elements are of float32 and float64 only; quantised ones have q in uint8, one byte for each
-    element in row-major order, and stand for offset + scale * q. `_ZSTD` is one zstd frame (RFC 8878) of what the
-    encoding without it holds; the frame must tell its content's size.
+    FLOAT16 and INT8 encodings are for float32 and float64 only. INT8 encodings hold one byte q (uint8) for each element,
+    in row-major order; the element is offset + scale * q. A `_ZSTD` encoding is one zstd frame (RFC 8878) that contains
+    the bytes of the encoding without `_ZSTD`; the frame must state its content size.
     """
 
 ENCODING_UNSPECIFIED: Encoding.ValueType  # 0
@@ -131,16 +131,16 @@ ENCODING_INT8: Encoding.ValueType  # 5
 """One scale and one offset for the tensor."""
 ENCODING_INT8_ZSTD: Encoding.ValueType  # 6
 ENCODING_INT8_CHANNEL: Encoding.ValueType  # 7
-"""A scale and an offset for each index of dimension 1; of tensors with at least three dimensions."""
+"""A scale and an offset for each index of dimension 1, for tensors with at least three dimensions."""
 ENCODING_INT8_CHANNEL_ZSTD: Encoding.ValueType  # 8
 ENCODING_JPEG: Encoding.ValueType  # 9
-"""A baseline JPEG picture in RGB, W wide and H high, of a uint8 tensor of shape [1, 3, H, W]."""
+"""A baseline RGB JPEG of width W and height H, for a uint8 tensor of shape [1, 3, H, W]."""
 Global___Encoding: _TypeAlias = Encoding  # noqa: Y015
 
 @_typing.final
 class Tensor(_message.Message):
     """One tensor: the value of a layer, or one element of it where the layer's value is a tuple of tensors.
-    `dtype` and `shape` are those of the elements after decoding, whatever the encoding.
+    `dtype` and `shape` are those of the decoded tensor.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -166,7 +166,7 @@ class Tensor(_message.Message):
 
     @_builtins.property
     def scale(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
-        """Of quantised encodings: finite, one for the tensor or one for each channel; empty otherwise. Scales are 0 or more."""
+        """For INT8 encodings: finite, one for the tensor or one for each channel; otherwise empty. Scales are 0 or more."""
 
     @_builtins.property
     def offset(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]: ...
@@ -201,9 +201,9 @@ class TensorSpec(_message.Message):
     DTYPE_FIELD_NUMBER: _builtins.int
     SHAPE_FIELD_NUMBER: _builtins.int
     path: _builtins.str
-    """`out`, `parts.0`: the place in the model's inputs or outputs."""
+    """The place in the model's inputs or outputs, such as `out` or `parts.0`."""
     layer: _builtins.str
-    """The layer that makes it; empty for an output that is a constant."""
+    """The layer that produces it; empty for an output that is a constant."""
     dtype: Global___DataType.ValueType
     @_builtins.property
     def shape(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
@@ -304,7 +304,7 @@ class GetProfileRequest(_message.Message):
     DIGEST_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     digest: _builtins.str
-    """Expected digest; empty accepts whatever is served under the name."""
+    """Expected digest; empty accepts any model of that name."""
     def __init__(
         self,
         *,
@@ -340,13 +340,13 @@ class GetProfileResponse(_message.Message):
     device: _builtins.str
     @_builtins.property
     def layers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Layer names in graph order, and seconds of each on an idle server; their sum is about whole_s."""
+        """Layer names in graph order, and the seconds of each on an idle server; the sum is about whole_s."""
 
     @_builtins.property
     def layer_s(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]: ...
     @_builtins.property
     def encodings(self) -> _containers.RepeatedCompositeFieldContainer[Global___EncodingProfile]:
-        """What it costs the server to take tensors out of messages: one entry for each encoding it accepts."""
+        """The server's decoding times: one entry for each encoding that it accepts."""
 
     def __init__(
         self,
@@ -379,7 +379,7 @@ class EncodingProfile(_message.Message):
     encoding: Global___Encoding.ValueType
     @_builtins.property
     def decode_s(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
-        """In graph order. Where the encoding does not apply to a layer, the layer is sent raw, and raw's seconds stand here."""
+        """In graph order. If the encoding does not apply to a layer, the layer is sent raw, and these are raw's seconds."""
 
     def __init__(
         self,
@@ -428,7 +428,7 @@ class ProbeResponse(_message.Message):
     """Filler bytes received after the first chunk, and seconds between the first chunk's arrival and the last's."""
     received_s: _builtins.float
     second_half_bytes: _builtins.int
-    """The same over the second half of the arrivals: right even when the connection came out of TCP slow start."""
+    """The same for the second half of the arrivals: right even when the probe begins in TCP slow start."""
     second_half_s: _builtins.float
     def __init__(
         self,
@@ -458,12 +458,12 @@ class RunTailRequest(_message.Message):
     TRACEPARENT_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     digest: _builtins.str
-    """Expected digest of the model; required, so that wrong twins never answer for each other."""
+    """Expected digest of the model; required, so that a different model of the same name never answers."""
     frame_id: _builtins.int
-    """Chosen by the caller, returned with the answer."""
+    """Chosen by the caller, returned in the response."""
     traceparent: _builtins.str
-    """The caller's span, as a W3C traceparent (https://www.w3.org/TR/trace-context); empty where it is not traced. A
-    stream has one set of gRPC metadata for all its frames. Ignored where it is malformed.
+    """The caller's span, as a W3C traceparent (https://www.w3.org/TR/trace-context); empty if the frame is not traced, and
+    ignored if malformed. A field, not gRPC metadata, because a stream's frames share one set of metadata.
     """
     @_builtins.property
     def tensors(self) -> _containers.RepeatedCompositeFieldContainer[Global___Tensor]:
@@ -526,7 +526,7 @@ Global___RunTailResponse: _TypeAlias = RunTailResponse  # noqa: Y015
 
 @_typing.final
 class ServerTiming(_message.Message):
-    """Where the server's time went, on its own clock."""
+    """The server's time for one frame, on its own clock."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -536,7 +536,7 @@ class ServerTiming(_message.Message):
     COMPUTE_S_FIELD_NUMBER: _builtins.int
     ENCODE_S_FIELD_NUMBER: _builtins.int
     total_s: _builtins.float
-    """From the whole request in memory to the answer handed to the transport; the other fields are parts of it."""
+    """From the arrival of the whole request to the hand-over of the response to gRPC; the other fields are parts of it."""
     decode_s: _builtins.float
     queue_s: _builtins.float
     compute_s: _builtins.float
@@ -565,7 +565,7 @@ class StreamTailsRequest(_message.Message):
     REQUEST_FIELD_NUMBER: _builtins.int
     TIMEOUT_S_FIELD_NUMBER: _builtins.int
     timeout_s: _builtins.float
-    """Seconds left until nobody waits for the answer any more, counted from the request's arrival; 0: no limit."""
+    """Seconds until the caller's deadline, counted from the request's arrival; 0: no limit."""
     @_builtins.property
     def request(self) -> Global___RunTailRequest: ...
     def __init__(
@@ -621,9 +621,9 @@ class FrameError(_message.Message):
     FRAME_ID_FIELD_NUMBER: _builtins.int
     STATUS_FIELD_NUMBER: _builtins.int
     frame_id: _builtins.int
-    """0 where the request was too broken to tell."""
+    """0 if it could not be read from the request."""
     status: _builtins.bytes
-    """A serialised google.rpc.Status, with the details that RunTail would have sent."""
+    """A serialised google.rpc.Status, with the details that RunTail would send."""
     def __init__(
         self,
         *,

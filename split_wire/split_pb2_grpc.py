@@ -26,7 +26,8 @@ if _version_not_supported:
 
 
 class SplitInferenceStub:
-    """The cloud side: runs the rest of a model whose first layers ran on the edge, and tells what the edge must know to split.
+    """The cloud side: runs the rest of a model whose first layers ran on the edge, and reports what the edge needs to choose
+    the split.
     """
 
     def __init__(self, channel):
@@ -63,7 +64,8 @@ class SplitInferenceStub:
 
 
 class SplitInferenceServicer:
-    """The cloud side: runs the rest of a model whose first layers ran on the edge, and tells what the edge must know to split.
+    """The cloud side: runs the rest of a model whose first layers ran on the edge, and reports what the edge needs to choose
+    the split.
     """
 
     def ListModels(self, request, context):
@@ -88,7 +90,7 @@ class SplitInferenceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def RunTail(self, request, context):
-        """Runs the rest of a model, from the tensors that are sent. Stateless: the tensors say where the cut is.
+        """Runs the rest of a model, from the tensors that are sent. Stateless: the tensors determine the cut.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -139,7 +141,8 @@ def add_SplitInferenceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class SplitInference:
-    """The cloud side: runs the rest of a model whose first layers ran on the edge, and tells what the edge must know to split.
+    """The cloud side: runs the rest of a model whose first layers ran on the edge, and reports what the edge needs to choose
+    the split.
     """
 
     @staticmethod

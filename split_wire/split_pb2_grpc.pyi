@@ -3,41 +3,41 @@
 isort:skip_file
 The wire contract between an edge agent and the cloud service.
 
-Units: seconds (double, suffix _s), bytes, bits per second (suffix _bps). Durations are measured on one
-machine's monotonic clock; no field compares two machines' clocks.
+Units: seconds (double, suffix _s), bytes. Each duration is measured on one machine's monotonic clock; no field
+compares two machines' clocks.
 
 Limits (RESOURCE_EXHAUSTED or INVALID_ARGUMENT when exceeded; the server's flags may lower them):
   one message                64 MiB, on both sides (gRPC's own default of 4 MiB is too small for a first layer)
-  a request without data     1 MiB and 16384 fields (tags on the wire), of RunTail and StreamTails
+  a request without its data 1 MiB and 16384 fields (tags on the wire), of RunTail and StreamTails
   tensors in one request     256
   a request's tensors        64 MiB, decoded, together
   dimensions of a tensor     8
-  channels of a tensor       4096, where they are quantised apart
+  channels of a tensor       4096, if they are quantised separately
   a name                     256 bytes (of a layer, a model, an output)
   a probe                    4 MiB of filler, 5 s
 
 Errors carry a google.rpc.ErrorInfo with domain "dads.v1" and one of these reasons:
   INVALID_ARGUMENT     BAD_TENSOR        bytes, shape or encoding of a tensor do not fit each other
-                       WRONG_TENSOR      shape or dtype is not what the model's layer produces
+                       WRONG_TENSOR      shape or dtype is not that of the model's layer
                        UNKNOWN_LAYER     a tensor is named after a layer the model does not have
                        DUPLICATE_TENSOR  a layer's tensor was sent twice
                        MISSING_TENSOR    the wanted outputs need a tensor that was not sent
                        UNKNOWN_OUTPUT    a wanted output is not an output of the model
                        BAD_REQUEST       anything else that is malformed
-  UNAUTHENTICATED      UNAUTHENTICATED   the server wants a token, and none was sent; see below
-                       BAD_TOKEN         the token is none of the server's
+  UNAUTHENTICATED      UNAUTHENTICATED   the server requires a token, and none was sent; see below
+                       BAD_TOKEN         the server does not accept the token
   FAILED_PRECONDITION  DIGEST_MISMATCH   the caller's model is not the model served under this name
   NOT_FOUND            UNKNOWN_MODEL     no model of this name is served
-  RESOURCE_EXHAUSTED   OVERLOADED        the queue is full, or this client has too much in it or open; carries RetryInfo
+  RESOURCE_EXHAUSTED   OVERLOADED        too many requests or calls, of all clients or of this one; carries RetryInfo
   DEADLINE_EXCEEDED    EXPIRED           the deadline passed while the frame was queued
   UNAVAILABLE          STARTING          the models are being warmed up; carries google.rpc.RetryInfo
   UNAVAILABLE          DRAINING          the server is shutting down; carries google.rpc.RetryInfo
-  INTERNAL             INTERNAL          a failure in the server; details are in its log only
-RESOURCE_EXHAUSTED without details is gRPC's own answer to an oversize message and is not worth a retry.
+  INTERNAL             INTERNAL          a failure in the server; the details are only in its log
+RESOURCE_EXHAUSTED without details is gRPC's own answer to an oversize message; a retry would fail again.
 
-A server may want a token with every call but health checks: the metadata `authorization: Bearer TOKEN`. Whether a
-caller may do something never depends on who it is, so there is no PERMISSION_DENIED; a server that wants client
-certificates refuses the connection, and there is no status then.
+A server may require a token with every call but health checks: the metadata `authorization: Bearer TOKEN`. All
+callers have the same rights, so there is no PERMISSION_DENIED. A server that requires client certificates refuses
+the connection of a client without one, so there is no status either.
 """
 
 from collections import abc as _abc
@@ -64,7 +64,9 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class SplitInferenceStub:
-    """The cloud side: runs the rest of a model whose first layers ran on the edge, and tells what the edge must know to split."""
+    """The cloud side: runs the rest of a model whose first layers ran on the edge, and reports what the edge needs to choose
+    the split.
+    """
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
@@ -77,7 +79,7 @@ class SplitInferenceStub:
     Probe: _grpc.StreamUnaryMultiCallable[_split_pb2.ProbeRequest, _split_pb2.ProbeResponse]
     """Measures the uplink: the client sends filler, the server times its arrival on its own clock."""
     RunTail: _grpc.UnaryUnaryMultiCallable[_split_pb2.RunTailRequest, _split_pb2.RunTailResponse]
-    """Runs the rest of a model, from the tensors that are sent. Stateless: the tensors say where the cut is."""
+    """Runs the rest of a model, from the tensors that are sent. Stateless: the tensors determine the cut."""
     StreamTails: _grpc.StreamStreamMultiCallable[_split_pb2.StreamTailsRequest, _split_pb2.StreamTailsResponse]
     """RunTail for a running agent: one stream, many frames. Answers may come out of order; a bad frame is answered
     with its status and never ends the stream. The server sends a heartbeat every 0.5 s.
@@ -85,7 +87,9 @@ class SplitInferenceStub:
 
 @_typing.type_check_only
 class SplitInferenceAsyncStub(SplitInferenceStub):
-    """The cloud side: runs the rest of a model whose first layers ran on the edge, and tells what the edge must know to split."""
+    """The cloud side: runs the rest of a model whose first layers ran on the edge, and reports what the edge needs to choose
+    the split.
+    """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     ListModels: _aio.UnaryUnaryMultiCallable[_split_pb2.ListModelsRequest, _split_pb2.ListModelsResponse]  # type: ignore[assignment]
@@ -95,14 +99,16 @@ class SplitInferenceAsyncStub(SplitInferenceStub):
     Probe: _aio.StreamUnaryMultiCallable[_split_pb2.ProbeRequest, _split_pb2.ProbeResponse]  # type: ignore[assignment]
     """Measures the uplink: the client sends filler, the server times its arrival on its own clock."""
     RunTail: _aio.UnaryUnaryMultiCallable[_split_pb2.RunTailRequest, _split_pb2.RunTailResponse]  # type: ignore[assignment]
-    """Runs the rest of a model, from the tensors that are sent. Stateless: the tensors say where the cut is."""
+    """Runs the rest of a model, from the tensors that are sent. Stateless: the tensors determine the cut."""
     StreamTails: _aio.StreamStreamMultiCallable[_split_pb2.StreamTailsRequest, _split_pb2.StreamTailsResponse]  # type: ignore[assignment]
     """RunTail for a running agent: one stream, many frames. Answers may come out of order; a bad frame is answered
     with its status and never ends the stream. The server sends a heartbeat every 0.5 s.
     """
 
 class SplitInferenceServicer(metaclass=_abc_1.ABCMeta):
-    """The cloud side: runs the rest of a model whose first layers ran on the edge, and tells what the edge must know to split."""
+    """The cloud side: runs the rest of a model whose first layers ran on the edge, and reports what the edge needs to choose
+    the split.
+    """
 
     @_abc_1.abstractmethod
     def ListModels(
@@ -134,7 +140,7 @@ class SplitInferenceServicer(metaclass=_abc_1.ABCMeta):
         request: _split_pb2.RunTailRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_split_pb2.RunTailResponse, _abc.Awaitable[_split_pb2.RunTailResponse]]:
-        """Runs the rest of a model, from the tensors that are sent. Stateless: the tensors say where the cut is."""
+        """Runs the rest of a model, from the tensors that are sent. Stateless: the tensors determine the cut."""
 
     @_abc_1.abstractmethod
     def StreamTails(

@@ -1,7 +1,7 @@
-"""The trace that a frame belongs to, in the format of a W3C `traceparent` header.
+"""The trace context of a frame, in the format of a W3C `traceparent` header.
 
     00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01
-    version, trace, span of the caller, flags (bit 0: sampled)
+    version, trace id, span id of the caller, flags (bit 0: sampled)
 
 Source: https://www.w3.org/TR/trace-context/#traceparent-header
 """
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 __all__ = ["TRACEPARENT_CHARACTERS", "TraceParent"]
 
 TRACEPARENT_CHARACTERS = 55
-"""The length of version 00, the only one there is; longer ones are ignored unread."""
+"""The length of version 00, the only version so far; text of another length is ignored."""
 
 _FORMAT = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})", re.ASCII)
 
@@ -24,9 +24,9 @@ class TraceParent:
     """A caller's span.
 
     Attributes:
-        trace_id: of the trace, not 0.
-        span_id: of the caller's span, not 0.
-        flags: bit 0 is set where the trace is recorded.
+        trace_id: The trace's, not 0.
+        span_id: The caller's span's, not 0.
+        flags: Bit 0 is set if the trace is sampled.
     """
 
     trace_id: int
@@ -38,7 +38,7 @@ class TraceParent:
 
     @classmethod
     def parse(cls, text: str) -> TraceParent | None:
-        """Reads it; None for whatever is malformed: a trace is never worth refusing a frame for."""
+        """Parse a header; None if it is malformed, because a bad trace must not fail a frame."""
         match = _FORMAT.fullmatch(text) if len(text) == TRACEPARENT_CHARACTERS else None
         if match is None:
             return None

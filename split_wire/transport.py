@@ -1,6 +1,6 @@
-"""The methods with tensors over gRPC, read and written by `split_wire.frames` in place of the generated serialisers.
+"""The gRPC methods, with the readers and writers of `split_wire.frames` in place of the generated serialisers.
 
-On the wire nothing differs: the generated stubs and servicers, and any other client, can be on the other side.
+The bytes on the wire are the same, so the other side may use the generated stubs or any other client.
 """
 
 from typing import Any
@@ -17,14 +17,14 @@ SERVICE: str = split_pb2.DESCRIPTOR.services_by_name["SplitInference"].full_name
 
 
 def add_to_server(servicer: SplitInferenceServicer, server: grpc.aio.Server) -> None:
-    """Register a service whose `RunTail` and `StreamTails` speak the values of `split_wire.frames`.
+    """Register a service whose `RunTail` and `StreamTails` use the values of `split_wire.frames`.
 
-    A request of any method that cannot be read comes as `Malformed`: gRPC would answer INTERNAL.
+    Every method receives an unreadable request as `Malformed`; gRPC itself would answer INTERNAL.
 
     Args:
         servicer: `RunTail` takes `TailRequest | Malformed` and returns `TailResponse`; `StreamTails` takes an iterator
-            of `StreamRequest | Malformed` and writes `StreamEvent`s; its other methods
-            take what the generated ones take, or `Malformed`.
+            of `StreamRequest | Malformed` and writes `StreamEvent`s; the other methods take the generated requests, or
+            `Malformed`.
         server: Not started yet.
     """
     handlers = {
@@ -45,14 +45,14 @@ def add_to_server(servicer: SplitInferenceServicer, server: grpc.aio.Server) -> 
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, handlers),))
 
 
-def run_tail(channel: grpc.aio.Channel) -> Any:  # noqa: ANN401 # gRPC's callables are generic in what they speak
+def run_tail(channel: grpc.aio.Channel) -> Any:  # noqa: ANN401 # gRPC's callables are generic in their messages
     """Return the callable of `RunTail`: a `TailRequest` to a `TailResponse | Malformed`."""
     return channel.unary_unary(
         f"/{SERVICE}/RunTail", request_serializer=frames.write_request, response_deserializer=frames.read_response
     )
 
 
-def stream_tails(channel: grpc.aio.Channel) -> Any:  # noqa: ANN401 # gRPC's callables are generic in what they speak
+def stream_tails(channel: grpc.aio.Channel) -> Any:  # noqa: ANN401 # gRPC's callables are generic in their messages
     """Return the callable of `StreamTails`: `TimedRequest`s to `StreamEvent | Malformed | None`."""
     return channel.stream_stream(
         f"/{SERVICE}/StreamTails",

@@ -1,4 +1,4 @@
-"""Protobuf's variable-length integers.
+"""Protobuf's variable-length integers (varints).
 
 Source: https://protobuf.dev/programming-guides/encoding/#varints
 """
@@ -9,7 +9,7 @@ MAX_VARINT_BYTES = 10
 
 
 def varint_size(value: int) -> int:
-    """Return the bytes that a value of 0 or more takes in the shortest form."""
+    """Return the bytes of the shortest form of a value of 0 or more."""
     return max(1, -(-value.bit_length() // 7))
 
 
@@ -18,8 +18,8 @@ def write_varint(value: int, size: int | None = None) -> bytes:
 
     Args:
         value: The value.
-        size: Bytes to use; None takes the shortest form. Longer forms mean the same, and every parser takes up to ten
-            bytes (for a length, up to five).
+        size: Bytes to use; None: the shortest form. Longer forms mean the same; every parser accepts up to ten bytes
+            (for a length, up to five).
     """
     size = size or varint_size(value)
     groups = [value >> (7 * place) & 0x7F | 0x80 for place in range(size)]
@@ -34,7 +34,7 @@ def read_varint(buffer: bytes, position: int, end: int) -> tuple[int, int]:
         Its value, of up to 70 bits, and the position after it.
 
     Raises:
-        WireError: It does not end before `end`, or not within ten bytes.
+        WireError: The varint does not end before `end`, or has more than ten bytes.
     """
     value = shift = 0
     while position < end and shift < 7 * MAX_VARINT_BYTES:

@@ -1,16 +1,16 @@
 """Messages with tensors, read and written without copying the tensors' data.
 
-protobuf's own classes copy a `bytes` field at every turn: into the message, while it is serialised, while it is parsed,
-and again at each access. Here the data go around them, and everything else goes through them.
+protobuf's classes copy a `bytes` field when it is set, serialised, parsed and read. So the tensors' data bypass these
+classes; all other fields are left to them.
 
-Reading: `Separator` walks the tags down to `Tensor.data`, keeps a view of each, and puts a mark in its place. The rest
-is the message with marks for data, which the generated class parses: whatever protobuf says about unknown fields,
-merged and repeated submessages, packed and unpacked numbers and the order of fields holds, because protobuf does it.
+Reading: `Separator` walks the tags down to `Tensor.data`, keeps a view of each, and puts a mark in its place. The
+generated class parses the message with the marks, so protobuf's rules hold for unknown fields, merged and repeated
+submessages, packed and unpacked numbers and the order of fields.
 
-Writing: `tensor_parts` gives the headers that the generated class makes and the data, to be joined once. Data start at
-a multiple of `ALIGNMENT` bytes from the start of the message, because torch cannot share memory in which an element
-straddles its own boundary. The padding is legal protobuf: a field said again replaces itself, and a varint need not be
-of the shortest form.
+Writing: `tensor_parts` returns the headers that the generated class writes and the data, to be joined once. Data start
+at a multiple of `ALIGNMENT` bytes from the start of the message, because torch cannot share memory with misaligned
+elements. The padding is valid protobuf: a repeated scalar field replaces its earlier value, and a varint may be longer
+than its shortest form.
 
 Source: https://protobuf.dev/programming-guides/encoding/
 """
@@ -39,13 +39,13 @@ _DATA_TAG = b"\x32"  # field 6, length-delimited
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """Where data are found in a message type.
+    """The fields of a message type that the walk needs.
 
     Attributes:
         children: Submessages to descend into, by field number.
-        data: The number of the field that is data; 0 where there is none.
-        noted: The number of a varint that is worth knowing even if the rest cannot be read; 0 where there is none.
-        is_tensor: Whether these are counted as tensors.
+        data: The number of the data field; 0 for none.
+        noted: The number of a varint field to keep even if the rest cannot be read; 0 for none.
+        is_tensor: Whether messages of this type count as tensors.
     """
 
     children: Mapping[int, Level] = field(default_factory=dict)
@@ -62,13 +62,13 @@ STREAM_TAILS_RESPONSE = Level({1: RUN_TAIL_RESPONSE})
 
 
 class Separator:
-    """Takes one message apart.
+    """Separates one message from its tensors' data.
 
     Args:
-        message: What was received.
+        message: The received bytes.
 
     Attributes:
-        noted: The last value of a noted field; None before there was one. It may be read after a failure.
+        noted: The last value of a noted field; None before the first. Valid after a failure too.
     """
 
     def __init__(self, message: bytes) -> None:
@@ -81,15 +81,15 @@ class Separator:
         self.noted: int | None = None
 
     def separate(self, level: Level) -> bytes:
-        """Return the message with a mark in the place of each data field.
+        """Return the message with a mark in place of each data field.
 
         Raises:
-            WireError: The message cannot be taken apart, or exceeds a limit.
+            WireError: The message is malformed, or exceeds a limit.
         """
         return self._walk(0, len(self._message), level)
 
     def data(self, mark: bytes) -> Buffer:
-        """Return the data of which a mark is found in a tensor; no mark stands for no data.
+        """Return the data that a mark stands for; an empty mark stands for no data.
 
         Raises:
             WireError: It is no mark of this message: protobuf found data where the walk did not.
@@ -103,7 +103,7 @@ class Separator:
 
     def _walk(self, position: int, end: int, level: Level) -> bytes:
         parts: list[bytes] = []
-        kept = position  # everything from here on is to be copied as it is
+        kept = position  # from here on, nothing is copied yet
         while position < end:
             tag, position = self._tag(position, end)
             number = tag >> 3
@@ -141,14 +141,14 @@ class Separator:
         return (tag, position + 1) if tag < 0x80 else read_varint(self._message, position, end)
 
     def _length(self, position: int, end: int) -> tuple[int, int]:
-        """Return where a length-delimited field's content starts and stops."""
+        """Return the start and the end of a length-delimited field's content."""
         length, start = read_varint(self._message, position, end)
         if length > end - start:
             raise WireError(f"a field of {length} bytes where {end - start} are left; expected it to end before")
         return start, start + length
 
     def _skip(self, tag: int, position: int, end: int) -> int:
-        """Return the position after a field; groups are walked, not recursed into."""
+        """Return the position after a field; groups are walked without recursion."""
         groups: list[int] = []
         while True:
             kind = tag & 7
@@ -175,17 +175,17 @@ class Separator:
     def _copy(self, start: int, stop: int) -> bytes:
         self._envelope += stop - start
         if self._envelope > MAX_ENVELOPE_BYTES:
-            raise WireError(f"more than {MAX_ENVELOPE_BYTES} bytes besides the tensors' data; expected at most these")
+            raise WireError(f"more than {MAX_ENVELOPE_BYTES} bytes besides the tensors' data; expected at most that")
         return self._message[start:stop]
 
 
 def tensor_parts(number: int, tensors: Sequence[EncodedTensor], position: int) -> tuple[list[Buffer], int]:
-    """Return tensors as a repeated field, to be joined, and the position after them.
+    """Return the parts of a repeated field of tensors, to be joined, and the position after them.
 
     Args:
         number: The field's number; 1 to 15.
-        tensors: What to write.
-        position: Bytes of the message in front of them.
+        tensors: The tensors to write.
+        position: Bytes of the message before them.
     """
     parts: list[Buffer] = []
     for tensor in tensors:
@@ -196,15 +196,15 @@ def tensor_parts(number: int, tensors: Sequence[EncodedTensor], position: int) -
 
 
 def length_delimited(number: int, length: int, size: int | None = None) -> bytes:
-    """Return the tag and the length of a length-delimited field; `size` is that of the length, as in `write_varint`."""
+    """Return the tag and the length of a length-delimited field; `size` is the length's, as in `write_varint`."""
     return bytes([number << 3 | _LENGTH]) + write_varint(length, size)
 
 
 def _tensor_header(number: int, tensor: EncodedTensor, position: int) -> bytes:
-    """Return all of a tensor but its data, of such a length that the data are aligned."""
+    """Return a tensor without its data, padded so that the data are aligned."""
     meta = tensor.meta.SerializeToString()
     data = _DATA_TAG + write_varint(len(tensor.data))
-    # The padding may make the length in front longer by a byte: its size is chosen first.
+    # The padding may lengthen the message's length by a byte, so the size of the length is chosen first.
     size = varint_size(len(meta) + len(data) + len(tensor.data) + 2 * ALIGNMENT)
     start = position + 1 + size + len(meta) + len(data)
     meta += _padding(-start % ALIGNMENT, tensor.meta.encoding)
@@ -212,7 +212,7 @@ def _tensor_header(number: int, tensor: EncodedTensor, position: int) -> bytes:
 
 
 def _padding(size: int, encoding: int) -> bytes:
-    """Return `size` bytes, or `ALIGNMENT` more than 1, that say again what the encoding is."""
+    """Return `size` bytes that repeat the encoding field; `ALIGNMENT` + 1 bytes for a size of 1."""
     if not size:
         return b""
     if size == 1:  # a field is at least two bytes

@@ -1,8 +1,7 @@
-"""The server's certificate, its key and whom it trusts as clients; read again when the files change.
+"""The server's certificate, its key and the authorities of client certificates, reloaded when the files change.
 
-gRPC asks for the certificate at each new connection, from a thread of its own. Files that have become unusable, or of
-which only one was replaced yet, change nothing: the pair read before goes on being served. Connections that are open
-keep theirs.
+gRPC requests the certificate at each new connection, from a thread of its own. While the files are unusable, or only
+one of a pair has been replaced, the server keeps the certificate and key it has. Open connections are not affected.
 """
 
 import ssl
@@ -22,7 +21,8 @@ class Certificates:
     Args:
         certificate: The chain, the server's own first.
         key: Its private key, not encrypted.
-        client_ca: Who signs the certificates of clients; with it, callers without one cannot connect.
+        client_ca: The authorities that sign clients' certificates; with it, clients without a certificate cannot
+            connect.
 
     Raises:
         ConfigurationError: a file cannot be read, or certificate and key do not belong together.
@@ -36,7 +36,7 @@ class Certificates:
         self._stale = False
 
     def credentials(self) -> grpc.ServerCredentials:
-        """Return what a gRPC server needs to serve them, and to notice that they have changed."""
+        """Return gRPC's server credentials, which reload changed files."""
         return grpc.dynamic_ssl_server_credentials(
             self._initial,
             self._newer,  # type: ignore[arg-type] # the stubs leave out that None means no change
@@ -44,7 +44,7 @@ class Certificates:
         )
 
     def _newer(self) -> grpc.ServerCertificateConfiguration | None:
-        """Return what is in the files if it is not what is served; called before each handshake."""
+        """Return the certificates if the files have changed, else None; called before each handshake."""
         with self._lock:
             changed = self._watch.changed()
             if not changed and not self._stale:
@@ -52,9 +52,9 @@ class Certificates:
             try:
                 newer = self._read()
             except ConfigurationError as error:
-                self._stale = True  # a file of the same time and size may yet be completed
+                self._stale = True  # the file may be completed without a change of its time and size
                 if changed:
-                    log.warning("certificate not reloaded", error=str(error), then="serving the one read before")
+                    log.warning("certificate not reloaded", error=str(error), then="keeping the previous one")
                 return None
             self._stale = False
             log.info("certificate reloaded", certificate=str(self._certificate))
@@ -66,7 +66,7 @@ class Certificates:
         roots = None if self._client_ca is None else _bytes(self._client_ca, "tls_client_ca")
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         try:
-            # gRPC itself would fail only at the first handshake, and would not say why.
+            # gRPC itself would fail only at the first handshake, without a reason.
             context.load_cert_chain(self._certificate, self._key, password=_no_password)
         except (ssl.SSLError, ValueError) as error:
             raise ConfigurationError(
@@ -91,7 +91,7 @@ def _bytes(path: Path, setting: str) -> bytes:
 
 
 def _no_password() -> str:
-    """Keep OpenSSL from asking for one at the terminal."""
+    """Keep OpenSSL from prompting for a password at the terminal."""
     raise ValueError("the key is encrypted")
 
 

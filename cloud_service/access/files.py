@@ -1,4 +1,4 @@
-"""Whether files have changed since one last looked: by time, size and identity, without reading them."""
+"""Detects changed files by their time, size and inode, without reading them."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -7,10 +7,10 @@ Stamp = tuple[int, int, int] | None
 
 
 class ChangeWatch:
-    """Looks at files; they need not exist.
+    """Detects changes of files, which need not exist.
 
     Args:
-        paths: The files. What they are now counts as seen.
+        paths: The files; their present state is the first to compare with.
     """
 
     def __init__(self, paths: Iterable[Path]) -> None:
@@ -18,7 +18,7 @@ class ChangeWatch:
         self._seen = self._stamps()
 
     def changed(self) -> bool:
-        """Return whether any file is another one than at the last call."""
+        """Return whether any file has changed since the last call."""
         before, self._seen = self._seen, self._stamps()
         return self._seen != before
 

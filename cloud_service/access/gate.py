@@ -1,12 +1,13 @@
-"""What every call passes before its method runs: the token, and the limits on open calls.
+"""The gate: checks the token and the limits on open calls before a call's method runs.
 
 Laws:
-    * Nothing of a call that is refused is read: no message is received, and none is parsed.
-    * Health checks need no token, because whatever watches over a server should not hold its secrets. All other
-      methods do, reflection included.
-    * Every call is counted while it is open; health checks apart from the others, so that neither crowds the other out.
-    * What is counted includes the time that a unary request takes to arrive: with `max_calls`, that bounds what
-      requests may hold in memory before they are admitted.
+    * No message of a refused call is received or parsed.
+    * Health checks need no token, because a monitoring program should not hold the server's secrets. All other methods
+      do, reflection included.
+    * Every call is counted while it is open. Health checks are counted apart from other calls, so that neither can
+      use up the other's limit.
+    * A unary call is counted from before its request arrives, so `max_calls` bounds the memory of requests that are not
+      admitted yet.
 """
 
 import inspect
@@ -27,17 +28,17 @@ from split_wire import Reason
 OPEN_PREFIX = "/grpc.health.v1.Health/"
 _LOG_EVERY_S = 10.0
 
-Handler = Any  # gRPC's handlers are of one class or another, with and without asyncio, and generic in stubs only
+Handler = Any  # gRPC's handlers with and without asyncio differ in class, and are generic only in the stubs
 
 
 class Gate(grpc.aio.ServerInterceptor):  # type: ignore[type-arg] # generic in the stubs only
     """The interceptor in front of all methods.
 
     Args:
-        tokens: Which tokens open it; None: no token is needed.
-        max_calls: Calls open at the same time, of all clients.
-        max_calls_per_client: Of one client.
-        rejected: Told the reason of each call that is refused here.
+        tokens: The accepted tokens; None: no token is needed.
+        max_calls: Calls of all clients open at the same time.
+        max_calls_per_client: Calls of one client open at the same time.
+        rejected: Called with the reason of each call that the gate refuses.
     """
 
     def __init__(
@@ -60,7 +61,7 @@ class Gate(grpc.aio.ServerInterceptor):  # type: ignore[type-arg] # generic in t
         continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler]],
         handler_call_details: grpc.HandlerCallDetails,
     ) -> Handler:
-        """Return the method behind the gate, or one that only refuses."""
+        """Return a handler that counts the call and runs the method, or one that refuses the call."""
         handler = await continuation(handler_call_details)
         method: str = handler_call_details.method
         if handler is None:
@@ -85,7 +86,7 @@ class Gate(grpc.aio.ServerInterceptor):  # type: ignore[type-arg] # generic in t
         return grpc.stream_stream_rpc_method_handler(refuse)
 
     def _limited(self, handler: Handler, limit: clients.CallLimit, *, token: str) -> Handler:
-        """Count the call; a unary request is read here, while it is counted, and not by gRPC before."""
+        """Return a handler that counts the call; it also reads a unary request, so that gRPC does not do so before."""
         behaviour = handler.unary_unary or handler.unary_stream or handler.stream_unary or handler.stream_stream
 
         async def call(requests: AsyncIterator[Any], context: Context) -> Any:  # noqa: ANN401 # of any method
@@ -109,14 +110,14 @@ class Gate(grpc.aio.ServerInterceptor):  # type: ignore[type-arg] # generic in t
         self._rejected(error.reason)
         self._refused += 1
         now_s = time.monotonic()
-        if now_s - self._logged_s >= _LOG_EVERY_S:  # whoever calls in vain shall not fill the log
+        if now_s - self._logged_s >= _LOG_EVERY_S:  # refused callers must not fill the log
             log.warning("calls refused", reason=error.reason.value, peer=context.peer(), calls=self._refused)
             self._refused, self._logged_s = 0, now_s
         await abort(context, error)
 
 
 async def _answered(made: Any, context: Context) -> Any:  # noqa: ANN401 # of any method
-    """Await a method's answer; where it yields its answers, write them."""
+    """Await a method's response, or write the responses that it yields."""
     if not inspect.isasyncgen(made):
         return await made
     async for response in made:

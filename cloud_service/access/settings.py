@@ -1,4 +1,4 @@
-"""What the settings say of access, read from where they say it is."""
+"""Certificates and tokens, loaded from the files and values that the configuration names."""
 
 from cloud_service.access.certificates import Certificates
 from cloud_service.access.tokens import Tokens
@@ -6,7 +6,7 @@ from cloud_service.config import CloudConfig
 
 
 def certificates_of(config: CloudConfig) -> Certificates | None:
-    """Return what the server shows its callers; None: it speaks plain text.
+    """Load the server's certificates; None: the server uses plain text.
 
     Raises:
         ConfigurationError: the files cannot be used.
@@ -17,7 +17,7 @@ def certificates_of(config: CloudConfig) -> Certificates | None:
 
 
 def tokens_of(config: CloudConfig) -> Tokens | None:
-    """Return what callers have to show; None: nothing.
+    """Load the accepted tokens; None: no token is needed.
 
     Raises:
         ConfigurationError: the tokens cannot be used.
@@ -28,7 +28,7 @@ def tokens_of(config: CloudConfig) -> Tokens | None:
 
 
 def check_access(config: CloudConfig) -> None:
-    """Tell now what `CloudServer` would tell when it is made: by then models were loaded.
+    """Check the certificates and tokens before the models are loaded, which takes long.
 
     Raises:
         ConfigurationError: the certificate, the key or the tokens cannot be used.

@@ -1,11 +1,12 @@
-"""Bearer tokens: which ones are accepted, and whether a caller showed one of them.
+"""Bearer tokens: the accepted ones, and the check of a caller's token.
 
 Laws:
-    * A token is compared as a digest, in constant time, with every accepted one: how long that takes tells neither how
-      much of a token was right nor which one it was.
-    * Tokens stand in a file or in the environment, never on a command line, and never in a log, an error or a repr.
-    * The file is read again when it has changed, so that tokens can be replaced while the server runs. A file that has
-      become unusable changes nothing: the tokens read before go on being accepted.
+    * The digest of a caller's token is compared with every accepted one in constant time, so the time reveals neither
+      how much of the token matches nor which token it is.
+    * Tokens come from a file or the environment, never from a command line, and never appear in a log, an error or a
+      repr.
+    * A changed file is read again, so tokens can be replaced while the server runs. If it cannot be used, the tokens
+      read before remain accepted.
 
 Source of the scheme: https://datatracker.ietf.org/doc/html/rfc6750 (`authorization: Bearer TOKEN`).
 """
@@ -21,10 +22,10 @@ from cloud_service.log import log
 from split_wire import Reason
 
 MIN_TOKEN_CHARS = 16
-"""Shorter ones could be guessed over the network."""
+"""Shorter tokens could be guessed over the network."""
 
 MAX_TOKEN_CHARS = 4096
-"""gRPC takes 8 KiB of metadata at most."""
+"""gRPC accepts at most 8 KiB of metadata."""
 
 _HOW = "make one with: python -c 'import secrets; print(secrets.token_urlsafe(32))'"
 
@@ -33,8 +34,8 @@ class Tokens:
     """The accepted tokens.
 
     Args:
-        source: What gives them: their text, or the file that holds it. One token a line; empty lines and those that
-            begin with # are left out.
+        source: The text, or the file that contains it: one token per line; empty lines and lines that begin with # are
+            ignored.
 
     Raises:
         ConfigurationError: there is no token, or one that is too short or cannot be sent.
@@ -49,13 +50,13 @@ class Tokens:
         return f"Tokens({len(self._digests)} accepted)"
 
     def check(self, authorization: Iterable[str | bytes]) -> str:
-        """Return a name for the token that the caller showed, the same for every call with it.
+        """Check a call's token and return a name for it: empty if only one token is accepted.
 
         Args:
             authorization: The values of the call's `authorization` metadata.
 
         Raises:
-            UnauthenticatedError: no token, or none of the accepted ones.
+            UnauthenticatedError: no token, or one that is not accepted.
         """
         self._refresh()
         values = list(authorization)
@@ -72,7 +73,7 @@ class Tokens:
         found = [place for place, known in enumerate(self._digests) if hmac.compare_digest(digest, known)]
         if not found:
             raise UnauthenticatedError(Reason.BAD_TOKEN, "the token is not accepted; expected one of this server's")
-        # With one token for all callers it says nothing of who calls.
+        # A token that all callers share does not identify them.
         return "" if len(self._digests) == 1 else f"token {found[0]}"
 
     def _read(self, path: Path) -> tuple[bytes, ...]:
@@ -81,7 +82,7 @@ class Tokens:
         except OSError as error:
             raise ConfigurationError(f"token_file {path}: {error.strerror}; expected a file of tokens") from error
         except UnicodeDecodeError:
-            # Without its cause, which quotes the file.
+            # `from None`, because the cause quotes the file.
             raise ConfigurationError(f"token_file {path} is no text; expected a token on each line") from None
 
     def _refresh(self) -> None:
@@ -90,7 +91,7 @@ class Tokens:
         try:
             self._digests = self._read(self._file)
         except ConfigurationError as error:
-            log.warning("tokens not reloaded", error=str(error), then="accepting those read before")
+            log.warning("tokens not reloaded", error=str(error), then="keeping the previous ones")
         else:
             log.info("tokens reloaded", tokens=len(self._digests))
 

@@ -1,1 +1,4 @@
-"""How much work there is, and who waits: admission, load factor, streams, probes."""
+"""The server's load: `admission` queues and computes requests, `factor` measures the slowdown against the profile.
+
+`streams` is the traffic of one StreamTails call, `probe` the arithmetic of an uplink probe.
+"""

@@ -1,13 +1,13 @@
-"""Who may compute, who waits, and who is refused: a bounded queue in front of a fixed number of threads.
+"""Admission: a bounded queue in front of a fixed number of threads.
 
 Laws:
-    * At most `max_concurrency` pieces of work run, at most `max_queue` wait, in order of arrival; one more is refused
-      at once. The queue never grows.
-    * One client has at most `max_per_client` of both together, so that it leaves places to the others.
+    * At most `max_concurrency` pieces of work run, and at most `max_queue` wait, in order of arrival; one more is
+      refused at once.
+    * One client has at most `max_per_client` pieces of work, waiting or running, so that others find places.
     * Work whose deadline passes while it waits is not run.
-    * Work whose caller is cancelled while it waits is not run. Once it runs, its thread cannot be stopped: its place
-      is taken until it ends, whether or not anybody waits for it.
-    * While draining, nothing new enters, and `idle` is reached when the last place is free.
+    * Work whose caller is cancelled while it waits is not run. A running thread cannot be stopped, so running work
+      keeps its place until it ends, even if its caller is cancelled.
+    * While draining, new work is refused; `idle` returns when no work waits or runs.
 """
 
 import asyncio
@@ -25,10 +25,10 @@ class Admission:
     """Runs blocking work in a bounded number of threads, behind a bounded queue.
 
     Args:
-        max_concurrency: Pieces of work that run at the same time, one thread each.
+        max_concurrency: Pieces of work that may run at the same time, each in one thread.
         max_queue: Pieces of work that may wait.
-        max_bytes: Bytes that all of them, waiting or running, may hold.
-        max_per_client: Pieces of work of one client, waiting or running; None: as many as there are places.
+        max_bytes: Bytes that all work, waiting or running, may hold; a single piece may hold more.
+        max_per_client: Pieces of work of one client, waiting or running; None: `max_concurrency` + `max_queue`.
         initializer: Called once in each thread before its first work.
     """
 
@@ -70,13 +70,13 @@ class Admission:
 
         Args:
             work: A blocking call.
-            size_bytes: What it holds in memory meanwhile.
-            timeout_s: Seconds from now until nobody waits for it any more; None: no limit.
-            client: Whose work it is.
+            size_bytes: Bytes that it holds in memory while it waits or runs.
+            timeout_s: Seconds from now until the caller's deadline; None: no limit.
+            client: The name of the client whose work it is.
 
         Raises:
             DrainingError: the server is shutting down.
-            OverloadedError: the queue is full, or holds too much of this client's.
+            OverloadedError: a limit of requests, of this client's requests or of bytes is reached.
             ExpiredError: the deadline passed before the work began.
         """
         self._enter(size_bytes, client)
@@ -88,11 +88,11 @@ class Admission:
         finally:
             if running is None:
                 self._leave(size_bytes, client)
-        # Shielded: a cancelled caller leaves at once, and the place is free when the thread is.
+        # Shielded: a cancelled caller returns at once, but the place stays taken until the thread is done.
         return await asyncio.shield(running)
 
     def drain(self) -> None:
-        """Refuse new work from now on; what is admitted goes on."""
+        """Refuse new work from now on; admitted work continues."""
         self._draining = True
 
     async def idle(self) -> None:
@@ -100,7 +100,7 @@ class Admission:
         await self._idle.wait()
 
     def close(self) -> None:
-        """Let go of the threads; work that has not begun is dropped."""
+        """Shut the threads down without waiting; work that has not begun is dropped."""
         self._executor.shutdown(wait=False, cancel_futures=True)
 
     def _enter(self, size_bytes: int, client: str) -> None:
@@ -126,7 +126,7 @@ class Admission:
         try:
             async with asyncio.timeout(timeout_s):
                 if timeout_s is not None and timeout_s <= 0:
-                    await asyncio.sleep(0)  # a free place is taken without waiting, and so without seeing the timeout
+                    await asyncio.sleep(0)  # acquiring a free place does not suspend, so the timeout could not fire
                 await self._places.acquire()
         except TimeoutError:
             raise ExpiredError("the deadline passed while the request was queued; it was not computed") from None

@@ -1,8 +1,7 @@
-"""The arithmetic of an uplink probe: when filler arrived, and how fast that was.
+"""The arithmetic of an uplink probe: bytes and seconds of the filler that arrived.
 
-Pure: told the size and the time of each arrival. Bytes count from the first arrival on, because the first chunk's own
-transfer began at a time only the sender's clock knows. The second half is right even when the connection came out of
-TCP slow start.
+Pure; the time of each arrival is an argument. The first chunk's bytes do not count, because only the sender's clock
+knows when its transfer began. The second half of the arrivals is right even when the probe begins in TCP slow start.
 """
 
 from dataclasses import dataclass
@@ -12,14 +11,18 @@ from split_wire.limits import MAX_PROBE_BYTES
 
 @dataclass(frozen=True, slots=True)
 class Arrivals:
-    """Bytes that arrived, and the seconds they took."""
+    """Bytes that arrived, and the seconds that they took."""
 
     received_bytes: int
     received_s: float
 
 
 class ProbeTimer:
-    """Collects the arrivals of one probe."""
+    """Collects the arrivals of one probe.
+
+    Args:
+        max_bytes: Filler to accept.
+    """
 
     def __init__(self, max_bytes: int = MAX_PROBE_BYTES) -> None:
         self._max_bytes = max_bytes
@@ -29,22 +32,22 @@ class ProbeTimer:
 
     @property
     def full(self) -> bool:
-        """Whether no more filler is wanted."""
+        """Whether `max_bytes` have arrived."""
         return self._total >= self._max_bytes
 
     def arrived(self, now_s: float, size_bytes: int) -> None:
-        """Take in one chunk. Empty chunks carry nothing and are not counted."""
+        """Add one chunk; an empty one is ignored."""
         if size_bytes:
             self._times_s.append(now_s)
             self._sizes.append(size_bytes)
             self._total += size_bytes
 
     def whole(self) -> Arrivals:
-        """Return what came after the first chunk; zeros where fewer than two chunks arrived."""
+        """Return the arrivals after the first chunk; zeros if fewer than two chunks arrived."""
         return self._since(0)
 
     def second_half(self) -> Arrivals:
-        """Return what came in the second half of the arrivals after the first."""
+        """Return the second half of the arrivals after the first chunk; zeros as for `whole`."""
         return self._since((len(self._times_s) - 1) // 2)
 
     def _since(self, start: int) -> Arrivals:

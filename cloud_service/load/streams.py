@@ -1,13 +1,13 @@
-"""One StreamTails call: many frames in, one answer to each, a heartbeat all along.
+"""One StreamTails call: many frames, one response to each, and heartbeats.
 
 Laws:
-    * Every request read gets exactly one response that carries its frame id. A frame that fails is answered with its
-      status; the stream goes on.
-    * At most `max_frames` are unanswered at a time. Reading pauses there, so that the sender feels it through HTTP/2's
-      flow control, and a reader too slow for its answers slows its own requests down.
+    * Every request read gets exactly one response with its frame id. A frame that fails is answered with its status,
+      and the stream continues.
+    * At most `max_frames` requests are unanswered. At the limit reading pauses, and HTTP/2's flow control slows the
+      sender; a caller that reads its answers slowly is slowed likewise.
     * A heartbeat is sent at once and then at every interval, whatever else is sent.
-    * When the caller has sent its last request, or the server wants to finish, the stream ends after the last answer to
-      what was read. When the call is cancelled, so is the work of its frames.
+    * After the caller's last request, or after `finish`, the stream ends when every request read is answered. When the
+      call is cancelled, the work of its frames is cancelled too.
 """
 
 import asyncio
@@ -19,14 +19,14 @@ Response = TypeVar("Response")
 
 
 class FrameStream(Generic[Request, Response]):
-    """The traffic of one stream; what a frame or a heartbeat is, is the caller's business.
+    """The traffic of one stream, for requests and responses of any type.
 
     Args:
-        answer: Makes the response to one request. Must not raise for a bad request.
-        heartbeat: Makes a heartbeat.
-        write: Sends one response; never called twice at a time.
+        answer: Returns the response to one request. Must not raise for a bad request.
+        heartbeat: Returns a heartbeat.
+        write: Sends one response; the stream waits for each call before the next.
         max_frames: Requests that may be unanswered.
-        interval_s: Between two heartbeats.
+        interval_s: Seconds between two heartbeats.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class FrameStream(Generic[Request, Response]):
         self._reading: asyncio.Task[None] | None = None
 
     async def serve(self, requests: AsyncIterator[Request]) -> None:
-        """Answer every request, until there are no more or `finish` is called, and all that were read are answered."""
+        """Answer requests until there are no more, or `finish` is called; return when all read ones are answered."""
         async with asyncio.TaskGroup() as tasks:
             beating = tasks.create_task(self._beat())
             async with asyncio.TaskGroup() as frames:
@@ -55,12 +55,12 @@ class FrameStream(Generic[Request, Response]):
             beating.cancel()
 
     def finish(self) -> None:
-        """Read no more; `serve` returns when what was read is answered."""
+        """Read no more requests; `serve` returns when those that were read are answered."""
         if self._reading:
             self._reading.cancel()
 
     async def _read(self, requests: AsyncIterator[Request], frames: asyncio.TaskGroup) -> None:
-        # A slot before the read: a full stream leaves the next request in the transport.
+        # The slot is acquired before the read, so that a full stream leaves the next request in the transport.
         await self._slots.acquire()
         async for request in requests:
             frames.create_task(self._serve_one(request))

@@ -1,4 +1,4 @@
-"""The rows about decisions: how it is now, where the model is cut and why, and whether the predictions hold."""
+"""The dashboard's rows about decisions: the current state, the split and its reasons, predicted and measured times."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from panels import Json, lines, query, stat, timeline
 
 
 def overview() -> list[Json]:
-    """The row at the top: how is it now."""
+    """The row at the top: the current state."""
     outcomes = f"sum by ({BY_EDGE}) (rate(dads_frames_total{{{EDGE}"
     return [
         stat(
             "Results per second",
-            "Frames with a result, whoever computed it.",
+            "Frames with a result, from the cloud or the edge.",
             "short",
             query(f'{outcomes}, outcome!~"dropped|failed"}}[$__rate_interval]))', "{{instance}}"),
         ),
@@ -28,7 +28,7 @@ def overview() -> list[Json]:
         ),
         stat(
             "Dropped",
-            "Share of the frames that were dropped because newer ones came first.",
+            "Share of the frames that were dropped while they waited, because newer frames came.",
             "percentunit",
             query(
                 f'{outcomes}, outcome="dropped"}}[$__rate_interval])) / {outcomes}}}[$__rate_interval]))',
@@ -38,14 +38,14 @@ def overview() -> list[Json]:
         ),
         stat(
             "Model",
-            "What runs.",
+            "The model that runs.",
             "none",
             query(f'dads_model_info{{{EDGE}, model=~"$model"}}', "{{model}}", instant=True, range=False),
             text=True,
         ),
         stat(
             "Version",
-            "What runs it.",
+            "The versions of the edge and of torch.",
             "none",
             query(f"dads_build_info{{{EDGE}}}", "{{version}}, torch {{torch}}", instant=True, range=False),
             text=True,
@@ -54,20 +54,20 @@ def overview() -> list[Json]:
 
 
 def decisions() -> list[Json]:
-    """Where the model is cut, and what was believed when that was chosen."""
+    """Where the model is cut, and in which mode this was decided."""
     info = f'dads_split_info{{{EDGE}, model=~"$model"'
     return [
         timeline(
             "Where the model is cut",
             "A row for each cut that was in use, named after the tensors that are sent; `edge` sends nothing. "
-            "The number is the position of the edge's last layer in the model; 0 is the input: all runs in the cloud.",
+            "The number is the position of the edge's last layer in the model; at 0, the input, all runs in the cloud.",
             query(f"dads_split_index{{{EDGE}}} * on ({BY_EDGE}) group_left (cut) {info}}}", "{{instance}} {{cut}}"),
             height=8,
         ),
         timeline(
             "Mode and cloud",
-            "Light: the split of lowest latency. Heavy: frames come so fast that the slowest stage decides. "
-            "And whether the cloud answers.",
+            "Light: the split of lowest latency. Heavy: frames come so fast that the slowest stage determines it. "
+            "The other row: whether the cloud answers.",
             query(f'max by ({BY_EDGE}) ({info}, mode="heavy"}} or {info}}} * 0)', "{{instance}} mode"),
             query(f"dads_cloud_connected{{{EDGE}}}", "{{instance}} cloud"),
             height=5,
@@ -101,12 +101,12 @@ def decisions() -> list[Json]:
 
 
 def stages() -> list[Json]:
-    """Do the predictions hold?"""
+    """Predicted and measured times of the stages."""
     ratio = "instance_stage:dads_stage_seconds:measured_over_predicted_rate2m"
     return [
         lines(
             "Predicted time of a frame",
-            "By stage, as the split was chosen with. Fixed: round trip and overhead. Nobody plans to wait.",
+            "By stage, when the split was chosen. Fixed: round trip and overhead. Waiting is not predicted.",
             "s",
             query(per_frame("dads_stage_predicted_seconds_total"), "{{instance}} {{stage}}"),
             stacked=True,
@@ -114,7 +114,7 @@ def stages() -> list[Json]:
         ),
         lines(
             "Measured time of a frame",
-            "By stage; together they are the latency. Wait: for the head. Queue: for the link, and in the cloud.",
+            "By stage; the sum is the latency. Wait: for the head. Queue: for the link, and in the cloud.",
             "s",
             query(per_frame("dads_stage_seconds_sum"), "{{instance}} {{stage}}"),
             stacked=True,
@@ -122,15 +122,15 @@ def stages() -> list[Json]:
         ),
         lines(
             "Measured over predicted",
-            "1 is right; the alert fires above 2 and below 0.5. "
-            "Stages that were to take under 10 ms, and took under 20, are left out.",
+            "1 is exact; the alert fires above 2 and below 0.5. "
+            "Stages that were predicted to take under 10 ms, and took under 20 ms, are left out.",
             "short",
             query(f"{ratio}{{{EDGE}}}", "{{instance}} {{stage}}"),
             colours=STAGE_COLOURS,
         ),
         lines(
             "Predicted for the split in use",
-            "What the next frame is expected to take.",
+            "The predicted time of the next frame, by stage.",
             "s",
             query(f"dads_predicted_stage_seconds{{{EDGE}}}", "{{instance}} {{stage}}"),
             stacked=True,
@@ -138,7 +138,7 @@ def stages() -> list[Json]:
         ),
         lines(
             "Load factors",
-            "How many times slower a side is than profiled, as the edge sees it.",
+            "How many times slower a side is than when it was profiled, as the edge estimates it.",
             "short",
             query(f"dads_load_factor{{{EDGE}}}", "{{side}} as {{instance}} sees it"),
         ),

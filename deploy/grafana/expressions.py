@@ -1,4 +1,4 @@
-"""What the panels ask Prometheus for, where several of them ask the same, and the colours that they share."""
+"""Prometheus expressions and colours that several panels share."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ TEXTS_OF_CLOUD = ("lost", "connected")
 
 
 def per_frame(metric: str) -> str:
-    """Seconds that each stage adds to a frame with a result, on average: the stages add up to the frame's."""
+    """The mean seconds of each stage per frame with a result; their sum is the frame's latency."""
     return (
         f"sum by ({BY_EDGE}, stage) (rate({metric}{{{EDGE}}}[$__rate_interval]))"
         f" / on ({BY_EDGE}) group_left ()"

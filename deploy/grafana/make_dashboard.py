@@ -2,9 +2,9 @@
 
     python deploy/grafana/make_dashboard.py [FILE]
 
-Change this file or those beside it, run it, and commit both. The JSON is Grafana's classic dashboard model, which every
-version from 10 on reads. Every query is bound to the variables `job` and `instance`; those of the cloud to `job` and
-`cloud`.
+After a change of this file or those beside it, run it and commit the JSON too. The JSON is Grafana's classic dashboard
+model, which every version from 10 on reads. Every query depends on the variables `job` and `instance`; those of the
+cloud on `job` and `cloud`.
 """
 
 from __future__ import annotations

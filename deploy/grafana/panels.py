@@ -1,4 +1,4 @@
-"""The kinds of panels, variables and annotations that make_dashboard.py puts together, as Grafana's JSON."""
+"""Grafana's JSON of the kinds of panels, variables and annotations that the dashboard uses."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ DATASOURCE: Json = {"type": "prometheus", "uid": "$datasource"}
 
 
 def query(expr: str, legend: str, **more: object) -> Json:
-    """One query of a panel; its letter is given when the panel is made."""
+    """One query of a panel; the panel gives it its letter."""
     return {"datasource": DATASOURCE, "expr": expr, "legendFormat": legend, "editorMode": "code", "range": True, **more}
 
 
 def panel(
     kind: str, title: str, description: str, size: tuple[int, int], queries: Sequence[Json], **more: object
 ) -> Json:
-    """A panel without its place; `size` is width and height in Grafana's grid of 24 columns."""
+    """A panel at position 0, 0; `size` is width and height in Grafana's grid of 24 columns."""
     targets = [{"refId": chr(ord("A") + position), **target} for position, target in enumerate(queries)]
     return {
         "type": kind,
@@ -42,7 +42,7 @@ def lines(
     colours: dict[str, str] | None = None,
     low: float | None = 0,
 ) -> Json:
-    """Curves over time; stacked areas where the sum means something."""
+    """Curves over time, or stacked areas."""
     custom: Json = {"lineWidth": 1, "fillOpacity": 60 if stacked else 5, "showPoints": "never", "spanNulls": False}
     if stacked:
         custom["stacking"] = {"mode": "normal", "group": "A"}
@@ -65,7 +65,7 @@ def lines(
 
 
 def timeline(title: str, description: str, *queries: Json, height: int, texts: Sequence[tuple[str, ...]] = ()) -> Json:
-    """States over time. `texts` holds, for each query, what its values 0, 1, ... are called; none shows the number."""
+    """States over time. `texts` has, for each query, names for its values 0, 1, ... in place of numbers."""
     overrides = [
         {
             "matcher": {"id": "byFrameRefID", "options": chr(ord("A") + position)},
@@ -84,7 +84,7 @@ def timeline(title: str, description: str, *queries: Json, height: int, texts: S
         "tooltip": {"mode": "single", "sort": "none"},
     }
     if not overrides:
-        # A row for each cut and its index as the state: the names are the rows, the numbers the colours.
+        # A row for each cut, coloured by its index.
         config["defaults"]["unit"] = "none"
     return panel("state-timeline", title, description, (WIDTH, height), queries, fieldConfig=config, options=options)
 
@@ -99,7 +99,7 @@ def _mapping(names: tuple[str, ...]) -> Json:
 def stat(
     title: str, description: str, unit: str, target: Json, *, text: bool = False, steps: Sequence[Json] = ()
 ) -> Json:
-    """The last value, large; with `text`, the series' name in its place."""
+    """The last value in large type; with `text`, the series' name instead."""
     defaults: Json = {"unit": unit}
     if steps:
         defaults["thresholds"] = {"mode": "absolute", "steps": list(steps)}
@@ -119,7 +119,7 @@ def stat(
 
 
 def heatmap(title: str, description: str, unit: str, expr: str) -> Json:
-    """How many frames took how long."""
+    """A histogram over time, as colours."""
     options = {
         "calculate": False,
         "cellGap": 1,
@@ -158,7 +158,7 @@ def row(title: str) -> Json:
 
 
 def placed(panels: Sequence[Json]) -> list[Json]:
-    """Number the panels and lay them out like words, from left to right and from the top down."""
+    """Number the panels and place them row by row, from left to right."""
     x = y = height = 0
     for number, item in enumerate(panels, start=1):
         item["id"] = number
@@ -171,7 +171,7 @@ def placed(panels: Sequence[Json]) -> list[Json]:
 
 
 def variable(name: str, label: str, expr: str) -> Json:
-    """A choice among a label's values, several or all, read again when the time range changes."""
+    """A variable with a label's values, of which several or all can be chosen; updated when the time range changes."""
     return {
         "name": name,
         "label": label,
@@ -188,7 +188,7 @@ def variable(name: str, label: str, expr: str) -> Json:
 
 
 def annotation(name: str, colour: str, expr: str, title: str) -> Json:
-    """Marks on every panel."""
+    """An annotation, which marks times on every panel."""
     return {
         "name": name,
         "datasource": DATASOURCE,

@@ -1,4 +1,4 @@
-"""The rows about what decisions lead to: what the link carries, what becomes of the frames, what the cloud does."""
+"""The dashboard's rows about the network, the frames, the cloud and the processes."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from panels import Json, heatmap, lines, query
 
 
 def network() -> list[Json]:
-    """What the link is like, and what it carries."""
+    """The link's estimates, and the bytes sent."""
     return [
         lines(
             "Uplink",
-            "As estimated from uploads and probes; 0 while unknown.",
+            "Estimated from uploads and probes; 0 while unknown.",
             "bps",
             query(f"dads_uplink_bits_per_second{{{EDGE}}}", "{{instance}}"),
         ),
         lines(
             "Round trip",
-            "Of a small call: the recent minimum.",
+            "The recent minimum of small calls.",
             "s",
             query(f"dads_round_trip_seconds{{{EDGE}}}", "{{instance}}"),
         ),
@@ -35,12 +35,12 @@ def network() -> list[Json]:
 
 
 def frames() -> list[Json]:
-    """What became of the frames."""
+    """The frames' outcomes and latencies."""
     buckets = f"increase(dads_frame_latency_seconds_bucket{{{EDGE}}}[$__rate_interval])"
     return [
         lines(
             "Frames by outcome",
-            "Every frame is in exactly one of these.",
+            "Every frame has exactly one outcome.",
             "cps",
             query(
                 f"sum by ({BY_EDGE}, outcome) (rate(dads_frames_total{{{EDGE}}}[$__rate_interval]))",
@@ -52,7 +52,7 @@ def frames() -> list[Json]:
         ),
         lines(
             "Frame latency",
-            "From a frame's arrival to its result: half, 95 % and 99 % of the frames are faster.",
+            "From a frame's arrival to its result: the median, 95th and 99th percentile.",
             "s",
             query(quantile(0.5), "{{instance}} p50"),
             query(quantile(0.95), "{{instance}} p95"),
@@ -61,7 +61,7 @@ def frames() -> list[Json]:
         ),
         heatmap(
             "Frame latency, all of it",
-            "Two bands mean two kinds of frames: two splits, or late answers.",
+            "Two bands mean two kinds of frames, such as two splits, or late answers.",
             "s",
             f"sum by (le) ({buckets})",
         ),
@@ -69,7 +69,7 @@ def frames() -> list[Json]:
 
 
 def clouds() -> list[Json]:
-    """What the clouds have to do."""
+    """The clouds' calls, stages and load."""
     return [
         lines(
             "Cloud: calls",
@@ -106,13 +106,13 @@ def clouds() -> list[Json]:
         ),
         lines(
             "Cloud: tails in flight",
-            "Waiting or computed. Full means refusals.",
+            "Waiting or computed. When the queue is full, the cloud refuses frames.",
             "short",
             query(f"dads_tails_in_flight{{{CLOUD}}}", "{{instance}}"),
         ),
         lines(
             "Cloud: load factor",
-            "How many times slower than profiled, as the cloud itself sees it.",
+            "How many times slower than when it was profiled, as the cloud measures it.",
             "short",
             query(
                 f'dads_load_factor{{{CLOUD}, side="cloud"}} and on (job, instance) dads_tails_in_flight{{{CLOUD}}}',
@@ -123,7 +123,7 @@ def clouds() -> list[Json]:
 
 
 def processes() -> list[Json]:
-    """What the services take of their machines."""
+    """The services' use of processor and memory."""
     return [
         lines(
             "Processor",
@@ -135,7 +135,7 @@ def processes() -> list[Json]:
         ),
         lines(
             "Memory",
-            "What a service holds in memory.",
+            "Resident memory of a service.",
             "bytes",
             query(f"process_resident_memory_bytes{{{EDGE}}}", "{{instance}}"),
             query(f"process_resident_memory_bytes{{{CLOUD}}}", "{{instance}}"),

@@ -1,4 +1,4 @@
-"""Prometheus metrics of the edge agent. Base units; labels bounded by the model, never by the frames."""
+"""The edge agent's Prometheus metrics, in base units; label values are bounded by the model, not by the frames."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _STAGE_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, *_LATENCY_BUCKETS[1:])
 
 
 class EdgeMetrics:
-    """What an agent counts and shows, in a registry of its own.
+    """An agent's metrics, in a registry of its own.
 
     Args:
         model: the model's name, a label of `dads_split_info`.
-        graph: its layers, for the position of a cut.
+        graph: the model's layers, for the position of a cut.
     """
 
     def __init__(self, model: str, graph: LayerGraph) -> None:
@@ -81,13 +81,13 @@ class EdgeMetrics:
     def started(
         self, config: AgentConfig, *, cloud: str | None, digest: str, torch_version: str, policy: str | None = None
     ) -> None:
-        """Shows what was started: versions, model and settings.
+        """Sets the info metrics: versions, model and settings.
 
         Args:
             config: the agent's settings.
-            cloud: the cloud's address; None where the agent has none.
-            digest: of the model.
-            torch_version: torch's own.
+            cloud: the cloud's address; None without a cloud.
+            digest: the model's digest.
+            torch_version: torch's version.
             policy: the name of the policy in use; None for the one of the settings.
         """
         self._build.info({"version": _version(), "python": platform.python_version(), "torch": torch_version})
@@ -113,7 +113,7 @@ class EdgeMetrics:
                 self._foreseen.labels(stage).inc(foreseen[stage])
 
     def split(self, partition: Partition, mode: str, max_rate_hz: float) -> None:
-        """Shows the split in use."""
+        """Sets the metrics of the split in use."""
         for stage, seconds in _predicted(partition).items():
             self._predicted.labels(stage).set(seconds)
         self._split_layers.labels("edge").set(len(partition.edge))
@@ -128,7 +128,7 @@ class EdgeMetrics:
             self._info_labels = labels
 
     def state(self, state: ControllerState) -> None:
-        """Shows the controller's estimates."""
+        """Sets the metrics of the controller's estimates."""
         self._uplink.set(state.uplink_bps or 0.0)
         self._round_trip.set(state.rtt_s or 0.0)
         self._load.labels("edge").set(state.edge_load)
@@ -142,7 +142,7 @@ class EdgeMetrics:
 
 
 def _predicted(split: Partition) -> dict[str, float]:
-    """Seconds by stage; nobody plans to wait, so `wait` and `queue` are not among them."""
+    """Predicted seconds by stage, without `wait` and `queue`, which are not predicted."""
     return {
         "head": split.edge_s - split.encode_s,
         "encode": split.encode_s,
@@ -154,7 +154,7 @@ def _predicted(split: Partition) -> dict[str, float]:
 
 
 def _measured(result: FrameResult) -> dict[str, float]:
-    """Seconds by stage. They add up to the latency, unless an answer did not come in time."""
+    """Measured seconds by stage; their sum is the latency, unless the answer did not come in time."""
     times = result.times
     on_edge = {"wait": times.wait_s, "head": times.head_s}
     if result.outcome is not Outcome.OFFLOADED:
@@ -173,5 +173,5 @@ def _measured(result: FrameResult) -> dict[str, float]:
 def _version() -> str:
     try:
         return version("dads")
-    except PackageNotFoundError:  # run from its sources, without having been installed
+    except PackageNotFoundError:  # run from the sources, not installed
         return "unknown"

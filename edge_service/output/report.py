@@ -1,7 +1,7 @@
-"""What a run amounts to: the JSON object of `--report`, gathered frame by frame in bounded memory.
+"""The summary of a run: the JSON object of `--report`, collected frame by frame in bounded memory.
 
-Latencies are kept whole up to a limit and then thinned evenly, so that a run of days stays in a few megabytes; the
-counts are always exact.
+All latencies are kept up to a limit; then they are thinned evenly, so that a run of days needs a few megabytes. Counts
+and means are exact.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _PERCENTILES = (("p50", 0.5), ("p95", 0.95), ("p99", 0.99))
 
 
 def percentile(ordered: list[float], share: float) -> float | None:
-    """The smallest of the ascending values that at least `share` of them do not exceed; None of no values.
+    """The smallest of the ascending values that at least `share` of them do not exceed; None without values.
 
     >>> percentile([1.0, 2.0, 3.0, 4.0], 0.5)
     2.0
@@ -31,11 +31,11 @@ def percentile(ordered: list[float], share: float) -> float | None:
 
 
 class RunReport:
-    """Gathers one run.
+    """The summary of one run.
 
     Args:
         model: the model's name.
-        digest: its digest.
+        digest: the model's digest.
         strategy: the policy's name.
     """
 
@@ -70,7 +70,7 @@ class RunReport:
                 self._encodings[result.partition.encoding] += 1
         self._latency_s.add(result.latency_s)
         self._mean_latency_s.add(result.latency_s)
-        # A fallback's stages are no measure of the prediction: its transfer never ended.
+        # A fallback's stages cannot be compared with the prediction, because its transfer did not end.
         if result.outcome is Outcome.LOCAL_FALLBACK:
             return
         measured = result.measured()
@@ -85,7 +85,7 @@ class RunReport:
         return sum(count for outcome, count in self._outcomes.items() if outcome.has_result)
 
     def as_json(self) -> dict[str, Any]:
-        """The report; None where nothing was measured."""
+        """The report; values without measurements are None."""
         ordered = sorted(self._latency_s.values)
         elapsed_s = (self._last_s or 0.0) - (self._first_s or 0.0)
         return {
@@ -123,7 +123,7 @@ class RunReport:
 
 
 class _Thinned:
-    """Values of a long series: every one at first, then every second, every fourth, and so on."""
+    """An evenly thinned series: every value at first, then every second, every fourth, and so on."""
 
     def __init__(self) -> None:
         self.values: list[float] = []

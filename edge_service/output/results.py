@@ -1,4 +1,4 @@
-"""What `--results` says of a frame: one JSON object a line, in the order of the frames."""
+"""The lines of `--results`: one JSON object per frame, in the order of the frames."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from edge_service.frame import FrameResult, cut_label
-from split_model import Model
+from split_model import Model, TensorSpec
 
 __all__ = ["describe_outputs", "frame_record"]
 
@@ -18,11 +18,11 @@ _TOP = 3
 
 
 def frame_record(model: Model, result: FrameResult, *, source_s: float, run: str) -> dict[str, Any]:
-    """A frame's line, as values that JSON can hold.
+    """A frame's line, as values that JSON can represent.
 
     Args:
-        model: for the class names and the outputs' structure.
-        result: the frame.
+        model: the model, for the class names and the outputs' structure.
+        result: the frame's result.
         source_s: the frame's time in the source.
         run: the policy.
     """
@@ -51,7 +51,7 @@ def frame_record(model: Model, result: FrameResult, *, source_s: float, run: str
 
 
 def describe_outputs(model: Model, outputs: object) -> dict[str, Any]:
-    """The top classes of a classification, or shapes and ranges of any other outputs."""
+    """The top classes of a classification, or the shapes and ranges of other outputs."""
     flat = model.flatten(outputs)
     first = next(iter(flat.values()), None)
     if model.labels is not None and first is not None and first.shape == (1, len(model.labels)):
@@ -68,12 +68,13 @@ def _top(logits: torch.Tensor, labels: Sequence[str]) -> list[dict[str, Any]]:
 
 
 def _summary(tensor: torch.Tensor) -> dict[str, Any]:
-    summary: dict[str, Any] = {"shape": list(tensor.shape), "dtype": str(tensor.dtype).removeprefix("torch.")}
+    spec = TensorSpec.of(tensor)
+    summary: dict[str, Any] = {"shape": list(spec.shape), "dtype": spec.dtype}
     if tensor.numel() and not tensor.is_complex():
         summary |= {"min": _finite(tensor.min().item()), "max": _finite(tensor.max().item())}
     return summary
 
 
 def _finite(number: float) -> float | None:
-    """None for what JSON cannot hold: infinities and not-a-numbers, which Python would write all the same."""
+    """None for infinities and NaN, which are no JSON, although Python would write them."""
     return number if math.isfinite(number) else None

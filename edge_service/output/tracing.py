@@ -1,4 +1,4 @@
-"""A trace for each frame, for OpenTelemetry; imported only where tracing is on.
+"""A trace of each frame, for OpenTelemetry; imported only if tracing is on.
 
     frame ┬ wait
           ├ head
@@ -6,9 +6,9 @@
           │         ├ transfer
           │         ├ RunTail (the cloud's, with its own children)
           │         └ decode
-          └ tail (where the cloud did not answer)
+          └ tail (if the cloud did not answer)
 
-The times are those that the agent measures anyway, told when the frame has ended: nothing is measured for the trace.
+The spans are made when the frame has ended, from the times that the agent measures anyway.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Tracing:
     """Makes the traces of an agent's frames.
 
     Args:
-        tracer: where they go.
+        tracer: the tracer that records the spans.
     """
 
     def __init__(self, tracer: Tracer) -> None:
@@ -36,28 +36,28 @@ class Tracing:
         self._offset_ns = time.time_ns() - time.monotonic_ns()
 
     def frame(self, frame_id: int, submitted_s: float) -> FrameTrace:
-        """Begins a frame's trace; times are of the monotonic clock."""
+        """Begins a frame's trace; times are on the monotonic clock."""
         return FrameTrace(self._tracer, self._offset_ns, frame_id, submitted_s)
 
 
 class FrameTrace:
-    """One frame's trace: told when the frame is offloaded, and how it ended."""
+    """The trace of one frame."""
 
     def __init__(self, tracer: Tracer, offset_ns: int, frame_id: int, submitted_s: float) -> None:
         self._tracer = tracer
         self._offset_ns = offset_ns
         self._submitted_s = submitted_s
-        # Without whatever trace the caller is in: one frame, one trace.
+        # Not a child of the caller's current span, because each frame has a trace of its own.
         self._frame = tracer.start_span(
             "frame", Context(), attributes={"dads.frame": frame_id}, start_time=self._ns(submitted_s)
         )
         self._offload: Span | None = None
 
     def offload(self, now_s: float) -> str:
-        """Begins the part that the cloud has a share in.
+        """Begins the span of offloading, which the cloud's spans belong to.
 
         Returns:
-            What the cloud is told of it, or nothing where the trace is not recorded.
+            The `traceparent` for the request; empty if the trace is not recorded.
         """
         within = set_span_in_context(self._frame)
         self._offload = self._tracer.start_span("offload", within, SpanKind.CLIENT, start_time=self._ns(now_s))
@@ -70,8 +70,8 @@ class FrameTrace:
         """Ends the trace.
 
         Args:
-            result: how the frame ended.
-            sent_s: when what crosses was handed to the link.
+            result: the frame's result.
+            sent_s: when the request was passed to the link.
             now_s: the end.
         """
         times, split = result.times, result.partition

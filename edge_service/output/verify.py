@@ -1,9 +1,10 @@
-"""Is the split model's answer the whole model's? Each result is compared with the original module, run here.
+"""Verification: compares each result with that of the original module, run on the edge.
 
-Equal means: the same structure, shapes and dtypes, every element within 1e-4 of the output's own scale (floating
-point sums are ordered differently by different kernels, so bits may differ; where lossy encodings are allowed, within
-the error that is), and, for a classification, the same top-1. Infinities and not-a-numbers must be in the same places,
-and whole numbers and truth values the same: no kernel rounds them, and a large index would forgive its neighbours.
+Two results are equal if structure, shapes and dtypes are the same, every element differs by at most 1e-4 of the
+output's scale, and, for a classification, the top-1 is the same. Bits may differ, because kernels order floating point
+sums differently; with lossy encodings the tolerance is their allowed error. Infinities and NaN must be in the same
+places. Integers and booleans must be equal: no kernel rounds them, and a tolerance that scales with the largest index
+would accept wrong indices.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ _MOST_KEPT_BYTES = 256 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """How many results were compared, how many were different, and the first difference in words."""
+    """The number of results compared, the number of different ones, and the first difference in words."""
 
     checked: int
     different: int
@@ -32,14 +33,14 @@ class Verification:
 
 
 class Verifier:
-    """Compares results with the whole model; keeps them for later, so that checking does not slow the run it checks.
+    """Compares results with the whole model; keeps them, so that the comparison does not slow the run.
 
-    At most 256 MB of inputs and outputs are kept. Beyond that the oldest is checked at once, on the caller's thread: a
-    run that is too long to be kept is slowed by its verification rather than verified in part.
+    At most 256 MiB of inputs and outputs are kept. Beyond that the oldest result is compared at once, on the caller's
+    thread; this slows a long run, but all of its results are verified.
 
     Args:
         model: the model; calling it runs the original module.
-        tolerance: how far an element may be off, relative to its output's scale.
+        tolerance: the largest error of an element, relative to its output's scale.
     """
 
     def __init__(self, model: Model, tolerance: float = TOLERANCE) -> None:
@@ -52,7 +53,7 @@ class Verifier:
         self._first: str | None = None
 
     def add(self, result: FrameResult) -> None:
-        """Takes a result with outputs and feeds (see `AgentConfig.keep_inputs`); others are ignored."""
+        """Adds a result with outputs and feeds (see `AgentConfig.keep_inputs`); other results are ignored."""
         if result.feeds is None or not result.outcome.has_result:
             return
         self._waiting.append(result)
@@ -65,13 +66,13 @@ class Verifier:
         return len(self._waiting)
 
     def check_next(self) -> None:
-        """Compares the oldest result that waits."""
+        """Compares the oldest kept result."""
         result = self._waiting.popleft()
         self._kept_bytes -= self._bytes(result)
         self._check(result)
 
     def outcome(self) -> Verification:
-        """Compares what still waits, and returns the counts."""
+        """Compares the remaining results, and returns the counts."""
         while self._waiting:
             self.check_next()
         return Verification(self._checked, self._different, self._first)
@@ -99,7 +100,7 @@ class Verifier:
 def difference(
     expected: dict[str, torch.Tensor], actual: dict[str, torch.Tensor], tolerance: float = TOLERANCE
 ) -> str | None:
-    """Says how two sets of outputs, by path, differ; None when they are equal in the sense of this module."""
+    """Describes how two sets of outputs, by path, differ; None if they are equal in the sense of this module."""
     if expected.keys() != actual.keys():
         return f"outputs {sorted(actual)} instead of {sorted(expected)}"
     for path, want in expected.items():
@@ -117,7 +118,7 @@ def _tensor_difference(path: str, want: torch.Tensor, got: torch.Tensor, toleran
         return f"{path} has {different} other values of {want.numel()}" if different else None
     if not _same_specials(want, got):
         return f"{path} has infinities or not-a-numbers in other places"
-    wide = torch.complex128 if want.is_complex() else torch.float64  # in float16 a difference may be infinite
+    wide = torch.complex128 if want.is_complex() else torch.float64  # in float16 a difference may overflow
     scale, worst = _largest(want.to(wide)), _largest(want.to(wide) - got.to(wide))
     if worst > tolerance * scale:
         return f"{path} is off by {worst:.3g}, {worst / scale if scale else float('inf'):.3g} of its scale"

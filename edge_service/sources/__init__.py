@@ -1,11 +1,11 @@
-"""Where frames come from: a file, a camera, a stream, a folder of images, or a clip that comes with the demo extra.
+"""Sources of frames: a video file, a camera, a stream, a folder of images, or a sample clip of the demo extra.
 
 | module | one idea |
 |---|---|
 | `video`, `images`, `sample` | the kinds of sources: pictures with times |
-| `pacing` | which pictures become frames, and when: pure |
+| `pacing` | which pictures become frames; pure |
 | `resize` | a picture to the model's uint8 [1, 3, H, W] |
-| `stream` | all of it in a thread beside the event loop, each frame at its time |
+| `stream` | decoding in a thread, and frames on the event loop, each at its time |
 """
 
 from __future__ import annotations
@@ -48,25 +48,24 @@ def open_source(
 ) -> AsyncGenerator[Frame, None]:
     """Open a source of frames.
 
-    A clip behaves like a camera: frame k shows what the clip shows at k / rate_hz, and comes k / rate_hz seconds after
-    the first one. It ends with the clip, unless `frames` or `loop` ask for more.
+    A clip is played like a camera: frame k is the clip's picture at k / rate_hz, and is yielded k / rate_hz seconds
+    after the first one. The source ends with the clip, unless `frames` or `loop` repeat it.
 
     Args:
         spec: A video file, a folder of images, `/dev/videoN`, `rtsp://...`, `sample` or `sample:NAME`.
         height: Rows of a frame.
         width: Columns of a frame.
-        rate_hz: Frames per second; None takes every picture, at once.
-        frames: Stop after so many; a shorter clip is repeated.
-        loop: Repeat a clip until `frames`, or for ever.
-        paced: False gives the same frames of a clip without waiting.
+        rate_hz: Frames per second; None yields every picture, without waiting.
+        frames: The number of frames, for which a shorter clip is repeated; None: one pass.
+        loop: Whether to repeat a clip, up to `frames` or without end.
+        paced: Whether to wait for a frame's time; False yields the same frames of a clip at once.
 
     Returns:
-        The frames, in order; close it (`aclose`) when you stop before its end. Decoding runs in a thread that the first
-        frame starts.
+        The frames, in order; call `aclose` to stop before its end. The first frame starts a thread that decodes.
 
     Raises:
-        SourceError: `spec` cannot be used, or a number is out of range. What only shows when the source is read (a
-            camera that is missing, a file that is no video) is raised with the first frame.
+        SourceError: `spec` cannot be used, or a number is out of range. Errors that are found only when the source is
+            read (a missing camera, a file that is no video) are raised with the first frame.
     """
     for name, value in (("height", height), ("width", width), ("frames", frames), ("rate_hz", rate_hz)):
         if value is not None and not 0 < value < math.inf:

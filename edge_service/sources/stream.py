@@ -1,7 +1,7 @@
-"""From a source's pictures to frames on the event loop, each at its time.
+"""Turns a source's pictures into frames on the event loop, each at its time.
 
-Decoding and scaling block, so they run in a thread of their own, one or two frames ahead. The thread is a daemon: a
-camera that has fallen silent must not keep the program from ending.
+Decoding and scaling block, so a thread runs them, up to two frames ahead. The thread is a daemon, so that a camera that
+sends nothing cannot keep the program from ending.
 """
 
 from __future__ import annotations
@@ -42,18 +42,18 @@ class Frame:
 
 
 class Pictures(Protocol):
-    """A kind of source: pictures with times, from the beginning each time `play` is called."""
+    """A kind of source: pictures with times."""
 
     @property
     def live(self) -> bool:
-        """Whether it goes on without us, so that what is not taken is lost."""
+        """Whether pictures come in real time, so that those not read in time are lost."""
 
     @property
     def interval_s(self) -> float:
         """How long the last picture is shown, in seconds."""
 
     def play(self) -> Iterator[Timed[av.VideoFrame]]:
-        """The pictures; times start at 0. Blocks."""
+        """The pictures from the beginning, with times from 0. Blocks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +64,8 @@ class Sampling:
         height: Rows of a frame.
         width: Columns of a frame.
         rate_hz: Frames per second, or None for every picture.
-        frames: Stop after so many, repeating a clip that is shorter; None for one pass.
-        loop: Repeat a clip for ever, up to `frames`.
+        frames: The number of frames, for which a shorter clip is repeated; None: one pass.
+        loop: Whether to repeat a clip, up to `frames` or without end.
         paced: Whether frame k waits until k / rate_hz after the first; live sources pace themselves.
     """
 
@@ -78,7 +78,7 @@ class Sampling:
 
 
 async def stream(pictures: Pictures, sampling: Sampling) -> AsyncGenerator[Frame, None]:
-    """The frames of a source; the event loop is never blocked.
+    """The frames of a source; does not block the event loop.
 
     Raises:
         SourceError: The source cannot be opened, decoded, or is empty.
@@ -98,7 +98,7 @@ async def stream(pictures: Pictures, sampling: Sampling) -> AsyncGenerator[Frame
 
 
 def _images(pictures: Pictures, sampling: Sampling) -> Iterator[Timed[NDArray[np.uint8]]]:
-    """The images of the frames with the times of their pictures, as fast as they can be made. Blocks."""
+    """The frames' images with the times of their pictures, without waiting for the times. Blocks."""
     empty = True
     for shot in _chosen(pictures, sampling):
         empty = False
@@ -119,7 +119,7 @@ def _chosen(pictures: Pictures, sampling: Sampling) -> Iterator[Timed[av.VideoFr
 
 
 async def _read_ahead(items: Iterator[T], *, lossy: bool) -> AsyncGenerator[T, None]:
-    """Run an iterator in a thread, at most `_FRAMES_AHEAD` ahead; a lossy one is never held up and drops instead."""
+    """Run an iterator in a thread, at most `_FRAMES_AHEAD` ahead; a lossy one drops items instead of waiting."""
     loop = asyncio.get_running_loop()
     queue: asyncio.Queue[tuple[T] | Exception | None] = asyncio.Queue()
     room = threading.Semaphore(_FRAMES_AHEAD)
@@ -134,9 +134,9 @@ async def _read_ahead(items: Iterator[T], *, lossy: bool) -> AsyncGenerator[T, N
                     return
                 if has_room:
                     loop.call_soon_threadsafe(queue.put_nowait, (item,))
-        except Exception as error:  # noqa: BLE001 - raised again, by the one who asks for the next item
+        except Exception as error:  # noqa: BLE001 - raised again when the next item is read
             last = error
-        with contextlib.suppress(RuntimeError):  # the loop has ended, and nobody waits
+        with contextlib.suppress(RuntimeError):  # the loop has ended
             loop.call_soon_threadsafe(queue.put_nowait, last)
 
     threading.Thread(target=read, name="frame-source", daemon=True).start()

@@ -13,14 +13,14 @@ from edge_service.sources.errors import SourceFormatError, SourceNotFoundError
 from edge_service.sources.pacing import Timed
 
 _EXPECTED = "expected a video file, a folder of images, /dev/videoN, rtsp://... or sample"
-_DEFAULT_INTERVAL_S = 1 / 25  # of files that do not say
-# How long an unreachable or silent stream may keep us waiting: to open it, and for each read.
+_DEFAULT_INTERVAL_S = 1 / 25  # for files without a rate
+# The timeouts to open a stream, and for each read.
 _STREAM_TIMEOUT_S = (10.0, 10.0)
 
 
 @dataclass(frozen=True, slots=True)
 class VideoFile:
-    """The pictures of a video file, at the times the file gives them.
+    """The pictures of a video file, at the file's times.
 
     Raises:
         SourceNotFoundError: There is no such file.
@@ -46,7 +46,7 @@ class VideoFile:
         Raises:
             SourceFormatError: It is not a video, or it is damaged.
         """
-        # The explicit protocol keeps FFmpeg from reading a colon in the file's name as one.
+        # With an explicit protocol, because FFmpeg would interpret the part of a name before a colon as one.
         with _opened(f"file:{self.path}", str(self.path)) as container:
             stream = _video_stream(container, str(self.path))
             first_s: float | None = None
@@ -59,7 +59,7 @@ class VideoFile:
 
 @dataclass(frozen=True, slots=True)
 class LiveVideo:
-    """The pictures of a camera device (`/dev/videoN`) or an RTSP stream, at the times they arrive here."""
+    """The pictures of a camera device (`/dev/videoN`) or an RTSP stream, at the times of their arrival."""
 
     address: str
     live: bool = field(default=True, init=False)
@@ -70,7 +70,7 @@ class LiveVideo:
 
         Raises:
             SourceNotFoundError: The camera or the server does not answer.
-            SourceFormatError: What it sends is not a video.
+            SourceFormatError: It does not send a video.
         """
         with _opened(self.address, self.address, live=True) as container:
             stream = _video_stream(container, self.address)
@@ -84,7 +84,7 @@ class LiveVideo:
 def _opened(address: str, name: str, *, live: bool = False) -> av.container.InputContainer:
     try:
         if address.startswith("rtsp"):
-            # Over TCP, because pictures with holes in them would be classified like any other.
+            # Over TCP, because over UDP lost packets damage pictures, which would be classified all the same.
             return av.open(address, options={"rtsp_transport": "tcp"}, timeout=_STREAM_TIMEOUT_S)
         return av.open(address, format="v4l2" if live else None)
     except OSError as error:

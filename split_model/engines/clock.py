@@ -1,4 +1,4 @@
-"""A clock for what a thread computes."""
+"""A clock for the compute time of a thread."""
 
 from collections.abc import Callable
 from time import get_clock_info, perf_counter, thread_time
@@ -7,14 +7,14 @@ import torch
 
 __all__ = ["compute_clock"]
 
-# Some systems count a thread's time in ticks of many milliseconds.
+# On some systems the thread's clock has a resolution of many milliseconds.
 _FINE = get_clock_info("thread_time").resolution < 1e-5
 
 
 def compute_clock(device: torch.device) -> Callable[[], float]:
-    """Returns the clock, in seconds, whose differences tell how long the calling thread computed on a device.
+    """Returns the clock, in seconds, for the calling thread's compute time on a device.
 
-    On a CPU it counts the thread's processor time, so that what other processes take of the core is not billed to what
-    happened to run. Elsewhere, and where such a clock is too coarse, it is the one on the wall.
+    On a CPU it is the thread's CPU time, which excludes the time that other processes take on the core. On other
+    devices, and where the thread's clock is too coarse, it is wall time.
     """
     return thread_time if device.type == "cpu" and _FINE else perf_counter

@@ -1,11 +1,11 @@
-"""Compiled heads: torch.compile for a split that stays.
+"""Compiled heads: torch.compile for a split that stays the same.
 
-Only heads. The edge keeps one split for thousands of frames and decides itself what to compile; a server that compiled
-the cuts that clients send would spend a minute of processor time, and memory for ever, on whatever they think of:
-torch.fx keeps the source of every module that it generates. For the same reason a model gets a few compiled heads in
-its lifetime and no more.
+Only heads are compiled. The edge keeps one split for thousands of frames and chooses itself what to compile. A server
+that compiled its clients' cuts would spend a minute of CPU time on each, and leak memory, because torch.fx keeps the
+source of every module that it generates. For the same reason the number of a model's compiled heads is limited.
 
-Compiling runs on a thread of its own while the plain schedule goes on serving, from the processor time that it has.
+A thread of its own compiles, competing for CPU time with the plain schedule, which runs until the compiled head is
+ready.
 """
 
 import operator
@@ -29,10 +29,10 @@ _Compiled = Callable[..., tuple[Tensor | tuple[Tensor, ...], ...]]
 
 @dataclass(frozen=True, slots=True)
 class CompiledSchedule(Schedule):
-    """A schedule whose steps are compiled; they run as they are when layers are to be timed.
+    """A schedule whose steps are compiled; with a recorder, the plain steps run.
 
     Attributes:
-        function: From the values of `feeds` to those of `wanted`.
+        function: Computes the values of `wanted` from those of `feeds`.
     """
 
     function: _Compiled
@@ -48,13 +48,13 @@ class CompiledSchedule(Schedule):
 
 
 class CompiledHeads:
-    """Heads that are compiled once their split has proved stable.
+    """The heads of a model, compiled once their split is stable.
 
     Args:
-        model: On the edge.
-        after_frames: Frames in a row at one split before its head is compiled.
+        model: The model on the edge.
+        after_frames: Consecutive frames at one split before its head is compiled.
         most: Heads compiled in the lifetime of this object.
-        compile_function: Compiles a module for example inputs; for tests.
+        compile_function: Compiles a module for example inputs; None: torch.compile.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class CompiledHeads:
         self._thread: threading.Thread | None = None
 
     def head(self, edge: frozenset[str]) -> Head:
-        """The head to run the next frame with: the compiled one where it is ready, the plain one until then.
+        """The head for the next frame: the compiled one if it is ready, else the plain one.
 
         Raises:
             UnknownLayerError, NotClosedError: As `Model.split`.
@@ -98,7 +98,7 @@ class CompiledHeads:
         return head
 
     def wait(self, timeout_s: float | None = None) -> bool:
-        """Waits for the compilation that runs; returns whether none runs now."""
+        """Waits for a running compilation; returns whether none is running any more."""
         thread = self._thread
         if thread is not None:
             thread.join(timeout_s)
@@ -114,7 +114,7 @@ class CompiledHeads:
             schedule = CompiledSchedule(**parts, function=self._compiled(head))
         except Exception as error:  # noqa: BLE001  # compilers raise anything
             with self._lock:
-                self._left = 0  # what is missing now will be missing for the next one too
+                self._left = 0  # a missing compiler would fail the next compilation too
             reason = next(iter(str(error).strip().splitlines()), "")
             warnings.warn(
                 f"the head cannot be compiled and runs as it is ({type(error).__name__}: {reason}); torch.compile needs"
@@ -140,11 +140,11 @@ class CompiledHeads:
 
 
 def module_of(trace: Trace, schedule: Schedule) -> nn.Module:
-    """A schedule's steps as a module, from the values of its feeds to those of its wanted nodes.
+    """A schedule's steps as a module that computes the wanted values from the feeds.
 
     Args:
-        trace: With the nodes that the schedule was made of, and plain weights.
-        schedule: What to run.
+        trace: The nodes of the schedule's program, with unpacked weights.
+        schedule: The schedule.
     """
     root, graph = nn.Module(), torch.fx.Graph()
     made: dict[int, torch.fx.Node] = {index: graph.placeholder(f"value_{index}") for index in schedule.feeds}
@@ -172,11 +172,11 @@ def module_of(trace: Trace, schedule: Schedule) -> nn.Module:
 
 
 def _compile(module: nn.Module, examples: list[Tensor]) -> _Compiled:
-    """torch.compile with constants frozen, so that weights are packed; the first call does the work."""
-    from torch._inductor import config as inductor  # noqa: PLC0415  # takes seconds to import, and most never compile
+    """Runs torch.compile with frozen constants, so that weights are packed; the first call compiles."""
+    from torch._inductor import config as inductor  # noqa: PLC0415  # takes seconds to import, and most runs never compile
 
     function: _Compiled = torch.compile(module, dynamic=False)
-    # Not `options=`: the tracer asks the global setting whether weights are constants.
+    # Not `options=`: the tracer reads the global setting of freezing.
     with inductor.patch(freezing=True), warnings.catch_warnings(), torch.inference_mode(mode=False), torch.no_grad():
         warnings.simplefilter("ignore")  # about the compiler's own internals
         function(*examples)
@@ -184,7 +184,7 @@ def _compile(module: nn.Module, examples: list[Tensor]) -> _Compiled:
 
 
 def _own(tensor: Tensor) -> Tensor:
-    """A copy that is always alike, whoever made the original: compiled code is made anew for another kind of tensor."""
+    """A contiguous copy that is no inference tensor: torch.compile compiles again for tensors of another kind."""
     with torch.inference_mode(mode=False), torch.no_grad():
         return tensor.clone(memory_format=torch.contiguous_format)
 

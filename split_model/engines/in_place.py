@@ -1,9 +1,9 @@
-"""Which operators may write their value over the one they read.
+"""Finds the operators that may write their value over their input's.
 
-A functional trace allocates for every operator. Memory that was just written is in the caches, fresh memory is not, and
-large tensors even come from the kernel page by page. So an element-wise operator overwrites its input where no one can
-tell: this file finds the pairs for which the trace allows it, and a schedule takes those in which the input was made by
-itself and has no later reader.
+A functional trace allocates memory for every operator. New memory is not in the caches, and large tensors even cause
+page faults; the input's memory is in the caches. So an element-wise operator overwrites its input if nothing else reads
+it. This module finds the pairs for which the trace allows that; a schedule uses those whose input is computed in the
+same run and has no later reader.
 """
 
 from collections.abc import Callable, Mapping
@@ -34,17 +34,17 @@ _MAKES_MEMORY = _ELEMENTWISE | frozenset(
         *("_to_copy", "cat", "mean", "softmax", "sum"),
     ]
 )
-"""Operators whose value never shares memory with what they read. A list of those known, as the rule for all operators
-(no alias in the schema) does not hold for composite ones such as `reshape`."""
+"""Operators whose value never shares memory with their arguments. They are listed, because the schema's aliases do not
+cover composite operators such as `reshape`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Overwrite:
-    """That a node may write over what it reads.
+    """The in-place variant of a node.
 
     Attributes:
         source: The node whose value is overwritten.
-        target: The operator that does it, with the arguments of the node's own.
+        target: The in-place operator; it takes the arguments of the node's own operator.
     """
 
     source: int
@@ -52,12 +52,12 @@ class Overwrite:
 
 
 def overwrites(trace: Trace) -> Mapping[int, Overwrite]:
-    """The nodes that may write over their first argument's value when it was made in the same run and dies there.
+    """The nodes that may overwrite their first argument's value, if it is of the same run and not read later.
 
-    All other readers of that value must make memory of their own: a view of it would change with it.
+    Nodes qualify only if all other readers of that value allocate their own memory, because a view of it would change.
 
     Args:
-        trace: With the names of its operators, before packing.
+        trace: The trace before packing, which replaces operators.
     """
     shared = {ref for node in trace.nodes if not _makes_memory(node) for ref in refs_of((node.args, node.kwargs))}
     found: dict[int, Overwrite] = {}

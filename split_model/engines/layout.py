@@ -1,7 +1,8 @@
-"""Which values lie channels last in memory while a model with packed convolutions runs.
+"""Finds the values that are channels last in memory in a run of a model with packed convolutions.
 
-Values that arrive from elsewhere are row-major. Fed as they are, a tail would mix both layouts, and pooling, joining
-and adding would take the slow way: tails of GoogLeNet took up to twice what their layers take in the whole model.
+Received values are row-major. With row-major feeds a tail would mix both layouts, and pooling, concatenation and
+addition would be slow: tails of GoogLeNet took up to twice the time that their layers take in the whole model. So feeds
+are converted to the layout that they have in a run of the whole model.
 """
 
 from split_model.engines.packing import run_convolution
@@ -19,14 +20,14 @@ _KEEPS = frozenset(
         *("mish", "mul", "relu", "sigmoid", "silu", "sub", "tanh"),
     ]
 )
-"""Operators that lay their value out as what they read."""
+"""Operators whose value has the layout of their argument."""
 
 
 def channels_last(packed: Trace) -> frozenset[int]:
-    """Nodes whose value is channels last in a run of the whole model.
+    """The nodes whose value is channels last in a run of the whole model.
 
     Args:
-        packed: As `split_model.engines.packing.pack` returns it.
+        packed: A trace from `split_model.engines.packing.pack`.
     """
     found: set[int] = set()
     for index, node in enumerate(packed.nodes):

@@ -1,10 +1,10 @@
-"""Memory as a process wants it that runs one model over and over; for its command line to decide.
+"""Memory settings for a process that runs one model repeatedly; the program decides whether to use them.
 
-glibc gives large tensors back to the kernel, which then clears every page anew: VGG-16 touches 18,000 new pages for
-each frame, and waits for them for a tenth of its time. Memory that is kept is memory that others lack.
+glibc returns the memory of large tensors to the kernel, which clears every page again: VGG-16 causes 18,000 page faults
+per frame, which take a tenth of its time. Memory that the process keeps is not available to other processes.
 
-Python's collector looks through every object whenever enough new ones have stayed. torch and a loaded model are 400,000
-that never go; meanwhile no frame moves and no heartbeat is answered.
+Python's garbage collector traverses all objects when enough new ones have survived. torch and a loaded model have
+400,000 objects that are never freed; during a collection no frame is processed and no heartbeat is answered.
 """
 
 import ctypes
@@ -15,17 +15,17 @@ __all__ = ["keep_freed_memory", "spare_loaded_objects"]
 
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD = -1, -2, -3  # of malloc.h
 _LARGEST = 2**31 - 1
-_LARGEST_OF_OLD = 32 * 1024 * 1024  # glibc before 2.35 takes no more
+_LARGEST_OF_OLD = 32 * 1024 * 1024  # the limit of glibc before 2.35
 _GROWTH_BYTES = 64 * 1024 * 1024
 
 
 def keep_freed_memory() -> bool:
-    """Makes freed memory stay with this process, to be used again without asking the kernel.
+    """Makes malloc keep freed memory in this process for reuse.
 
-    Call it once, before anything is loaded. It holds for the whole process and every thread, and cannot be undone.
+    Call it once, before anything is loaded. It affects every thread of the process, and cannot be undone.
 
     Returns:
-        Whether it was done: only glibc has these settings.
+        Whether the settings took effect; only glibc has them.
     """
     if not sys.platform.startswith("linux"):
         return False
@@ -37,10 +37,10 @@ def keep_freed_memory() -> bool:
 
 
 def spare_loaded_objects() -> None:
-    """Leaves everything that is loaded by now out of later garbage collections.
+    """Collects garbage once, and excludes all objects that exist now from later collections.
 
-    Call it when the model is loaded and before frames flow: this one collection takes up to half a second. Cycles among
-    these objects that become garbage later are never freed.
+    Call it after the model is loaded and before the first frame, because this collection takes up to half a second.
+    Reference cycles among these objects are never freed.
     """
     gc.collect()
     gc.freeze()

@@ -1,12 +1,12 @@
-"""Weights in the order that oneDNN's kernels want, made once at load instead of at every call.
+"""Packing: reorders weights for oneDNN's kernels once at load, instead of at every call.
 
-PyTorch's own convolution takes plain weights and reorders them, for the kernel of the moment, each time it is called:
-with one image at a time that is a fifth to a half of the time of most networks. The operators used here are those that
-torch.compile calls after it has frozen a model. A packed convolution gives its value channels last whatever it was
-given, so activations stay in that layout, which these kernels like best, until they leave the schedule.
+PyTorch's convolution reorders its weights for the chosen kernel at each call. With one image at a time that takes a
+fifth to a half of the time of most networks. The packed operators are those that torch.compile uses for a frozen model.
+A packed convolution returns its value channels last, whatever the layout of its input. So activations stay in this
+layout, which is the fastest for these kernels, until they leave the schedule.
 
-Only the operators' targets and constants change: layers, names, shapes and dtypes stay, and what crosses a cut is an
-ordinary tensor. Where the operators are missing, or do not give what the plain ones give, everything stays plain.
+Only the operators' targets and constants change: layers, names, shapes and dtypes stay, and ordinary tensors cross a
+cut. If the packed operators are missing or their results differ from the plain ones', the trace is not changed.
 """
 
 from collections.abc import Callable
@@ -25,14 +25,14 @@ __all__ = ["pack"]
 
 
 def pack(trace: Trace, device: torch.device) -> Trace:
-    """Replaces convolutions and linear layers by packed ones, on a CPU that has them.
+    """Replaces convolutions and linear layers by packed ones, if the device is a CPU and they are available.
 
     Args:
-        trace: Fused; its constants lie on `device`.
-        device: Where the model will run.
+        trace: A fused trace; its constants are on `device`.
+        device: The device that the model will run on.
 
     Returns:
-        A trace for running only: the packed operators are no longer known by their names.
+        A trace for running only, because the passes do not know the packed operators.
     """
     if device.type != "cpu" or not _usable():
         return trace
@@ -73,7 +73,7 @@ def _convolution(node: Node, spec: TensorSpec) -> Node:
 def _linear(node: Node, spec: TensorSpec) -> Node:
     source, weight, bias = (*node.args, None)[:3]
     rows = prod(spec.shape[:-1])
-    if rows < 2:  # one row only streams the weights through once, in any order; no second copy of them for nothing
+    if rows < 2:  # with one row each weight is read once, so packing gains nothing and would copy the weights
         return node
     return _with_packed_weight(
         node,
@@ -91,7 +91,7 @@ def _with_packed_weight(
 ) -> Node:
     try:
         packed = reorder()
-    except RuntimeError:  # a shape that the kernels do not take
+    except RuntimeError:  # the kernels do not support this shape
         return node
     return replace(node, target=target, args=arguments(packed))
 
@@ -132,7 +132,7 @@ def _pair(size: int | list[int]) -> list[int]:
 
 @cache
 def _usable() -> bool:
-    """Whether the packed operators are there and give what the plain ones give."""
+    """Whether the packed operators are available and return the same results as the plain ones."""
     if not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]  # torch's
         return False
     generator = torch.Generator().manual_seed(0)

@@ -1,4 +1,4 @@
-"""How long each layer takes here."""
+"""Profiling: the time of each layer on this machine."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ class Profile:
     """Measured times of a model on one device.
 
     Attributes:
-        layer_s: Seconds of each layer, in graph order; inputs take 0. They sum to `whole_s`.
+        layer_s: Seconds of each layer, in graph order; 0 for inputs. Their sum is `whole_s`.
         whole_s: Seconds of the whole model in one run of its schedule.
     """
 
@@ -31,16 +31,16 @@ class Profile:
 def profile(
     model: Model, *, repeats: int = 5, warmup: int = 2, on_progress: Callable[[int, int], None] | None = None
 ) -> Profile:
-    """Measures each layer inside runs of the whole model, where it finds the caches as it will find them in use.
+    """Measures each layer inside runs of the whole model, so that the state of the caches is realistic.
 
-    Runs that time every layer take longer than the whole (the clock is read, on CUDA the device is waited for), and
-    count processor seconds, so the layers' times are scaled to add up to that of runs that time nothing else.
+    Timing every layer slows a run down (reading the clock; waiting for the device on CUDA), and on a CPU it measures
+    CPU time. So the layers' times are scaled: their sum becomes the wall time of runs without timed layers.
 
     Args:
-        model: On its device.
-        repeats: Runs of each kind, of which medians are taken; at least 1.
-        warmup: Runs before, not counted.
-        on_progress: Told runs done and runs in all.
+        model: The model, on its device.
+        repeats: Runs of each kind, whose medians count; at least 1.
+        warmup: Runs before these, which do not count.
+        on_progress: Called with the number of runs done, and of all runs.
 
     Raises:
         ModelError: `repeats` is less than 1.
@@ -54,7 +54,7 @@ def profile(
     for done in range(total):
         if done < warmup:
             tail.run(feeds)
-        elif (done - warmup) % 2:  # the kinds take turns, so that a slow moment falls on both
+        elif (done - warmup) % 2:  # the two kinds alternate, so that a temporary slowdown affects both
             for name, layer_s in _recorded(tail, feeds).items():
                 seconds[name].append(layer_s)
         else:

@@ -1,12 +1,12 @@
-"""Schedules: lists of operator calls, worked out beforehand, that free each value after its last use.
+"""Schedules: precomputed lists of operator calls that free each value after its last use.
 
-A `Program` holds every node of a model as a call that is ready to run. A `Schedule` is the part of it that leads from
-some given values to some wanted ones; to build one is a single walk backwards over the nodes, so a server may build one
-for any cut a client thinks of. Nothing is generated or compiled: torch.fx keeps the source of every module it generates
-for ever, and a server that compiled each cut would leak.
+A `Program` has every node of a model as a call that is ready to run. A `Schedule` is the part of it from some given
+values to some wanted ones. Building one is a single backward walk over the nodes, so a server can build one for any cut
+that a client sends. No code is generated or compiled, because torch.fx never frees the source of a generated module, so
+a server that compiled each cut would leak memory.
 
-Laws: a schedule changes no value that it was given; it may be run by several threads at once. The trace is functional;
-what a schedule overwrites is memory that the same run made and that nothing reads afterwards
+Laws: a schedule never modifies the values it is given, and several threads may run it at once. The trace is functional;
+a schedule overwrites only memory that the same run allocated and that nothing reads later
 (`split_model.engines.in_place`).
 """
 
@@ -24,8 +24,8 @@ from split_model.trace.trace import Argument, Node, Ref, Trace, refs_of, substit
 __all__ = ["Program", "Recorder", "Schedule"]
 
 Recorder = Callable[[str, float], None]
-"""Told the name and the seconds of each layer as it finishes. Relabelling operators that ran since the layer before are
-part of the time of the layer that consumes them. Seconds are of `split_model.engines.clock.compute_clock`."""
+"""Called with the name and the seconds of each layer when it is done, on `split_model.engines.clock.compute_clock`. The
+time of relabelling operators counts for the next layer, that of the last ones for the last layer."""
 
 Slots = list[Argument]
 
@@ -35,12 +35,12 @@ class Instruction:
     """One node, ready to run.
 
     Attributes:
-        name: Of the node.
-        call: Computes the value from the values so far, which stand at their nodes' indices; `None` for an input.
+        name: The node's name.
+        call: Computes the value from the earlier values, a list by node index; `None` for an input.
         reads: Indices of the nodes read, distinct.
-        is_layer: Whether it makes new data.
-        overwrites: The node whose value `call` writes over; `None` for most.
-        overwriting: The same node by an operator that writes over what it reads, where there is one.
+        is_layer: Whether the node computes new data.
+        overwrites: The node whose value `call` overwrites; `None` for none.
+        overwriting: The in-place variant of this instruction, if there is one.
     """
 
     name: str
@@ -53,15 +53,15 @@ class Instruction:
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """Calls that lead from given values to wanted ones.
+    """The calls from given values to wanted ones.
 
     Attributes:
         size: Number of nodes of the program.
-        feeds: Nodes whose values the run starts from: those of the given ones that are needed.
-        steps: Node index, instruction, and the nodes whose values nothing reads after it.
+        feeds: The given nodes whose values are needed.
+        steps: Node index, instruction, and the nodes whose values are freed after it.
         wanted: Nodes whose values are returned.
-        device: Where the values are computed.
-        channels_last: Of the feeds, those that are laid out so before anything runs.
+        device: The device that computes.
+        channels_last: The feeds that are converted to channels last before the first step.
     """
 
     size: int
@@ -76,13 +76,13 @@ class Schedule:
 
         Args:
             values: At least the values of `feeds`, on any device, by node index; never modified.
-            recorder: Told the time of each layer. On CUDA this waits for the device after each layer.
+            recorder: Receives the time of each layer; on CUDA this waits for the device after each layer.
 
         Returns:
             The values of `wanted`, by node index.
 
         Raises:
-            ExecutionError: An operator failed; names it.
+            ExecutionError: An operator failed; the message names it.
         """
         slots: Slots = [None] * self.size
         for index in self.feeds:
@@ -100,7 +100,7 @@ class Schedule:
         for index, instruction, frees in self.steps:
             try:
                 slots[index] = instruction.call(slots)  # type: ignore[misc]  # only inputs have no call; none is a step
-            except Exception as error:  # operators raise anything
+            except Exception as error:  # operators raise exceptions of any type
                 raise ExecutionError(instruction.name, error) from error
             for freed in frees:
                 slots[freed] = None
@@ -108,7 +108,7 @@ class Schedule:
                 now_s = self._now_s(clock)
                 recorder(instruction.name, now_s - since_s)
                 last, since_s = instruction.name, now_s
-        if recorder is not None and last:  # what is relabelled for the outputs at the end
+        if recorder is not None and last:  # relabelling operators after the last layer
             recorder(last, self._now_s(clock) - since_s)
 
     def _now_s(self, clock: Callable[[], float]) -> float:
@@ -127,11 +127,11 @@ class Program:
     """Every node of a model as an instruction.
 
     Args:
-        trace: Ready to run; its constants lie on `device`.
+        trace: A trace that is ready to run; its constants are on `device`.
         root: For each node, the node of its layer.
-        device: Where to run.
-        overwrites: Nodes that may write over what they read.
-        channels_last: Nodes whose values lie so in memory when all is run.
+        device: The device that computes.
+        overwrites: The in-place variants of nodes.
+        channels_last: Nodes whose values are channels last in a run of the whole model.
     """
 
     def __init__(
@@ -149,14 +149,14 @@ class Program:
         )
 
     def schedule(self, given: Collection[int], wanted: Collection[int]) -> Schedule:
-        """Finds the calls that make the wanted values.
+        """Builds the schedule from given values to wanted ones.
 
         Args:
-            given: Nodes whose values will be there; more than needed is fine.
-            wanted: Nodes whose values are to be returned.
+            given: Nodes whose values are given; may be more than needed.
+            wanted: Nodes whose values are returned.
 
         Raises:
-            MissingTensorError: A model input is needed and not given; names the first in graph order.
+            MissingTensorError: A model input is needed but not given; names the first in graph order.
         """
         instructions = self.instructions
         needed = bytearray(len(instructions))
@@ -177,7 +177,7 @@ class Program:
                 missing.append(index)
             frees = []
             for read in instruction.reads:
-                if not needed[read]:  # walking backwards, the first reader met is the last to read
+                if not needed[read]:  # in a backward walk, the first reader found is the last to run
                     needed[read] = 1
                     frees.append(read)
             overwriting = instruction.overwriting
@@ -209,7 +209,7 @@ def _instruction(node: Node, is_layer: bool, overwrite: Overwrite | None) -> Ins
 
 
 def _bind(node: Node) -> Callable[[Slots], Argument]:
-    """The node's operator with its constant arguments in place, as a function of the values so far."""
+    """The node's operator with its constant arguments bound, as a function of the earlier values."""
     target = torch.ops.aten.reshape.default if _is_view(node) else node.target
     assert target is not None  # noqa: S101  # for mypy: inputs are not bound
     call = _call(target, node.args, node.kwargs)

@@ -1,7 +1,7 @@
-"""torch.export to a `Trace`.
+"""Capture: exports a module with torch.export and reads the result as a `Trace`.
 
-The export is functionalised (`run_decompositions({})`): plain export keeps in-place operators, and a schedule that
-runs part of a graph must never change a value that someone else still reads.
+The export is functionalised (`run_decompositions({})`), because plain export keeps in-place operators, and a schedule
+that runs part of a graph must not change a value that is read elsewhere.
 """
 
 import inspect
@@ -19,21 +19,21 @@ from split_model.errors import UnsupportedModelError
 from split_model.trace.operators import draws_random
 from split_model.trace.trace import Argument, Node, Ref, TensorSpec, Trace
 
-__all__ = ["Capture", "capture", "dtype_name"]
+__all__ = ["Capture", "capture"]
 
 _Leaf = Callable[[Argument], Argument]
 
 
 @dataclass(frozen=True, slots=True)
 class Capture:
-    """A traced model with the shape of its call and of its return value.
+    """A traced model with the nesting of its arguments and of its return value.
 
     Attributes:
-        trace: Before any folding.
-        input_paths: One per leaf of the call, non-tensors included.
-        input_nesting: Of the positional arguments.
+        trace: The trace, before folding.
+        input_paths: One per leaf of the arguments, non-tensors included.
+        input_nesting: The nesting of the positional arguments.
         output_paths: One per leaf of the return value, `None` and numbers included.
-        output_nesting: Of the return value.
+        output_nesting: The nesting of the return value.
         contiguous_outputs: Paths of the tensors that the module returns in row-major order.
     """
 
@@ -49,8 +49,8 @@ def capture(module: nn.Module, example_inputs: tuple[Any, ...]) -> Capture:
     """Exports a module for inputs of exactly these shapes and dtypes.
 
     Raises:
-        UnsupportedModelError: torch.export cannot trace it; or the trace draws random numbers, keeps state between
-            calls, or has shapes that depend on values.
+        UnsupportedModelError: torch.export cannot trace the module; or the trace draws random numbers, keeps state
+            between calls, or has shapes that depend on values.
     """
     program = _export(module, example_inputs)
     trace = _read(program)
@@ -70,7 +70,7 @@ def capture(module: nn.Module, example_inputs: tuple[Any, ...]) -> Capture:
 
 def _export(module: nn.Module, example_inputs: tuple[Any, ...]) -> torch.export.ExportedProgram:
     with warnings.catch_warnings(), torch.no_grad():
-        # The exporter warns about its own internals; none of it is about the caller's model.
+        # The exporter's warnings concern its internals, not the caller's model.
         warnings.simplefilter("ignore")
         try:
             program: torch.export.ExportedProgram = torch.export.export(module, example_inputs).run_decompositions({})
@@ -118,7 +118,7 @@ def _read(program: torch.export.ExportedProgram) -> Trace:
             constants[len(nodes)] = getattr(program.graph_module, node.target)
         index_of[node.name] = len(nodes)
         made = _node(node, leaf)
-        if node.op == "placeholder" and len(nodes) in constants:  # a constant goes by its name in the module
+        if node.op == "placeholder" and len(nodes) in constants:  # a constant keeps its name in the module
             made = replace(made, name=str(sources[node.name].target))
         nodes.append(made)
     if signature.buffers_to_mutate:
@@ -182,9 +182,4 @@ def _spec(name: str, tensor: Tensor | None) -> TensorSpec | None:
         return None
     if any(not isinstance(size, int) for size in tensor.shape):
         raise UnsupportedModelError(f"the shape of {name} depends on values: {tuple(tensor.shape)}")
-    return TensorSpec(dtype_name(tensor.dtype), tuple(tensor.shape))
-
-
-def dtype_name(dtype: torch.dtype) -> str:
-    """Numpy's name of a dtype, or `bfloat16`: `float32` of `torch.float32`."""
-    return str(dtype).removeprefix("torch.")
+    return TensorSpec.of(tensor)

@@ -1,4 +1,4 @@
-"""A model's digest: the same on two machines exactly if their tensors may be exchanged."""
+"""A model's digest: equal on two machines exactly if they may exchange the model's tensors."""
 
 import hashlib
 from collections.abc import Mapping
@@ -6,8 +6,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from split_model.trace.capture import Capture, dtype_name
-from split_model.trace.trace import Argument, Node, Ref
+from split_model.trace.capture import Capture
+from split_model.trace.trace import Argument, Node, Ref, dtype_name
 
 __all__ = ["digest_of"]
 
@@ -15,9 +15,9 @@ __all__ = ["digest_of"]
 def digest_of(captured: Capture, state: Mapping[str, Tensor]) -> str:
     """SHA-256 (lower-case hexadecimal) over graph, weights and preprocessing.
 
-    The graph is the trace before folding: operators, their arguments, what reads what, shapes and dtypes. The names of
-    its nodes are part of it, because tensors travel under them; paths, source locations, devices and the torch version
-    are not. Preprocessing is part of graph and weights, being layers.
+    The graph is the trace before folding: operators, their arguments, dependencies, shapes and dtypes. Node names are
+    part of it, because tensors are sent under these names; file paths, source locations, devices and the torch version
+    are not. Preprocessing consists of layers, so it is part of graph and weights.
 
     Args:
         captured: The model's trace, before folding.

@@ -1,7 +1,7 @@
-"""Constants out of the trace: what does not depend on the values of the inputs is computed once, at load.
+"""Constant folding: nodes that do not depend on the inputs' values are computed once, at load.
 
-Masks, position tables, `new_zeros` and the like have static shapes, so they are constants whatever the input holds.
-Without this Swin's graph has 10^16 closed sets, and every frame computes the same masks again.
+Masks, position tables, `new_zeros` and the like have static shapes, so they are constants for every input. Without
+folding, Swin's graph has 10^16 closed sets, and every frame computes the same masks again.
 """
 
 from collections.abc import Mapping
@@ -17,13 +17,13 @@ __all__ = ["compact", "fold"]
 
 
 def fold(trace: Trace, device: torch.device) -> Trace:
-    """Evaluates constants, puts them into the arguments that read them, and drops what no output needs.
+    """Evaluates constants, inserts them into the arguments that refer to them, and drops unused nodes.
 
-    Constants are evaluated on the CPU, then moved: every device starts from the same bits.
+    Constants are evaluated on the CPU, then moved, so that their bits are the same on every device.
 
     Args:
         trace: As captured.
-        device: Where the model will run; also replaces the device arguments of operators.
+        device: The device that the model will run on; it replaces the device arguments of operators.
 
     Returns:
         A trace without constants, whose nodes are the inputs and the operators that depend on them.
@@ -52,7 +52,7 @@ def fold(trace: Trace, device: torch.device) -> Trace:
 
 
 def _evaluate(trace: Trace) -> dict[int, Argument]:
-    """Values of all nodes that depend on no input's values, by node index."""
+    """The values of all nodes that do not depend on the inputs' values, by node index."""
     values: dict[int, Argument] = dict(trace.constants)
     inputs = {index for index in trace.inputs if index is not None}
 
@@ -70,7 +70,7 @@ def _evaluate(trace: Trace) -> dict[int, Argument]:
 
 
 def _shape_stand_in(trace: Trace, node: Node) -> tuple[Argument, ...]:
-    """The arguments with an empty tensor of the right shape and dtype for the first one."""
+    """The arguments with the first one replaced by an uninitialised tensor of its shape and dtype."""
     first = node.args[0]
     if not isinstance(first, Ref):
         return node.args
@@ -81,7 +81,7 @@ def _shape_stand_in(trace: Trace, node: Node) -> tuple[Argument, ...]:
 
 
 def compact(trace: Trace) -> Trace:
-    """Drops the nodes that no output needs (inputs stay) and renumbers the rest."""
+    """Drops the nodes that no output depends on, except inputs, and renumbers the rest."""
     needed = [False] * len(trace.nodes)
     for index in trace.inputs:
         if index is not None:
@@ -102,7 +102,7 @@ def renumber(trace: Trace, kept: list[int], stands_for: Mapping[int, int]) -> Tr
     Args:
         trace: Without constants.
         kept: Indices of the nodes to keep, increasing.
-        stands_for: For every index that a kept node or an output refers to, the kept node that takes its place.
+        stands_for: For every index that a kept node or an output refers to, the kept node that replaces it.
     """
     position = {index: new for new, index in enumerate(kept)}
 

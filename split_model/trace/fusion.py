@@ -1,8 +1,8 @@
-"""A convolution and the batch norm that alone reads it, as one convolution.
+"""Fusion: a batch norm is merged into the convolution before it, if nothing else reads the convolution's value.
 
-In evaluation a batch norm is a scale and a shift for each channel, which the convolution's weights and bias take over:
-one pass over memory less for each. Folded weights are rounded once more than the original's, so the whole is no longer
-equal bit for bit; it stays within the tolerance that results are verified with.
+In evaluation a batch norm is a scale and a shift for each channel, which can be part of the convolution's weights and
+bias; this saves a pass over memory. The merged weights are rounded once more, so results are not bit-identical to the
+original's; they stay within the tolerance of verification.
 """
 
 from collections import Counter
@@ -19,7 +19,7 @@ __all__ = ["fuse"]
 
 _CONVOLUTIONS = frozenset({"aten.conv1d", "aten.conv2d", "aten.conv3d", "aten.convolution"})
 _EPSILON_AT = {"aten._native_batch_norm_legit_no_training": 6, "aten.batch_norm": 7}
-_DTYPES = frozenset({torch.float32, torch.float64})  # in half precision the rounding would show
+_DTYPES = frozenset({torch.float32, torch.float64})  # in half precision the rounding error would be visible
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +27,9 @@ class _Norm:
     """A batch norm in evaluation.
 
     Attributes:
-        source: The node it reads.
-        scale: For each channel, in float64.
-        shift: Likewise.
+        source: The node that it reads.
+        scale: The factor for each channel, in float64.
+        shift: The summand for each channel, in float64.
     """
 
     source: int
@@ -38,9 +38,9 @@ class _Norm:
 
 
 def fuse(trace: Trace) -> Trace:
-    """Folds each batch norm into the convolution it reads, where nothing else reads that convolution's value.
+    """Merges each batch norm into the convolution that it reads, if nothing else reads the convolution's value.
 
-    The convolution takes the batch norm's place and name, as its value is the batch norm's.
+    The merged convolution gets the batch norm's place and name, because it computes the batch norm's value.
 
     Args:
         trace: Folded and pruned.
@@ -60,7 +60,7 @@ def _norm(node: Node) -> _Norm | None:
     position = _EPSILON_AT.get(packet(node.target))
     if position is None or len(node.args) <= position or not isinstance(node.args[0], Ref) or node.is_tuple:
         return None
-    if packet(node.target) == "aten.batch_norm" and node.args[5]:  # training: by the batch's own mean and deviation
+    if packet(node.target) == "aten.batch_norm" and node.args[5]:  # in training: uses the batch's mean and deviation
         return None
     weight, bias, mean, variance = node.args[1:5]
     if not (isinstance(mean, Tensor) and isinstance(variance, Tensor)):

@@ -1,7 +1,8 @@
-"""A folded trace to a `LayerGraph`: which nodes are layers, and whose value each node relabels.
+"""Layering: the layers of a folded trace, as a `LayerGraph`.
 
-A layer is an input, or an operator that makes new data. Operators that only relabel memory and keep every element run
-with whoever consumes them, on either side; what crosses a cut is then the value of the layer they relabel.
+A layer is an input, or an operator that computes new data. An operator that only relabels memory and keeps every
+element is no layer: it runs with the layers that read it, on either side of a cut, and the value that crosses the cut
+is that of the layer it relabels.
 """
 
 from dataclasses import dataclass
@@ -22,10 +23,10 @@ class Layering:
     """Layers of a trace.
 
     Attributes:
-        graph: One layer per node that makes data, in execution order.
-        root: For each node, the node of the layer whose elements it holds; a layer's node is its own root.
-        node_of: Node index of each layer, by name.
-        specs: What each layer sends, by name.
+        graph: One layer per node that computes data, in execution order.
+        root: For each node, the node of the layer whose elements it has; a layer's node is its own root.
+        node_of: The node index of each layer, by name.
+        specs: The tensors of each layer's value, by layer name.
     """
 
     graph: LayerGraph
@@ -70,7 +71,7 @@ def _only_relabels(node: Node, trace: Trace) -> bool:
     before = trace.nodes[source]
     if name in {"aten._to_copy", "aten.to", "aten.copy"}:  # a change of device or layout, not of dtype
         return node.specs == before.specs
-    if name in {"aten.pad", "aten.constant_pad_nd"}:  # Swin pads by nothing
+    if name in {"aten.pad", "aten.constant_pad_nd"}:  # Swin pads by 0
         return not any(node.args[1])
     return name in RELABELLING and node.elements >= before.elements
 

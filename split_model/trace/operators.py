@@ -1,4 +1,4 @@
-"""What the passes need to know about single operators."""
+"""Properties of operators that the passes use."""
 
 import operator
 from collections.abc import Callable
@@ -12,10 +12,10 @@ from split_model.trace.trace import Node
 __all__ = ["IDENTITY", "RELABELLING", "SHAPE_ONLY", "STRIDE_READING", "VIEW", "draws_random", "is_getitem", "packet"]
 
 IDENTITY = frozenset({"aten.alias", "aten.detach", "aten.lift_fresh", "aten.lift_fresh_copy"})
-"""Operators that return their first argument as it is."""
+"""Operators that return their first argument unchanged."""
 
 VIEW = frozenset({"aten.view", "aten._unsafe_view", "aten.reshape", "aten._reshape_alias"})
-"""Run as `reshape`: a value that came over the wire is contiguous, where the traced one may have had other strides."""
+"""Views, which are run as `reshape`: a received value is contiguous, but the traced one may have had other strides."""
 
 RELABELLING = (
     IDENTITY
@@ -32,25 +32,26 @@ RELABELLING = (
         ]
     )
 )
-"""Operators that give the elements of their first argument other places. Where such an operator keeps every element it
-is no layer: it runs with whoever consumes it. Where it drops some (`select`, `slice`) it is one, as less is sent."""
+"""Operators that only rearrange the elements of their first argument. One that keeps every element is no layer: it runs
+with the layers that read it. One that drops elements (`select`, `slice`) is a layer, because less data is sent after
+it."""
 
 SHAPE_ONLY = frozenset(
     f"aten.{name}"
     for name in [
         *("empty_like", "full_like", "ones_like", "zeros_like"),
         *("new_empty", "new_full", "new_ones", "new_zeros", "zero"),
-        *("copy", "fill"),  # whose value is their second argument's
+        *("copy", "fill"),  # their values come from the second argument
     ]
 )
-"""Operators that read only shape and dtype of their first argument; both are fixed by the export."""
+"""Operators that read only shape and dtype of their first argument, which the export fixes."""
 
 STRIDE_READING = frozenset(f"aten.{name}" for name in ["as_strided", "as_strided_copy", "as_strided_scatter"])
-"""Operators that give other values where their argument has other strides."""
+"""Operators whose result depends on the strides of their argument."""
 
 
 def packet(target: Callable[..., Any] | None) -> str:
-    """Name without the overload: `aten.view` of `aten.view.default`."""
+    """The operator's name without the overload: `aten.view` for `aten.view.default`."""
     return str(target).rpartition(".")[0]
 
 
@@ -62,8 +63,8 @@ def is_getitem(node: Node) -> bool:
 def draws_random(node: Node) -> bool:
     """Whether the operator draws random numbers with these arguments.
 
-    Attention and recurrent operators carry the tag because they can drop elements; they draw nothing when the dropout
-    probability is 0 or they are told not to train.
+    Attention and recurrent operators have the tag because of their dropout; they draw no numbers if its probability is
+    0 or the training argument is False.
     """
     target = node.target
     if not isinstance(target, OpOverload) or torch.Tag.nondeterministic_seeded not in target.tags:

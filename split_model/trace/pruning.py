@@ -1,4 +1,4 @@
-"""Fewer nodes for the same values: identities removed, equal views merged, unused elements of tuples dropped."""
+"""Pruning: removes identities, merges equal views, drops unused elements of tuples."""
 
 from collections import defaultdict
 from collections.abc import Hashable
@@ -14,19 +14,19 @@ __all__ = ["prune"]
 
 
 def prune(trace: Trace) -> Trace:
-    """Simplifies a folded trace; every layer that makes new data stays."""
+    """Simplifies a folded trace; keeps every layer that computes new data."""
     return _drop_unused_elements(_merge(trace))
 
 
 def _merge(trace: Trace) -> Trace:
-    """Removes identities, and joins relabelling operators that do the same to the same value.
+    """Removes identities, and merges equal relabelling operators on the same value.
 
-    Functionalisation repeats a `chunk` for each of its parts; joined again, it is seen to keep every element.
+    Functionalisation repeats a `chunk` for each of its parts; only the merged one visibly keeps every element.
     """
     stands_for: dict[int, int] = {}
     seen: dict[Hashable, int] = {}
     kept: list[int] = []
-    direct = set(refs_of(trace.outputs))  # an output is its own tensor, also where it is a copy
+    direct = set(refs_of(trace.outputs))  # an output keeps its own node, even if it is a copy
 
     def leaf(value: Argument) -> Argument:
         return Ref(stands_for[value.index]) if isinstance(value, Ref) else value
@@ -46,7 +46,7 @@ def _merge(trace: Trace) -> Trace:
 
 def _is_identity(node: Node) -> bool:
     name = packet(node.target)
-    if name == "aten.clone":  # what dropout leaves; with a memory format it rearranges strides
+    if name == "aten.clone":  # dropout becomes a clone in evaluation; with a memory format it changes strides
         return node.kwargs.get("memory_format") is None
     return name in IDENTITY
 
@@ -60,7 +60,7 @@ def _key(argument: Argument) -> Hashable:
 
 
 def _drop_unused_elements(trace: Trace) -> Trace:
-    """Keeps of each tuple the elements that something takes out; a tuple of one becomes that tensor."""
+    """Drops the elements of tuples that no node reads; a tuple of one element becomes that tensor."""
     used: defaultdict[int, set[int]] = defaultdict(set)
     whole: set[int] = set(refs_of(trace.outputs))  # read as a tuple, not by element
     for node in trace.nodes:

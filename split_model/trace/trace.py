@@ -1,7 +1,7 @@
-"""A traced model as plain data: what the passes (folding, pruning, layering, digest, schedule) read and return.
+"""`Trace`: a traced model as plain data, which the passes read and return.
 
-A `Trace` is a list of nodes in execution order. A node's arguments hold a `Ref` wherever the value of an earlier node
-goes in; everything else in them is a literal, or a constant tensor once constants are folded.
+A trace is a list of nodes in execution order. A node's arguments have a `Ref` for each value of an earlier node; all
+other arguments are literals, or constant tensors after folding.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -10,11 +10,12 @@ from math import prod
 from typing import Any
 
 import torch
+from torch import Tensor
 
-__all__ = ["Argument", "Node", "Ref", "TensorSpec", "Trace", "refs_of", "substitute"]
+__all__ = ["Argument", "Node", "Ref", "TensorSpec", "Trace", "dtype_name", "refs_of", "substitute"]
 
 Argument = Any
-"""Whatever an operator takes or returns: tensors, numbers, lists of them, and in a trace a `Ref`."""
+"""An operator's argument or value: tensors, numbers, lists of them, and in a trace `Ref`s."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,11 @@ class TensorSpec:
     dtype: str
     shape: tuple[int, ...]
 
+    @classmethod
+    def of(cls, tensor: Tensor) -> "TensorSpec":
+        """The dtype and shape of a tensor."""
+        return cls(dtype_name(tensor.dtype), tuple(tensor.shape))
+
     @property
     def elements(self) -> int:
         """Number of elements."""
@@ -38,7 +44,7 @@ class TensorSpec:
 
     @property
     def bytes(self) -> int:
-        """Size without padding."""
+        """Bytes of the elements."""
         dtype: torch.dtype = getattr(torch, self.dtype)
         return self.elements * dtype.itemsize
 
@@ -48,14 +54,14 @@ class Node:
     """One step of a trace.
 
     Attributes:
-        name: Of an input or a call, the exporter's own and unique; of a constant, its name in the module.
+        name: The exporter's unique name of an input or a call; a constant's name in the module.
         target: The operator; `None` for inputs and constants.
         args: Positional arguments, with a `Ref` for each earlier value.
         kwargs: Keyword arguments, likewise.
-        specs: One per tensor of the value; `None` where a tuple-valued operator gives none at that position.
-        is_tuple: The operator returns a tuple or list of tensors, not one tensor.
-        keep: Of a tuple-valued operator, the positions that anything uses; `None` while not pruned. With one position,
-            the node's value is that tensor itself.
+        specs: One per tensor of the value; `None` at positions of a tuple that have no tensor.
+        is_tuple: Whether the operator returns a tuple or list of tensors.
+        keep: After pruning, the positions of the operator's tuple that are read; with one position, the node's value is
+            that tensor itself. `None` before pruning, or without a tuple.
     """
 
     name: str
@@ -77,11 +83,11 @@ class Trace:
     """A model's dataflow.
 
     Attributes:
-        nodes: In execution order: arguments refer to earlier nodes only.
-        inputs: The nodes of the model's inputs, in the order of the flattened call; `None` where the example input was
-            not a tensor (such inputs are fixed by the export).
-        constants: Values of the nodes that are parameters, buffers or lifted literals. Empty after folding.
-        outputs: The flattened return value: a `Ref`, a literal, or after folding a constant tensor.
+        nodes: In execution order; arguments refer only to earlier nodes.
+        inputs: The nodes of the model's inputs, in the order of the flattened arguments; `None` for an argument that is
+            no tensor, whose value the export fixes.
+        constants: The values of the nodes that are parameters, buffers or lifted literals; empty after folding.
+        outputs: The flattened return value: `Ref`s, literals, and after folding constant tensors.
     """
 
     nodes: tuple[Node, ...]
@@ -90,8 +96,13 @@ class Trace:
     outputs: tuple[Argument, ...]
 
 
+def dtype_name(dtype: torch.dtype) -> str:
+    """Numpy's name of a dtype, or `bfloat16`: `float32` for `torch.float32`."""
+    return str(dtype).removeprefix("torch.")
+
+
 def refs_of(argument: object) -> Iterator[int]:
-    """Yields the node indices inside an argument, in order, repeats included."""
+    """Yields the node indices inside an argument, in order, with repetitions."""
     if isinstance(argument, Ref):
         yield argument.index
     elif isinstance(argument, tuple | list):
@@ -103,7 +114,7 @@ def refs_of(argument: object) -> Iterator[int]:
 
 
 def substitute(argument: Argument, replace: Callable[[Argument], Argument]) -> Argument:
-    """Copies an argument with every leaf passed through `replace`."""
+    """Copies an argument, replacing every leaf by `replace(leaf)`."""
     if isinstance(argument, tuple | list):
         return type(argument)(substitute(part, replace) for part in argument)
     if isinstance(argument, Mapping):

@@ -20,6 +20,7 @@ def test_arrays_and_back_through_bytes(dtype, shape):
     back = split_model.value_of([read_only], [TensorSpec(dtype, shape)], "cpu")
     assert back.dtype is tensor.dtype
     assert torch.equal(back, tensor)
+    assert TensorSpec.of(tensor) == TensorSpec(dtype, shape)
 
 
 def test_a_tuple_stays_a_tuple():

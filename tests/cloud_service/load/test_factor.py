@@ -4,21 +4,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloud_service.load.factor import HALF_LIFE_S, MIN_PREDICTED_S, LoadEstimator
+from cloud_service.load.factor import HALF_LIFE_S, MIN_PREDICTED_S, ServerLoad
 
 SECONDS = st.floats(0, 100)
 
 
 def loaded(factor, *, times=100, gap_s=0.01):
     """An estimator that saw a steady load, and the time of its last sample."""
-    load = LoadEstimator()
+    load = ServerLoad()
     for n in range(times):
         load.observe(n * gap_s, predicted_s=0.1, queue_s=0.0, compute_s=0.1 * factor)
     return load, (times - 1) * gap_s
 
 
 def test_an_untouched_server_is_not_slow():
-    assert LoadEstimator().factor(123.0) == 1.0
+    assert ServerLoad().factor(123.0) == 1.0
 
 
 @pytest.mark.parametrize("factor", [1.0, 1.5, 3.0, 40.0])
@@ -28,7 +28,7 @@ def test_a_steady_load_is_found(factor):
 
 
 def test_queueing_counts_like_computing():
-    load = LoadEstimator()
+    load = ServerLoad()
     for n in range(100):
         load.observe(n * 0.01, predicted_s=0.1, queue_s=0.2, compute_s=0.1)
     assert load.factor(1.0) == pytest.approx(3.0, rel=0.01)
@@ -54,7 +54,7 @@ def test_after_a_pause_the_newest_sample_counts_alone():
 
 
 def test_scheduling_of_a_tiny_tail_is_not_load():
-    load = LoadEstimator()
+    load = ServerLoad()
     for n in range(100):
         load.observe(n * 0.01, predicted_s=1e-6, queue_s=1e-4, compute_s=1e-4)
     assert load.factor(1.0) == 1.0
@@ -64,7 +64,7 @@ def test_scheduling_of_a_tiny_tail_is_not_load():
 
 @given(st.lists(st.tuples(SECONDS, SECONDS, SECONDS, SECONDS), max_size=20), SECONDS)
 def test_never_below_one_nor_above_the_slowest_sample(samples, later_s):
-    load, now_s, slowest = LoadEstimator(), 0.0, 1.0
+    load, now_s, slowest = ServerLoad(), 0.0, 1.0
     for gap_s, predicted_s, queue_s, compute_s in samples:
         now_s += gap_s
         load.observe(now_s, predicted_s=predicted_s, queue_s=queue_s, compute_s=compute_s)

@@ -1,7 +1,7 @@
-"""One direction of the link: a bounded queue in front of a `Shaper`, and a `DelayLine` behind it, on the event loop.
+"""One direction of the link on the event loop: a bounded queue, then a `Shaper`, then a `DelayLine`.
 
-What is sent is a size and an action to run on arrival: nothing here knows of sockets. Times are absolute: an event loop
-that wakes up late runs what was due in the meantime at once, so lateness never adds up.
+A parcel is a size and an action to run on arrival; this module does not know of sockets. Times are absolute: a late
+event loop runs everything that is due at once, so its lateness does not accumulate.
 """
 
 from __future__ import annotations
@@ -15,17 +15,18 @@ from dataclasses import dataclass
 from link_emulator.shaper import DelayLine, Shaper
 from link_emulator.trace import Trace
 
-# A chunk is what the link carries at a time: small enough that connections share the link evenly and a change of the
-# rate is seen at once, large enough that a fast link is not bound by Python. At least one full TCP segment of Ethernet.
+# A chunk is the bytes that are sent at a time: small enough that connections share the link evenly and a change of the
+# rate takes effect at once, large enough that Python's speed does not limit a fast link. At least one full TCP segment
+# on Ethernet.
 _CHUNK_S = 0.002
 _MIN_CHUNK_BYTES = 1448
 _MAX_CHUNK_BYTES = 64 * 1024
-# What waits in front of the link, as in a device's queue: enough to ride out an event loop that is late, and no more,
-# because a sender sees the link only through a full queue.
+# The queue in front of the link: long enough to keep the link busy while the event loop is late, and no longer, because
+# only a full queue slows the sender.
 _QUEUE_S = 0.025
 _MAX_QUEUE_BYTES = 4 * 1024 * 1024
-# epoll rounds timers up to whole milliseconds. What is due within half of one is done now, so that times are right on
-# average; departures are still planned exactly, so the rate is not affected.
+# epoll rounds timers up to whole milliseconds. Events due within half a millisecond are run now, so that times are
+# right on average. Departures are planned exactly, so this does not affect the rate.
 _TIMER_SLACK_S = 0.0005
 
 
@@ -36,13 +37,13 @@ class _Parcel:
     deliver: Callable[[], None]
 
 
-class Link:
-    """A shaped, delayed, bounded pipe for actions.
+class Direction:
+    """One direction of a link.
 
     Args:
         trace: The rate over time; its clock starts at 0 now.
-        delay_line: What is added behind the rate.
-        loop: The event loop whose clock and timers are used.
+        delay_line: The propagation delay and jitter.
+        loop: The event loop; its clock is used.
     """
 
     def __init__(self, trace: Trace, delay_line: DelayLine, loop: asyncio.AbstractEventLoop) -> None:
@@ -53,29 +54,29 @@ class Link:
         self._waiting: deque[_Parcel] = deque()
         self._queued_bytes = 0  # waiting or in service
         self._in_service: _Parcel | None = None
-        self._flying: deque[tuple[float, _Parcel]] = deque()  # left the link, arrives at the time given
+        self._flying: deque[tuple[float, _Parcel]] = deque()  # (arrival time, parcel) after departure
         self._room_wanted: list[Callable[[], None]] = []
         self._timer: asyncio.TimerHandle | None = None
 
     def chunk_bytes(self) -> int:
-        """How many bytes to send at a time, at the present rate."""
+        """Return how many bytes to send at a time, at the present rate."""
         return int(min(max(self._rate_bps() * _CHUNK_S / 8, _MIN_CHUNK_BYTES), _MAX_CHUNK_BYTES))
 
     def has_room(self) -> bool:
-        """Whether the queue takes more; a sender stops when it does not."""
+        """Whether the queue accepts more; senders must stop when it does not."""
         return self._queued_bytes < self._limit_bytes()
 
     def call_when_room(self, callback: Callable[[], None]) -> None:
-        """Call once when the queue has room again."""
+        """Call `callback` once, when the queue has room again."""
         self._room_wanted.append(callback)
 
     def send(self, size_bytes: int, deliver: Callable[[], None], *, arrival_s: float) -> None:
-        """Put a parcel into the queue. Never refuses.
+        """Put a parcel into the queue, even if the queue is full.
 
         Args:
-            size_bytes: What it costs.
-            deliver: Called when it has crossed the link.
-            arrival_s: When it came to the link's near end, by the loop's clock: now, or a little earlier.
+            size_bytes: Its size on the link.
+            deliver: Called when the parcel has crossed the link.
+            arrival_s: When it arrived at the queue, on the loop's clock: now, or a little earlier.
         """
         self._waiting.append(_Parcel(size_bytes, arrival_s, deliver))
         self._queued_bytes += size_bytes
@@ -83,7 +84,7 @@ class Link:
             self._run()
 
     def set_trace(self, trace: Trace) -> None:
-        """Go on with another trace, from its beginning."""
+        """Continue with another trace, from its beginning."""
         self._change(lambda now_s: self._shaper.set_trace(trace, now_s))
 
     def restart(self) -> None:
@@ -91,7 +92,7 @@ class Link:
         self._change(self._shaper.restart)
 
     def cut(self) -> None:
-        """Let nothing leave or arrive until `restore`."""
+        """Stop all departures and arrivals until `restore`."""
         if not self._cut:
             self._change(self._shaper.cut)
             self._cut = True
@@ -104,7 +105,7 @@ class Link:
             self._change(self._shaper.restore)
 
     def close(self) -> None:
-        """Forget everything that is on the way."""
+        """Drop all parcels and cancel the timer."""
         if self._timer is not None:
             self._timer.cancel()
         self._waiting.clear()
@@ -118,14 +119,14 @@ class Link:
         return int(min(max(self._rate_bps() * _QUEUE_S / 8, 2 * _MIN_CHUNK_BYTES), _MAX_QUEUE_BYTES))
 
     def _change(self, apply: Callable[[float], None]) -> None:
-        self._run()  # what has left by now has left under the old conditions
-        # The last chunk may have left up to the slack early: it must not be moved any more.
+        self._run()  # parcels due by now leave under the old conditions
+        # The last parcel may have left up to the slack early; its departure must not be changed any more.
         now_s = self._loop.time()
         apply(now_s if self._in_service is not None else max(now_s, self._shaper.departure_s))
         self._run()
 
     def _run(self) -> None:
-        """Do everything that is due, then wait for what comes next."""
+        """Run everything that is due, then set the timer for the next event."""
         due_s = self._loop.time() + _TIMER_SLACK_S
         self._serve(due_s)
         while not self._cut and self._flying and self._flying[0][0] <= due_s:
