@@ -1,6 +1,7 @@
 """A built wheel, installed away from this repository, beside a user's own `models` and `protos`."""
 
 import json
+import os
 import subprocess
 import sys
 import sysconfig
@@ -32,7 +33,11 @@ def make():
 
 
 def run(*command, cwd):
-    return subprocess.run([*map(str, command)], cwd=cwd, capture_output=True, text=True, timeout=240, check=False)
+    """Runs a command whose path holds nothing but its environment and, for Python, the folder it runs in."""
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    return subprocess.run(
+        [*map(str, command)], cwd=cwd, env=environment, capture_output=True, text=True, timeout=240, check=False
+    )
 
 
 @pytest.fixture(scope="module")
