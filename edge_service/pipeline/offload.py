@@ -196,6 +196,9 @@ class Offload:
         except (ValueError, KeyError, ModelError) as error:
             self._run_here(job, f"the answer cannot be read: {error}")
             return
+        except Exception as error:  # a defect ends the connection, but the flow knows this frame no more
+            self._run_here(job, f"reading answers failed: {error}")
+            raise
         times = self._flow.outputs_read(answered, time.monotonic())
         self._listener.ended(job, Outcome.OFFLOADED, outputs=outputs, times=times)
 

@@ -304,6 +304,28 @@ async def test_an_answer_that_cannot_be_read_is_finished_here(running, two_by_tw
         check_right(two_by_two, run.results)
 
 
+async def test_a_defect_while_an_answer_is_read_loses_no_frame(running, two_by_two, random_inputs, wait_until):
+    async with running() as run:
+        for frame_id in range(2):
+            run.pipeline.put(frame_id, random_inputs(two_by_two, frame_id))
+        await wait_until(lambda: len(run.sent) == 2)
+        run.cloud.streams[0].answer(run.sent[0], outputs=None)  # nothing that an answer may hold
+        await wait_until(lambda: len(run.results) == 2)
+        assert set(run.outcomes().values()) == {Outcome.LOCAL_FALLBACK}
+        assert all("reading answers failed" in result.error for result in run.results)
+        check_right(two_by_two, run.results)
+
+
+async def test_a_defect_while_an_answer_is_judged_loses_no_frame(running, two_by_two, random_inputs, wait_until):
+    async with running() as run:
+        run.pipeline.put(0, random_inputs(two_by_two))
+        await wait_until(lambda: run.sent)
+        run.cloud.streams[0].answer(run.sent[0], server_s=None)
+        await wait_until(lambda: run.results)
+        assert run.outcomes() == {0: Outcome.LOCAL_FALLBACK}
+        check_right(two_by_two, run.results)
+
+
 @pytest.mark.parametrize(("asked_s", "heard"), [(0.25, CloudBusy(0.25)), (None, AnswerMissed())])
 async def test_a_refusal_says_whether_to_wait_or_counts_as_a_failure(
     running, two_by_two, random_inputs, wait_until, asked_s, heard
