@@ -451,6 +451,47 @@ async def test_a_search_that_fails_is_told_as_one_without_a_result(running, two_
     assert found == [None]
 
 
+async def test_a_search_that_cannot_begin_is_told_as_one_without_a_result(
+    running, two_by_two, random_inputs, wait_until, monkeypatch
+):
+    start, searches, found = threading.Thread.start, ["a search"], []
+
+    def no_thread_left(thread):
+        if thread.name == "split-search":
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    async with running() as run:
+        run.controller.search_due = lambda now_s: searches.pop() if searches else None
+        run.controller.searched = lambda search, what, now_s: found.append((search, what))
+        monkeypatch.setattr(threading.Thread, "start", no_thread_left)
+        run.pipeline.put(0, random_inputs(two_by_two))
+        await wait_until(lambda: found and run.sent)
+    assert found == [("a search", None)]
+
+
+async def test_a_policy_that_fails_costs_its_frame_only(running, two_by_two, random_inputs, wait_until):
+    async with running() as run:
+        chosen = run.controller.plan
+
+        def fails(now_s):
+            raise ZeroDivisionError("no rate")
+
+        def fails_at_the_head(now_s):
+            run.controller.plan = fails
+            return chosen(now_s)
+
+        for frame_id, plan in enumerate((fails, fails_at_the_head)):
+            run.controller.plan = plan
+            run.pipeline.put(frame_id, random_inputs(two_by_two))
+            await wait_until(lambda count=frame_id + 1: len(run.results) == count)
+        run.controller.plan = chosen
+        run.pipeline.put(2, random_inputs(two_by_two))
+        await wait_until(lambda: run.sent)
+        assert run.outcomes() == dict.fromkeys(range(2), Outcome.FAILED)
+        assert {result.error for result in run.results} == {"choosing a split failed: no rate"}
+
+
 async def test_the_controller_hears_what_heads_and_tails_took(running, two_by_two, random_inputs, wait_until):
     middle = inputs_of(two_by_two) | {next(layer.name for layer in two_by_two.graph.layers if layer.inputs)}
     async with running(edge=middle) as run:
