@@ -363,6 +363,7 @@ async def test_a_cut_larger_than_a_message_is_finished_here(
         await wait_until(lambda: run.results)
         assert run.sent == []
         assert "more than a message may have (8)" in run.results[0].error
+        assert run.results[0].times.encode_s > 0.0
         check_right(two_by_two, run.results)
 
 
