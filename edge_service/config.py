@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -69,9 +70,17 @@ class AgentConfig(BaseSettings):
             settings = dict.fromkeys(_POLICY, "") | settings
         super().__init__(**settings)  # type: ignore[arg-type] # pydantic checks
 
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """The same settings with others in their place; a policy by either of its names."""
+        changed = dict(update or {})
+        given = [changed[name] for name in _POLICY if name in changed]
+        if len(given) == 1:
+            changed |= dict.fromkeys(_POLICY, given[0])
+        return super().model_copy(update=changed, deep=deep)
+
     def with_policy(self, name: str) -> Self:
         """The same settings with another policy, which is known to exist."""
-        return self.model_copy(update=dict.fromkeys(_POLICY, name))
+        return self.model_copy(update={"policy": name})
 
     @property
     def access(self) -> ClientAccess:

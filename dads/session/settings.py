@@ -50,8 +50,12 @@ def settings(**options: float | str | bool | Path | None) -> AgentConfig:
     from pydantic import ValidationError  # noqa: PLC0415 # `dads --help` must answer at once
 
     from edge_service import AgentConfig  # noqa: PLC0415 # torch takes seconds to import
+    from edge_service.control.policies import POLICY_NAMES  # noqa: PLC0415 # see above
 
     typed = {name: value for name, value in options.items() if value is not None}
+    for name in ("policy", "strategy"):
+        if typed.get(name) == "":  # a variable may be empty, but who types nothing here meant something
+            raise InvalidUsageError(f"{_OPTIONS[name]} is '': expected one of {POLICY_NAMES}")
     try:
         config = AgentConfig(**typed)
         if "rate_hz" not in config.model_fields_set:

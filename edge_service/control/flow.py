@@ -105,7 +105,7 @@ class Flow:
 
     def answered(self, frame_id: int, server: ServerTimes, now_s: float) -> Answered | None:
         """A frame's answer came; None where it is not waited for any more."""
-        sent = self._in_flight.pop(frame_id, None)
+        sent = self._in_flight.get(frame_id)
         if sent is None:
             return None
         observe, rtt_s = self._controller.observe, self._rtt_s(now_s)
@@ -115,7 +115,9 @@ class Flow:
         observe(CloudLoadReported(server.load_factor), now_s)
         if sent.plan.base_cloud_s > 0:
             observe(TailMeasured(sent.plan.base_cloud_s, server.decode_s + server.compute_s), now_s)
-        return Answered(sent, now_s, self._link_times.of(server, sent_s=sent.sent_s, now_s=now_s, rtt_s=rtt_s))
+        times = self._link_times.of(server, sent_s=sent.sent_s, now_s=now_s, rtt_s=rtt_s)
+        del self._in_flight[frame_id]  # only now: a frame whose answer cannot be judged goes with the connection
+        return Answered(sent, now_s, times)
 
     def outputs_read(self, answered: Answered, now_s: float) -> StageTimes:
         """An answer was read; returns all stages from sending on."""

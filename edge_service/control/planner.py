@@ -140,10 +140,11 @@ class Planner:
         return choice
 
     def _held_mode(self, choice: Choice, conditions: Conditions) -> Mode:
-        """The mode: while the split stays, it follows only what lasts, or a new rate."""
+        """The mode: while a chosen split stays, it follows only what lasts, or a new rate."""
         used, now_s = conditions.used, conditions.now_s
         chosen = choice.partition.edge, choice.partition.encoding
-        if used is None or chosen != (used.edge, used.encoding) or choice.mode is self.mode:
+        keeps = self._policy.keeps_to_split  # then the mode chooses nothing, but a deadline depends on it
+        if keeps or used is None or chosen != (used.edge, used.encoding) or choice.mode is self.mode:
             self._contrary_since_s = None
             return choice.mode
         if self._contrary_since_s is None:

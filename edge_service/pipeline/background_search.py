@@ -32,9 +32,15 @@ class BackgroundSearch:
     def begin_due(self) -> None:
         """Begins a search if one is due; called on the event loop, after each plan."""
         search = self._controller.search_due(time.monotonic())
-        if search is not None:
-            loop = asyncio.get_running_loop()
-            threading.Thread(target=self._run, args=(search, loop), name="split-search", daemon=True).start()
+        if search is None:
+            return
+        loop = asyncio.get_running_loop()
+        thread = threading.Thread(target=self._run, args=(search, loop), name="split-search", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:  # the system has no thread left
+            log.exception("the search for a better split failed")
+            self._ended(search, None)
 
     def close(self) -> None:
         """What is found from now on is nobody's."""

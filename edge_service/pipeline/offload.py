@@ -122,7 +122,7 @@ class Offload:
         """
         refusal = ""
         try:
-            started.frame, started.encode_s = await self._encode(job, started, wanted)
+            started.frame = await self._encode(job, started, wanted)
             self._flow.cut_encoded(started.plan, started.frame.tensor_bytes, time.monotonic())
         except _NotEncodedError as error:
             refusal = str(error)
@@ -139,15 +139,15 @@ class Offload:
         started.deadline = asyncio.get_running_loop().call_later(sent.timeout_s, self._deadline_passed, job.frame_id)
         self._outbox.put_nowait(job)  # bounded by the frames in flight
 
-    async def _encode(self, job: Job, started: Started, wanted: Sequence[str]) -> tuple[FrameToSend, float]:
-        """Returns the encoded cut, and how long that took."""
+    async def _encode(self, job: Job, started: Started, wanted: Sequence[str]) -> FrameToSend:
+        """Returns the encoded cut, and notes how long that took."""
         split, values = started.plan.partition, started.values
         if values is None:
             raise RuntimeError("a frame was to be sent before its head had run")
         encodings = self._wire.of_cut(split.cut, split.encoding)
         traceparent = "" if job.trace is None else job.trace.offload(time.monotonic())
         try:
-            frame, encode_s = await self._compute.run(
+            frame, started.encode_s = await self._compute.run(
                 lambda: encode_cut(self._model, self._cloud, job.frame_id, values, encodings, wanted, traceparent)
             )
         except ValueError as error:  # a tensor beyond the limits of the wire
@@ -157,7 +157,7 @@ class Offload:
             raise _NotEncodedError(f"encoding failed: {error}") from error
         if frame.size > _MOST_BYTES:
             raise _NotEncodedError(f"the cut is {frame.size} bytes, more than a message may have ({_MOST_BYTES})")
-        return frame, encode_s
+        return frame
 
     async def _run_transfers(self) -> None:
         """Feeds the link; a stage of its own, because the transport takes large messages no faster than the link."""
@@ -196,6 +196,9 @@ class Offload:
         except (ValueError, KeyError, ModelError) as error:
             self._run_here(job, f"the answer cannot be read: {error}")
             return
+        except Exception as error:  # a defect ends the connection, but the flow knows this frame no more
+            self._run_here(job, f"reading answers failed: {error}")
+            raise
         times = self._flow.outputs_read(answered, time.monotonic())
         self._listener.ended(job, Outcome.OFFLOADED, outputs=outputs, times=times)
 

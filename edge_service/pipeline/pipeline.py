@@ -102,7 +102,10 @@ class Pipeline:
     async def _run_heads(self) -> None:
         while True:
             await self._until(lambda: bool(self._waiting))
-            plan = self._plan(time.monotonic())
+            plan = self._plan(self._waiting[0])
+            if plan is None:
+                self._waiting.popleft()
+                continue
             await self._until(lambda plan=plan: self._room(plan))  # type: ignore[misc] # mypy cannot type a lambda's default
             if not self._waiting:
                 continue
@@ -117,14 +120,22 @@ class Pipeline:
         depth = min(plan.in_flight, self._config.max_in_flight)
         return self._offload is None or self._offload.under_way < depth
 
-    def _plan(self, now_s: float) -> Plan:
-        plan = self._controller.plan(now_s)
+    def _plan(self, job: Job) -> Plan | None:
+        """A frame's plan; None where there is none, and the frame has ended."""
+        try:
+            plan = self._controller.plan(time.monotonic())
+        except Exception as error:  # noqa: BLE001 # a policy may be the caller's own; it costs this frame, not the agent
+            log.exception("choosing a split failed", frame=job.frame_id)
+            self.ended(job, Outcome.FAILED, error=f"choosing a split failed: {error}")
+            return None
         self._searches.begin_due()
         return plan
 
     async def _run_head(self, job: Job) -> None:
         began_s = time.monotonic()
-        plan = self._plan(began_s)
+        plan = self._plan(job)
+        if plan is None:
+            return
         edge = plan.partition.edge
         switched = self._last_edge is not None and edge != self._last_edge
         job.started = started = Started(plan, switched, began_s)

@@ -114,3 +114,10 @@ def test_an_empty_variable_of_access_is_none(monkeypatch):
 def test_a_configuration_never_changes():
     with pytest.raises(ValidationError, match="frozen"):
         AgentConfig().rate_hz = 3.0
+
+
+@pytest.mark.parametrize("name", ["policy", "strategy"])
+def test_a_copy_takes_another_policy_by_either_name(name):
+    copied = AgentConfig(rate_hz=2.0).model_copy(update={name: "cloud_only", "slowdown": 3.0})
+    assert (copied.policy, copied.strategy, copied.rate_hz, copied.slowdown) == ("cloud_only", "cloud_only", 2.0, 3.0)
+    assert (copied.model_copy().policy, copied.with_policy("chain").strategy) == ("cloud_only", "chain")

@@ -53,6 +53,8 @@ def nothing_is_loaded(monkeypatch):
             ("--policy", "best"),
             "--policy is 'best': expected one of adaptive, edge_only, cloud_only, chain, given:LAYER",
         ),
+        (("--policy", ""), "--policy is '': expected one of adaptive"),
+        (("--strategy", ""), "--strategy is '': expected one of adaptive"),
         (("--policy", "given:"), "expected one of adaptive"),
         (("--policy", "given:conv"), "need --cloud HOST:PORT"),
         (("--policy", "chain", "--strategy", "edge_only"), "give one of the two"),

@@ -156,6 +156,16 @@ class TestAGivenSplit:
         controller = Controller(GRAPH, EDGE_S, policy=Given(self.EDGE))
         assert controller.plan(0.0).partition.edge == ALL
 
+    @pytest.mark.parametrize("policy", [CloudOnly(), Given(frozenset({"image"}))])
+    def test_its_mode_and_deadline_follow_the_link_at_once(self, policy):
+        controller = offloading(bps=20e6, rate_hz=3.0, policy=policy)
+        assert controller.plan(0.0).mode is Mode.LIGHT
+        for i in range(40):
+            controller.observe(UplinkMeasured(250_000, 2e6 / 2e6), 1.0 + i / 100)
+        plan = controller.plan(1.5)
+        assert plan.mode is Mode.HEAVY
+        assert plan.deadline_s > plan.in_flight * plan.partition.transfer_s, "frames under way wait for each other"
+
     def test_it_is_waited_for_longer_than_a_chosen_one(self):
         """Given up where finishing here would be faster, it would not be the split that was given."""
         controller = offloading(bps=2e5, policy=Given(frozenset(ALL - {"head"})))

@@ -304,6 +304,28 @@ async def test_an_answer_that_cannot_be_read_is_finished_here(running, two_by_tw
         check_right(two_by_two, run.results)
 
 
+async def test_a_defect_while_an_answer_is_read_loses_no_frame(running, two_by_two, random_inputs, wait_until):
+    async with running() as run:
+        for frame_id in range(2):
+            run.pipeline.put(frame_id, random_inputs(two_by_two, frame_id))
+        await wait_until(lambda: len(run.sent) == 2)
+        run.cloud.streams[0].answer(run.sent[0], outputs=None)  # nothing that an answer may hold
+        await wait_until(lambda: len(run.results) == 2)
+        assert set(run.outcomes().values()) == {Outcome.LOCAL_FALLBACK}
+        assert all("reading answers failed" in result.error for result in run.results)
+        check_right(two_by_two, run.results)
+
+
+async def test_a_defect_while_an_answer_is_judged_loses_no_frame(running, two_by_two, random_inputs, wait_until):
+    async with running() as run:
+        run.pipeline.put(0, random_inputs(two_by_two))
+        await wait_until(lambda: run.sent)
+        run.cloud.streams[0].answer(run.sent[0], server_s=None)
+        await wait_until(lambda: run.results)
+        assert run.outcomes() == {0: Outcome.LOCAL_FALLBACK}
+        check_right(two_by_two, run.results)
+
+
 @pytest.mark.parametrize(("asked_s", "heard"), [(0.25, CloudBusy(0.25)), (None, AnswerMissed())])
 async def test_a_refusal_says_whether_to_wait_or_counts_as_a_failure(
     running, two_by_two, random_inputs, wait_until, asked_s, heard
@@ -341,6 +363,7 @@ async def test_a_cut_larger_than_a_message_is_finished_here(
         await wait_until(lambda: run.results)
         assert run.sent == []
         assert "more than a message may have (8)" in run.results[0].error
+        assert run.results[0].times.encode_s > 0.0
         check_right(two_by_two, run.results)
 
 
@@ -427,6 +450,47 @@ async def test_a_search_that_fails_is_told_as_one_without_a_result(running, two_
         run.pipeline.put(0, random_inputs(two_by_two))
         await wait_until(lambda: found)
     assert found == [None]
+
+
+async def test_a_search_that_cannot_begin_is_told_as_one_without_a_result(
+    running, two_by_two, random_inputs, wait_until, monkeypatch
+):
+    start, searches, found = threading.Thread.start, ["a search"], []
+
+    def no_thread_left(thread):
+        if thread.name == "split-search":
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    async with running() as run:
+        run.controller.search_due = lambda now_s: searches.pop() if searches else None
+        run.controller.searched = lambda search, what, now_s: found.append((search, what))
+        monkeypatch.setattr(threading.Thread, "start", no_thread_left)
+        run.pipeline.put(0, random_inputs(two_by_two))
+        await wait_until(lambda: found and run.sent)
+    assert found == [("a search", None)]
+
+
+async def test_a_policy_that_fails_costs_its_frame_only(running, two_by_two, random_inputs, wait_until):
+    async with running() as run:
+        chosen = run.controller.plan
+
+        def fails(now_s):
+            raise ZeroDivisionError("no rate")
+
+        def fails_at_the_head(now_s):
+            run.controller.plan = fails
+            return chosen(now_s)
+
+        for frame_id, plan in enumerate((fails, fails_at_the_head)):
+            run.controller.plan = plan
+            run.pipeline.put(frame_id, random_inputs(two_by_two))
+            await wait_until(lambda count=frame_id + 1: len(run.results) == count)
+        run.controller.plan = chosen
+        run.pipeline.put(2, random_inputs(two_by_two))
+        await wait_until(lambda: run.sent)
+        assert run.outcomes() == dict.fromkeys(range(2), Outcome.FAILED)
+        assert {result.error for result in run.results} == {"choosing a split failed: no rate"}
 
 
 async def test_the_controller_hears_what_heads_and_tails_took(running, two_by_two, random_inputs, wait_until):
