@@ -14,6 +14,7 @@ import torch
 
 from edge_service.cloud.client import GrpcCloud
 from edge_service.cloud.seam import Cloud
+from edge_service.compute import EdgeCompute, edge_seconds
 from edge_service.config import AgentConfig
 from edge_service.control import (
     ArrivalRate,
@@ -28,7 +29,6 @@ from edge_service.frame import FrameResult
 from edge_service.inputs import own_inputs
 from edge_service.output.metrics import EdgeMetrics
 from edge_service.parts import Parts
-from edge_service.pipeline.compute import EdgeCompute, edge_seconds
 from edge_service.pipeline.order import InOrder
 from edge_service.pipeline.pipeline import Pipeline
 from edge_service.wire_costs import WireCosts, measure_wire_costs
@@ -135,13 +135,12 @@ class Agent:
             self._model,
             self._controller,
             self._compute,
-            self._cloud,
             self._wire_costs,
             config,
             self.metrics,
             self._tracing,
         )
-        pipeline = Pipeline(parts, self._order.finish)
+        pipeline = Pipeline(parts, self._cloud, self._order.finish)
         try:
             await self._compute.prepare(self._model.warm_up)
             await pipeline.start()

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from edge_service.cloud.seam import Cloud
+from edge_service.compute import EdgeCompute
 from edge_service.config import AgentConfig
 from edge_service.control import Controller
 from edge_service.output.metrics import EdgeMetrics
-from edge_service.pipeline.compute import EdgeCompute
 from edge_service.wire_costs import WireCosts
 from split_model import Model
 
@@ -27,7 +26,6 @@ class Parts:
         model: the model.
         controller: says how to split each frame.
         compute: the edge's worker thread: runs heads, encodes, and runs tails that the cloud does not answer.
-        cloud: encodes frames and takes them; None for an agent without a cloud.
         wire: how what crosses is encoded.
         config: bounds and timeouts.
         metrics: told the split in use, and bytes.
@@ -37,7 +35,6 @@ class Parts:
     model: Model
     controller: Controller
     compute: EdgeCompute
-    cloud: Cloud | None
     wire: WireCosts
     config: AgentConfig
     metrics: EdgeMetrics

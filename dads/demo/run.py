@@ -15,9 +15,9 @@ from rich.console import Console
 
 from dads import units
 from dads.children import Child
-from dads.commands.health import check
 from dads.demo.summary import BASELINES, shown
 from dads.errors import CommandError, ExitCode, InvalidUsageError
+from dads.health_check import check
 from dads.loading import SEEDED, is_seeded
 from dads.session.frame_table import FrameTable
 from link_emulator import LinkEmulator, Trace

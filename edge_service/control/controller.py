@@ -92,7 +92,7 @@ class Controller:
         self._policy: Policy = Adaptive(self._config.hysteresis) if policy is None else policy
         self._rate_hz = _checked_rate(rate_hz)
         self._planner = Planner(graph, edge_s, self._config, encodings, self._policy)
-        self._path = NetworkPath(self._config)
+        self._path = NetworkPath(late_ratio=self._config.late_ratio, late_margin_s=self._config.late_margin_s)
         self._overhead = OverheadEstimator()
         self._edge_load = LoadEstimator()
         self._cloud_load = LoadEstimator()

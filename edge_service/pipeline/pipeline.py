@@ -21,6 +21,7 @@ from typing import Any
 
 import torch
 
+from edge_service.cloud.seam import Cloud
 from edge_service.control import Flow, Plan
 from edge_service.errors import CloudError
 from edge_service.frame import FrameResult, Outcome, StageTimes
@@ -40,10 +41,11 @@ class Pipeline:
 
     Args:
         parts: the run's.
+        cloud: encodes frames and takes them; None for an agent without a cloud.
         on_result: told each frame's end, exactly once.
     """
 
-    def __init__(self, parts: Parts, on_result: Callable[[FrameResult], None]) -> None:
+    def __init__(self, parts: Parts, cloud: Cloud | None, on_result: Callable[[FrameResult], None]) -> None:
         self._model = parts.model
         self._controller = parts.controller
         self._searches = BackgroundSearch(parts.controller)
@@ -54,7 +56,7 @@ class Pipeline:
         self._on_result = on_result
         self._head = _heads(parts.model, compiled=parts.config.compile)
         self._flow = Flow(parts.controller, silence_s=parts.config.silence_s, heartbeat_s=limits.HEARTBEAT_INTERVAL_S)
-        self._offload = None if parts.cloud is None else Offload(parts, parts.cloud, self._flow, self)
+        self._offload = None if cloud is None else Offload(parts, cloud, self._flow, self)
         self._waiting: deque[Job] = deque()
         self._heads: asyncio.Task[None] | None = None
         self._changed = asyncio.Event()

@@ -11,14 +11,14 @@ from edge_service.control.estimators.slow_start import INITIAL_WINDOW_BYTES, Slo
 from edge_service.control.estimators.uplink import UplinkEstimator
 from edge_service.control.estimators.uplink_samples import WINDOW_MARGIN, slow_started
 from edge_service.control.events import UplinkMeasured
-from edge_service.control.plan import ControllerConfig
 
 
 class NetworkPath:
     """Told of uploads and round trips that ended, and of uploads that are late.
 
     Args:
-        config: When an upload counts as late.
+        late_ratio: An upload that takes longer than this many times its prediction is late.
+        late_margin_s: And this much more, for jitter.
 
     Attributes:
         uplink: The rate.
@@ -27,8 +27,9 @@ class NetworkPath:
         probes_untimed: Probes in a row whose time was not the link's.
     """
 
-    def __init__(self, config: ControllerConfig) -> None:
-        self._config = config
+    def __init__(self, *, late_ratio: float, late_margin_s: float) -> None:
+        self._late_ratio = late_ratio
+        self._late_margin_s = late_margin_s
         self.uplink = UplinkEstimator()
         self.round_trip = RoundTripEstimator()
         self.stalled_s = 0.0
@@ -110,7 +111,7 @@ class NetworkPath:
         expected_s = 8.0 * size / bps
         if self.slow_starts(now_s - seconds):
             expected_s += SlowStart(bps, self.rtt_s).lost_s(size)
-        if seconds > self._config.late_ratio * expected_s + self._config.late_margin_s:
+        if seconds > self._late_ratio * expected_s + self._late_margin_s:
             self.uplink.at_most(size, seconds, now_s)
             self.stalled_s = seconds
         elif self.stalled_s > 0.0:
