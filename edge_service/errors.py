@@ -1,15 +1,15 @@
-"""What can go wrong in the edge agent.
+"""The errors of the edge agent.
 
     EdgeError
     ├── AgentClosedError        a frame was submitted outside the agent's lifetime
     ├── InputError              a frame does not fit the model's inputs
     ├── PolicyError             (also ValueError) there is no such policy, or the model has no such split
-    └── CloudError              talking to the cloud failed; the agent goes on alone
-        ├── CloudUnreachableError   the connection cannot be made, or broke
+    └── CloudError              a call to the cloud failed; the agent continues on the edge alone
+        ├── CloudUnreachableError   the connection cannot be opened, or broke
         │   ├── CloudUntrustedError     the two sides' TLS settings do not fit
-    │   └── CloudSilentError        no answer in time; the connection may be slow rather than broken
+        │   └── CloudSilentError        no answer in time; the connection may be slow rather than broken
         ├── CloudRefusedError       the cloud answered with an error; carries its reason
-        │   └── CloudDeniedError        it wants a token, or another one
+        │   └── CloudDeniedError        the cloud requires a token, or another one
         └── WrongTwinError          the cloud serves another model under this name (digests differ)
 
 gRPC's exceptions are translated once, in `edge_service.cloud.client`.
@@ -31,7 +31,7 @@ class InputError(EdgeError):
 
 
 class PolicyError(EdgeError, ValueError):
-    """There is no policy of this name, or the model has no split like the one it names."""
+    """There is no policy of this name, or the model has no split as it names."""
 
 
 class CloudError(EdgeError):
@@ -39,7 +39,7 @@ class CloudError(EdgeError):
 
 
 class CloudUnreachableError(CloudError):
-    """The connection to the cloud cannot be made, or broke."""
+    """The connection to the cloud cannot be opened, or broke."""
 
 
 class CloudUntrustedError(CloudUnreachableError):
@@ -55,7 +55,7 @@ class CloudRefusedError(CloudError):
 
     Attributes:
         reason: the google.rpc.ErrorInfo reason (see `protos/split.proto`), or gRPC's status name where there is none.
-        retry_after_s: seconds after which a retry is welcome, or None.
+        retry_after_s: seconds after which the cloud accepts a retry, or None.
     """
 
     def __init__(self, message: str, *, reason: str, retry_after_s: float | None = None) -> None:
@@ -65,8 +65,8 @@ class CloudRefusedError(CloudError):
 
 
 class CloudDeniedError(CloudRefusedError):
-    """The cloud wants a token, or does not accept the one it was shown."""
+    """The cloud requires a token, or does not accept the one it received."""
 
 
 class WrongTwinError(CloudError):
-    """The model the cloud serves under this name is not the edge's: their digests differ."""
+    """The cloud's model of this name is not the edge's: their digests differ."""
