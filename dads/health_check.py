@@ -17,13 +17,13 @@ def check(address: str, *, timeout_s: float, access: ClientAccess | None = None)
 
     Args:
         address: HOST:PORT.
-        timeout_s: How long to wait for an answer.
-        access: TLS; None: plain text.
+        timeout_s: Timeout of the call.
+        access: TLS; None for plain text.
 
     Raises:
-        AccessError: a file of TLS cannot be used.
-        UnreachableError: no connection, or nothing answered within `timeout_s` seconds.
-        CommandError: something answered that does not know of health.
+        AccessError: a TLS file cannot be used.
+        UnreachableError: no connection, or no answer within `timeout_s` seconds.
+        CommandError: the server has no health service.
     """
     import grpc  # noqa: PLC0415 # `dads --help` must answer at once
     from grpc_health.v1 import health_pb2, health_pb2_grpc  # noqa: PLC0415 # see above
@@ -57,7 +57,7 @@ def _secure_channel(address: str, access: ClientAccess) -> grpc.Channel:
 
 
 def _why(details: str, access: ClientAccess | None) -> str:
-    """Say what is wrong, as far as gRPC's words tell."""
+    """Returns the likely cause, as far as gRPC's message shows it."""
     unknown = "; is dads cloud running there?"
     if access is None and "closed" not in details:
         return unknown  # without an import

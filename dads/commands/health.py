@@ -1,4 +1,4 @@
-"""`dads health`: ask a service for its health."""
+"""`dads health`: get the health status of a service."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from dads.options import (
 def health(
     address: Annotated[
         str,
-        typer.Argument(metavar="HOST:PORT", callback=an_address, help="Where the service listens.", show_default=False),
+        typer.Argument(metavar="HOST:PORT", callback=an_address, help="Address of the service.", show_default=False),
     ],
     timeout: Annotated[
-        float, typer.Option(parser=in_units(units.parse_duration), metavar="DURATION", help="How long to wait.")
+        float, typer.Option(parser=in_units(units.parse_duration), metavar="DURATION", help="Timeout of the call.")
     ] = "2s",  # type: ignore[assignment] # typer parses the default too
     tls: TlsOption = None,
     tls_ca: TlsCaOption = None,
@@ -34,10 +34,10 @@ def health(
     tls_key: TlsKeyOption = None,
     tls_server_name: TlsServerNameOption = None,
 ) -> None:
-    """Ask a service for its health: 0 serving, 1 not serving, 3 unreachable.
+    """Get the health status of a service. Exit codes: 0 serving, 1 not serving, 3 unreachable.
 
-    It needs no token. Where clients have to show a certificate, this one has to. What is not given is read from
-    DADS_HEALTH_TLS, DADS_HEALTH_TLS_CA and so on: an image's health check cannot be given options.
+    It needs no token. If the service requires client certificates, it needs one too. Missing options are read from
+    DADS_HEALTH_TLS, DADS_HEALTH_TLS_CA and so on, because an image's health check cannot take options.
     """
     access = None
     if tls or tls_ca or tls_cert or tls_key or tls_server_name:
