@@ -63,5 +63,5 @@ def _why(details: str, access: ClientAccess | None) -> str:
         return unknown  # without an import
     from split_wire.access import advice, suspicion  # noqa: PLC0415 # see above
 
-    said = advice(details)
-    return f"{unknown}{suspicion(details, encrypts=access is not None)}" if said is None else f": {said}"
+    hint = advice(details)
+    return f"{unknown}{suspicion(details, encrypts=access is not None)}" if hint is None else f": {hint}"

@@ -162,7 +162,7 @@ MetricsPortOption = Annotated[
     ),
 ]
 TlsOption = Annotated[
-    bool | None, typer.Option("--tls", help="Encrypt; implied by the other TLS options.", show_default=False)
+    bool | None, typer.Option("--tls", help="Encrypt; implied by --tls-ca and --tls-cert.", show_default=False)
 ]
 TlsCaOption = Annotated[
     Path | None,

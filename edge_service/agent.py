@@ -185,7 +185,7 @@ class Agent:
         if self._pipeline is None:
             raise AgentClosedError("the agent is not running; use `async with Agent(...) as agent`")
         tensors = own_inputs(self._model, inputs)
-        self._told_rate(time.monotonic())
+        self._report_rate(time.monotonic())
         frame_id, self.next_id = self.next_id, self.next_id + 1
         future = self._order.expect(frame_id)
         self._pipeline.put(frame_id, tensors)
@@ -218,7 +218,7 @@ class Agent:
         raw = self._config.model_copy(update={"encodings": "raw", "input_encoding": "raw"})
         return measure_wire_costs(self._model, (self._model.example_inputs,), raw)
 
-    def _told_rate(self, now_s: float) -> None:
+    def _report_rate(self, now_s: float) -> None:
         rate_hz = self._rate.arrived(now_s)
         if rate_hz is not None and self._controller is not None:
             self._controller.observe(RateChanged(rate_hz), now_s)

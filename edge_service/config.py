@@ -56,7 +56,7 @@ class AgentConfig(BaseSettings):
         default=False, description="Compile the head of a split that stays (torch.compile); needs a C++ compiler here."
     )
     keep_inputs: bool = Field(default=False, description="Keep each frame's inputs in its result, to verify it later.")
-    tls: bool = Field(default=False, description="Encrypt; implied by any TLS file.")
+    tls: bool = Field(default=False, description="Encrypt; implied by `tls_ca` and `tls_cert`.")
     tls_ca: Path | None = Field(default=None, description="PEM file with the CA of the cloud's certificate.")
     tls_cert: Path | None = Field(default=None, description="PEM file of the edge's own certificate, for mutual TLS.")
     tls_key: Path | None = Field(default=None, description="PEM file of the private key of `tls_cert`.")

@@ -37,7 +37,7 @@ class PlainConsole(Console):
         Raises:
             BrokenPipeError: always.
         """
-        raise BrokenPipeError(errno.EPIPE, "nobody reads what is printed")
+        raise BrokenPipeError(errno.EPIPE, "the reader of the output has closed it")
 
 
 class FrameTable:

@@ -213,9 +213,9 @@ class GrpcCloud:
         status = status_of(error)
         if status is None and error.code() in _LOST:
             details = error.details() or ""
-            said = advice(details)
-            if said is not None:
-                raise CloudUntrustedError(f"no connection to the cloud at {self.address}: {said}") from error
+            hint = advice(details)
+            if hint is not None:
+                raise CloudUntrustedError(f"no connection to the cloud at {self.address}: {hint}") from error
             message = f"no answer from the cloud at {self.address}: {error.code().name}: {details}"
             message += suspicion(details, encrypts=self._access.encrypts)
             late = error.code() is grpc.StatusCode.DEADLINE_EXCEEDED

@@ -124,10 +124,10 @@ class Planner:
             self._contrary_since_s = None
             choice = keep_to(self._everything, self._splits, conditions)
             return self._plan_for(choice, choice.mode, conditions)
-        choice = self._asked(conditions)
+        choice = self._policy_choice(conditions)
         return self._plan_for(choice, self._held_mode(choice, conditions), conditions)
 
-    def _asked(self, conditions: Conditions) -> Choice:
+    def _policy_choice(self, conditions: Conditions) -> Choice:
         """The policy's choice."""
         splits = self._splits
         if not isinstance(splits, RememberedSplits):

@@ -56,13 +56,13 @@ class InOrder:
         while self._pending and self._pending[0][0] in self._finished:
             frame_id, future = self._pending.popleft()
             ready = self._finished.pop(frame_id)
-            self._tell(ready)
+            self._report(ready)
             if not future.done():  # its waiter may have been cancelled
                 future.set_result(ready)
         if not self._pending:
             self._empty.set()
 
-    def _tell(self, result: FrameResult) -> None:
+    def _report(self, result: FrameResult) -> None:
         if self._error is not None:
             return
         try:

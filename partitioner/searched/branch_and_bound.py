@@ -101,7 +101,7 @@ class BranchAndBound:
         """Searches until the best split is proven or good enough, or about `most_cuts` were made; call it once."""
         self._most_cuts = most_cuts
         for i, split in enumerate(self._known):
-            self._meet(split, self._known[:i])
+            self._consider(split, self._known[:i])
         inputs = sum(1 << i for i in self._problem.graph.structure.inputs)
         self._push(self._bounded(0.0, inputs, 0, self._known))
         while self._heap and not self._is_over(self._heap[0][0]):
@@ -142,7 +142,7 @@ class BranchAndBound:
             self._cuts += 1
             split, weighted_s = remainder.minimum(weights, self._precision)
             bound_s = max(bound_s, self._question.bound_s(weights, weighted_s))
-            self._meet(split, splits[-1:])
+            self._consider(split, splits[-1:])
             splits.append(split)
             rows.append(self._problem.stages(split))
             if self._is_closed(bound_s):
@@ -152,12 +152,12 @@ class BranchAndBound:
                 break
         return _Node(bound_s, inside, outside, splits, np.array(rows), weights)
 
-    def _meet(self, split: BoolArray, others: list[BoolArray]) -> None:
+    def _consider(self, split: BoolArray, others: list[BoolArray]) -> None:
         """Takes a split, and those between it and others; keeps the best."""
         for other in others or [split]:
             value_s, best = best_on_the_way(self._problem, self._question, split, other)
             if value_s < self._best_s:
-                # Running sums accumulate rounding errors, so the sums of this split are computed anew.
+                # Running sums accumulate rounding errors, so the sums of this split are computed again.
                 value_s = float(self._question.values_s(self._problem.stages(best)[np.newaxis])[0])
             if value_s < self._best_s:
                 self._best_s, self._best = value_s, best

@@ -157,7 +157,7 @@ class CutNetwork:
                 break
             added, inside = self._round(np.maximum(capacity - flow, 0.0), quantum)
             flow += added
-            # Net flow out of the source; summed anew, so that rounding errors of the rounds do not accumulate.
+            # Net flow out of the source; summed again, so that rounding errors of the rounds do not accumulate.
             bound = math.fsum([paid_anyway, *flow[self._indptr[self._source] : self._indptr[self._source + 1]]])
             best = min(best, self._cut(inside, weights), key=lambda cut: cut.cost)
         return Cut(best.inside, best.cost, min(best.cost, bound))

@@ -33,8 +33,8 @@ class Problem:
         network: The graph's flow network.
         edge: float64 [layers], as all below: seconds that a layer adds to Te, on the edge.
         encode: To Te, on the edge with a reader in the cloud.
-        up: To Tt, likewise.
-        decode: To Tc, likewise.
+        up: To Tt, on the edge with a reader in the cloud.
+        decode: To Tc, on the edge with a reader in the cloud.
         down: To Tt, in the cloud.
         cloud: To Tc, in the cloud.
     """
