@@ -7,7 +7,7 @@ from dads.app import app
 
 def main() -> None:
     """Run the command line and exit with its code."""
-    # gRPC writes a line of its own for each handshake that fails, again and again; ours say once what to do.
+    # gRPC logs a line for each failed handshake, again and again; our own message says once what to do.
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
     app(prog_name="dads")
 

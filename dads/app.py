@@ -1,4 +1,4 @@
-"""All commands, put together."""
+"""The application `dads`: all commands, put together."""
 
 from typing import Annotated
 
@@ -37,7 +37,7 @@ app.command("profile")(profile.profile)
 app.command("cloud")(cloud.cloud)
 app.command("edge")(edge.edge)
 app.command("request")(request.request)
-# An image's health check is written before its TLS is known: variables tell it.
+# An image's health check is built in before its TLS files are known, so variables can set its options.
 app.command("health", context_settings={"auto_envvar_prefix": "DADS_HEALTH"})(health.health)
 app.command("link")(link.link)
 app.command("models")(models.list_models)

@@ -1,4 +1,4 @@
-"""This program's own commands as child processes, read line by line."""
+"""Commands of `dads` as child processes whose output is read line by line."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class Child:
     """`dads ARGUMENTS` in a process of its own; an async context manager that ends it on leaving.
 
     Args:
-        name: what people call it.
-        arguments: of `dads`.
-        on_message: told each line that it prints on stderr, as it comes.
+        name: its name in messages.
+        arguments: the arguments of `dads`.
+        on_message: called with each line on stderr, as it is printed.
         prefix: a command that runs it, such as `ip netns exec NAME`.
     """
 
@@ -36,7 +36,7 @@ class Child:
         self._process: asyncio.subprocess.Process | None = None
 
     async def __aenter__(self) -> Self:
-        """Starts it."""
+        """Starts the process."""
         self._process = await asyncio.create_subprocess_exec(
             *self._prefix,
             sys.executable,
@@ -52,11 +52,11 @@ class Child:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Asks it to end, and kills it when it does not, or when nobody waits for that any more."""
+        """Sends SIGTERM; kills the process if it does not end in time, or if this wait is cancelled."""
         process = self._started()
         if process.returncode is None:
             process.terminate()
-        rest = asyncio.create_task(self._read_rest())  # unread, a full pipe would keep it from ending
+        rest = asyncio.create_task(self._read_rest())  # a full pipe would keep it from ending
         try:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(process.wait(), _GRACE_S)
@@ -66,7 +66,7 @@ class Child:
         await asyncio.gather(rest, self.wait())
 
     def lines(self) -> AsyncIterator[str]:
-        """What it prints on stdout."""
+        """The lines that it prints on stdout."""
         return self._read(self._started().stdout)
 
     @property
@@ -80,13 +80,13 @@ class Child:
         return self._started().returncode is not None
 
     def send(self, number: signal.Signals) -> None:
-        """Sends it a signal; nothing happens where it has ended."""
+        """Sends a signal to the process; does nothing if it has ended."""
         process = self._started()
         if process.returncode is None:
             process.send_signal(number)
 
     async def wait(self) -> int:
-        """Its exit code, once it has ended and its last message was told."""
+        """Waits for the end of the process and its last message; returns the exit code."""
         if self._messages is not None:
             await self._messages
         return await self._started().wait()

@@ -1,4 +1,4 @@
-"""How a command ends: errors become one line on stderr and a documented exit code."""
+"""The end of a command: an error becomes one line on stderr and a documented exit code."""
 
 import contextlib
 import os
@@ -13,7 +13,7 @@ from dads.errors import ExitCode, InterruptedByUserError, explain
 
 
 class CommandLine(TyperGroup):
-    """The group of all commands; prints `error: ...` where typer would print usage boxes or tracebacks."""
+    """The group of all commands; prints `error: ...` in place of typer's usage boxes and tracebacks."""
 
     def main(  # noqa: D102 # inherited
         self,
@@ -46,12 +46,12 @@ class CommandLine(TyperGroup):
         sys.exit(code if isinstance(code, int) else ExitCode.DONE)
 
     def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 # typer's own copy of click has no public type for it
-        """Run the command; an interruption and a reader that left are its ends, not defects."""
+        """Run the command; an interruption and a closed pipe end it without a traceback."""
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt as interruption:
             raise InterruptedByUserError("interrupted") from interruption
-        except BrokenPipeError as error:  # `dads ... | head`: who reads no more wants no message either
+        except BrokenPipeError as error:  # `dads ... | head` needs no message
             raise typer.Exit(ExitCode.FAILED) from error
 
 
@@ -61,7 +61,7 @@ def _fail(line: str, exit_code: int) -> int:
 
 
 def _let_go_of_stdout() -> None:
-    """Drop what cannot be written to stdout any more, or the interpreter would complain of it on its way out."""
+    """Redirect a stdout that cannot be written, so that the interpreter's last flush does not fail."""
     try:
         sys.stdout.flush()
     except OSError:
@@ -70,6 +70,6 @@ def _let_go_of_stdout() -> None:
 
 
 def _help_hint(error: typer.TyperException) -> str:
-    """Name the command whose help tells what was expected, where the error knows it."""
+    """Name the command whose help says what was expected, if the error has it."""
     context: typer.Context | None = getattr(error, "ctx", None)
     return f" (see {context.command_path} --help)" if context is not None else ""

@@ -1,15 +1,15 @@
-"""The command line's exit codes, its own errors, and the one place where every known error becomes a line and a code.
+"""The command line's exit codes and errors, and the only place where known errors become a line and an exit code.
 
     Exception
-    └── CommandError              1  the command could not do what was asked
-        ├── InvalidUsageError     2  what was typed cannot be used
+    └── CommandError              1  the command failed
+        ├── InvalidUsageError     2  an option or argument is not valid
         │   ├── UnitError         2  (also ValueError) a quantity without a unit, or with one that does not exist
         │   └── ProfileError      2  a profile file that is broken or of another model
         ├── UnreachableError      3  the cloud did not answer
-        └── InterruptedByUserError  130  a signal asked the command to end before it was done
+        └── InterruptedByUserError  130  a signal ended the command early
 
-An error of another package keeps its own message; `explain` adds only the exit code. What is not known here is a
-defect of ours and keeps its traceback.
+An error of another package keeps its own message; `explain` only adds the exit code. An error that is not listed here
+is a defect, and keeps its traceback.
 """
 
 import errno
@@ -19,26 +19,26 @@ from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """What the process tells its caller."""
+    """The exit codes of the process."""
 
     DONE = 0
     FAILED = 1
     USAGE = 2
     UNREACHABLE = 3
-    INTERRUPTED = 130  # as shells count a process that SIGINT ended
+    INTERRUPTED = 130  # as shells report a process that SIGINT ended
 
 
 EXIT_CODES_HELP = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 cloud unreachable, 130 interrupted."
 
 
 class CommandError(Exception):
-    """The command could not do what was asked; the message says why and what to do."""
+    """The command failed; the message says why and what to do."""
 
     exit_code = ExitCode.FAILED
 
 
 class InvalidUsageError(CommandError):
-    """What was typed cannot be used; the message says what was expected."""
+    """An option or argument is not valid; the message says what was expected."""
 
     exit_code = ExitCode.USAGE
 
@@ -58,20 +58,20 @@ class UnreachableError(CommandError):
 
 
 class InterruptedByUserError(CommandError):
-    """A signal asked the command to end before it was done."""
+    """A signal ended the command early."""
 
     exit_code = ExitCode.INTERRUPTED
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """What the user is told about an error: one line, and the exit code."""
+    """What the user gets for an error: one line, and the exit code."""
 
     line: str
     exit_code: ExitCode
 
 
-# Package, class, code; the first that fits counts, so the special ones stand before the general ones.
+# Module, class, code; the first match counts, so subclasses come before their base classes.
 KNOWN_ERRORS: tuple[tuple[str, str, ExitCode], ...] = (
     ("split_model.errors", "UnknownModelError", ExitCode.USAGE),
     ("split_model.errors", "BadSpecError", ExitCode.USAGE),
@@ -92,11 +92,11 @@ KNOWN_ERRORS: tuple[tuple[str, str, ExitCode], ...] = (
 
 
 def explain(error: BaseException) -> Explanation | None:
-    """Translate an error for the user, or return None for one that only a defect can raise."""
+    """Translate an error for the user; return None for an error that is a defect."""
     if isinstance(error, CommandError):
         return Explanation(_one_line(str(error)), error.exit_code)
     for module, name, exit_code in KNOWN_ERRORS:
-        # A module that was not imported cannot have raised anything; importing it here would load torch.
+        # A module that was not imported cannot have raised the error; importing it here would load torch.
         known = getattr(sys.modules.get(module), name, None)
         if known is not None and isinstance(error, known):
             return Explanation(_one_line(str(error)), exit_code)
@@ -106,7 +106,7 @@ def explain(error: BaseException) -> Explanation | None:
 
 
 def _explain_os_error(error: OSError) -> Explanation:
-    """A file that is not there or cannot be read was mistyped; a full disk was not."""
+    """A missing or unreadable file is wrong usage; a full disk is not."""
     reason = error.strerror or str(error)
     line = f"{error.filename}: {reason}" if error.filename is not None else reason
     mistyped = error.errno in {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EACCES, errno.EPERM}
@@ -114,5 +114,5 @@ def _explain_os_error(error: OSError) -> Explanation:
 
 
 def _one_line(text: str) -> str:
-    """Many libraries' messages span lines; a program that reads stderr wants one."""
+    """Join the lines of a message: programs that read stderr expect one line."""
     return " ".join(text.split()) or "no reason was given"

@@ -28,7 +28,7 @@ def load_model(
         spec: `torchvision:NAME`, `zoo:NAME`, `file:PATH.pt2` or `package.module:factory`.
         weights: See `split_model.load`.
         device: `cpu` or `cuda`.
-        threads: torch's threads; None leaves torch's choice.
+        threads: Number of torch's threads; None for torch's default.
 
     Raises:
         split_model.ModelError: the model is unknown or cannot be loaded.

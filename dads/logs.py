@@ -1,7 +1,7 @@
-"""Logging of the services, set up in one place: to stderr, for people or as JSON lines.
+"""Logging of the services to stderr, for people or as lines of JSON.
 
-Only the command line calls this. The packages below it log through structlog on top of `logging`, as their libraries
-do, so that a program that uses them as libraries decides by itself where logs go.
+Only the command line calls this. The packages below it log through structlog on top of `logging`, so that a program
+that uses them as libraries configures logging itself.
 """
 
 import logging
@@ -13,7 +13,7 @@ from structlog.typing import Processor
 
 
 class LogFormat(StrEnum):
-    """How a line of the log is written."""
+    """The format of a line of the log."""
 
     CONSOLE = "console"
     JSON = "json"
@@ -49,7 +49,7 @@ def configure(log_format: LogFormat = LogFormat.CONSOLE, level: int = logging.IN
     )
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    # Libraries chatter at INFO; what they warn of matters to whoever runs the service.
+    # Libraries log too much at INFO; their warnings matter to an operator.
     root.setLevel(max(level, logging.WARNING))
     for package in _OURS:
         logging.getLogger(package).setLevel(level)

@@ -1,4 +1,4 @@
-"""Arguments that several commands share, with their checks."""
+"""Options and arguments that several commands share, with their checks."""
 
 import math
 import os
@@ -20,7 +20,7 @@ _HOST = re.compile(r"[\w.-]+|\[[0-9a-fA-F:.]+(%[\w.-]+)?\]")  # a name or IPv4 a
 
 
 class Device(StrEnum):
-    """Where torch computes."""
+    """The device of torch."""
 
     CPU = "cpu"
     CUDA = "cuda"
@@ -34,14 +34,14 @@ class Encodings(StrEnum):
 
 
 class InputEncoding(StrEnum):
-    """How frames themselves are sent."""
+    """The encoding of frames that are sent themselves."""
 
     RAW = "raw"
     JPEG = "jpeg"
 
 
 def in_units(parse: Callable[[str], float]) -> Callable[[str], float]:
-    """Turn a parser of quantities into one for an option, whose errors name the option."""
+    """Turn a parser of quantities into a parser for an option; its errors name the option."""
 
     def parse_option(text: str) -> float:
         try:
@@ -53,21 +53,21 @@ def in_units(parse: Callable[[str], float]) -> Callable[[str], float]:
 
 
 def above_zero(value: float | None) -> float | None:
-    """Check an option's number, where it was given."""
+    """Check that a number, if given, is above 0 and finite."""
     if value is not None and not 0 < value < math.inf:
         raise typer.BadParameter(f"must be more than 0 and finite, not {value:g}")
     return value
 
 
 def a_link(rate_bps: float | None) -> float | None:
-    """Check a rate that a link is to have, where it was given."""
+    """Check that the rate of a link, if given, is not 0."""
     if rate_bps == 0:
         raise typer.BadParameter("must be more than 0; without a link everything stays on the edge")
     return rate_bps
 
 
 def in_a_folder(path: OptionalPath) -> OptionalPath:
-    """Check that a file could be written there, where one was given, before the work that makes it."""
+    """Check that a file, if given, can be written, before the work that makes it."""
     if path is None:
         return path
     if not path.parent.is_dir() or path.is_dir():
@@ -78,14 +78,14 @@ def in_a_folder(path: OptionalPath) -> OptionalPath:
 
 
 def stdout_or_in_a_folder(path: str | None) -> str | None:
-    """Check that lines could be written there, where a file was given; - is stdout."""
+    """Check that a file, if given, can be written; - is stdout."""
     if path is not None and path != "-":
         in_a_folder(Path(path))
     return path
 
 
 def an_address(text: str | None) -> str | None:
-    """Check that this is HOST:PORT, where it was given; whether anybody is there shows only later."""
+    """Check that an address, if given, is HOST:PORT; no connection is tried."""
     if text is None:
         return None
     host, _, port = text.rpartition(":")
@@ -95,7 +95,7 @@ def an_address(text: str | None) -> str | None:
 
 
 def an_error(value: float | None) -> float | None:
-    """Check a relative error, where it was given."""
+    """Check that a relative error, if given, is at least 0 and finite."""
     if value is not None and not 0 <= value < math.inf:
         raise typer.BadParameter(f"must be at least 0 and finite, not {value:g}")
     return value
@@ -107,36 +107,39 @@ ModelArgument = Annotated[str, typer.Argument(metavar="MODEL", help=MODEL_HELP, 
 WeightsOption = Annotated[
     str | None,
     typer.Option(
-        help="DEFAULT or a safetensors file; without it they are drawn from a fixed seed.", show_default=False
+        help="DEFAULT or a safetensors file; without it, weights are drawn from a fixed seed.", show_default=False
     ),
 ]
-DeviceOption = Annotated[Device, typer.Option(help="Where torch computes.")]
+DeviceOption = Annotated[Device, typer.Option(help="The device of torch.")]
 ThreadsOption = Annotated[
-    int | None, typer.Option(min=1, help="torch's threads; torch's own choice when left out.", show_default=False)
+    int | None, typer.Option(min=1, help="Number of torch's threads; by default torch chooses.", show_default=False)
 ]
 EncodingsOption = Annotated[
     Encodings | None,
-    typer.Option(help="auto, the default: what is sent is compressed when that pays; raw: never.", show_default=False),
+    typer.Option(
+        help="auto, the default: the encoding is chosen together with the split; raw: tensors are sent as they are.",
+        show_default=False,
+    ),
 ]
 MaxErrorOption = Annotated[
     float | None,
     typer.Option(
         callback=an_error,
         metavar="SHARE",
-        help="Also lossy encodings, where outputs stay this close (0.01: 1 % of their scale) with the same top-1 on "
-        "frames of the source; 0, the default: lossless only.",
+        help="Largest error of outputs by lossy encodings, relative to their scale (0.01: 1 %), with the same top-1 on "
+        "frames of the source; 0, the default, allows only lossless encodings.",
         show_default=False,
     ),
 ]
 InputEncodingOption = Annotated[
     InputEncoding | None,
-    typer.Option(help="raw, the default, or jpeg: smaller frames, which lose some detail.", show_default=False),
+    typer.Option(help="Encoding of frames: raw, the default, or jpeg, which is smaller and lossy.", show_default=False),
 ]
 PolicyOption = Annotated[
     str | None,
     typer.Option(
         metavar="POLICY",
-        help="Who chooses the split: adaptive, the default; edge_only; cloud_only; chain, the best cut of the layers "
+        help="How the split is chosen: adaptive, the default; edge_only; cloud_only; chain, the best cut of the layers "
         "in their order (Neurosurgeon); or given:LAYER[,LAYER], the split that sends the values of these layers.",
         show_default=False,
     ),
@@ -145,7 +148,7 @@ TracingOption = Annotated[
     bool | None,
     typer.Option(
         "--tracing/--no-tracing",
-        help="Send a trace of each frame by OTLP; on where OTEL_EXPORTER_OTLP_ENDPOINT is set.",
+        help="Send a trace of each frame by OTLP; on by default if OTEL_EXPORTER_OTLP_ENDPOINT is set.",
         show_default=False,
     ),
 ]
@@ -154,29 +157,29 @@ MetricsPortOption = Annotated[
     typer.Option(
         min=0,
         max=_MAX_PORT,
-        help="Serve Prometheus metrics (and an edge's live page) on this port; 0 picks a free one, off when left out.",
+        help="Serve Prometheus metrics (and an edge's live page) on this port; 0 picks a free one; off by default.",
         show_default=False,
     ),
 ]
 TlsOption = Annotated[
-    bool | None, typer.Option("--tls", help="Encrypt; also where one of the files of TLS is given.", show_default=False)
+    bool | None, typer.Option("--tls", help="Encrypt; implied by --tls-ca and --tls-cert.", show_default=False)
 ]
 TlsCaOption = Annotated[
     Path | None,
-    typer.Option(
-        metavar="FILE", help="PEM certificates that sign the cloud's; public ones when left out.", show_default=False
-    ),
+    typer.Option(metavar="FILE", help="PEM certificates of the cloud's CA; by default public CAs.", show_default=False),
 ]
 TlsCertOption = Annotated[
     Path | None,
-    typer.Option(metavar="FILE", help="PEM certificate to show, for mutual TLS.", show_default=False),
+    typer.Option(metavar="FILE", help="PEM certificate of this client, for mutual TLS.", show_default=False),
 ]
 TlsKeyOption = Annotated[
     Path | None, typer.Option(metavar="FILE", help="PEM private key of --tls-cert.", show_default=False)
 ]
 TlsServerNameOption = Annotated[
     str | None,
-    typer.Option(metavar="NAME", help="The name in the cloud's certificate; else the address's.", show_default=False),
+    typer.Option(
+        metavar="NAME", help="The name in the cloud's certificate; by default the address's host.", show_default=False
+    ),
 ]
 
 ReportOption = Annotated[
@@ -185,7 +188,7 @@ ReportOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 OutputOption = Annotated[
-    Path, typer.Option(metavar="FILE", callback=in_a_folder, help="Where to write the JSON; - is stdout.")
+    Path, typer.Option(metavar="FILE", callback=in_a_folder, help="File for the JSON; - is stdout.")
 ]
 
 _parse_rate = in_units(units.parse_rate)
@@ -198,7 +201,7 @@ DownlinkOption = Annotated[
         parser=_parse_rate,
         callback=a_link,
         metavar="RATE",
-        help="Cloud to edge; no limit when left out.",
+        help="Cloud to edge; by default without limit.",
         show_default=False,
     ),
 ]
@@ -208,9 +211,13 @@ SlowdownOption = Annotated[
 ]
 EdgeProfileOption = Annotated[
     Path | None,
-    typer.Option(metavar="FILE", help="The edge's, by dads profile; measured here when left out.", show_default=False),
+    typer.Option(
+        metavar="FILE", help="The edge's profile, by dads profile; by default measured here.", show_default=False
+    ),
 ]
 CloudProfileOption = Annotated[
     Path | None,
-    typer.Option(metavar="FILE", help="The cloud's, by dads profile; measured here when left out.", show_default=False),
+    typer.Option(
+        metavar="FILE", help="The cloud's profile, by dads profile; by default measured here.", show_default=False
+    ),
 ]

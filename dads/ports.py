@@ -1,4 +1,4 @@
-"""Whether a port can be listened on, asked before the work that would be in vain."""
+"""Checks that a port can be listened on, before long work begins."""
 
 import errno
 import socket
@@ -10,12 +10,12 @@ def check_free(option: str, host: str, port: int) -> None:
     """Try to listen on a port for a moment; port 0 is always free.
 
     Args:
-        option: Who asked for the port, such as `--metrics-port`; the message begins with it.
+        option: The option that set the port, such as `--metrics-port`; the message begins with it.
         host: Address or name of this machine.
         port: The port.
 
     Raises:
-        CommandError: it is in use, or cannot be listened on for another reason.
+        CommandError: the port is in use, or cannot be listened on for another reason.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:

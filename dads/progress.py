@@ -14,16 +14,16 @@ OnProgress = Callable[[int, int], None]
 
 @contextmanager
 def shown(title: str, console: Console | None = None) -> Iterator[OnProgress]:
-    """Show how far the work in the block has come.
+    """Show the progress of the work in the block.
 
     Args:
-        title: What is being done, such as `profiling torchvision:alexnet`.
-        console: Where to show it; stderr unless told otherwise, so that stdout holds results only.
+        title: The work, such as `profiling torchvision:alexnet`.
+        console: Where to show it; by default stderr, so that stdout holds only results.
 
     Yields:
-        What the work calls with its steps; it need not.
+        A function that the work may call with its steps.
     """
-    # A model's name is not to be read as markup or an emoji: `hfac:two` holds one.
+    # A model's name must not be read as markup or an emoji: `hfac:two` contains one.
     console = console or Console(stderr=True, emoji=False, markup=False)
     if console.is_terminal:
         with _bar(title, console) as on_progress:
@@ -39,7 +39,7 @@ def shown(title: str, console: Console | None = None) -> Iterator[OnProgress]:
 def _bar(title: str, console: Console) -> Iterator[OnProgress]:
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console) as progress:
-        # Without a total the bar pulses, for work that tells no steps.
+        # Without a total the bar pulses, for work that reports no steps.
         task = progress.add_task(title, total=None)
         yield lambda done, total: progress.update(task, completed=done, total=total)
         progress.update(task, completed=1, total=1)
@@ -50,7 +50,7 @@ def _print(line: str, console: Console) -> None:
 
 
 def _quarters(title: str, console: Console) -> OnProgress:
-    """Print a line at each quarter of the way, so that a log stays short."""
+    """Print a line at each quarter of the work, so that a log stays short."""
     printed = 0
 
     def on_progress(done: int, total: int) -> None:

@@ -1,7 +1,7 @@
-"""Traces of frames by OpenTelemetry: whether they are wanted, and where they go.
+"""Traces of frames by OpenTelemetry: whether they are on, and where they are sent.
 
-OpenTelemetry's own variables say where and how much: OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_TRACES_SAMPLER,
-OTEL_SERVICE_NAME and so on (https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/).
+OpenTelemetry's own variables configure them: OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_TRACES_SAMPLER, OTEL_SERVICE_NAME and
+so on (https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/).
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ _NEEDED = ("opentelemetry", "opentelemetry.sdk", "opentelemetry.exporter.otlp.pr
 
 
 def is_wanted(asked: bool | None) -> bool:
-    """Whether to trace: as asked, else if the environment names an endpoint.
+    """Whether to trace: as the option says, else if the environment names an endpoint.
 
     Args:
-        asked: by the command line; None where it says nothing.
+        asked: the option's value; None if it was not given.
 
     Raises:
-        InvalidUsageError: it is wanted, and OpenTelemetry is not installed.
+        InvalidUsageError: tracing is on, and OpenTelemetry is not installed.
     """
     environment = os.environ
     if asked is False or environment.get("OTEL_SDK_DISABLED", "").lower() == "true":
@@ -51,13 +51,13 @@ def is_wanted(asked: bool | None) -> bool:
 def _is_installed(package: str) -> bool:
     try:
         return importlib.util.find_spec(package) is not None
-    except ModuleNotFoundError:  # not even the package around it
+    except ModuleNotFoundError:  # its parent package is missing
         return False
 
 
 @contextlib.contextmanager
 def tracer(service: str, *, wanted: bool) -> Iterator[Tracer | None]:
-    """Yields what makes spans, or None where they are not wanted; on leaving, what was recorded is sent.
+    """Yields a tracer, or None if tracing is off; on leaving, recorded spans are sent.
 
     Args:
         service: the service's name, unless the environment gives another.
@@ -75,7 +75,7 @@ def tracer(service: str, *, wanted: bool) -> Iterator[Tracer | None]:
     if str(resource.attributes.get("service.name", "unknown_service")).startswith("unknown_service"):
         resource = resource.merge(Resource({"service.name": service}))
     provider = TracerProvider(resource=resource, shutdown_on_exit=False)
-    # Sent by a thread of its own from a bounded queue: where nobody takes them, spans are dropped, not frames.
+    # A thread of its own sends spans from a bounded queue: if the collector is slow, spans are dropped, not frames.
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
     try:
         yield provider.get_tracer("dads")

@@ -1,8 +1,8 @@
-"""Quantities as people type and read them: `20Mbit/s`, `10ms`, `64kB`.
+"""Quantities as people type and read them: `20Mbit/s`, `10ms`, `64 kB`.
 
-Inside, everything is in bits per second, seconds and bytes. A number without a unit is an error, because nobody can
-tell 20 Mbit/s from 20 MB/s; the same goes for units that are used both ways (`Mb`, `mbps`). Units are written exactly
-as listed: `MB` is 10^6 bytes and `MiB` 2^20; `bit` and `B` differ by a factor of 8.
+The program computes in bits per second, seconds and bytes. A number without a unit is an error, because 20 may mean
+20 Mbit/s or 20 MB/s. So are ambiguous units (`Mb`, `mbps`). Units are written exactly as listed: `MB` is 10^6 bytes;
+`bit` and `B` differ by a factor of 8.
 """
 
 from __future__ import annotations
@@ -27,9 +27,7 @@ _RATES: Mapping[str, float] = MappingProxyType(
     }
 )
 _DURATIONS: Mapping[str, float] = MappingProxyType({"us": 1e-6, "ms": 1e-3, "s": 1, "min": 60})
-_SIZES: Mapping[str, float] = MappingProxyType(
-    {"B": 1, "kB": 1e3, "MB": 1e6, "GB": 1e9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
-)
+_SIZES: Mapping[str, float] = MappingProxyType({"B": 1, "kB": 1e3, "MB": 1e6, "GB": 1e9})
 _QUANTITY = re.compile(r"(?P<number>\d+(\.\d*)?|\.\d+)(?P<exponent>e[+-]?\d+)?\s*(?P<unit>[a-zA-Z/]*)", re.ASCII)
 
 
@@ -57,21 +55,6 @@ def parse_duration(text: str) -> float:
         UnitError: The text is not a number followed by a unit of time.
     """
     return _parse(text, _DURATIONS, "a duration", "10ms")
-
-
-def parse_size(text: str) -> int:
-    """Read a size such as `64kB` or `16MiB`.
-
-    Returns:
-        Bytes, 0 or more.
-
-    Raises:
-        UnitError: The text is not a number followed by a unit of size, or not a whole number of bytes.
-    """
-    size_bytes = _parse(text, _SIZES, "a size", "64kB")
-    if not size_bytes.is_integer():
-        raise UnitError(f"{text!r} is not a whole number of bytes")
-    return int(size_bytes)
 
 
 def format_rate(rate_bps: float) -> str:
@@ -108,11 +91,11 @@ def _parse(text: str, units: Mapping[str, float], what: str, example: str) -> fl
 
 
 def _format(value: float, names: tuple[str, ...], units: Mapping[str, float]) -> str:
-    """In the largest unit that leaves 1 or more before the point after rounding, or else the smallest one."""
+    """In the largest unit that gives 1 or more after rounding, else in the smallest unit."""
     for name in reversed(names):
         digits = f"{value / units[name]:.3g}"
         if abs(float(digits)) >= 1:
             break
-    # Three digits, without an exponent: a number of more digits than that only has integers left to show.
+    # Three digits, without an exponent: a larger number is shown as an integer.
     number = f"{value / units[name]:.0f}" if "e+" in digits else digits
     return f"{number} {name}"

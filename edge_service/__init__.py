@@ -1,6 +1,13 @@
 """The edge agent: runs the first layers of a model here, the rest in the cloud, and keeps choosing the split.
 
-`Agent` is all a program needs; `control` holds the pure decision logic, `sources` the frames.
+A program needs only `Agent`. In reading order:
+
+* `agent`, `config`, `frame`: the library's interface: frames in, results out;
+* `pipeline/`: head, transfer and tail over consecutive frames; `compute`: the worker thread of heads and tails;
+* `control/`: the decision logic, without I/O;
+* `cloud/`: one cloud, as the agent uses it;
+* `wire_costs`: bytes and seconds of each encoding of each layer's value;
+* `sources/`, `run`: where frames come from; `output/`: results, reports, verification, metrics and traces.
 """
 
 from edge_service.agent import Agent

@@ -1,4 +1,4 @@
-"""The edge agent: frames in, results out, the split chosen anew for every frame."""
+"""The edge agent: frames in, results out, with a split chosen for every frame."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import torch
 
 from edge_service.cloud.client import GrpcCloud
 from edge_service.cloud.seam import Cloud
+from edge_service.compute import EdgeCompute, edge_seconds
 from edge_service.config import AgentConfig
 from edge_service.control import (
     ArrivalRate,
@@ -28,7 +29,6 @@ from edge_service.frame import FrameResult
 from edge_service.inputs import own_inputs
 from edge_service.output.metrics import EdgeMetrics
 from edge_service.parts import Parts
-from edge_service.pipeline.compute import EdgeCompute, edge_seconds
 from edge_service.pipeline.order import InOrder
 from edge_service.pipeline.pipeline import Pipeline
 from edge_service.wire_costs import WireCosts, measure_wire_costs
@@ -51,30 +51,29 @@ class Agent:
             result = await agent.submit(frame)  # uint8 [1, 3, 224, 224]
             print(result.outputs, result.outcome, result.partition.cut)
 
-    Any number of frames may be submitted at once; they flow through a pipeline and their results come in the order of
-    submission. When they come faster than they can be processed, the oldest that waits is dropped: its result says so.
-    Without a cloud, or when it is lost, every frame is computed here.
+    Any number of frames may be submitted at once. They flow through a pipeline, and results leave in the order of
+    submission. If frames arrive faster than they can be processed, the oldest waiting frame is dropped: its result says
+    so. Without a cloud, or when the cloud is lost, every frame is computed here.
 
     Args:
-        model: what to run.
+        model: the model to run.
         cloud: "host:port" of a cloud service that serves the same model under the same name, a `Cloud`, or None.
         config: settings; by default those of the environment.
         edge_profile: the model's times on this machine; measured on entry if not given.
-        wire_costs: what each encoding makes of each layer's value, as `measure_wire_costs` finds on frames like those
-            to come; without it everything is sent as it is.
-        on_result: told each result, in order, before its waiter is. What it raises ends the agent: the next frame
-            submitted and leaving the context raise it.
-        policy: chooses the splits, in place of the one that the settings name; see `edge_service.control.Policy`.
+        wire_costs: bytes and seconds of each encoding of each layer's value, as `measure_wire_costs` measures them on
+            similar frames; without it everything is sent raw.
+        on_result: called with each result, in order, before the frame's future resolves. If it raises an exception, the
+            agent ends: the next submission and leaving the context raise it too.
+        policy: chooses the splits, in place of the policy in the settings; see `edge_service.control.Policy`.
         tracing: `edge_service.output.tracing.Tracing`, for a trace of each frame.
 
     Raises:
-        AccessError: the cloud's address does not fit the access that the settings say, or a file of theirs cannot be
-            used.
-        PolicyError: the model has no split like the one that the settings name.
+        AccessError: the cloud's address does not fit the access settings, or one of their files cannot be used.
+        PolicyError: the model has no split as named in the settings.
 
     Attributes:
-        metrics: the Prometheus metrics, in a registry of their own.
-        next_id: the id that the next frame will have.
+        metrics: the Prometheus metrics, in their own registry.
+        next_id: the id of the next frame.
     """
 
     def __init__(
@@ -119,7 +118,7 @@ class Agent:
         self._pipeline: Pipeline | None = None
 
     async def __aenter__(self) -> Self:
-        """Profiles the edge unless that was given, connects to the cloud and measures the link.
+        """Profiles the edge unless a profile was given, connects to the cloud and measures the link.
 
         Raises:
             CloudError: the configuration requires a cloud and it cannot be reached or serves another model.
@@ -135,13 +134,12 @@ class Agent:
             self._model,
             self._controller,
             self._compute,
-            self._cloud,
             self._wire_costs,
             config,
             self.metrics,
             self._tracing,
         )
-        pipeline = Pipeline(parts, self._order.finish)
+        pipeline = Pipeline(parts, self._cloud, self._order.finish)
         try:
             await self._compute.prepare(self._model.warm_up)
             await pipeline.start()
@@ -174,7 +172,7 @@ class Agent:
             inputs: as the model takes them; for image models one uint8 tensor or array [1, 3, H, W].
 
         Returns:
-            Its result, after those of all frames submitted before. A frame dropped or failed has no outputs.
+            Its result, after those of all frames submitted before. A dropped or failed frame has no outputs.
 
         Raises:
             InputError: the inputs do not fit the model.
@@ -183,11 +181,11 @@ class Agent:
         return await self.put(*inputs)
 
     def put(self, *inputs: torch.Tensor | npt.NDArray[np.generic]) -> asyncio.Future[FrameResult]:
-        """Like `submit`, but returns at once, with a future: the order of calls is the order of frames."""
+        """Like `submit`, but returns a future at once; the order of calls is the order of frames."""
         if self._pipeline is None:
             raise AgentClosedError("the agent is not running; use `async with Agent(...) as agent`")
         tensors = own_inputs(self._model, inputs)
-        self._told_rate(time.monotonic())
+        self._report_rate(time.monotonic())
         frame_id, self.next_id = self.next_id, self.next_id + 1
         future = self._order.expect(frame_id)
         self._pipeline.put(frame_id, tensors)
@@ -195,7 +193,7 @@ class Agent:
 
     @property
     def state(self) -> ControllerState:
-        """What the agent believes about link and load."""
+        """The current estimates of link and load."""
         if self._controller is None:
             raise AgentClosedError("the agent is not running; use `async with Agent(...) as agent`")
         return self._controller.state(time.monotonic())
@@ -220,7 +218,7 @@ class Agent:
         raw = self._config.model_copy(update={"encodings": "raw", "input_encoding": "raw"})
         return measure_wire_costs(self._model, (self._model.example_inputs,), raw)
 
-    def _told_rate(self, now_s: float) -> None:
+    def _report_rate(self, now_s: float) -> None:
         rate_hz = self._rate.arrived(now_s)
         if rate_hz is not None and self._controller is not None:
             self._controller.observe(RateChanged(rate_hz), now_s)
@@ -233,7 +231,7 @@ class Agent:
 
 
 def _sendable(graph: LayerGraph) -> LayerGraph:
-    """The graph for decisions: a layer too large for a message gets so many bytes that no split sends it."""
+    """The graph for decisions: a layer too large for a message gets so many bytes here that no split sends it."""
     limit = limits.MAX_CUT_BYTES
     if all(layer.output_bytes <= limit for layer in graph.layers):
         return graph

@@ -1,4 +1,4 @@
-"""What an operator may set. The order is: arguments, then environment (`DADS_EDGE_…`), then the defaults here."""
+"""Settings of the agent: arguments come first, then the environment (`DADS_EDGE_…`), then the defaults here."""
 
 from __future__ import annotations
 
@@ -23,50 +23,52 @@ class AgentConfig(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="DADS_EDGE_", frozen=True, extra="forbid", hide_input_in_errors=True)
 
     rate_hz: float = Field(
-        default=1.0, gt=0, allow_inf_nan=False, description="Frames per second that will be submitted, as expected."
+        default=1.0, gt=0, allow_inf_nan=False, description="Expected rate of frames, in frames per second."
     )
-    policy: str = Field(default="", description=f"Who chooses the splits: adaptive (the default), of {POLICY_NAMES}.")
+    policy: str = Field(
+        default="", description=f"How splits are chosen, one of {POLICY_NAMES}; adaptive is the default."
+    )
     strategy: str = Field(default="", description="The other name of `policy`.")
     slowdown: float = Field(
-        default=1.0, ge=1.0, allow_inf_nan=False, description="Stretches the edge's compute time by really waiting."
+        default=1.0, ge=1.0, allow_inf_nan=False, description="Multiplies the edge's compute time, by waiting."
     )
     require_cloud: bool = Field(default=False, description="Fail at the start when the cloud cannot be reached.")
-    connect_timeout_s: float = Field(default=5.0, gt=0, description="How long the first connection may take.")
-    call_timeout_s: float = Field(default=5.0, gt=0, description="Limit of a profile or probe call.")
-    ping_timeout_s: float = Field(default=2.0, gt=0, description="Limit of a round-trip measurement.")
-    silence_s: float = Field(default=1.8, gt=0, description="A cloud without a heartbeat for so long is gone.")
+    connect_timeout_s: float = Field(default=5.0, gt=0, description="Timeout of the first connection.")
+    call_timeout_s: float = Field(default=5.0, gt=0, description="Timeout of a profile or probe call.")
+    ping_timeout_s: float = Field(default=2.0, gt=0, description="Timeout of a round-trip measurement.")
+    silence_s: float = Field(default=1.8, gt=0, description="The cloud is lost after this time without a heartbeat.")
     max_waiting: int = Field(
-        default=2, ge=1, description="Frames that wait for the head; beyond, the oldest is dropped."
+        default=2, ge=1, description="Most frames that wait for their head; if there are more, the oldest is dropped."
     )
-    max_in_flight: int = Field(default=8, ge=1, description="Frames between head and result, at most.")
+    max_in_flight: int = Field(default=8, ge=1, description="Most frames between head and result.")
     encodings: Literal["auto", "raw"] = Field(
-        default="auto", description="Choose the encoding of what is sent together with the split, or send it as it is."
+        default="auto", description="auto chooses the encoding together with the split; raw sends tensors as they are."
     )
     max_error: float = Field(
         default=0.0,
         ge=0,
         allow_inf_nan=False,
-        description="How far outputs may be off, relative to their scale, for fewer bytes; 0 keeps to lossless.",
+        description="Largest error of the outputs by encoding, relative to their scale; 0 allows only lossless ones.",
     )
     input_encoding: Literal["raw", "jpeg"] = Field(
-        default="raw", description="How frames themselves are sent; jpeg loses some of them."
+        default="raw", description="How frames themselves are sent; jpeg is lossy."
     )
     compile: bool = Field(
         default=False, description="Compile the head of a split that stays (torch.compile); needs a C++ compiler here."
     )
     keep_inputs: bool = Field(default=False, description="Keep each frame's inputs in its result, to verify it later.")
-    tls: bool = Field(default=False, description="Encrypt; also where one of its files is given.")
-    tls_ca: Path | None = Field(default=None, description="PEM file of who signs the cloud's certificate.")
+    tls: bool = Field(default=False, description="Encrypt; implied by `tls_ca` and `tls_cert`.")
+    tls_ca: Path | None = Field(default=None, description="PEM file with the CA of the cloud's certificate.")
     tls_cert: Path | None = Field(default=None, description="PEM file of the edge's own certificate, for mutual TLS.")
-    tls_key: Path | None = Field(default=None, description="PEM file of its private key.")
+    tls_key: Path | None = Field(default=None, description="PEM file of the private key of `tls_cert`.")
     tls_server_name: str | None = Field(default=None, description="The name in the cloud's certificate.")
-    token: SecretStr | None = Field(default=None, description="What to show with every call.")
-    token_file: Path | None = Field(default=None, description="A file that holds it; read at each connection.")
+    token: SecretStr | None = Field(default=None, description="The token sent with every call.")
+    token_file: Path | None = Field(default=None, description="A file with the token; read at each connection.")
     insecure: bool = Field(default=False, description="Let a token leave this machine in plain text.")
 
     def __init__(self, **settings: object) -> None:
         given = [name for name in _POLICY if name in settings]
-        if len(given) == 1:  # an argument comes before the environment, by whichever name either has it
+        if len(given) == 1:  # an argument comes before the environment, whichever of the two names each uses
             settings = dict.fromkeys(_POLICY, "") | settings
         super().__init__(**settings)  # type: ignore[arg-type] # pydantic checks
 
@@ -79,12 +81,12 @@ class AgentConfig(BaseSettings):
         return super().model_copy(update=changed, deep=deep)
 
     def with_policy(self, name: str) -> Self:
-        """The same settings with another policy, which is known to exist."""
+        """The same settings with another policy; its name is not checked."""
         return self.model_copy(update={"policy": name})
 
     @property
     def access(self) -> ClientAccess:
-        """How to get into the cloud."""
+        """TLS and token for calls to the cloud."""
         return ClientAccess(
             tls=self.tls,
             ca=self.tls_ca,
@@ -99,7 +101,7 @@ class AgentConfig(BaseSettings):
     @field_validator("tls_ca", "tls_cert", "tls_key", "tls_server_name", "token", "token_file", mode="before")
     @classmethod
     def _empty_is_none(cls, value: object) -> object:
-        return None if value == "" else value  # as a compose file leaves a variable that is not set
+        return None if value == "" else value  # a compose file sets an unset variable to ""
 
     @field_validator(*_POLICY)
     @classmethod
@@ -114,7 +116,7 @@ class AgentConfig(BaseSettings):
         if policy and strategy and policy != strategy:
             raise ValueError(f"policy is {policy!r} and strategy, its other name, is {strategy!r}; give one of the two")
         for name in _POLICY:
-            object.__setattr__(self, name, policy or strategy or "adaptive")  # it is frozen only from here on
+            object.__setattr__(self, name, policy or strategy or "adaptive")  # the model is frozen
         return self
 
     @model_validator(mode="after")

@@ -32,7 +32,7 @@ class InputError(EdgeError):
 
 
 class PolicyError(EdgeError, ValueError):
-    """There is no policy of this name, or the model has no split like the one it names."""
+    """There is no policy of this name, or the model has no split as it names."""
 
 
 class CloudError(EdgeError):
@@ -40,7 +40,7 @@ class CloudError(EdgeError):
 
 
 class CloudUnreachableError(CloudError):
-    """The connection to the cloud cannot be made, or broke."""
+    """The connection to the cloud cannot be opened, or broke."""
 
 
 class CloudUntrustedError(CloudUnreachableError):

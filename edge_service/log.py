@@ -1,6 +1,6 @@
-"""This package's logger: structlog in front of `logging`, so that whoever runs the agent decides where logs go.
+"""This package's logger: structlog on top of `logging`, so that the program that runs the agent configures logging.
 
-The keys go along as `extra`; the command line's formatter shows them.
+Keys are passed as `extra`; the command line's formatter shows them.
 """
 
 from __future__ import annotations

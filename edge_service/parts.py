@@ -1,15 +1,14 @@
-"""What a run of an agent is made of: one value in place of as many arguments on the way down to the cloud's link."""
+"""The parts of an agent's run as one value, so that its constructors take one argument instead of seven."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from edge_service.cloud.seam import Cloud
+from edge_service.compute import EdgeCompute
 from edge_service.config import AgentConfig
 from edge_service.control import Controller
 from edge_service.output.metrics import EdgeMetrics
-from edge_service.pipeline.compute import EdgeCompute
 from edge_service.wire_costs import WireCosts
 from split_model import Model
 
@@ -25,19 +24,17 @@ class Parts:
 
     Attributes:
         model: the model.
-        controller: says how to split each frame.
-        compute: the edge's worker thread: runs heads, encodes, and runs tails that the cloud does not answer.
-        cloud: encodes frames and takes them; None for an agent without a cloud.
-        wire: how what crosses is encoded.
+        controller: plans the split of each frame.
+        compute: the edge's worker thread, for heads, encoding, and tails that the cloud does not answer.
+        wire: encodings of the layers that cross.
         config: bounds and timeouts.
-        metrics: told the split in use, and bytes.
-        tracing: makes each frame's trace; None for none.
+        metrics: counts the splits in use, and bytes.
+        tracing: makes each frame's trace; None if tracing is off.
     """
 
     model: Model
     controller: Controller
     compute: EdgeCompute
-    cloud: Cloud | None
     wire: WireCosts
     config: AgentConfig
     metrics: EdgeMetrics

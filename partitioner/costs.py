@@ -1,4 +1,4 @@
-"""The numbers that a decision needs besides the graph: seconds per layer, and the link."""
+"""What a decision needs besides the graph: seconds of each layer, and the link."""
 
 import math
 from dataclasses import dataclass, replace
@@ -11,7 +11,7 @@ from partitioner.graph import LayerGraph, check_number
 class CostProfile:
     """Seconds of every layer on either side, in graph order.
 
-    The numbers are checked where they meet a graph, because only then can an error name the layer.
+    `check` compares the numbers with a graph, so that an error names the layer.
 
     Attributes:
         edge_s: Seconds of each layer on the edge; finite, at least 0.

@@ -1,4 +1,4 @@
-"""Light or heavy load: which question to ask at a given frame rate (DADS, section III-D, Algorithm 3).
+"""Light or heavy load: whether DSL or DSH chooses at a given frame rate (DADS, section III-D, Algorithm 3).
 
 Reference: C. Hu, W. Bao, D. Wang, F. Liu, "Dynamic Adaptive DNN Surgery for Inference Acceleration on the Edge",
 IEEE INFOCOM 2019, doi:10.1109/INFOCOM.2019.8737614.
@@ -22,14 +22,13 @@ def decide(
     uplink_interval_bps: tuple[float, float] | None = None,
     encodings: Sequence[Encoding] = (),
 ) -> Decision:
-    """Chooses the split, and the encoding of what crosses, for frames that arrive at `rate_hz`.
+    """Chooses the split, and the encoding of its cut, for frames that arrive at `rate_hz`.
 
-    The load is light when the bottleneck of DSL's split is below 1 / rate, and that split is kept; a bottleneck of
-    exactly 1 / rate is heavy. Under heavy load it is the split of `partitioner.dsh` with the rate.
+    The load is light when the bottleneck of DSL's split is below 1 / rate; then that split is chosen. A bottleneck of
+    exactly 1 / rate is heavy load. Under heavy load, the split of `partitioner.dsh` with the rate is chosen.
 
-    Where the uplink is only known to lie in an interval, the worst case over the interval takes the place of each of
-    these numbers: among the splits that keep up at every rate in it, the lowest worst latency; else the smallest worst
-    bottleneck.
+    If only an interval of the uplink is known, its worst case replaces each of these numbers: among the splits that
+    keep up at every rate of the interval, the lowest worst latency; else the smallest worst bottleneck.
 
     Args:
         graph: The model.
@@ -37,7 +36,7 @@ def decide(
         link: The network.
         rate_hz: Frames per second, above 0.
         uplink_interval_bps: The lowest and the highest rate that the uplink may have, in place of the link's own.
-        encodings: What the cut may be sent in; none for the graph's bytes, without time.
+        encodings: Encodings to choose from; if empty, only raw: the graph's bytes, without encoding time.
 
     Raises:
         PartitionError: The costs or an encoding do not fit the graph, two encodings have one name, the rate is not

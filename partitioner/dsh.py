@@ -1,4 +1,4 @@
-"""DSH, "DNN surgery heavy": the split for frames that arrive faster than one by one (DADS, section III-C).
+"""DSH, "DNN surgery heavy": the split for frames that are pipelined (DADS, section III-C).
 
 Reference: C. Hu, W. Bao, D. Wang, F. Liu, "Dynamic Adaptive DNN Surgery for Inference Acceleration on the Edge",
 IEEE INFOCOM 2019, doi:10.1109/INFOCOM.2019.8737614.
@@ -22,22 +22,22 @@ def dsh(
 ) -> Partition:
     """Returns the split for heavy load.
 
-    Frames are pipelined over edge, link and cloud, so one is done every max(Te, Tt, Tc). Without a rate, the split
-    that makes this smallest; with a rate, the one of the lowest latency among those that stay below 1 / rate, and the
-    smallest maximum when none does. The min-max is NP-hard. Where the closed sets can be listed, the answer is exact;
-    else it is the best that weighted minimum cuts and a search tree find, with a proven bound (see
-    `partitioner.searched`).
+    Frames are pipelined over edge, link and cloud, so one is done every max(Te, Tt, Tc), the bottleneck. Without a
+    rate, the smallest bottleneck is chosen. With a rate, it is the lowest latency among the splits whose bottleneck is
+    below 1 / rate, or the smallest bottleneck if there is none. Minimising the bottleneck is NP-hard. Where the closed
+    sets can be listed, the answer is exact; else it is the best split that weighted minimum cuts and a search tree
+    find, with a proven bound (see `partitioner.searched`).
 
     Args:
         graph: The model.
         costs: Seconds of each layer.
         link: The network.
         rate_hz: Frames per second, above 0.
-        encodings: What the cut may be sent in; none for the graph's bytes, without time.
+        encodings: Encodings to choose from; if empty, only raw: the graph's bytes, without encoding time.
 
     Returns:
-        The split; `lower_bound_s` bounds the latency when a rate is given and kept up with, else the bottleneck. Ties:
-        lower latency, then fewer bytes, then graph order, then the order of the encodings; under a rate, lower
+        The split; `lower_bound_s` bounds the latency if a rate is given and the split keeps up, else the bottleneck.
+        Ties: lower latency, then fewer bytes, then graph order, then the order of the encodings; under a rate, lower
         bottleneck first.
 
     Raises:

@@ -23,11 +23,11 @@ def dsl(graph: LayerGraph, costs: CostProfile, link: Link, encodings: Sequence[E
         graph: The model.
         costs: Seconds of each layer.
         link: The network.
-        encodings: What the cut may be sent in; none for the graph's bytes, without time.
+        encodings: Encodings to choose from; if empty, only raw: the graph's bytes, without encoding time.
 
     Returns:
         The split, with ``lower_bound_s == latency_s``. Ties: lower bottleneck, then fewer bytes, then graph order, then
-        the order of the encodings; where a minimum cut decides, ties are broken as the cut falls.
+        the order of the encodings. A minimum cut breaks ties in no defined order.
 
     Raises:
         PartitionError: The costs or an encoding do not fit the graph, or two encodings have one name.

@@ -1,4 +1,4 @@
-"""Ways to write a cut on the wire: fewer bytes for some time on either side."""
+"""Encodings of a cut: fewer bytes on the wire, for some seconds of encoding and decoding."""
 
 import math
 from collections.abc import Sequence
@@ -10,14 +10,14 @@ from partitioner.graph import LayerGraph, check_number, first_repeated, is_text
 
 @dataclass(frozen=True, slots=True)
 class Encoding:
-    """One way to send a whole cut: what it makes of each layer's tensor, in graph order.
+    """One way to send a whole cut: bytes and seconds of each layer's tensor, in graph order.
 
-    The numbers are checked where they meet a graph, because only then can an error name the layer.
+    `check` compares the numbers with a graph, so that an error names the layer.
 
     Attributes:
         name: Distinct among the encodings of one decision.
-        output_bytes: Bytes of each layer's value on the wire, at least 0; inf for a layer that may not be sent so. Only
-            the way up is encoded: outputs come down as the graph says.
+        output_bytes: Bytes of each layer's value on the wire, at least 0; inf for a layer that may not use this
+            encoding. Only what goes up is encoded: outputs come down with the graph's bytes.
         encode_s: Seconds on the edge to encode each layer's value; finite, at least 0. Part of the edge's stage.
         decode_s: Seconds in the cloud to decode it; finite, at least 0. Part of the cloud's stage.
 
@@ -40,7 +40,7 @@ class Encoding:
 
     @classmethod
     def raw(cls, graph: LayerGraph) -> "Encoding":
-        """Returns the encoding that is none: the graph's bytes, in no time."""
+        """Returns the raw encoding: the graph's bytes, without encoding time."""
         nothing = (0.0,) * len(graph)
         return cls("raw", tuple(layer.output_bytes for layer in graph.layers), nothing, nothing)
 
@@ -63,13 +63,13 @@ class Encoding:
                 if what == "output_bytes" and number == math.inf:
                     continue
                 check_number(number, f"encoding {self.name!r}, layer {layer.name!r}: {what}")
-            # Eight bits to a byte.
+            # Transfer times are computed from bits.
             if math.isinf(8.0 * sum(number for number in numbers if number != math.inf)):
                 raise PartitionError(f"encoding {self.name!r}: {what} of all layers add up to infinity")
 
 
 def check_encodings(graph: LayerGraph, encodings: Sequence[Encoding]) -> tuple[Encoding, ...]:
-    """Returns the encodings to choose from, raw alone where none are given.
+    """Returns the encodings to choose from; only raw if none are given.
 
     Raises:
         PartitionError: One does not fit the graph, or two have the same name.
@@ -86,7 +86,7 @@ def find_encoding(encodings: Sequence[Encoding], name: str) -> Encoding | None:
     """Returns the encoding of that name; None for "raw" where no encoding has that name.
 
     Raises:
-        PartitionError: There is none.
+        PartitionError: There is no such encoding.
     """
     for encoding in encodings:
         if encoding.name == name:

@@ -1,15 +1,15 @@
-"""Everything the partitioner can raise.
+"""The errors that the partitioner raises.
 
 ::
 
     ValueError
-    └── PartitionError             the graph, the numbers or the split are not valid; the message says where and why
-        └── TooManySplitsError     the graph is fine, but has more closed sets than may be listed
+    └── PartitionError             the graph, a number or a split is not valid; the message says where and why
+        └── TooManySplitsError     the graph is valid, but has more closed sets than may be listed
 """
 
 
 class PartitionError(ValueError):
-    """A graph, a number or a split that has no meaning; the message names the layer and says what was expected."""
+    """The graph, a number or a split is not valid; the message names the layer and says what was expected."""
 
 
 class TooManySplitsError(PartitionError):
@@ -28,5 +28,5 @@ class TooManySplitsError(PartitionError):
     def __str__(self) -> str:
         return (
             f"more than {self.max_sets} closed sets (the limit was passed at layer {self.layer!r}): "
-            "raise max_sets, or use dsl, dsh and decide, which go on by minimum cuts"
+            "raise max_sets, or use dsl, dsh and decide, which then search by minimum cuts"
         )

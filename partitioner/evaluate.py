@@ -1,14 +1,14 @@
-"""What one split costs: the definition, which every solver's answer is measured against.
+"""What one split costs: the definition that every solver minimises.
 
-With S the layers on the edge (DADS, section II-B; the fixed time and the downlink are ours)::
+With S the layers on the edge (DADS, section II-B; the fixed time and the downlink are added here)::
 
     Te(S) = sum of edge seconds in S          Tc(S) = sum of cloud seconds outside S
     Tt(S) = 8 bytes_up(S) / uplink + 8 bytes_down(S) / downlink
     bytes_up(S)   = bytes of every layer in S with a successor outside S, each once
     bytes_down(S) = bytes of every output outside S
 
-An encoding (see `partitioner.encodings`) has other bytes for what goes up, and every layer that crosses adds seconds to
-Te and Tc.
+An encoding (see `partitioner.encodings`) replaces the bytes that go up. Each layer that crosses then adds its seconds
+of encoding to Te, and of decoding to Tc.
 
 S is feasible when it holds every model input and is closed: with a layer, it holds all the layer's predecessors.
 
@@ -37,8 +37,8 @@ def evaluate(
         costs: Seconds of each layer.
         link: The network.
         edge: Names of the layers on the edge: every model input, and with a layer all its predecessors.
-        encoding: What the cut is sent in; None for the graph's bytes, without time. Where one of the tensors may not be
-            sent so, `transfer_s` is inf.
+        encoding: The encoding of the cut; None for raw, the graph's bytes without encoding time. If a tensor of the cut
+            may not use it, `transfer_s` is inf.
 
     Returns:
         The split with its times, each sum correctly rounded. Nothing is minimised, so `lower_bound_s` is 0.
@@ -103,7 +103,7 @@ def price(
         edge=frozenset(layers[i].name for i in inside),
         cut=tuple(layers[i].name for i in cut),
         edge_s=(math.fsum(costs.edge_s[i] for i in inside) + encode_s) * edge_load,
-        # An unlimited link makes nothing of infinity: what may not be sent takes for ever all the same.
+        # Infinite bytes over an infinite rate would be NaN.
         transfer_s=link.transfer_s(bytes_up, bytes_down) if math.isfinite(bytes_up) else math.inf,
         cloud_s=(cloud_s + decode_s) * cloud_load,
         fixed_s=link.fixed_s if offloads else 0.0,

@@ -1,7 +1,7 @@
 """The model as a directed acyclic graph of layers.
 
-Laws: layers stand in topological order; names are distinct; a layer without inputs is a model input; every output
-names a layer. A graph that breaks one cannot be built.
+Laws: layers are in topological order; names are distinct; a layer without inputs is a model input; every output names a
+layer. A graph that breaks one of them cannot be built.
 """
 
 import graphlib
@@ -141,7 +141,7 @@ def _outputs(outputs: tuple[str, ...], position: Mapping[str, int]) -> tuple[int
 
 
 def _raise_order(layers: tuple[Layer, ...], reader: int, read: int) -> None:
-    """Tells a cycle from layers that only stand in the wrong order."""
+    """Raises the error for a cycle, or for layers in the wrong order."""
     try:
         graphlib.TopologicalSorter({layer.name: layer.inputs for layer in layers}).prepare()
     except graphlib.CycleError as error:
@@ -154,7 +154,7 @@ def _raise_order(layers: tuple[Layer, ...], reader: int, read: int) -> None:
 
 
 def is_text(names: object) -> bool:
-    """Tells a string from a tuple of names: a string is a sequence of strings too, and never what was meant."""
+    """Returns whether this is a string: it would pass for a sequence of names, its letters."""
     return isinstance(names, str)
 
 

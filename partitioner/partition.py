@@ -1,4 +1,4 @@
-"""The answers: a priced split, and the decision that led to it."""
+"""What the solvers return: a split with its times, and a decision."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -11,13 +11,14 @@ class Partition:
     Attributes:
         edge: Names of the layers that run on the edge; the rest run in the cloud.
         cut: Names of the layers whose tensors are sent, in graph order; empty when nothing is in the cloud.
-        edge_s: Seconds of compute on the edge, Te, with those of encoding.
-        transfer_s: Bytes over rates in seconds, up and down, Tt; 0 when nothing is in the cloud, inf where the encoding
-            may not be used for this cut.
-        cloud_s: Seconds of compute in the cloud, Tc, with those of decoding.
+        edge_s: Seconds of compute on the edge, Te, encoding included.
+        transfer_s: Seconds of transfer, up and down, Tt; 0 when nothing is in the cloud, inf if the encoding may not be
+            used for this cut.
+        cloud_s: Seconds of compute in the cloud, Tc, decoding included.
         fixed_s: Round trip and overhead of the call in seconds; 0 when nothing is in the cloud.
-        lower_bound_s: Proven bound on what was minimised: the latency for DSL and for DSH with a rate that the split
-            keeps up with, else the bottleneck. Equal to it when the split is optimal; 0 when nothing was minimised.
+        lower_bound_s: Proven lower bound on what was minimised: the latency for DSL and for DSH with a rate that the
+            split keeps up with, else the bottleneck. Equal to that when the split is optimal; 0 when nothing was
+            minimised.
         encoding: Name of the encoding in which the cut is sent; "raw" when nothing is in the cloud.
         encode_s: Seconds of `edge_s` that encoding takes.
         decode_s: Seconds of `cloud_s` that decoding takes.
@@ -36,7 +37,7 @@ class Partition:
 
     @property
     def latency_s(self) -> float:
-        """Seconds from frame to result with nothing else under way: Te + Tt + Tc + F."""
+        """Seconds from frame to result when no other frame is in flight: Te + Tt + Tc + F."""
         return self.edge_s + self.transfer_s + self.cloud_s + self.fixed_s
 
     @property
@@ -47,16 +48,17 @@ class Partition:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Which split to run at a given frame rate, and whether it suffices.
+    """Which split to run at a given frame rate, and whether it keeps up.
 
     Attributes:
         partition: The chosen split.
         mode: "light" when the lowest-latency split keeps up with the rate, else "heavy".
         keeps_up: Whether the chosen split's bottleneck is below 1 / rate.
-        max_rate_hz: Frames per second that the best split can just not sustain: 1 over the smallest bottleneck, inf
-            when that is 0. Beyond the closed-set table, the smallest bottleneck that was found.
-        worst_case_uplink_bps: Where the uplink was given as an interval, the rate in it that all of the above is for,
-            the split's times included: the worst. None where the link's own rate was taken.
+        max_rate_hz: Limit of the rate in frames per second; every lower rate can be sustained. It is 1 over the
+            smallest bottleneck of any split, inf when that is 0. Where splits are searched, it is that of the smallest
+            bottleneck found.
+        worst_case_uplink_bps: If the uplink was given as an interval, its worst rate: all of the above, the split's
+            times included, hold at it. None if the link's own rate was used.
     """
 
     partition: Partition

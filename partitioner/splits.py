@@ -1,8 +1,8 @@
 """The decision seam: one object that answers "what is best now", whether a model's splits can be listed or not.
 
-`splits_of` gives a `SplitTable`, which scans every closed set, or, where these are too many, `SearchedSplits`, which
-searches. Both answer the same three questions, `dsl`, `dsh` and `decide`, for any link, rate and load factors. Whatever
-decides asks one of them, and need not know which; `listed` says how often it may ask.
+`splits_of` returns a `SplitTable`, which scans every closed set, or, if these are too many, `SearchedSplits`, which
+searches. Both answer the same three questions, `dsl`, `dsh` and `decide`, for any link, rate and load factors. Callers
+need not know which of them they have; `listed` says whether a question is cheap.
 """
 
 from collections.abc import Collection, Sequence
@@ -20,16 +20,16 @@ from partitioner.searched.searched_splits import SearchedSplits
 class Splits(Protocol):
     """Every way to split one model, priced for one profile.
 
-    Of each question, `link` is the network, `rate_hz` the frames per second, and the loads multiply the profile's times
-    of either side, those of encoding and decoding included.
+    In each question, `link` is the network and `rate_hz` the frames per second. The loads, finite and at least 0,
+    multiply the profile's times of either side, encoding and decoding included.
     """
 
     @property
     def listed(self) -> bool:
         """Whether every split is listed.
 
-        Then a question takes microseconds. Else it is a search: milliseconds for the lowest latency, up to seconds for
-        heavy load.
+        Then a question takes microseconds. Else each question is a search, which takes milliseconds for the lowest
+        latency and up to seconds for heavy load.
         """
         ...
 
@@ -45,7 +45,7 @@ class Splits(Protocol):
 
     @property
     def encodings(self) -> tuple[Encoding, ...]:
-        """What a cut may be sent in; raw alone where none were given."""
+        """The encodings to choose from; only raw if none were given."""
         ...
 
     def dsl(self, link: Link, *, edge_load: float = 1.0, cloud_load: float = 1.0) -> Partition:
@@ -59,7 +59,7 @@ class Splits(Protocol):
         ...
 
     def decide(self, link: Link, rate_hz: float, *, edge_load: float = 1.0, cloud_load: float = 1.0) -> Decision:
-        """Tells light load from heavy, and returns the split and encoding for it; see `partitioner.decide`."""
+        """Decides between light and heavy load, and returns the split and encoding for it; see `partitioner.decide`."""
         ...
 
     def evaluate(
@@ -71,22 +71,25 @@ class Splits(Protocol):
         cloud_load: float = 1.0,
         encoding: str = "raw",
     ) -> Partition:
-        """Prices one closed set, given by the names of its layers; see `partitioner.evaluate`."""
+        """Prices one closed set, given by the names of its layers; see `partitioner.evaluate`.
+
+        `encoding` names one of the encodings; "raw" is always there: the graph's bytes, without encoding time.
+        """
         ...
 
     def with_costs(self, costs: CostProfile) -> "Splits":
-        """Returns the same splits with other times; what depends on the graph alone is shared."""
+        """Returns the same splits with other times; what depends only on the graph is shared."""
         ...
 
     def with_encodings(self, encodings: Sequence[Encoding]) -> "Splits":
-        """Returns the same splits with other encodings to choose from; likewise."""
+        """Returns the same splits with other encodings; what depends only on the graph is shared."""
         ...
 
 
 def splits_of(
     graph: LayerGraph, costs: CostProfile, encodings: Sequence[Encoding] = (), *, max_sets: int = 2_000_000
 ) -> Splits:
-    """Returns the listed splits of a graph that has at most `max_sets` of them; else a search.
+    """Returns the splits of a graph: listed if there are at most `max_sets`, else searched.
 
     Raises:
         PartitionError: The costs or an encoding do not fit the graph, or two encodings have one name.

@@ -41,37 +41,33 @@ def cloud(
     weights: WeightsOption = None,
     threads: ThreadsOption = None,
     metrics_port: MetricsPortOption = None,
-    max_concurrency: Annotated[int | None, typer.Option(help="Tails computed at the same time; default 1.")] = None,
-    max_queue: Annotated[int | None, typer.Option(help="Tails that may wait; one more is refused; default 16.")] = None,
-    max_calls_per_client: Annotated[
-        int | None, typer.Option(help="Calls that one client may have open; default 32.")
-    ] = None,
+    max_concurrency: Annotated[int | None, typer.Option(help="Most tails computed at once; default 1.")] = None,
+    max_queue: Annotated[int | None, typer.Option(help="Most tails that wait; more are refused; default 16.")] = None,
+    max_calls_per_client: Annotated[int | None, typer.Option(help="Most open calls of one client; default 32.")] = None,
     tls_cert: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="PEM certificate chain to serve; read again when it changes.")
+        Path | None, typer.Option(metavar="FILE", help="PEM certificate chain; read again when it changes.")
     ] = None,
     tls_key: Annotated[Path | None, typer.Option(metavar="FILE", help="PEM private key of --tls-cert.")] = None,
     tls_client_ca: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="PEM certificates that sign those of clients, which then need one."),
+        typer.Option(metavar="FILE", help="PEM certificates of the CA of clients, which then need a certificate."),
     ] = None,
     token_file: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Tokens that calls may show, one a line; or in DADS_CLOUD_TOKEN. None: no token needed.",
+            help="Accepted tokens, one a line; or in DADS_CLOUD_TOKEN. If there are none, calls need no token.",
         ),
     ] = None,
     insecure: Annotated[
         bool | None, typer.Option("--insecure", help="Allow plain text on addresses other than loopback.")
     ] = None,
     tracing: TracingOption = None,
-    log_format: Annotated[logs.LogFormat, typer.Option(help="How the log on stderr is written.")] = (
-        logs.LogFormat.CONSOLE
-    ),
+    log_format: Annotated[logs.LogFormat, typer.Option(help="Format of the log on stderr.")] = (logs.LogFormat.CONSOLE),
 ) -> None:
-    """Serve models. SIGTERM or SIGINT finishes what is in flight and exits; a second one exits at once.
+    """Serve models. SIGTERM or SIGINT finishes the calls in flight and exits; a second signal exits at once.
 
-    What is not given is read from DADS_CLOUD_LISTEN, DADS_CLOUD_MAX_QUEUE and so on, then from the defaults.
+    Missing options are read from DADS_CLOUD_LISTEN, DADS_CLOUD_MAX_QUEUE and so on; then the defaults apply.
     Health checks never need a token. docs/operations.md has a section on access.
     """
     logs.configure(log_format)
@@ -96,7 +92,7 @@ def cloud(
 
 
 def _config(**options: str | int | bool | Path | None) -> CloudConfig:
-    """Check the settings before any model is loaded; what was not typed is left to the environment."""
+    """Check the settings before any model is loaded; missing options are left to the environment."""
     from cloud_service import CloudConfig  # noqa: PLC0415 # torch takes seconds to import
     from cloud_service.access.settings import check_access  # noqa: PLC0415 # see above
 
@@ -106,22 +102,22 @@ def _config(**options: str | int | bool | Path | None) -> CloudConfig:
 
 
 def _check_ports(config: CloudConfig) -> None:
-    """Tell that a port is in use before any model is loaded."""
+    """Check that the ports are free, before any model is loaded."""
     check_free("--listen", config.host, int(config.listen.rpartition(":")[2]))
     if config.metrics_port is not None:
         check_free("--metrics-port", config.host, config.metrics_port)
 
 
 async def serve(config: CloudConfig, loaded: Sequence[split_model.Model], spans: Tracer | None = None) -> None:
-    """Serve until a signal comes, then drain.
+    """Serve until a signal arrives, then drain.
 
     Args:
         config: The settings.
-        loaded: What is served.
+        loaded: The models to serve.
         spans: Makes the spans of frames' traces, or None.
 
     Raises:
-        cloud_service.CloudError: the settings do not fit, or the address cannot be listened on.
+        cloud_service.CloudError: the settings are not valid, or the address cannot be listened on.
     """
     from cloud_service import CloudServer  # noqa: PLC0415 # torch takes seconds to import
 
@@ -149,7 +145,7 @@ def _tracing(spans: Tracer | None) -> Tracing | None:
 
 
 def _announce(config: CloudConfig, port: int, metrics_port: int | None, loaded: Sequence[split_model.Model]) -> None:
-    """Say where what is served, on stdout: the ports may have been picked a moment ago."""
+    """Print the addresses on stdout: the ports may have been picked just now."""
     host = config.listen.rpartition(":")[0]
     for model in loaded:
         typer.echo(f"serving {model.name} ({len(model.graph.layers)} layers, {model.device}) on {host}:{port}")
@@ -158,14 +154,14 @@ def _announce(config: CloudConfig, port: int, metrics_port: int | None, loaded: 
 
 
 def _stop_on_signals(stop: asyncio.Event) -> None:
-    """Let the first SIGTERM or SIGINT set the event, and the next one end the process."""
+    """The first SIGTERM or SIGINT sets the event, the next one ends the process."""
     loop = asyncio.get_running_loop()
 
     def on_signal() -> None:
         stop.set()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.remove_signal_handler(number)
-            # Python's own SIGINT handler raises and then waits for threads that may be computing.
+            # Python's own SIGINT handler would raise, and then wait for threads that may be computing.
             signal.signal(number, signal.SIG_DFL)
 
     for number in (signal.SIGTERM, signal.SIGINT):

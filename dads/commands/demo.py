@@ -1,4 +1,4 @@
-"""`dads demo`: a cloud, an edge and a changing link on this machine, a real clip, and the proof that it works."""
+"""`dads demo`: a cloud, an edge and a changing link on this machine, a real clip, and a check of every result."""
 
 from __future__ import annotations
 
@@ -43,7 +43,8 @@ def demo(
     link: Annotated[
         str,
         typer.Option(
-            metavar="RATE|FILE.csv|TRACE", help="20Mbit/s, a trace's file, or demo_steps, lte_uplink_verizon."
+            metavar="RATE|FILE.csv|TRACE",
+            help="The uplink: 20Mbit/s, a trace's file, or a trace's name, such as demo_steps or lte_uplink_verizon.",
         ),
     ] = "demo_steps",
     rtt: Annotated[
@@ -54,14 +55,12 @@ def demo(
         typer.Option(
             min=1.0,
             callback=above_zero,
-            help="Both sides run on this machine; the edge is made this many times slower by really waiting.",
+            help="Both sides run on this machine; the edge is made this many times slower by waiting.",
         ),
     ] = 16.0,
-    source: Annotated[
-        str, typer.Option(help="sample is a real clip; or a video file or a folder of images.")
-    ] = "sample",
+    source: Annotated[str, typer.Option(help="sample (a real clip), a video file or a folder of images.")] = "sample",
     compare: Annotated[
-        str, typer.Option(metavar="POLICY[,POLICY]", help="What to run beside adaptive; see dads edge --policy.")
+        str, typer.Option(metavar="POLICY[,POLICY]", help="Policies to run beside adaptive; see dads edge --policy.")
     ] = ",".join(BASELINES),
     encodings: EncodingsOption = None,
     max_error: MaxErrorOption = None,
@@ -87,7 +86,7 @@ def demo(
     )
     from edge_service.sources import open_source  # noqa: PLC0415 - torch takes seconds to import
 
-    open_source(source, height=1, width=1)  # a source that is not there is told before anything is started
+    open_source(source, height=1, width=1)  # a missing source is an error before anything starts
     began_s = time.monotonic()
     console = PlainConsole()
     made = asyncio.run(_report(options, report, console))
@@ -99,11 +98,11 @@ def demo(
 
 
 async def _report(options: DemoOptions, report: Path | None, console: Console) -> dict[str, Any]:
-    """Runs the demo, and returns what the edge reports.
+    """Runs the demo, and returns the edge's report.
 
     Raises:
         CommandError: a child failed.
-        InterruptedByUserError: SIGTERM came; nothing is left behind.
+        InterruptedByUserError: SIGTERM arrived; all children have ended.
     """
     running = asyncio.current_task()
     terminated = asyncio.Event()
@@ -113,14 +112,14 @@ async def _report(options: DemoOptions, report: Path | None, console: Console) -
         if running is not None:
             running.cancel()
 
-    # SIGINT is asyncio's: it cancels in the same way.
+    # asyncio handles SIGINT, by cancelling in the same way.
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, on_sigterm)
     try:
         with tempfile.TemporaryDirectory(prefix="dads-demo-") as folder:
             path = report or Path(folder) / "report.json"
             path.unlink(missing_ok=True)
             code = await Demo(options, path, console).run()
-            # Exit code 1 with a report is a result that differs: the summary says so.
+            # Exit code 1 with a report means that a result differs: the summary says so.
             if code != ExitCode.DONE and not (code == ExitCode.FAILED and path.is_file()):
                 raise failed("the edge failed", code)
             made: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))

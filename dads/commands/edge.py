@@ -1,4 +1,4 @@
-"""`dads edge`: the agent on a stream of frames."""
+"""`dads edge`: run the agent on a stream of frames."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def edge(
         typer.Option(
             metavar="HOST:PORT",
             callback=an_address,
-            help="The cloud service; without it every frame is computed here.",
+            help="Address of the cloud service; without it every frame is computed here.",
         ),
     ] = None,
     source: Annotated[
@@ -68,7 +68,7 @@ def edge(
     ] = None,
     frames: Annotated[
         int | None,
-        typer.Option(min=1, help="Stop after so many frames; a shorter clip is repeated.", show_default=False),
+        typer.Option(min=1, help="Stop after this many frames; a shorter clip is repeated.", show_default=False),
     ] = None,
     loop: Annotated[bool, typer.Option(help="Repeat the clip for ever.")] = False,
     policy: PolicyOption = None,
@@ -76,13 +76,11 @@ def edge(
         str | None, typer.Option(metavar="POLICY", help="The other name of --policy.", show_default=False)
     ] = None,
     compare: Annotated[
-        bool, typer.Option(help="Run edge_only and cloud_only over the same frames afterwards, into the report.")
+        bool, typer.Option(help="Then run edge_only and cloud_only over the same frames, and add them to the report.")
     ] = False,
     compare_with: Annotated[
         str | None,
-        typer.Option(
-            metavar="POLICY[,POLICY]", help="Run these policies afterwards, as --compare does.", show_default=False
-        ),
+        typer.Option(metavar="POLICY[,POLICY]", help="Then run these policies, as --compare does.", show_default=False),
     ] = None,
     verify: Annotated[
         bool, typer.Option(help="Compare every result with the whole model run here; exit 1 if any differs.")
@@ -93,7 +91,7 @@ def edge(
         typer.Option(
             metavar="FILE.jsonl|-",
             callback=stdout_or_in_a_folder,
-            help="Write a JSON line per frame; - is stdout.",
+            help="Write a line of JSON for each frame; - is stdout.",
             show_default=False,
         ),
     ] = None,
@@ -102,15 +100,15 @@ def edge(
         typer.Option(
             min=1.0,
             callback=above_zero,
-            help="Stretch the edge's compute time by really waiting.",
+            help="Multiply the edge's compute time, by waiting.",
             show_default=False,
         ),
     ] = None,
     profile: Annotated[
         Path | None,
         typer.Option(
-            help="Times of the layers here, and of encodings if they were measured with the same settings, from dads "
-            "profile; what it does not hold is measured.",
+            help="A file of dads profile: times of the layers here, and of encodings if they were measured with the "
+            "same settings; missing times are measured.",
             show_default=False,
         ),
     ] = None,
@@ -120,7 +118,7 @@ def edge(
     compile_heads: Annotated[
         bool | None,
         typer.Option(
-            "--compile", help="Compile the head of a split that stays, in the background; needs a C++ compiler here."
+            "--compile", help="Compile the head of a split that stays, in the background; needs a C++ compiler."
         ),
     ] = None,
     tls: TlsOption = None,
@@ -130,7 +128,9 @@ def edge(
     tls_server_name: TlsServerNameOption = None,
     token_file: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="The token that the cloud wants; or in DADS_EDGE_TOKEN.", show_default=False),
+        typer.Option(
+            metavar="FILE", help="A file with the token for the cloud; or in DADS_EDGE_TOKEN.", show_default=False
+        ),
     ] = None,
     insecure: Annotated[
         bool | None, typer.Option("--insecure", help="Let the token leave this machine in plain text.")
@@ -141,20 +141,18 @@ def edge(
     metrics_port: MetricsPortOption = None,
     metrics_host: Annotated[
         str,
-        typer.Option(envvar="DADS_EDGE_METRICS_HOST", help="Address that --metrics-port is served on; 0.0.0.0 is all."),
+        typer.Option(envvar="DADS_EDGE_METRICS_HOST", help="Address for --metrics-port; 0.0.0.0 is all addresses."),
     ] = "127.0.0.1",
     tracing: TracingOption = None,
     weights: WeightsOption = None,
     device: DeviceOption = Device.CPU,
     threads: ThreadsOption = None,
-    log_format: Annotated[
-        logs.LogFormat, typer.Option(help="How logs are written to stderr.")
-    ] = logs.LogFormat.CONSOLE,
+    log_format: Annotated[logs.LogFormat, typer.Option(help="Format of the log on stderr.")] = logs.LogFormat.CONSOLE,
 ) -> None:
-    """Stream frames through a model that is split between here and a cloud.
+    """Stream frames through a model that is split between this machine and a cloud.
 
-    What is not given is read from DADS_EDGE_RATE_HZ, DADS_EDGE_POLICY, DADS_EDGE_SLOWDOWN and so on, then from the
-    defaults. SIGTERM or SIGINT finishes the frames under way and exits; a second one exits at once.
+    Missing options are read from DADS_EDGE_RATE_HZ, DADS_EDGE_POLICY, DADS_EDGE_SLOWDOWN and so on; then the defaults
+    apply. SIGTERM or SIGINT finishes the frames under way and exits; a second signal exits at once.
     """
     logs.configure(log_format)
     config = settings(
@@ -188,7 +186,7 @@ def edge(
         check_free("--metrics-port", metrics_host, metrics_port)
     from edge_service.sources import open_source  # noqa: PLC0415 - torch takes seconds to import
 
-    open_source(source, height=1, width=1)  # a source that is not there is told before the model is loaded
+    open_source(source, height=1, width=1)  # a missing source is an error before the model is loaded
     stored = None if profile is None else read_profile(profile)
     loaded = load_model(model, weights=weights, device=device.value, threads=threads)
     if stored is None or profile is None:
@@ -227,7 +225,7 @@ def edge(
 
 
 def _policies(first: str, *, compare: bool, compare_with: str | None) -> list[str]:
-    """What is run, in order, each once."""
+    """The policies to run, in order, each once."""
     others = () if compare_with is None else compared("--compare-with", compare_with)
     return list(dict.fromkeys([first, *(_BASELINES if compare else ()), *others]))
 
@@ -254,7 +252,7 @@ def _opened(results: str | None) -> Iterator[TextIO | None]:
 
 @contextlib.contextmanager
 def _named(option: str, path: str) -> Iterator[None]:
-    """Say which file it was that could not be written: the system's error does not know."""
+    """Name the file that could not be written: the system's error does not."""
     try:
         yield
     except OSError as error:

@@ -1,4 +1,4 @@
-"""`dads graph`: draw a model's layers as SVG, with the split that would be chosen."""
+"""`dads graph`: draw a model's layers as SVG, with the split chosen for a link."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:  # torch takes seconds to import
 
 def _svg_file(path: Path) -> Path:
     if str(path) != "-" and path.suffix.lower() != ".svg":
-        raise typer.BadParameter(f"{path} does not end in .svg, and SVG is what is drawn")
+        raise typer.BadParameter(f"{path} does not end in .svg; only SVG is written")
     return in_a_folder(path)
 
 
@@ -51,7 +51,7 @@ def graph(
         typer.Option(
             callback=above_zero,
             metavar="HZ",
-            help="Frames per second; without it, the lowest latency.",
+            help="Frames per second; without it, the split of the lowest latency is drawn.",
             show_default=False,
         ),
     ] = None,
@@ -59,13 +59,15 @@ def graph(
     edge_slowdown: SlowdownOption = 1.0,
     edge_profile: EdgeProfileOption = None,
     cloud_profile: CloudProfileOption = None,
-    detail: Annotated[Fold, typer.Option(help="How far to fold; auto draws what a page can hold.")] = Fold.AUTO,
+    detail: Annotated[
+        Fold, typer.Option(help="How far to fold layers; auto draws as much detail as a page can hold.")
+    ] = Fold.AUTO,
     weights: WeightsOption = None,
     device: DeviceOption = Device.CPU,
     threads: ThreadsOption = None,
 ) -> None:
-    """Draw the layer graph as SVG, with the split that would be chosen for a link, where one is given."""
-    from partitioner import Link  # noqa: PLC0415 # `dads --help` must answer at once
+    """Draw the layer graph as SVG; if a link is given, with the split chosen for it."""
+    from partitioner import Link  # noqa: PLC0415 # keeps `dads --help` fast
 
     if uplink is None and not (rtt is None and rate is None and downlink is None):
         raise typer.BadParameter("--rtt, --rate and --downlink describe a split: give --uplink too, or leave them out")
@@ -88,7 +90,7 @@ def graph(
 
 
 def chosen(graph: LayerGraph, costs: CostProfile, link: Link, rate_hz: float | None) -> tuple[Partition, str]:
-    """Return the split for a link, and the question that it answers, in words."""
+    """Return the split for a link, and in words what it was chosen for."""
     from partitioner import splits_of  # noqa: PLC0415 # see above
 
     splits = splits_of(graph, costs)
@@ -99,7 +101,7 @@ def chosen(graph: LayerGraph, costs: CostProfile, link: Link, rate_hz: float | N
 
 
 def caption_lines(graph: LayerGraph, link: Link, partition: Partition, question: str) -> tuple[str, ...]:
-    """Say what the split was chosen for, and what it costs."""
+    """Return lines with what the split was chosen for, and what it costs."""
     sizes = {layer.name: layer.output_bytes for layer in graph.layers}
     tensors = f"{len(partition.cut)} tensor{'s' if len(partition.cut) != 1 else ''}"
     sent = (

@@ -1,4 +1,4 @@
-"""`dads link`: a slow, changing network link between an edge and a cloud that are close to each other."""
+"""`dads link`: an emulated slow, changing link between an edge and a cloud that are close to each other."""
 
 from __future__ import annotations
 
@@ -19,21 +19,20 @@ from link_emulator import LinkEmulator, Trace, TraceError, bundled
 def link(
     target: Annotated[
         str,
-        typer.Option(
-            metavar="HOST:PORT", callback=an_address, help="The cloud at the link's far end.", show_default=False
-        ),
+        typer.Option(metavar="HOST:PORT", callback=an_address, help="The cloud to relay to.", show_default=False),
     ],
     listen: Annotated[
-        str, typer.Option(metavar="HOST:PORT", help="Where the edge connects to; port 0 picks a free one.")
+        str, typer.Option(metavar="HOST:PORT", help="Address for the edge to connect to; port 0 picks a free one.")
     ] = "127.0.0.1:50052",
     uplink: Annotated[
         str,
         typer.Option(
-            metavar="RATE|FILE.csv|TRACE", help="20Mbit/s, a trace's file, or the name of a trace, such as slow_steps."
+            metavar="RATE|FILE.csv|TRACE",
+            help="Edge to cloud: 20Mbit/s, a trace's file, or a trace's name, such as slow_steps.",
         ),
     ] = "slow_steps",
     downlink: Annotated[
-        str, typer.Option(metavar="RATE|FILE.csv|TRACE", help="Likewise, cloud to edge.")
+        str, typer.Option(metavar="RATE|FILE.csv|TRACE", help="Cloud to edge, in the same form.")
     ] = "100Mbit/s",
     rtt: Annotated[
         float, typer.Option(parser=in_units(units.parse_duration), metavar="DURATION", help="Round trip of the link.")
@@ -41,8 +40,8 @@ def link(
 ) -> None:
     """Relay connections to a cloud over an emulated link, until SIGTERM or SIGINT.
 
-    The traces start when the first edge could connect, and repeat. It is a relay in user space: see the package
-    `link_emulator` for what it models and what it does not.
+    The traces start as soon as an edge can connect, and repeat. The link is a relay in user space: the package
+    `link_emulator` says what it models and what it does not.
     """
     up, down = a_trace("--uplink", uplink), a_trace("--downlink", downlink)
     emulator = LinkEmulator(target, uplink=up, downlink=down, delay_s=rtt / 2, listen=listen)
@@ -55,12 +54,12 @@ def a_trace(option: str, text: str) -> Trace:
     """Read a rate with its unit, a trace's file, or the name of a bundled trace.
 
     Args:
-        option: Whose value it is; messages begin with it.
-        text: What was typed.
+        option: The option; messages begin with it.
+        text: The option's value.
 
     Raises:
-        InvalidUsageError: it is none of them, or a rate of 0.
-        TraceError: the file is no trace.
+        InvalidUsageError: the value is none of them, or a rate of 0.
+        TraceError: the file is not a trace.
     """
     if Path(text).suffix == ".csv":
         return Trace.from_csv(text)

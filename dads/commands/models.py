@@ -1,4 +1,4 @@
-"""`dads models`: list what can be loaded."""
+"""`dads models`: list the models that can be loaded by name."""
 
 import json as json_module
 from dataclasses import asdict

@@ -1,4 +1,4 @@
-"""`dads plan`: what would be chosen for a link and a sampling rate, and why."""
+"""`dads plan`: the split for a link and a sampling rate, and what it is compared with."""
 
 from __future__ import annotations
 
@@ -61,14 +61,14 @@ def plan(
     source: Annotated[
         str | None,
         typer.Option(
-            help="Choose encodings too, as dads edge does, measured on this source's frames: sample, a video file, a "
-            "folder of images. An edge's profile that was made with a source holds them already.",
+            help="Choose encodings too, as dads edge does, measured on this source's frames: sample, a video file or a "
+            "folder of images. Not needed with an edge's profile that was made with a source.",
             show_default=False,
         ),
     ] = None,
     max_error: MaxErrorOption = None,
     input_encoding: InputEncodingOption = None,
-    sweep: Annotated[bool, typer.Option("--sweep", help="Also list what is chosen for every uplink.")] = False,
+    sweep: Annotated[bool, typer.Option("--sweep", help="Also list the split chosen for every uplink.")] = False,
     plot: Annotated[
         Path | None,
         typer.Option(
@@ -85,18 +85,18 @@ def plan(
 ) -> None:
     """Show the split that would be chosen, beside edge only, cloud only and the best cut of the model as a chain."""
     from dads.planning.alternatives import Alternatives  # noqa: PLC0415 # see above
-    from dads.planning.output import plan_json, print_plan  # noqa: PLC0415 # `dads --help` must answer at once
+    from dads.planning.output import plan_json, print_plan  # noqa: PLC0415 # keeps `dads --help` fast
     from partitioner import Link  # noqa: PLC0415 # see above
 
     config = encoding_settings(source, max_error=max_error, input_encoding=input_encoding)
-    # Read before the model is loaded, so that a broken file is told at once.
+    # Read before the model is loaded, so that a broken file is an error at once.
     files = ProfileFiles.read(edge_profile, cloud_profile)
     loaded = load_model(model, weights=weights, device=device, threads=threads)
     costs = files.costs_of(loaded, edge_slowdown=edge_slowdown)
     link = Link(uplink, math.inf if downlink is None else downlink, rtt)
     alternatives = Alternatives(loaded.graph, costs, _encodings(loaded, source, config, files, edge_slowdown))
     answer = alternatives.compare(link, rate)
-    # Where splits are searched, each of the hundreds of decisions may take a second: only for who asks.
+    # If splits are searched, each of the hundreds of decisions may take a second, so only on request.
     found = alternatives.sweep(link, rate) if sweep or alternatives.splits.listed else None
     if plot is not None:
         title = f"{loaded.name}, round trip {units.format_duration(rtt)}"
@@ -110,7 +110,7 @@ def plan(
 def _encodings(
     model: split_model.Model, source: str | None, config: AgentConfig, files: ProfileFiles, edge_slowdown: float
 ) -> tuple[Encoding, ...]:
-    """Price the encodings that were measured on the source, or that the edge's profile holds; none without either."""
+    """Return the encodings measured on the source, or those of the edge's profile; none without either."""
     kept = files.edge[1].encodings if files.edge is not None else None
     if source is None and kept is None:
         return ()
@@ -120,6 +120,6 @@ def _encodings(
         costs = encodings.measure_on(model, source, config)
     elif kept is not None:
         costs = encodings.restored(model, kept)
-    # As with the layers' times, what no file tells is measured here.
+    # As with the layers' times, what no file holds is measured here.
     decode_s = (files.cloud[1].decode_s if files.cloud is not None else {}) or encodings.decoding(model)
     return encodings.priced(model, costs, decode_s, edge_slowdown=edge_slowdown)

@@ -1,4 +1,4 @@
-"""`dads profile`: measure a model's layers on this machine, and the encodings of what they give."""
+"""`dads profile`: measure a model's layers on this machine, and the encodings of their values."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -29,12 +29,12 @@ def profile(
     weights: WeightsOption = None,
     device: DeviceOption = Device.CPU,
     threads: ThreadsOption = None,
-    repeats: Annotated[int, typer.Option(min=1, help="Runs that each time is the median of.")] = 5,
+    repeats: Annotated[int, typer.Option(min=1, help="Runs; each time is their median.")] = 5,
     source: Annotated[
         str | None,
         typer.Option(
-            help="Also measure what each layer's value takes in each encoding, on this source's frames: sample, a "
-            "video file, a folder of images. For an edge.",
+            help="Also measure bytes and seconds of each encoding of each layer's value, on this source's frames: "
+            "sample, a video file or a folder of images. For the profile of an edge.",
             show_default=False,
         ),
     ] = None,
@@ -47,7 +47,7 @@ def profile(
     from dads.planning import encodings  # noqa: PLC0415 # torch takes seconds to import
 
     if source is not None:
-        encodings.frame_size(loaded)  # a model that takes no frames is told before it is measured
+        encodings.frame_size(loaded)  # a model that takes no frames is an error before it is measured
     measured = replace(measure_profile(loaded, repeats=repeats), decode_s=encodings.decoding(loaded))
     if source is not None:
         costs = encodings.measure_on(loaded, source, config)

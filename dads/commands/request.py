@@ -19,13 +19,13 @@ def request(
     model: ModelArgument,
     output: OutputOption = Path("-"),
     weights: WeightsOption = None,
-    frame_id: Annotated[int, typer.Option(min=0, help="Comes back with the answer.")] = 1,
+    frame_id: Annotated[int, typer.Option(min=0, help="The frame's id; the answer repeats it.")] = 1,
 ) -> None:
-    """Print a RunTail request with the model's example inputs, cut at the inputs, as protobuf JSON.
+    """Print a RunTail request as protobuf JSON: the model's example inputs, cut at the inputs.
 
     dads request zoo:easy_net | grpcurl -plaintext -d @ 127.0.0.1:50051 dads.v1.SplitInference/RunTail
     """
-    from google.protobuf import json_format  # noqa: PLC0415 # `dads --help` must answer at once
+    from google.protobuf import json_format  # noqa: PLC0415 # keeps `dads --help` fast
 
     message = json_format.MessageToJson(tail_request(load_model(model, weights=weights), frame_id=frame_id))
     if str(output) == "-":
@@ -35,7 +35,7 @@ def request(
 
 
 def tail_request(model: split_model.Model, *, frame_id: int) -> split_pb2.RunTailRequest:
-    """Build the request that has the cloud run the whole model on its example inputs."""
+    """Build the request to run the whole model in the cloud, on its example inputs."""
     from split_model import arrays_of  # noqa: PLC0415 # see the top
     from split_wire import encode_tensor, split_pb2  # noqa: PLC0415 # see the top
 

@@ -1,4 +1,4 @@
-"""The demo's processes: a cloud, an edge and a changing link between them, and what is shown of them while they run."""
+"""The demo's processes: a cloud, an edge and a changing link, and what is shown while they run."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from rich.console import Console
 
 from dads import units
 from dads.children import Child
-from dads.commands.health import check
 from dads.demo.summary import BASELINES, shown
 from dads.errors import CommandError, ExitCode, InvalidUsageError
+from dads.health_check import check
 from dads.loading import SEEDED, is_seeded
 from dads.session.frame_table import FrameTable
 from link_emulator import LinkEmulator, Trace
@@ -29,7 +29,7 @@ _DOWNLINK_BPS = 100e6
 
 @dataclass(frozen=True, slots=True)
 class DemoOptions:
-    """What the demo runs; see the command's help."""
+    """The settings of the demo; see the command's help."""
 
     model: str
     frames: int
@@ -47,9 +47,9 @@ class Demo:
     """One demo.
 
     Args:
-        options: what to run.
+        options: the settings.
         report: the file that the edge writes its report to.
-        console: where to show it.
+        console: where frames and messages are printed.
     """
 
     def __init__(self, options: DemoOptions, report: Path, console: Console) -> None:
@@ -61,18 +61,18 @@ class Demo:
         self._announcer: asyncio.Task[None] | None = None
 
     async def run(self) -> int:
-        """Runs it.
+        """Runs the demo.
 
         Returns:
             The edge's exit code; its report is in the file.
 
         Raises:
-            CommandError: the cloud could not be started.
+            CommandError: the cloud did not start.
         """
         options = self._options
         self._say(
             f"{options.model} on a clip at {options.rate_hz:g} frames/s. Both sides run on this machine; "
-            f"the edge is slowed down {options.slowdown:g} times (--edge-slowdown) by really waiting.",
+            f"the edge is slowed down {options.slowdown:g} times (--edge-slowdown) by waiting.",
             "bold",
         )
         if is_seeded(options.model, weights=None):
@@ -129,7 +129,7 @@ class Demo:
         self._log_line("cloud", line)
 
     def _edge_message(self, line: str) -> None:
-        """Shows what matters of the edge's log; each run starts the link's trace anew."""
+        """Shows the edge's warnings; restarts the link's trace with each run."""
         record = self._log_line("edge", line)
         match record.get("event"):
             case "run started":
@@ -138,17 +138,17 @@ class Demo:
                 self._stop_announcing()
 
     def _log_line(self, who: str, line: str) -> dict[str, Any]:
-        """Shows a child's progress and warnings, and returns the log's record; empty for a line of progress."""
+        """Shows a child's progress and warnings, and returns the record of the log; empty for a line of progress."""
         try:
             record: dict[str, Any] = json.loads(line)
         except json.JSONDecodeError:
-            if not line.endswith(" %"):  # the quarters of a progress say nothing that its end does not
+            if not line.endswith(" %"):  # the quarters of a progress are left out
                 self._say(f"  {who}: {line}", "dim")
             return {}
         if record.get("level") in ("warning", "error", "critical"):
             rest = {key: value for key, value in record.items() if key not in ("event", "level", "timestamp")}
-            told = ", ".join(f"{key} {value}" for key, value in rest.items())
-            self._say(f"  ! {who}: {record['event']}: {told}", "yellow")
+            details = ", ".join(f"{key} {value}" for key, value in rest.items())
+            self._say(f"  ! {who}: {record['event']}: {details}", "yellow")
         return record
 
     def _start_run(self, policy: str) -> None:
@@ -178,7 +178,7 @@ class Demo:
 
 
 def _steps(trace: Trace) -> Any:  # noqa: ANN401 - an endless generator of (time, rate)
-    """The changes of a repeating trace after its first step."""
+    """Yields the changes of a repeating trace after its first step."""
     period = 0
     while True:
         for index, (time_s, rate_bps) in enumerate(zip(trace.times_s, trace.rates_bps, strict=True)):
@@ -188,7 +188,7 @@ def _steps(trace: Trace) -> Any:  # noqa: ANN401 - an endless generator of (time
 
 
 class _BaselineProgress:
-    """A line at each quarter of a baseline's frames."""
+    """Counts a baseline's frames; gives a line at each quarter."""
 
     def __init__(self, frames: int) -> None:
         self._frames = frames
@@ -201,6 +201,6 @@ class _BaselineProgress:
 
 
 def failed(what: str, code: int) -> CommandError:
-    """The error for a child that failed; what it calls wrong usage is wrong usage of the demo."""
+    """The error for a child that failed; wrong usage of the child is wrong usage of the demo."""
     kind = InvalidUsageError if code == ExitCode.USAGE else CommandError
     return kind(f"{what} (exit code {code}); its messages are above")

@@ -1,4 +1,4 @@
-"""The end of the demo: adaptive beside the policies it is compared with, and whether every result was right."""
+"""The summary of the demo: adaptive beside the other policies, and whether every result was right."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ BASELINES = ("edge_only", "cloud_only")
 
 
 def verdict(report: Report, frames: int, compared: Sequence[str] = BASELINES) -> str | None:
-    """What is wrong with a demo's report, or None when nothing is.
+    """Returns what is wrong with a demo's report, or None.
 
     Args:
-        report: The edge's, with its baselines.
-        frames: How many frames each run was to read.
-        compared: The policies that were to be run beside adaptive.
+        report: The edge's report, with its baselines.
+        frames: Frames that each run was to read.
+        compared: The policies that were to run beside adaptive.
     """
     runs = _runs(report)
     different = sum(run["verify"]["different"] for run in runs.values())
@@ -100,7 +100,7 @@ def _mean_latency(run: Report, adaptive: Report) -> str:
 
 
 def shown(name: str) -> str:
-    """A policy's name for people; the layers that it names keep theirs."""
+    """A policy's name for people; names of layers in it stay as they are."""
     policy, colon, layers = name.partition(":")
     return policy.replace("_", "-") + colon + layers
 

@@ -1,9 +1,8 @@
-"""A split layer graph folded into as many boxes as a page can hold.
+"""Folds a layer graph with its split into as many boxes as a page can hold.
 
-Levels of detail: every layer a box; chains of layers that lie on one side as one box; whole blocks (from after a fork
-to its join) that lie on one side as one box; runs of those as one box; and, for a block that is cut in many places, all
-of it that lies on one side as one box. A box never holds layers of both sides, and a tensor that is sent always leaves
-a box: what crosses is drawn at every level.
+Levels of detail, each with fewer boxes: every layer; chains of layers on one side; whole blocks (from after a fork to
+its join) on one side; runs of such blocks and chains; and, for a block that is cut in many places, all its layers on
+one side. A box never holds layers of both sides, so every tensor that is sent is drawn at every level.
 """
 
 from __future__ import annotations
@@ -15,12 +14,12 @@ from enum import StrEnum
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:  # the command line imports this module, and `dads --help` must answer at once
+if TYPE_CHECKING:  # the command line imports this module, and `dads --help` must be fast
     from partitioner import LayerGraph
 
     _Folder = Callable[[LayerGraph, Sequence["Side"]], list[int]]
 
-# What a reader can follow on one page; the first level of detail with no more is drawn.
+# The most that is legible on one page; the first level of detail within these limits is drawn.
 _LEGIBLE_BOXES = 44
 _LEGIBLE_ARROWS = 90
 
@@ -37,7 +36,7 @@ class Fold(StrEnum):
 
 
 class Side(StrEnum):
-    """Where a box's layers run; NONE where nothing was decided."""
+    """Where a box's layers run; NONE without a split."""
 
     EDGE = "edge"
     CLOUD = "cloud"
@@ -51,7 +50,7 @@ class Box:
     Attributes:
         layers: Their names in graph order, at least one.
         side: Where all of them run.
-        branches: How many of them read what comes from outside: the ways into a folded block; 1 for a chain.
+        branches: How many of them read a layer outside the box; 1 for a chain.
         is_chain: Whether each of them reads only the one before.
         is_input: Whether one of them is a model input.
         is_output: Whether one of them is a model output.
@@ -67,12 +66,12 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class Arrow:
-    """What flows from a box to another.
+    """An arrow from one box to another.
 
     Attributes:
         source: Position of the box it leaves.
         target: Position of the box it enters, always larger.
-        sent: Names of the layers whose tensors are sent to the cloud this way; empty for what stays on its side.
+        sent: Names of the layers whose tensors are sent to the cloud along it; empty within one side.
     """
 
     source: int
@@ -93,8 +92,8 @@ def fold(graph: LayerGraph, edge: frozenset[str] | None, detail: Fold = Fold.AUT
 
     Args:
         graph: The model.
-        edge: Names of the layers on the edge, closed; None when nothing was decided.
-        detail: How far; AUTO takes the most detail that a page can hold.
+        edge: Names of the layers on the edge, closed; None without a split.
+        detail: How far to fold; AUTO takes the most detail that a page can hold.
     """
     sides = [_side_of(layer.name, edge) for layer in graph.layers]
     folders: dict[Fold, _Folder] = {
@@ -133,25 +132,25 @@ def _chains(graph: LayerGraph, sides: Sequence[Side]) -> list[int]:
 
 
 def _blocks(graph: LayerGraph, sides: Sequence[Side]) -> list[int]:
-    """Returns for each layer what its block or chain is called: a layer of it, or the join before it.
+    """Returns for each layer the name of its block or chain: one of its layers, or the join before it.
 
-    A block takes its join with it, so that one tensor leaves it; where the join lies on the other side, the block's own
-    layers are what crosses, and it stays open.
+    A block includes its join, so that one tensor leaves it. If the join is on the other side, the tensors of the
+    block's own layers cross, and the block is not folded.
     """
     group = _chains(graph, sides)
     for block in _all_blocks(graph):
         if len({sides[v] for v in block}) == 1:
-            # What follows the join was in the join's chain, and goes on without it as a box of its own.
+            # Layers after the join were in the join's chain; without it they are a box of their own.
             for v in block:
                 group[v] = block[0]
     return group
 
 
 def _all_blocks(graph: LayerGraph) -> list[range]:
-    """Returns the layers from after each fork to its join, the join included, where branches lie between.
+    """Returns the blocks with branches: the layers from after each fork to its join, the join included.
 
-    Fork and join are layers that no arc passes by, so that every path crosses them. Where an input stands between them
-    there is no fork: the layer before may even belong to the same chain as the one after.
+    Forks and joins are layers that no arc passes, so every path crosses them. If there is an input between two such
+    layers, the first is not a fork: both may even belong to one chain.
     """
     predecessors = graph.structure.predecessors
     passed = [False] * len(graph)
@@ -165,25 +164,25 @@ def _all_blocks(graph: LayerGraph) -> list[range]:
 
 
 def _runs(graph: LayerGraph, sides: Sequence[Side]) -> list[int]:
-    """Returns for each layer what its run of blocks and chains is called."""
+    """Returns for each layer the name of its run of blocks and chains."""
     return _joined_runs(graph, sides, _blocks(graph, sides))
 
 
 def _sides(graph: LayerGraph, sides: Sequence[Side]) -> list[int]:
-    """Returns for each layer what its run, or its side of a block that is cut, is called."""
+    """Returns for each layer the name of its run, or of its side of a block that is cut."""
     group = _blocks(graph, sides)
     for block in _all_blocks(graph):
         if len({sides[v] for v in block}) > 1:
             leaders: dict[Side, int] = {}
             for v in block:
-                # A chain that begins before the block or goes on after it keeps together.
+                # A chain that begins before the block or continues after it stays together.
                 leader = leaders.setdefault(sides[v], group[v])
                 group = [leader if other == group[v] else other for other in group]
     return _joined_runs(graph, sides, group)
 
 
 def _joined_runs(graph: LayerGraph, sides: Sequence[Side], group: list[int]) -> list[int]:
-    """Joins each group to the one before it where neither has another neighbour between them."""
+    """Joins each group to the one before it, if that one is its only source and it is that one's only target."""
     above: dict[int, set[int]] = {}
     below: dict[int, set[int]] = {}
     for v, sources in enumerate(graph.structure.predecessors):

@@ -1,8 +1,8 @@
-"""Where the boxes of a drawing stand: rows from top to bottom, few crossings, straight lines where they can be.
+"""Places the boxes of a drawing: in rows from top to bottom, with few crossings and straight lines where possible.
 
-The layered method: each box stands one row below the lowest box it reads; an arrow over several rows gets a bend in
-each row between; rows are sorted so that boxes stand below what they read; and each box then moves as close to its
-neighbours' middle as its row allows.
+The layered method: each box is one row below the lowest box that it reads; an arrow over several rows has a bend in
+each row between; rows are sorted so that boxes are below those that they read; then each box moves as close to its
+neighbours' median as its row allows.
 
 Reference: K. Sugiyama, S. Tagawa, M. Toda, "Methods for Visual Understanding of Hierarchical System Structures", IEEE
 Transactions on Systems, Man, and Cybernetics 11 (1981), doi:10.1109/TSMC.1981.4308636.
@@ -32,10 +32,10 @@ class Layout:
     """A drawing's geometry, in pixels.
 
     Attributes:
-        centres: Of each box.
-        routes: Of each arrow: from the source's lower side to the target's upper side, by way of its bends.
-        width: Of the whole.
-        height: Of the whole.
+        centres: Centre of each box.
+        routes: Points of each arrow, from the source's lower side through its bends to the target's upper side.
+        width: Width of the drawing.
+        height: Height of the drawing.
     """
 
     centres: tuple[Point, ...]
@@ -57,13 +57,13 @@ def layered(
     """Lays out boxes and arrows.
 
     Args:
-        widths: Of each box, in pixels; at least one box.
+        widths: Width of each box, in pixels; at least one box.
         arrows: Pairs of box positions, the first smaller than the second.
-        box_height: Of every box, in pixels.
-        gap_x: Between boxes of a row.
-        gap_y: Between rows.
-        labelled: Positions of the arrows that carry a label, below the row of their source.
-        label_gap_y: Between rows where a label stands.
+        box_height: Height of every box, in pixels.
+        gap_x: Gap between boxes of a row.
+        gap_y: Gap between rows.
+        labelled: Positions of the arrows with a label, below the row of their source.
+        label_gap_y: Gap between rows with a label between them.
 
     Complexity: O((boxes + arrows) rows) in the worst case, an arrow over all rows; near linear for models.
     """
@@ -82,7 +82,7 @@ def layered(
 
 
 def _route(way: list[Point], box_height: float) -> tuple[Point, ...]:
-    """Runs straight through the rows that an arrow passes, from their upper to their lower edge."""
+    """Returns the points of an arrow, which runs straight down through the rows that it passes."""
     half = box_height / 2
     first, *between, last = way
     bends = [Point(point.x, point.y + shift) for point in between for shift in (-half, half)]
@@ -156,7 +156,7 @@ class _Rows:
         return [value - left for value in x]
 
     def _settle(self, row: Sequence[int], wanted: dict[int, float], gap: float, x: list[float]) -> None:
-        """Places a row as near to the wanted places as order and gaps allow (least squares, by pooling neighbours)."""
+        """Places a row as close to the wanted places as order and gaps allow (least squares, by pooling neighbours)."""
         offset, offsets = 0.0, {}
         for i, v in enumerate(row):
             if i:

@@ -1,4 +1,4 @@
-"""A plan as a picture: latency and throughput against bandwidth."""
+"""A plan as a picture: latency and throughput against the uplink."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:  # an optional dependency
 
 SUFFIXES = (".svg", ".png")
 
-# Each way of splitting has its own dashes and its own width besides its colour (Okabe and Ito's, which the colour-blind
-# tell apart); DSL and DSH are drawn last, over what they coincide with.
+# Each way of splitting has its own dashes and width besides its colour (Okabe and Ito's, which colour-blind readers can
+# distinguish). DSL and DSH are drawn last, over the curves that they coincide with.
 _STYLES = (
     {"color": "#555555", "linestyle": (0, (1, 1.5)), "linewidth": 2.6},
     {"color": "#0072b2", "linestyle": (0, (7, 3)), "linewidth": 2.6},
@@ -49,13 +49,13 @@ def plot_curves(curves: Curves, link: Link, title: str, path: Path) -> None:
 
     Args:
         curves: Latency and throughput over uplinks.
-        link: The one that was planned for; its uplink is marked where it lies in the range.
-        title: Of the picture.
-        path: Where to write it; its suffix says as what.
+        link: The link of the plan; its uplink is marked if it is in the range.
+        title: Title of the picture.
+        path: The file to write; its suffix gives the format.
     """
     import matplotlib as mpl  # noqa: PLC0415 # optional, and slow to import
 
-    # Text as text, so that it can be searched and the file stays small; a fixed salt makes equal pictures equal files.
+    # Text stays text, so that it can be searched and the file is small; a fixed salt makes equal pictures equal files.
     with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "dads", "font.size": 10}):
         figure = figure_of(curves, link, title)
         metadata = {"Date": None} if path.suffix.lower() == ".svg" else {}
@@ -63,7 +63,7 @@ def plot_curves(curves: Curves, link: Link, title: str, path: Path) -> None:
 
 
 def figure_of(curves: Curves, link: Link, title: str) -> Figure:
-    """Return the picture: latency above, throughput below, over the same logarithmic axis of bandwidth."""
+    """Return the picture: latency above, throughput below, over the same logarithmic axis of the uplink."""
     from matplotlib.figure import Figure  # noqa: PLC0415 # optional, and slow to import
 
     figure = Figure(figsize=(7.2, 8.0), layout="constrained")
@@ -88,10 +88,10 @@ def _finish(axes: Axes, uplink_mbps: list[float], planned_mbps: float) -> None:
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.set_xlim(uplink_mbps[0], uplink_mbps[-1])
-    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))  # a plain axis may show one number or none
+    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))  # the default may show one number or none
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(lambda value, _: f"{value:g}")
-        axis.set_minor_formatter(NullFormatter())  # it would write powers of ten between the plain numbers
+        axis.set_minor_formatter(NullFormatter())  # the default writes powers of ten between the numbers
     axes.grid(visible=True, which="major", color="#cccccc", linewidth=0.6)
     if uplink_mbps[0] <= planned_mbps <= uplink_mbps[-1]:
         axes.axvline(planned_mbps, color="black", linewidth=0.8)
@@ -102,5 +102,5 @@ def _finish(axes: Axes, uplink_mbps: list[float], planned_mbps: float) -> None:
 
 
 def _drawable(rate_hz: float) -> float:
-    """A gap where the throughput has no limit: no axis reaches it."""
+    """Return NaN, a gap in the curve, for a throughput without limit."""
     return rate_hz if math.isfinite(rate_hz) else math.nan

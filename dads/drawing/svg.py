@@ -1,7 +1,7 @@
 """A folded layer graph as SVG text.
 
-Edge and cloud differ by colour and by the shape of their boxes, so that a print in black and white can be read too; the
-background is white in any viewer. Holding the pointer over a box lists its layers.
+Edge and cloud differ by colour and by the shape of their boxes, so that a black-and-white print is readable too. The
+background is white in any viewer. A tooltip of each box lists its layers.
 """
 
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from dads.drawing.folding import Arrow, Box, FoldedGraph, Side
 from dads.drawing.layout import Layout, Point, layered
 
 _FONT_SIZE = 13
-# Width of a character over the font size, on the safe side for names of lower-case letters and digits.
+# Width of a character over the font size, a little too large for names of lower-case letters and digits.
 _CHARACTER = 0.58
 _LONGEST_NAME = 28
 _LABEL_HEIGHT = 18.0
@@ -34,11 +34,11 @@ _TEXT = "#1a1a1a"
 
 @dataclass(frozen=True, slots=True)
 class Caption:
-    """What stands above the drawing.
+    """The text above the drawing.
 
     Attributes:
         title: One line, large.
-        lines: More lines, in small print.
+        lines: More lines, small.
     """
 
     title: str
@@ -50,8 +50,8 @@ def graph_svg(graph: FoldedGraph, output_bytes: Mapping[str, int], caption: Capt
 
     Args:
         graph: The boxes and arrows.
-        output_bytes: Size of each layer's value, by name; those of the tensors that are sent are written.
-        caption: What stands above, with a legend; None draws boxes and arrows alone, for a page that has its own.
+        output_bytes: Size of each layer's value, by name; the sizes of sent tensors are labels.
+        caption: The text above, with a legend; None draws only boxes and arrows, for a page with its own text.
 
     Returns:
         The text of an SVG file, sizes in pixels.
@@ -95,7 +95,7 @@ def graph_svg(graph: FoldedGraph, output_bytes: Mapping[str, int], caption: Capt
 
 
 def readable(names: str) -> str:
-    """Layers' names without torch's own for batch normalisation, which is long, and frequent."""
+    """Shortens torch's long name for batch normalisation in names of layers."""
     return names.replace("_native_batch_norm_legit_no_training", "batch_norm")
 
 
@@ -126,13 +126,13 @@ def _thin_first(graph: FoldedGraph, layout: Layout) -> list[tuple[Arrow, tuple[P
 
 
 def _arrow(arrow: Arrow, route: tuple[Point, ...]) -> str:
-    """A line through the route: straight along rows that it passes, curved between them."""
+    """A line through the route: straight through rows, curved between them."""
     path = [f"M {route[0].x:.1f} {route[0].y:.1f}"]
     for i, (one, other) in enumerate(pairwise(route)):
         if i % 2:
             path.append(f"L {other.x:.1f} {other.y:.1f}")
             continue
-        # The head of the marker takes the last pixels of the last piece.
+        # The marker's head covers the last pixels of the last piece.
         end_y = other.y - (6 if i == len(route) - 2 else 0)
         middle_y = (one.y + end_y) / 2
         path.append(f"C {one.x:.1f} {middle_y:.1f} {other.x:.1f} {middle_y:.1f} {other.x:.1f} {end_y:.1f}")
@@ -170,7 +170,7 @@ def _shape(side: Side, x: float, y: float, width: float, height: float) -> str:
 
 
 def _lines(box: Box) -> tuple[str, str]:
-    """A box's two lines: its first and last layer, and how many there are; the second may be empty."""
+    """A box's two lines: its first and last layer; and the number of layers, which may be empty."""
     first, last = _short(box.layers[0]), _short(box.layers[-1])
     name = first if first == last else f"{first} … {last}"
     words = []
@@ -183,7 +183,7 @@ def _lines(box: Box) -> tuple[str, str]:
 
 
 def _short(name: str) -> str:
-    """A layer's name as a box can hold it."""
+    """A layer's name, shortened to fit a box."""
     name = readable(name)
     half = _LONGEST_NAME // 2
     return name if len(name) <= _LONGEST_NAME else f"{name[:half]}…{name[-half:]}"
@@ -195,7 +195,7 @@ def _width(box: Box) -> float:
 
 
 def _labels(graph: FoldedGraph, output_bytes: Mapping[str, int], layout: Layout) -> list[str]:
-    """The sizes of what is sent, each tensor's once: on the shortest of its arrows."""
+    """The sizes of the sent tensors, each once, on the shortest of its arrows."""
     lengths = [sum(abs(one.x - other.x) for one, other in pairwise(route)) for route in layout.routes]
     labels: list[str] = []
     written: set[str] = set()
@@ -212,7 +212,7 @@ def _labels(graph: FoldedGraph, output_bytes: Mapping[str, int], layout: Layout)
 
 
 def _label(text: str, names: str, one: Point, other: Point) -> str:
-    # The middle of a curve between two rows, a little higher so that the arrow's head shows.
+    # The middle of a curve between two rows, a little higher so that the arrow's head stays visible.
     x, y = (one.x + other.x) / 2, (one.y + other.y) / 2 - 3
     width = len(text) * _FONT_SIZE * _CHARACTER + 14
     return (

@@ -1,10 +1,13 @@
-"""The live page of an edge: the split in use, drawn, with its times and the last results, for any browser.
+"""The live page of an edge: a drawing of the split in use, its times, and the last results, for any browser.
 
     agent's loop ── LiveView.saw ──► LiveView ◄── LiveServer's threads ── server-sent events ──► browsers
                     (keeps a reference)           (render, at most every 0.2 s, once for all)
 
-The agent's loop does no more than keep what it was told: everything that costs is done by the threads that serve, and
-only while somebody watches. A viewer that is slow misses states, never delays one.
+The agent's loop only keeps a reference to each frame. The server's threads do the rest, and only while a viewer is
+connected. A slow viewer misses states, and does not delay them.
+
+* `view`: the state that the page shows; `document`: the same as JSON, in words and numbers, with a drawing;
+* `events`: the stream of states; `server`: HTTP, with its limits; `page/`: HTML, style and script.
 """
 
 from dads.live.server import LiveServer

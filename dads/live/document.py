@@ -1,4 +1,4 @@
-"""What the page is told of a moment, as values that JSON can hold. Numbers are put into words here, not in the page."""
+"""The state of the live page as JSON values. Numbers are formatted here, not in the page."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _PHASES = {
     Phase.MEASURING: "connected, measuring the link",
     Phase.OFFLOADING: "connected",
 }
-# Stages as `FrameResult.predicted` names them: their names on the page, and the side whose colour they have.
+# Stages by their name in `FrameResult.predicted`: their name on the page, and the side that gives their colour.
 _STAGES = (
     ("head", "Head and encoding", "edge"),
     ("transfer", "Transfer", "link"),
@@ -31,12 +31,12 @@ _STAGES = (
 )
 
 
-def document(model: str, strategy: str, graph: LayerGraph, now: Snapshot) -> dict[str, Any]:
-    """The page's state: `text` by the place it is shown at, `stages`, `results` and `latencies`."""
+def document(model: str, policy: str, graph: LayerGraph, now: Snapshot) -> dict[str, Any]:
+    """The page's state: `text` by its place on the page, `stages`, `results` and `latencies`."""
     return {
         "text": {
             "model": model,
-            "strategy": strategy,
+            "policy": policy,
             **_split_text(graph, now),
             **_state_text(now.state),
             **_latency_text(now.records),
@@ -50,7 +50,7 @@ def document(model: str, strategy: str, graph: LayerGraph, now: Snapshot) -> dic
 
 
 def drawing(graph: LayerGraph, partition: Partition) -> str:
-    """The folded layer graph with the split, as SVG."""
+    """The folded layer graph with its split, as SVG."""
     sizes = {layer.name: layer.output_bytes for layer in graph.layers}
     return graph_svg(fold(graph, partition.edge), sizes, None)
 
@@ -102,7 +102,7 @@ def _sustainable(now: Snapshot) -> str:
 
 
 def _stages(records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Mean times over the last frames with the split in use, but for those that a late answer spoilt."""
+    """Mean times over the last frames with the split in use, without frames that were finished locally."""
     last = _last_started(records)
     if last is None:
         return []
@@ -120,7 +120,7 @@ def _stage(
 ) -> dict[str, Any]:
     predicted_s = fmean(record["predicted_s"][stage] for record in whole or [last])
     measured_s = fmean(record["measured_s"][stage] for record in whole) if whole else None
-    # A stage that this split does not have shows no times: "0 us" would look like a measurement.
+    # A stage that this split does not have shows no time: "0 us" would look like a measurement.
     has_none = not predicted_s and not measured_s
     return {
         "name": name,

@@ -1,7 +1,7 @@
 """The page's server-sent events, made once for all viewers.
 
 Format: https://html.spec.whatwg.org/multipage/server-sent-events.html. Events `state` (see `document`), `drawing` (an
-SVG, when the split is another one) and `beat` (nothing new, but the connection lives).
+SVG, when the split has changed) and `beat` (nothing new; it shows that the connection works).
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ class Events:
     """Streams of events of one view; safe to use from several threads.
 
     Args:
-        view: what is told.
-        least_s: the time between two states for one viewer.
+        view: the state to send.
+        least_s: the least time between two states for one viewer.
     """
 
     def __init__(self, view: LiveView, *, least_s: float = _LEAST_S) -> None:
@@ -46,7 +46,7 @@ class Events:
     def stream(self) -> Iterator[bytes]:
         """Yields events for one viewer until the view is closed.
 
-        Whoever takes them slowly gets fewer of them, each the newest one: there is no queue.
+        There is no queue: a slow viewer gets fewer states, each the newest one.
         """
         yield f"retry: {_RETRY_MS}\n\n".encode()
         version: int | None = None
@@ -64,7 +64,7 @@ class Events:
                 yield _event("beat", {})
 
     def _latest(self) -> _Rendered:
-        """Of a moment not before the call; viewers who ask at the same time share it."""
+        """The state at the call or later; viewers that ask at the same time share one rendering."""
         with self._lock:
             now, view, made = self._view.snapshot(), self._view, self._made
             if now.version == made.version:
@@ -73,7 +73,7 @@ class Events:
             if now.partition is not None and now.partition.edge != edge:
                 edge = now.partition.edge
                 drawn = _event("drawing", {"svg": drawing(view.graph, now.partition)})
-            state = _event("state", document(view.model, view.strategy, view.graph, now))
+            state = _event("state", document(view.model, view.policy, view.graph, now))
             self._made = _Rendered(now.version, edge, state, drawn)
             return self._made
 

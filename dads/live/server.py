@@ -1,6 +1,6 @@
-"""What an edge serves over HTTP: its metrics, and the live page with its events. GET only.
+"""The HTTP server of an edge: its metrics, and the live page with its events. GET only.
 
-A thread for each connection, and a connection for each request: there are few of either.
+Each connection has a thread, and each request a connection: there are few of either.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ __all__ = ["MAX_VIEWERS", "LiveServer"]
 log = structlog.wrap_logger(logging.getLogger("dads"))
 
 MAX_VIEWERS = 16
-"""Event streams at a time; one more is answered with 503."""
+"""Most event streams at a time; more are answered with 503."""
 _MAX_CONNECTIONS = 64
 _SILENCE_S = 10.0
 _STOP_POLL_S = 0.1
-# What the kernel may hold for a viewer who does not read: few states, or it would show old ones when it reads again.
+# The kernel's send buffer holds only few states, so that a viewer that stopped reading does not get old ones later.
 _SEND_BUFFER_BYTES = 64 * 1024
 
 _PAGE: Mapping[str, tuple[str, str]] = MappingProxyType(
@@ -45,7 +45,7 @@ _PAGE: Mapping[str, tuple[str, str]] = MappingProxyType(
         "/icon.svg": ("icon.svg", "image/svg+xml"),
     }
 )
-# Nothing from elsewhere, nothing inline, in nobody's frame.
+# Nothing from other hosts, nothing inline, and not inside another page's frame.
 _HEADERS = (
     (
         "Content-Security-Policy",
@@ -57,14 +57,14 @@ _HEADERS = (
 
 
 class LiveServer(ThreadingMixIn, TCPServer):
-    """Listens from its construction on, serves within its context.
+    """Listens from its construction on, and serves within its context.
 
     Args:
-        view: what the page shows.
-        registry: what `/metrics` shows.
-        host: where to listen.
-        port: likewise; 0 picks a free one.
-        max_viewers: event streams at a time.
+        view: the state that the page shows.
+        registry: the metrics for `/metrics`.
+        host: the address to listen on.
+        port: the port to listen on; 0 picks a free one.
+        max_viewers: most event streams at a time.
 
     Raises:
         OSError: the port is taken.
@@ -94,23 +94,23 @@ class LiveServer(ThreadingMixIn, TCPServer):
         return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
 
     def __enter__(self) -> Self:
-        """Starts to serve."""
+        """Starts the server's thread."""
         self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Ends every connection and waits for its thread."""
+        """Ends every connection and waits for the threads."""
         self.shutdown()
         self._thread.join()
         self._view.close()
         with self._connections_lock:
             for connection in self._connections:
-                with contextlib.suppress(OSError):  # the other end left
+                with contextlib.suppress(OSError):  # the peer has closed it
                     connection.shutdown(socket.SHUT_RDWR)
         self.server_close()
 
     def process_request(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 # as socketserver has it
-        """Starts a connection's thread, or hangs up where there are too many."""
+        """Starts a connection's thread, or closes the connection if there are too many."""
         with self._connections_lock:
             is_room = len(self._connections) < _MAX_CONNECTIONS
             if is_room:
@@ -127,14 +127,14 @@ class LiveServer(ThreadingMixIn, TCPServer):
         super().shutdown_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401, ARG002 # as socketserver has it
-        """Logs what went wrong, unless it is that the other end left."""
+        """Logs an error, unless the peer closed the connection."""
         kind, error, _ = cast("tuple[type, BaseException, TracebackType]", sys.exc_info())
         if not issubclass(kind, OSError):
             log.error("the live page failed", exc_info=error)
 
 
 class _Handler(MetricsHandler):
-    timeout = _SILENCE_S  # of a read or a write; also how long a viewer may take for one event
+    timeout = _SILENCE_S  # of a read or a write, so also the longest time for a viewer to take one event
 
     def do_GET(self) -> None:  # noqa: N802 # http.server's name
         path = urlsplit(self.path).path
@@ -155,7 +155,7 @@ class _Handler(MetricsHandler):
     do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _refuse  # noqa: N815 # http.server's names
 
     def version_string(self) -> str:
-        return "dads"  # which Python it is is nobody's business
+        return "dads"  # without Python's version
 
     def end_headers(self) -> None:
         for name, value in _HEADERS:

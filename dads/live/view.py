@@ -1,4 +1,4 @@
-"""What the live page shows: told by the agent's loop, read by the threads that serve the page."""
+"""The state that the live page shows: written by the agent's loop, read by the server's threads."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from partitioner import LayerGraph, Partition
 __all__ = ["KEPT", "LiveView", "Snapshot"]
 
 KEPT = 60
-"""How many of the last frames are kept."""
+"""Number of the last frames that are kept."""
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What is known at one moment.
+    """The state at one moment.
 
     Attributes:
         version: grows with every frame; 0 before the first.
-        records: the last frames as lines of `--results` hold them, the oldest first.
+        records: the last frames as records of `--results`, the oldest first.
         partition: the split of the last frame that was started, or None.
         max_rate_hz: the rate that could be sustained when it was started, or None.
         keeps_up: whether the split was expected to keep up with the frames, or None.
-        state: what the agent believes about link and load, or None before the first frame.
-        outcomes: frames by outcome, since the start.
+        state: the agent's estimates of link and load, or None before the first frame.
+        outcomes: number of frames by outcome, since the start.
     """
 
     version: int
@@ -47,13 +47,13 @@ class LiveView:
     Args:
         model: the model's name.
         graph: its layers.
-        strategy: how splits are chosen.
+        policy: the name of the policy.
     """
 
-    def __init__(self, model: str, graph: LayerGraph, strategy: str) -> None:
+    def __init__(self, model: str, graph: LayerGraph, policy: str) -> None:
         self.model = model
         self.graph = graph
-        self.strategy = strategy
+        self.policy = policy
         self._news = threading.Condition()
         self._version = 0
         self._records: deque[Mapping[str, Any]] = deque(maxlen=KEPT)
@@ -65,12 +65,12 @@ class LiveView:
         self._closed = False
 
     def saw(self, record: Mapping[str, Any], result: FrameResult, state: ControllerState) -> None:
-        """Takes a frame's end: nothing that costs more than keeping it.
+        """Takes a frame's result; it only keeps it, so it is cheap.
 
         Args:
-            record: the frame as a line of `--results` holds it; not changed afterwards.
-            result: the same; its tensors are not kept.
-            state: what the agent believes now.
+            record: the frame as a record of `--results`; not changed afterwards.
+            result: the frame's result; its tensors are not kept.
+            state: the agent's estimates now.
         """
         with self._news:
             self._version += 1
@@ -83,7 +83,7 @@ class LiveView:
             self._news.notify_all()
 
     def snapshot(self) -> Snapshot:
-        """What is known now."""
+        """The state now."""
         with self._news:
             outcomes = dict(self._outcomes)
             return Snapshot(
@@ -97,17 +97,17 @@ class LiveView:
             )
 
     def wait(self, version: int | None, timeout_s: float) -> bool:
-        """Waits until there is something newer than `version`, the view is closed, or the time is over.
+        """Waits for a state newer than `version`, for the closing of the view, or for the timeout.
 
         Returns:
-            Whether there is something newer; never once the view is closed.
+            Whether there is a newer state; False once the view is closed.
         """
         with self._news:
             self._news.wait_for(lambda: self._closed or self._version != version, timeout_s)
             return self._version != version and not self._closed
 
     def pause(self, timeout_s: float) -> None:
-        """Waits, whatever the news are, but not beyond the view's closing."""
+        """Waits for the timeout or for the closing of the view."""
         with self._news:
             self._news.wait_for(lambda: self._closed, timeout_s)
 
@@ -119,6 +119,6 @@ class LiveView:
 
     @property
     def closed(self) -> bool:
-        """Whether nothing more comes."""
+        """Whether the view is closed."""
         with self._news:
             return self._closed

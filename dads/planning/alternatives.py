@@ -1,4 +1,4 @@
-"""What would be chosen, beside what needs no choice or a simpler one, and how that changes with the uplink."""
+"""The split for a link beside edge-only, cloud-only and the chain cut, and how the choice changes with the uplink."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -19,24 +19,24 @@ from partitioner.reference import chain_splits
 LOWEST_BPS = 1e5
 HIGHEST_BPS = 1e9
 _POINTS_PER_DECADE = 25
-# Where the splits are searched, a heavy decision may take a second.
+# If splits are searched, a heavy decision may take a second.
 _FEW_POINTS_PER_DECADE = 4
-# Break-points are found to one part in a thousand: no link is known better.
+# Break-points are found to one part in a thousand: no link is known more precisely.
 _BREAK_POINT_RATIO = 1.001
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """A decision beside what it is compared with.
+    """A decision and what it is compared with.
 
     Attributes:
-        decision: The choice.
+        decision: The decision.
         edge_only: Everything on the edge.
-        cloud_only: Everything in the cloud but the inputs.
-        chain: The best of the splits that take the model for a chain, the prefixes of the graph's order, by the rule
-            that the choice was made by.
-        lowest_latency: What light load runs.
-        highest_throughput: What heavy load runs when nothing keeps up.
+        cloud_only: Everything but the inputs in the cloud.
+        chain: The best of the splits that treat the model as a chain, the prefixes of the graph's order, by the rule of
+            the decision.
+        lowest_latency: The split for light load.
+        highest_throughput: The split for heavy load if none keeps up.
     """
 
     decision: Decision
@@ -49,12 +49,12 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """How one way of splitting does over the uplinks of its `Curves`.
+    """Latency and throughput of one way of splitting, over the uplinks of its `Curves`.
 
     Attributes:
-        name: Of the way, for people.
-        latency_s: At each uplink.
-        throughput_hz: At each uplink; inf where no stage takes any time.
+        name: Name of the way, for people.
+        latency_s: Latency at each uplink.
+        throughput_hz: Throughput at each uplink; inf if no stage takes time.
     """
 
     name: str
@@ -72,10 +72,10 @@ class Curves:
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """Uplinks, in bits per second, over which one split is chosen in one mode.
+    """A range of uplinks, in bits per second, with one split in one mode.
 
     Attributes:
-        decision: What is chosen at `from_bps`; its times change over the range, its sets do not.
+        decision: The decision at `from_bps`; over the range its times change, its split does not.
     """
 
     from_bps: float
@@ -84,15 +84,15 @@ class Range:
 
 
 class Alternatives:
-    """Every way to split one model on one pair of machines: the best for a link, and what it is compared with.
+    """The splits of one model on one pair of machines: the best for a link, and what it is compared with.
 
     Args:
         graph: The model.
         costs: Seconds of its layers.
-        encodings: What a cut may be sent in; none for the graph's bytes. What the choice is compared with is sent raw.
+        encodings: Encodings to choose from; if empty, only raw. Edge-only, cloud-only and the chain are raw.
 
     Attributes:
-        splits: What decides.
+        splits: The decision seam.
     """
 
     def __init__(self, graph: LayerGraph, costs: CostProfile, encodings: Sequence[Encoding] = ()) -> None:
@@ -101,7 +101,7 @@ class Alternatives:
         self.splits = splits_of(graph, costs, encodings)
 
     def compare(self, link: Link, rate_hz: float) -> Comparison:
-        """Choose, and price what the choice is compared with."""
+        """Decide, and price what the decision is compared with."""
         decision = self.splits.decide(link, rate_hz)
         chain = list(chain_splits(self._graph, self._costs, link))
         return Comparison(
@@ -118,12 +118,12 @@ class Alternatives:
         return evaluate(self._graph, self._costs, link, frozenset(layer.name for layer in self._graph.layers))
 
     def cloud_only(self, link: Link) -> Partition:
-        """Price everything in the cloud but the inputs."""
+        """Price everything but the inputs in the cloud."""
         inputs = frozenset(layer.name for layer in self._graph.layers if not layer.inputs)
         return evaluate(self._graph, self._costs, link, inputs)
 
     def curves(self, link: Link) -> Curves:
-        """Return latency and throughput from `LOWEST_BPS` to `HIGHEST_BPS`, the link otherwise as given."""
+        """Return latency and throughput for uplinks from `LOWEST_BPS` to `HIGHEST_BPS`, the rest of the link fixed."""
         per_decade = _POINTS_PER_DECADE if self.splits.listed else _FEW_POINTS_PER_DECADE
         steps = round(per_decade * math.log10(HIGHEST_BPS / LOWEST_BPS))
         uplink_bps = tuple(LOWEST_BPS * (HIGHEST_BPS / LOWEST_BPS) ** (step / steps) for step in range(steps + 1))
@@ -140,17 +140,17 @@ class Alternatives:
         return Curves(uplink_bps, tuple(curves))
 
     def sweep(self, link: Link, rate_hz: float) -> tuple[Range, ...]:
-        """Return what is chosen for every uplink from `LOWEST_BPS` to `HIGHEST_BPS`, the link otherwise as given."""
+        """Return the decisions for uplinks from `LOWEST_BPS` to `HIGHEST_BPS`, the rest of the link fixed."""
         return ranges(lambda uplink_bps: self.splits.decide(replace(link, uplink_bps=uplink_bps), rate_hz))
 
 
 def max_rate_hz(partition: Partition) -> float:
-    """Return the frames per second that a split can just not sustain; inf where no stage takes any time."""
+    """Return the limit of a split's rate: 1 over its bottleneck, inf if no stage takes time."""
     return 1 / partition.bottleneck_s if partition.bottleneck_s > 0 else math.inf
 
 
 def _best_for(splits: Sequence[Partition], rate_hz: float, mode: str) -> Partition:
-    """Return the best of some splits by the rule that `decide` follows over all of them."""
+    """Return the best of some splits, by the rule of `decide`."""
     if mode == "heavy":
         keeping_up = [split for split in splits if split.bottleneck_s < 1 / rate_hz]
         if not keeping_up:
@@ -162,10 +162,10 @@ def _best_for(splits: Sequence[Partition], rate_hz: float, mode: str) -> Partiti
 def ranges(
     decide_at: Callable[[float], Decision], low_bps: float = LOWEST_BPS, high_bps: float = HIGHEST_BPS
 ) -> tuple[Range, ...]:
-    """Find the ranges of one choice between two uplinks.
+    """Find the ranges between two uplinks over which the choice stays the same.
 
-    A scan in equal ratios, then bisection between neighbours that differ. A choice that holds for less than a step
-    of the scan (10 %) may be missed.
+    It scans in equal ratios, then bisects between neighbours that differ. A choice that holds for less than a step of
+    the scan (10 %) may be missed.
     """
     steps = max(1, math.ceil(_POINTS_PER_DECADE * math.log10(high_bps / low_bps)))
     found: list[Range] = []
@@ -184,7 +184,7 @@ def ranges(
 def _first_change(
     decide_at: Callable[[float], Decision], current: Decision, below_bps: float, above_bps: float, above: Decision
 ) -> tuple[float, Decision]:
-    """Narrow down where `current`, chosen at `below_bps`, gives way; return the place and what is chosen there."""
+    """Return the uplink above `below_bps` at which the choice first differs from `current`, and the choice there."""
     while above_bps / below_bps > _BREAK_POINT_RATIO:
         middle_bps = math.sqrt(below_bps * above_bps)
         middle = decide_at(middle_bps)

@@ -1,4 +1,4 @@
-"""Measuring encodings for a command: on frames of its source, with progress on stderr; and keeping them in profiles."""
+"""Measures encodings for a command, on frames of its source; stores them in profiles and prices them."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from split_model import Model
 from split_wire import Encoding as WireEncoding
 
 FRAMES = 2
-"""A second apart: the encodings of a clip differ less from frame to frame than from layer to layer."""
+"""Frames to measure on, a second apart: encodings differ less from frame to frame than from layer to layer."""
 
 
 def frame_size(model: Model) -> tuple[int, int]:
     """Return height and width of the frames that a model takes.
 
     Raises:
-        CommandError: it takes no frames.
+        CommandError: the model takes no frames.
     """
     inputs = model.inputs
     if len(inputs) != 1 or inputs[0].dtype != "uint8" or len(inputs[0].shape) != 4 or inputs[0].shape[:2] != (1, 3):
@@ -52,7 +52,7 @@ def first_frames(model: Model, source: str) -> AsyncGenerator[Frame, None]:
 
 
 async def inputs_of(model: Model, frames: AsyncGenerator[Frame, None]) -> list[tuple[torch.Tensor]]:
-    """Read a source to its end, as the model's inputs; its example where there was no frame."""
+    """Read a source to its end, as the model's inputs; the example inputs if there was no frame."""
     async with contextlib.aclosing(frames):
         read = [(torch.from_numpy(frame.image).to(model.device),) async for frame in frames]
     return read or [model.example_inputs]
@@ -65,7 +65,7 @@ def measure(model: Model, inputs: list[tuple[torch.Tensor]], config: AgentConfig
 
 
 def measure_on(model: Model, source: str, config: AgentConfig) -> WireCosts:
-    """Measure them on a source's first frames.
+    """Measure the encodings on a source's first frames.
 
     Raises:
         CommandError: the model takes no frames.
@@ -75,28 +75,28 @@ def measure_on(model: Model, source: str, config: AgentConfig) -> WireCosts:
 
 
 def allowed(costs: WireCosts) -> dict[str, int | str]:
-    """Say on how many layers each encoding may be used."""
-    told: dict[str, int | str] = {
+    """Return, by encoding, on how many layers it may be used; and the encoding of frames, if it is not raw."""
+    layers: dict[str, int | str] = {
         encoding.name: sum(math.isfinite(size) for size in encoding.output_bytes) for encoding in costs.encodings
     }
-    return told if costs.input_encoding == "raw" else {**told, "frames": costs.input_encoding.value}
+    return layers if costs.input_encoding == "raw" else {**layers, "frames": costs.input_encoding.value}
 
 
 def decoding(model: Model) -> dict[str, tuple[float, ...]]:
-    """Measure, in the cloud's place, the seconds to decode each layer's value, by encoding."""
+    """Measure the seconds to decode each layer's value, by encoding, as a cloud on this machine would."""
     return {encoding.value: seconds for encoding, seconds in profile_decoding(model).items()}
 
 
 def priced(
     model: Model, costs: WireCosts, decode_s: Mapping[str, tuple[float, ...]], *, edge_slowdown: float
 ) -> tuple[Encoding, ...]:
-    """Return the whole prices of the encodings that both sides know.
+    """Return the encodings that both sides support, with the costs of both.
 
     Args:
         model: The model.
-        costs: The edge's half.
-        decode_s: The cloud's, as `decoding` measures it.
-        edge_slowdown: How many times slower the edge is than where its half was measured.
+        costs: The edge's costs.
+        decode_s: The cloud's costs, as `decoding` measures them.
+        edge_slowdown: How many times slower the edge is than the machine that was measured.
     """
     layers = [layer.name for layer in model.graph.layers]
     known = {encoding: decode_s[encoding.value] for encoding in WireEncoding if encoding.value in decode_s}
@@ -109,7 +109,7 @@ def priced(
 
 
 def stored(costs: WireCosts, config: AgentConfig) -> StoredEncodings:
-    """Return what was measured as a profile keeps it."""
+    """Return measured encodings as a profile stores them."""
     return StoredEncodings(
         max_error=config.max_error,
         wanted_input=config.input_encoding,
@@ -120,7 +120,7 @@ def stored(costs: WireCosts, config: AgentConfig) -> StoredEncodings:
 
 
 def restored(model: Model, kept: StoredEncodings) -> WireCosts:
-    """Return what a profile of this model keeps; encodings that only another version knows are left out."""
+    """Return the encodings from a profile of this model; unknown ones, of another version, are left out."""
     known = {encoding.value for encoding in WireEncoding}
     return WireCosts(
         encodings=tuple(
@@ -134,6 +134,6 @@ def restored(model: Model, kept: StoredEncodings) -> WireCosts:
 
 
 def fits(kept: StoredEncodings, config: AgentConfig) -> bool:
-    """Whether they are what these settings would measure."""
+    """Return whether stored encodings were measured with these settings."""
     wanted = ("auto", kept.max_error, kept.wanted_input)
     return (config.encodings, config.max_error, config.input_encoding) == wanted

@@ -1,4 +1,4 @@
-"""What each layer costs on either side, for the commands that plan: from profile files, or measured here."""
+"""Seconds of each layer on either side, from profile files or measured here."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:  # torch takes seconds to import
 
 @dataclass(frozen=True, slots=True)
 class ProfileFiles:
-    """The profiles of both sides, read before any model is loaded, so that a broken file is told at once.
+    """The profiles of both sides, read before any model is loaded, so that a broken file is an error at once.
 
     Attributes:
-        edge: The edge's file and what it holds; None to measure here.
-        cloud: The cloud's.
+        edge: Path and content of the edge's file; None to measure here.
+        cloud: Path and content of the cloud's file; None to measure here.
     """
 
     edge: tuple[Path, StoredProfile] | None
@@ -37,12 +37,12 @@ class ProfileFiles:
         return cls(*(None if path is None else (path, read_profile(path)) for path in (edge, cloud)))
 
     def costs_of(self, model: split_model.Model, *, edge_slowdown: float) -> CostProfile:
-        """Return the seconds of the model's layers; a side without a file is measured here, both by one measurement.
+        """Return the seconds of the model's layers; sides without a file share one measurement here.
 
         Raises:
-            ProfileError: a file is of another model.
+            ProfileError: a file belongs to another model.
         """
-        from partitioner import CostProfile  # noqa: PLC0415 # `dads --help` must answer at once
+        from partitioner import CostProfile  # noqa: PLC0415 # keeps `dads --help` fast
 
         measured: tuple[float, ...] = ()
         times: list[tuple[float, ...]] = []

@@ -1,4 +1,4 @@
-"""A comparison of splits as a table for people and as JSON for programs."""
+"""A comparison of splits, as a table for people and as JSON for programs."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ def print_plan(
     """Print a comparison on stdout.
 
     Args:
-        model: What is planned.
-        link: For what network.
-        rate_hz: For what frame rate.
-        answer: What is chosen, and what that is compared with.
-        found: What is chosen over all uplinks; None where that was not asked.
-        sweep: Whether to print that as a table, or just where the choice changes.
+        model: The model.
+        link: The network.
+        rate_hz: Frames per second.
+        answer: The decision, and what it is compared with.
+        found: The choices over all uplinks; None if they were not computed.
+        sweep: Whether to print these as a table, or only the uplinks at which the choice changes.
     """
     console = Console(highlight=False)
     console.print(
@@ -102,7 +102,7 @@ def _sent(partition: Partition) -> str:
 
 
 def _frames(rate_hz: float) -> str:
-    """Three significant digits, rounded down: a rate that is promised must be kept."""
+    """Three significant digits, rounded down, so that the printed rate can be sustained."""
     if not 0 < rate_hz < math.inf:
         return "unlimited" if rate_hz else "0"
     step = 10.0 ** (math.floor(math.log10(rate_hz)) - 2)
@@ -118,9 +118,9 @@ def plan_json(
     *,
     sweep: bool,
 ) -> dict[str, Any]:
-    """Return a plan in base units; see `print_plan`. An infinite rate is null, which JSON has.
+    """Return a plan in base units; see `print_plan`. An infinite rate is null, because JSON has no infinity.
 
-    `break_points` is null where the choice over all uplinks was not asked; `sweep` is empty unless it was wanted.
+    `break_points` is null if the choices over all uplinks were not computed; `sweep` is empty unless it was requested.
     """
     decision = answer.decision
     return {

@@ -1,4 +1,4 @@
-"""Profiles as JSON files: what `dads profile` writes, and every other command reads and checks."""
+"""Profiles as JSON files: `dads profile` writes them, other commands read and check them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _FRAME_ENCODINGS = ("raw", "jpeg")
 
 
 def profile_json(profile: StoredProfile) -> str:
-    """Return the profile as a file holds it; bytes of what may not be sent are null."""
+    """Return the text of a profile's file; infinite bytes, of tensors that may not be sent, are null."""
     data = asdict(profile)
     if profile.encodings is not None:
         data["encodings"]["output_bytes"] = {
@@ -59,7 +59,7 @@ def _profile_of(data: Mapping[str, object]) -> StoredProfile:
         device=_text(data, "device"),
         torch_version=_text(data, "torch_version"),
         machine=_text(data, "machine"),
-        # Files of versions that did not measure encodings have neither.
+        # Files of older versions have neither.
         decode_s=_by_encoding(data.get("decode_s", {}), "decode_s", layers),
         encodings=None if encodings is None else _encodings_of(_object(encodings, "encodings"), layers),
     )
@@ -81,7 +81,7 @@ def _encodings_of(data: Mapping[str, object], layers: tuple[str, ...]) -> Stored
 def _by_encoding(
     value: object, what: str, layers: tuple[str, ...], *, missing: float | None = None
 ) -> dict[str, tuple[float, ...]]:
-    """Check numbers by encoding; `missing` stands for null, if that is allowed."""
+    """Check numbers by encoding; `missing` replaces null, if that is allowed."""
     return {
         name: _of_layers(numbers, f"{what} in {name}", layers, missing=missing)
         for name, numbers in _object(value, what).items()

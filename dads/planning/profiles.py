@@ -1,4 +1,4 @@
-"""Profiles of models: measured on one machine, used to plan on another. `dads.planning.profile_file` keeps them."""
+"""Profiles of models: measured on one machine, used to plan on another. `profile_file` stores them."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:  # torch takes seconds to import, and reading a file needs non
 
 @dataclass(frozen=True, slots=True)
 class StoredEncodings:
-    """What a machine sends in the edge's place, measured on frames of a source.
+    """The edge's costs of encodings, measured on frames of a source.
 
     Attributes:
-        max_error: How far outputs may be off, relative to their scale, for an encoding to be allowed.
-        wanted_input: How frames themselves were to be sent, raw or jpeg.
-        input_encoding: How they may be sent: raw where JPEG changed the result by more than `max_error`.
-        output_bytes: By encoding, raw first, the bytes of each layer's value; inf where it may not be sent so.
-        encode_s: By encoding, the seconds to encode each.
+        max_error: Largest error of outputs, relative to their scale, with which an encoding is allowed.
+        wanted_input: The requested encoding of frames, raw or jpeg.
+        input_encoding: The allowed one: raw if JPEG changed outputs by more than `max_error`.
+        output_bytes: By encoding, raw first, the bytes of each layer's value; inf if it may not use the encoding.
+        encode_s: By encoding, the seconds to encode each layer's value.
     """
 
     max_error: float
@@ -44,11 +44,11 @@ class StoredProfile:
         layers: Layer names in graph order.
         layer_s: Seconds of each layer; their sum is about `whole_s`.
         whole_s: Seconds of one run of the whole model.
-        device: Where it ran, such as `cpu`.
-        torch_version: torch's version there.
+        device: The device, such as `cpu`.
+        torch_version: The version of torch.
         machine: The machine, in words.
-        decode_s: By encoding, the seconds to decode each layer's value, in the cloud's place; empty: not measured.
-        encodings: What is sent in the edge's place; None: not measured.
+        decode_s: By encoding, the seconds to decode each layer's value, for a cloud; empty if not measured.
+        encodings: Costs of encodings, for an edge; None if not measured.
     """
 
     model: str
@@ -82,10 +82,10 @@ def measure_profile(model: split_model.Model, *, repeats: int = 5) -> StoredProf
 
 
 def check_profile_of(profile: StoredProfile, model: split_model.Model, path: Path) -> None:
-    """Check that a profile was measured on this very model.
+    """Check that a profile was measured on this model.
 
     Raises:
-        ProfileError: it was measured on another model, or on other weights.
+        ProfileError: it was measured on another model, or with other weights.
     """
     names = tuple(layer.name for layer in model.graph.layers)
     if profile.digest != model.digest or profile.layers != names:

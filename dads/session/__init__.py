@@ -1,1 +1,6 @@
-"""One run of `dads edge`: its settings, its frames, its table."""
+"""The session of `dads edge`: one or more runs over the same frames.
+
+* `settings`: options and environment as the agent's settings;
+* `session`: the runs, with results, report, metrics, live page and verification;
+* `frame_table`: a row on the terminal for each frame.
+"""

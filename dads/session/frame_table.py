@@ -1,4 +1,4 @@
-"""The live table: a row per frame, readable on a terminal and in a log."""
+"""The table of frames: one row per frame, for a terminal or a log."""
 
 from __future__ import annotations
 
@@ -21,30 +21,30 @@ _COLUMNS = (
     ("tail", 11, "right"),
     ("latency", 7, "right"),
 )
-_LEGEND = "stages in ms, predicted > measured; uplink as estimated; a split other than the frame before's is marked *"
+_LEGEND = "stages in ms, predicted > measured; uplink as estimated; * marks a split that differs from the frame before"
 
 
 class PlainConsole(Console):
-    """A console that reports a reader that left as any other error, where rich would end the process from within."""
+    """A console that raises an error on a closed pipe, where rich would end the process."""
 
     def __init__(self) -> None:
-        # What is printed is names and numbers: a colon or a bracket in them means nothing.
+        # Colons and brackets in names and numbers are no markup.
         super().__init__(highlight=False, emoji=False)
 
     def on_broken_pipe(self) -> None:
-        """Raise the error again: the command ends its children and its agent before it exits.
+        """Raise the error, so that the command ends its children and its agent before it exits.
 
         Raises:
             BrokenPipeError: always.
         """
-        raise BrokenPipeError(errno.EPIPE, "nobody reads what is printed")
+        raise BrokenPipeError(errno.EPIPE, "the reader of the output has closed it")
 
 
 class FrameTable:
-    """Prints rows; the header comes before the first and again after other lines.
+    """Prints a header, rows, and lines between them.
 
     Args:
-        console: where to; stdout unless told otherwise.
+        console: where to print; by default stdout.
     """
 
     def __init__(self, console: Console | None = None) -> None:
@@ -64,7 +64,7 @@ class FrameTable:
         self._print(_cells(record), _style(record))
 
     def _print(self, cells: list[str], style: str) -> None:
-        # Words may be cut; a number without its last digits would be another number, so it rather breaks the column.
+        # Words may be cut. A number must keep all its digits, even if it is wider than its column.
         padded = [
             cell.rjust(width) if side == "right" else cell[:width].ljust(width)
             for cell, (_, width, side) in zip(cells, _COLUMNS, strict=True)

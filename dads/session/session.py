@@ -1,4 +1,4 @@
-"""What `dads edge` does: runs over a source's frames, with a table, results, a report, metrics and verification."""
+"""The runs of `dads edge` over a source's frames, with table, results, report, metrics and verification."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ _WARN_EVERY_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class StreamOptions:
-    """Where frames come from, how many a second, how many in all, and whether the source is repeated for ever."""
+    """The source of frames, their rate, how many in all, and whether the source is repeated for ever."""
 
     source: str
     rate_hz: float
@@ -54,18 +54,18 @@ class StreamOptions:
 
 
 class EdgeSession:
-    """One or more runs over the same frames with one model: a policy, and those it is compared with.
+    """One or more runs over the same frames with one model: the first policy, and those it is compared with.
 
     Args:
         model: the model.
         cloud: the cloud's address, or None.
         config: the agent's settings; each run sets its own policy.
         stream: the frames.
-        edge_profile: the model's times here.
-        wire_costs: its encodings here; None: to be measured when there is a cloud.
+        edge_profile: the model's times on this machine.
+        wire_costs: its encodings on this machine; None to measure them if there is a cloud.
         verify: whether to compare results with the whole model, after each run.
-        metrics_port: where to serve the first run's metrics and live page, or None.
-        metrics_host: on which address.
+        metrics_port: port of the first run's metrics and live page, or None.
+        metrics_host: address of that port.
         tracer: makes the spans of frames' traces, or None.
     """
 
@@ -103,7 +103,7 @@ class EdgeSession:
         """Runs the policies one after another.
 
         Returns:
-            The first one's report, with those of the others as its `baselines`.
+            The report of the first policy, with those of the others as its `baselines`.
         """
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -140,7 +140,7 @@ class EdgeSession:
             view.saw(record, result, agent.state)
             if results is not None:
                 results.write(json.dumps(record) + "\n")
-                results.flush()  # whoever reads along sees each frame as it is done
+                results.flush()  # a reader gets each frame as it is done
             if table is not None:
                 table.row(record)
 
@@ -188,7 +188,7 @@ class EdgeSession:
 
     @contextlib.contextmanager
     def _pages(self, agent: Agent, view: LiveView) -> Iterator[None]:
-        """Serves the first run's metrics and live page while it lasts."""
+        """Serves the first run's metrics and live page during that run."""
         port, self._metrics_port = self._metrics_port, None
         if port is None:
             yield
@@ -202,7 +202,7 @@ async def _verified(verifier: Verifier) -> dict[str, Any]:
     total = verifier.pending()
     with shown(f"comparing {total} results with the whole model") as on_progress:
         while verifier.pending():
-            await asyncio.to_thread(verifier.check_next)  # on this thread, it would keep signals from being heard
+            await asyncio.to_thread(verifier.check_next)  # on this thread it would block signals
             on_progress(total - verifier.pending(), total)
     outcome = verifier.outcome()
     if outcome.first is not None:
@@ -211,7 +211,7 @@ async def _verified(verifier: Verifier) -> dict[str, Any]:
 
 
 async def _until(source: AsyncGenerator[Frame, None], stopping: asyncio.Event) -> AsyncGenerator[Frame, None]:
-    """The source's frames until it ends or `stopping` is set."""
+    """Yields the source's frames until it ends or `stopping` is set."""
     stop = asyncio.ensure_future(stopping.wait())
     try:
         while not stopping.is_set():
@@ -232,19 +232,19 @@ async def _until(source: AsyncGenerator[Frame, None], stopping: asyncio.Event) -
 
 
 class _RateWatch:
-    """Tells the user when frames come faster than they can be processed, and what rate could be sustained."""
+    """Warns when frames arrive faster than they can be processed, with the rate that can be sustained."""
 
     def __init__(self, rate_hz: float) -> None:
         self._rate_hz = rate_hz
-        self._told_s = -_WARN_EVERY_S
+        self._warned_s = -_WARN_EVERY_S
 
     def saw(self, result: FrameResult) -> None:
-        """Logs at most every few seconds."""
+        """Takes a result; logs at most every `_WARN_EVERY_S` seconds."""
         if result.keeps_up is not False or result.max_rate_hz is None:
             return
         now_s = asyncio.get_running_loop().time()
-        if now_s - self._told_s >= _WARN_EVERY_S:
-            self._told_s = now_s
+        if now_s - self._warned_s >= _WARN_EVERY_S:
+            self._warned_s = now_s
             log.warning(
                 "frames come faster than they can be processed; lower the rate",
                 rate_hz=self._rate_hz,

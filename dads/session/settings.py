@@ -1,4 +1,4 @@
-"""The agent's settings as `dads edge` finds them: what was typed, then the environment, then the defaults."""
+"""The agent's settings from the options of `dads edge`, then the environment, then the defaults."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:  # torch takes seconds to import
     from edge_service import AgentConfig
 
 RATE_HZ = 5.0
-"""A rate to see something at; the agent's own default is for programs, which know theirs."""
+"""The rate for people who watch; the agent's own default is for programs, which know their rate."""
 
 _OPTIONS = {
     "rate_hz": "--rate",
@@ -42,12 +42,12 @@ def settings(**options: float | str | bool | Path | None) -> AgentConfig:
     """Check the settings before any model is loaded.
 
     Args:
-        options: Fields of `AgentConfig`; None for one that was not typed.
+        options: Fields of `AgentConfig`; None for an option that was not given.
 
     Raises:
-        InvalidUsageError: an option or a variable of the environment cannot be used; the message names it.
+        InvalidUsageError: an option or a variable of the environment is not valid; the message names it.
     """
-    from pydantic import ValidationError  # noqa: PLC0415 # `dads --help` must answer at once
+    from pydantic import ValidationError  # noqa: PLC0415 # keeps `dads --help` fast
 
     from edge_service import AgentConfig  # noqa: PLC0415 # torch takes seconds to import
     from edge_service.control.policies import POLICY_NAMES  # noqa: PLC0415 # see above
@@ -69,11 +69,11 @@ def settings(**options: float | str | bool | Path | None) -> AgentConfig:
 
 
 def encoding_settings(source: str | None, *, max_error: float | None, input_encoding: str | None) -> AgentConfig:
-    """Check how encodings are to be measured, for commands that need no source, before any model is loaded.
+    """Check the settings of encodings, for commands whose source is optional, before any model is loaded.
 
     Raises:
-        InvalidUsageError: an option cannot be used, or not without a source.
-        SourceError: the source is not there.
+        InvalidUsageError: an option is not valid, or needs a source.
+        SourceError: the source does not exist.
     """
     if source is not None:
         from edge_service.sources import open_source  # noqa: PLC0415 # torch takes seconds to import
@@ -85,10 +85,10 @@ def encoding_settings(source: str | None, *, max_error: float | None, input_enco
 
 
 def compared(option: str, text: str) -> tuple[str, ...]:
-    """Check the policies that a run is compared with.
+    """Check the names of the policies that a run is compared with.
 
     Raises:
-        InvalidUsageError: one of them is no policy.
+        InvalidUsageError: a name is not a policy.
     """
     from edge_service.control.policies import policy_names  # noqa: PLC0415 # torch takes seconds to import
     from edge_service.errors import PolicyError  # noqa: PLC0415 # see above
@@ -103,16 +103,16 @@ def _explain(error: ValidationError, typed: Mapping[str, float | str | bool | Pa
     return "; ".join(
         f"{_source(str(item['loc'][0]), typed)} is {item['input']!r}: {_message(item['msg'])}"
         if item["loc"]
-        else _message(item["msg"])  # of several settings together; their input holds the token
+        else _message(item["msg"])  # of several settings together; their input would show the token
         for item in error.errors()
     )
 
 
 def _message(text: str) -> str:
-    """A message of ours without pydantic's word before it."""
+    """The message without pydantic's prefix."""
     return text.removeprefix("Value error, ")
 
 
 def _source(name: str, typed: Mapping[str, float | str | bool | Path]) -> str:
-    """Who set it: the option, or the variable."""
+    """The option or the variable that set a field."""
     return _OPTIONS[name] if name in typed else f"DADS_EDGE_{name.upper()}"

@@ -1,10 +1,12 @@
-"""The cloud over gRPC: channel, calls and the one place where gRPC's exceptions become ours.
+"""The cloud over gRPC: channel and calls; the only place where gRPC's exceptions are translated into ours.
 
-Channel options (measured, see docs/decisions): message limits of the wire contract; reconnect back-off capped at a
-quarter of a second, so that a restarted cloud is found by the next call and not by the one after it; an attempt to
-connect may take two seconds, for links with long round trips, and no longer, because the SYN of a new one is sent
-sooner than TCP repeats the old one's; gRPC's bandwidth-delay probe stays on (without it 4 MB at 1 Gbit/s and 50 ms take
-three times as long).
+Channel options (measured, see docs/decisions):
+
+* message limits of the wire contract;
+* reconnect backoff of at most 0.25 s, so that the next call finds a restarted cloud, not only the one after it;
+* an attempt to connect may take 2 s, for links with long round trips, and no longer, because a new attempt sends its
+  SYN sooner than TCP repeats the old one's;
+* gRPC's bandwidth-delay probe stays on (without it 4 MB at 1 Gbit/s and 50 ms take three times as long).
 """
 
 from __future__ import annotations
@@ -43,13 +45,13 @@ OPTIONS = (
     ("grpc.max_send_message_length", limits.MAX_MESSAGE_BYTES),
     ("grpc.max_receive_message_length", limits.MAX_MESSAGE_BYTES),
     ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.min_reconnect_backoff_ms", 2000),  # of an attempt that hangs, whatever the option's name says
+    ("grpc.min_reconnect_backoff_ms", 2000),  # despite its name, the timeout of an attempt
     ("grpc.max_reconnect_backoff_ms", 250),
     ("grpc.use_local_subchannel_pool", 1),
 )
-# Few enough chunks that sending them keeps up with a fast link on a busy machine, enough to time the second half.
+# Few enough chunks for a busy machine to keep up with a fast link, enough to time the second half.
 _PROBE_CHUNKS, _LEAST_CHUNK_BYTES = 48, 4096
-_FEWEST_CHUNKS = 4  # or a small probe would have no second half
+_FEWEST_CHUNKS = 4  # so that a small probe has a second half
 _LOST = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED)
 
 
@@ -59,12 +61,12 @@ class GrpcCloud:
     Args:
         address: "host:port".
         model: the name under which the cloud serves the model.
-        digest: the edge's digest of it; the cloud refuses another.
-        layers: the edge's layer names in graph order, to which the cloud's profile must fit.
-        access: TLS and token. Their files are read at each new connection; where they changed, it is a new channel.
+        digest: the edge's digest of the model; the cloud refuses another digest.
+        layers: the edge's layer names in graph order; the cloud's profile must have the same.
+        access: TLS and token. Their files are read at each new connection; if they changed, a new channel is opened.
 
     Raises:
-        AccessError: the access cannot be used, or would show a token to the network.
+        AccessError: the access cannot be used, or would send a token in plain text.
     """
 
     def __init__(
@@ -81,7 +83,7 @@ class GrpcCloud:
         self._channel: grpc.aio.Channel | None = None
 
     async def profile(self, timeout_s: float) -> CloudProfile:
-        """Asks for the model's profile (`GetProfile`); this is the first call of a connection."""
+        """Gets the model's profile (`GetProfile`); this is the first call of a connection."""
         await self._renew_access()
         request = split_pb2.GetProfileRequest(model=self._model, digest=self._digest)
         try:
@@ -131,7 +133,7 @@ class GrpcCloud:
         encodings: Mapping[str, Encoding] = ALL_RAW,
         traceparent: str = "",
     ) -> FrameToSend:
-        """Encodes a `StreamTailsRequest`, of which raw tensors share the arrays' memory until it is sent."""
+        """Encodes a `StreamTailsRequest`; its raw tensors share the arrays' memory until it is sent."""
         request = TailRequest(
             model=self._model,
             digest=self._digest,
@@ -156,9 +158,9 @@ class GrpcCloud:
         return self.open_tails()
 
     async def drop(self) -> None:
-        """Closes the channel; the next call opens another, and so a new TCP connection.
+        """Closes the channel; the next call opens another, with a new TCP connection.
 
-        One that heard nothing for a while repeats what it sent at intervals that double: after an outage of 10 s it
+        During an outage, TCP repeats its segments at intervals that double: after an outage of 10 s, the old connection
         may take 10 s more to notice that the link is back.
         """
         channel, self._channel = self._channel, None
@@ -211,9 +213,9 @@ class GrpcCloud:
         status = status_of(error)
         if status is None and error.code() in _LOST:
             details = error.details() or ""
-            said = advice(details)
-            if said is not None:
-                raise CloudUntrustedError(f"no connection to the cloud at {self.address}: {said}") from error
+            hint = advice(details)
+            if hint is not None:
+                raise CloudUntrustedError(f"no connection to the cloud at {self.address}: {hint}") from error
             message = f"no answer from the cloud at {self.address}: {error.code().name}: {details}"
             message += suspicion(details, encrypts=self._access.encrypts)
             late = error.code() is grpc.StatusCode.DEADLINE_EXCEEDED
@@ -231,7 +233,7 @@ class GrpcTails:
         self._translate = translate
 
     async def send(self, frame: FrameToSend, timeout_s: float) -> None:
-        """Writes one request; returns when the transport has taken it."""
+        """Writes one request; returns when the transport has accepted it."""
         if not isinstance(frame.message, WrittenRequest):
             raise TypeError("expected a frame that this cloud's encode() made")
         try:
@@ -263,9 +265,10 @@ class GrpcTails:
         raise CloudUnreachableError("the cloud ended the stream")
 
     def _cancelled(self, error: asyncio.CancelledError) -> NoReturn:
-        """Tells the stream's own cancellation, for which aio raises the same exception, from that of our task.
+        """Translates the cancellation of the stream; raises that of our task again.
 
-        Only the task knows: a call that is cancelled in the middle of a write says that it ended with INTERNAL.
+        aio raises the same exception for both. Only the task can tell them apart: a call that is cancelled during a
+        write reports INTERNAL.
         """
         task = asyncio.current_task()
         if task is None or not task.cancelling():
@@ -297,5 +300,5 @@ def _answer(result: TailResponse) -> Answer | Refusal:
 def _unreadable(answer: Malformed) -> Refusal:
     error = CloudRefusedError(f"the cloud's answer is wrong: {answer.reason}", reason="BAD_ANSWER")
     if answer.frame_id is None:
-        raise error  # nobody can tell which frame waits for it in vain
+        raise error  # the frame it belongs to is unknown, so the stream ends
     return Refusal(answer.frame_id, error)

@@ -1,4 +1,4 @@
-"""Between the model's values and the cloud's messages: encoding a cut, and reading an answer."""
+"""Between the model's values and the cloud's messages: encodes a cut, and reads an answer."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ def encode_cut(
     outputs: Sequence[str],
     traceparent: str = "",
 ) -> FrameToSend:
-    """Encodes the values of the layers that cross, each as `encodings` says.
+    """Encodes the values of the layers that cross.
 
     Args:
         model: the model.
         cloud: makes the message.
-        frame_id: the frame's.
-        values: at least those of the layers that cross.
-        encodings: what crosses, and how.
-        outputs: paths of the outputs that the cloud shall compute.
+        frame_id: the frame's id.
+        values: by layer, at least those of the layers that cross.
+        encodings: the layers that cross, with their encodings.
+        outputs: paths of the outputs that the cloud is to compute.
         traceparent: the frame's trace, or empty.
     """
     tensors = {
@@ -44,7 +44,7 @@ def encode_cut(
 
 
 def read_answer(model: Model, values: Mapping[str, Value], answer: Answer, wanted: Sequence[str]) -> Any:  # noqa: ANN401 # the module's own type
-    """Puts the cloud's outputs, of which `wanted` are needed, and those computed here together as the module does.
+    """Returns the module's outputs, from the `wanted` outputs of the cloud and from those computed here.
 
     Raises:
         ValueError: an output has another shape or dtype than the model's.

@@ -1,9 +1,10 @@
-"""Keeps the cloud at hand: connects, sends, measures, and hears what comes back. It decides nothing.
+"""The connection to a cloud: connects, sends frames, measures the link, and receives answers. It decides nothing.
 
-When to connect, ping, probe or give up is the flow's word; what happens is told to it, and its orders are passed on.
-Silence is judged by heartbeats: they come down the wire, so a slow upload cannot hide them, while HTTP/2's own pings
-would queue behind it. They have a stream of their own, the pulse, which lives as long as the connection: the frames'
-stream is renewed when a frame is given up, and opening the new one waits behind what the old one left in the socket.
+`Flow` decides when to connect, ping, probe or give up. This shell reports to it what happened, and obeys its orders.
+A loss is noticed by missing heartbeats. They come from the cloud, so a slow upload does not delay them, whereas
+HTTP/2's own pings would queue behind it. They have their own stream, the pulse, which lasts as long as the connection.
+The frames' stream does not: it is renewed when a frame is given up, and opening the new one waits behind the data that
+the old one left in the socket.
 """
 
 from __future__ import annotations
@@ -29,30 +30,30 @@ from edge_service.parts import Parts
 __all__ = ["CloudLink", "LinkListener"]
 
 _FOR_ALL_FRAMES = (WrongTwinError, CloudDeniedError)
-"""Refusals that every frame would get, until something is changed by hand."""
+"""Refusals that every frame would get, until a person changes something."""
 
 _TICK_S = 0.05
 _WARM_PINGS = 3
 
 
 class LinkListener(Protocol):
-    """Who sends frames over the link."""
+    """Receives answers, and orders for frames in flight."""
 
     def answered(self, answer: Answer | Refusal) -> None:
         """The cloud answered or refused a frame."""
 
     def finish_here(self, order: FinishHere) -> None:
-        """The connection is lost, and frames in flight with it."""
+        """The connection is lost, so frames in flight are finished on the edge."""
 
 
 class CloudLink:
     """The agent's connection to one cloud.
 
     Args:
-        parts: the run's; timeouts, metrics and how cuts are encoded are used.
+        parts: the parts of the run; used are timeouts, metrics and encodings.
         cloud: the calls.
-        flow: is told what happens on the connection, and says what it needs.
-        listener: told of answers and of a loss.
+        flow: takes what happens on the connection, and says what the connection needs.
+        listener: receives answers, and orders after a loss.
     """
 
     def __init__(self, parts: Parts, cloud: Cloud, flow: Flow, listener: LinkListener) -> None:
@@ -70,7 +71,7 @@ class CloudLink:
         self.last_error: CloudError | None = None
 
     async def start(self) -> None:
-        """Connects once, warms the connection and measures it, and then keeps it in the background.
+        """Connects once, warms the connection up and measures it; then keeps it open in the background.
 
         Raises:
             CloudError: the first attempt failed and the configuration requires a cloud.
@@ -97,7 +98,7 @@ class CloudLink:
         await self._tails.send(frame, timeout_s)
 
     def renew(self) -> None:
-        """Cancels the frames' stream, so that stale frames are never sent later, and opens another."""
+        """Cancels the frames' stream, so that no stale frame is sent later, and opens another."""
         if self._tails is not None:
             self._end(self._tails)
             self._tails = self._begin(self._cloud.open_tails())
@@ -119,7 +120,7 @@ class CloudLink:
             await asyncio.sleep(_TICK_S)
             try:
                 await self._look()
-            except Exception as error:  # noqa: BLE001 # a defect here must not end the watch over the cloud unseen
+            except Exception as error:  # noqa: BLE001 # a defect here must not end this task without a log
                 log.exception("watching the cloud failed")
                 self._lost(CloudUnreachableError(f"watching the cloud failed: {error}"))
 
@@ -156,7 +157,7 @@ class CloudLink:
             log.info("cloud connected", load_factor=round(profile.load_factor, 2))
 
     async def _drop(self) -> None:
-        """Gives up a connection that nothing comes from, with what is being measured on it."""
+        """Gives up a connection from which nothing arrives, and the measurement on it."""
         measuring, self._measuring = self._measuring, None
         if measuring is not None:
             measuring.cancel()
@@ -169,13 +170,13 @@ class CloudLink:
             log.warning("cloud lost", error=str(error), then=hint)
         self.last_error = error
         self._close_tails()
-        asked_s = error.retry_after_s if isinstance(error, CloudRefusedError) else None
-        self._listener.finish_here(self._flow.connection_lost(str(error), asked_s, time.monotonic()))
+        retry_after_s = error.retry_after_s if isinstance(error, CloudRefusedError) else None
+        self._listener.finish_here(self._flow.connection_lost(str(error), retry_after_s, time.monotonic()))
 
     # --- measuring ----------------------------------------------------------------------------------------------
 
     async def _measure(self) -> None:
-        """Pings and probes where the flow wants it; a failure ends the connection."""
+        """Pings and probes if they are due; a failure ends the connection."""
         if self._flow.ping_due(time.monotonic()):
             await self._ping()
         size = self._flow.probe_due(time.monotonic())
@@ -187,7 +188,7 @@ class CloudLink:
         try:
             seconds = await self._cloud.ping(self._config.ping_timeout_s)
         except CloudSilentError:
-            return False  # it may wait behind an upload on a slow link; whether the cloud lives its heartbeats tell
+            return False  # it may wait behind an upload on a slow link; only missing heartbeats are a loss
         except CloudError as error:
             self._lost(error)
             return False
@@ -248,15 +249,15 @@ class CloudLink:
         except CloudError as error:
             if tails in self._readers:
                 self._lost(error)
-        except Exception as error:  # noqa: BLE001 # a defect here must not leave frames waiting for answers unseen
+        except Exception as error:  # noqa: BLE001 # a defect here must not leave frames waiting without a log
             log.exception("reading answers failed")
             if tails in self._readers:
                 self._lost(CloudUnreachableError(f"reading answers failed: {error}"))
 
 
 def _kind(error: CloudError) -> tuple[type[CloudError], str]:
-    """What makes two errors different ones: an attempt that fails as the last one did is not told again."""
+    """The kind of an error; an attempt that fails with the same kind as the last one is not logged again."""
     if isinstance(error, CloudRefusedError):
         return type(error), error.reason
-    # These say the same until somebody changes something; others carry addresses and times.
+    # The messages of these two stay the same until a person changes something; others hold addresses and times.
     return type(error), str(error) if isinstance(error, CloudUntrustedError | WrongTwinError) else ""

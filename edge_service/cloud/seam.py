@@ -1,6 +1,6 @@
-"""The seam between the agent and the cloud: what the agent needs, in the agent's own words.
+"""The seam between the agent and the cloud: the calls that the agent needs, with its own types.
 
-`edge_service.cloud.client.GrpcCloud` is the real one; tests put a fake in its place.
+`edge_service.cloud.client.GrpcCloud` implements it; tests use a fake.
 """
 
 from __future__ import annotations
@@ -32,18 +32,18 @@ __all__ = [
 
 
 ALL_RAW: Mapping[str, Encoding] = MappingProxyType({})
-"""No layer is sent in another encoding than raw."""
+"""Every layer is sent raw."""
 
 
 @dataclass(frozen=True, slots=True)
 class CloudProfile:
-    """What the cloud measured.
+    """The cloud's measured times of the model.
 
     Attributes:
         layer_s: seconds of every layer on the idle cloud, in graph order.
-        load_factor: how much slower it is now; at least 1.
-        decode_s: by encoding, seconds that it needs to decode every layer's value, in graph order; raw's where the
-            encoding does not apply. What is missing here the cloud does not accept, or, where all are, did not measure.
+        load_factor: how many times slower the cloud is now; at least 1.
+        decode_s: by encoding, seconds to decode every layer's value, in graph order; those of raw if the encoding does
+            not apply to a layer. The cloud does not accept a missing encoding; if all are missing, it measured none.
     """
 
     layer_s: tuple[float, ...]
@@ -64,9 +64,9 @@ class FrameToSend:
     """An encoded frame.
 
     Attributes:
-        message: what the transport sends; opaque to the agent.
-        size: its bytes.
-        tensor_bytes: the part of them that is tensors.
+        message: the message for the transport; opaque to the agent.
+        size: bytes of the message.
+        tensor_bytes: bytes of the tensors in it.
     """
 
     frame_id: int
@@ -80,13 +80,13 @@ class Answer:
     """The cloud's result of one frame.
 
     Attributes:
-        outputs: by path; arrays may be read-only views of the message, bfloat16 comes as uint16 bits.
+        outputs: by path; arrays may be read-only views of the message, bfloat16 is given as uint16 bits.
         size: bytes of the answer.
-        server_s: from the whole request in the cloud's memory to the answer's leaving.
+        server_s: from the receipt of the whole request to the sending of the answer.
         queue_s: the part of `server_s` spent waiting for other frames.
         decode_s: the part of `server_s` that decoding the request took.
         compute_s: the part of `server_s` that the tail itself took.
-        load_factor: how much slower the cloud is than when it was profiled.
+        load_factor: how many times slower the cloud is than when it was profiled.
     """
 
     frame_id: int
@@ -100,13 +100,13 @@ class Answer:
 
     @property
     def times(self) -> ServerTimes:
-        """What it says of the cloud's own time."""
+        """The cloud's own time for the frame."""
         return ServerTimes(self.server_s, self.queue_s, self.decode_s, self.compute_s, self.load_factor)
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """The cloud's error for one frame; the stream goes on."""
+    """The cloud's error for one frame; the stream continues."""
 
     frame_id: int
     error: CloudError
@@ -114,7 +114,7 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Beat:
-    """The cloud is there."""
+    """A heartbeat of the cloud, with its load factor."""
 
     load_factor: float
 
@@ -126,7 +126,7 @@ class Tails(Protocol):
     """One stream of frames to the cloud."""
 
     async def send(self, frame: FrameToSend, timeout_s: float) -> None:
-        """Hands a frame to the transport; the cloud forgets it `timeout_s` seconds after its arrival.
+        """Hands a frame to the transport; the cloud drops it `timeout_s` seconds after its arrival.
 
         Raises:
             CloudError: the stream is broken.
@@ -140,14 +140,14 @@ class Tails(Protocol):
         """
 
     def cancel(self) -> None:
-        """Ends the stream; frames not yet sent never will be."""
+        """Ends the stream; frames not yet sent are discarded."""
 
 
 class Cloud(Protocol):
-    """What the agent asks of a cloud service. Every method raises `CloudError` when it fails."""
+    """The calls that the agent makes to a cloud service. Every method raises `CloudError` if it fails."""
 
     async def profile(self, timeout_s: float) -> CloudProfile:
-        """Asks for the model's profile; WrongTwinError if the cloud's model is another."""
+        """Gets the model's profile; raises WrongTwinError if the cloud's model is another."""
 
     async def ping(self, timeout_s: float) -> float:
         """Returns the seconds of a small round trip."""
@@ -169,18 +169,18 @@ class Cloud(Protocol):
             frame_id: which frame it is.
             tensors: by layer name its arrays with their dtype names; they must not change until the frame is sent.
             outputs: the paths of the outputs wanted.
-            encodings: by layer name how it is sent; raw where it is missing, or where the encoding does not apply.
-            traceparent: the frame's trace, as the cloud is told it; empty where it has none.
+            encodings: by layer name its encoding; raw if it is missing, or if the encoding does not apply.
+            traceparent: the frame's trace, sent to the cloud; empty if it has none.
         """
 
     def open_tails(self) -> Tails:
         """Opens a stream of frames."""
 
     def open_pulse(self) -> Tails:
-        """Opens a stream that no frame will be sent on: its heartbeats come whatever becomes of the frames' stream."""
+        """Opens a stream for heartbeats only: they arrive even while the frames' stream is renewed."""
 
     async def drop(self) -> None:
-        """Forgets a connection that says nothing, so that the next call makes another; calls on it end."""
+        """Drops a connection from which nothing arrives, so that the next call opens another; calls on it end."""
 
     async def close(self) -> None:
         """Ends the connection."""

@@ -1,4 +1,4 @@
-"""What the cloud says when it refuses, as our errors. None of it is trusted to make sense.
+"""The cloud's error statuses as our errors. Every field of a status may be missing or broken.
 
 Source: https://google.aip.dev/193 (ErrorInfo on every error, RetryInfo where a retry makes sense).
 """
@@ -17,13 +17,13 @@ from edge_service.errors import CloudDeniedError, CloudError, CloudRefusedError,
 __all__ = ["DENIED_WAIT_S", "frame_error", "refused", "status_of"]
 
 DENIED_WAIT_S = 30.0
-"""Until the next attempt of an edge whose token is not accepted: somebody has to replace it first."""
+"""Wait before the next attempt if the token is not accepted: a person has to replace it first."""
 
 _DENIED = {code.value[0] for code in (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED)}
 
 
 def status_of(error: grpc.aio.AioRpcError) -> status_pb2.Status | None:
-    """The status with its details; None where there is none, or one that nobody can read."""
+    """The status with its details; None if there is none, or if it cannot be read."""
     try:
         status: status_pb2.Status | None = rpc_status.from_call(error)  # type: ignore[arg-type] # has all that it reads
     except (ValueError, DecodeError):  # details of another error than the call's, or bytes that are none
@@ -32,7 +32,7 @@ def status_of(error: grpc.aio.AioRpcError) -> status_pb2.Status | None:
 
 
 def frame_error(serialised: bytes) -> CloudError:
-    """The error for a frame that was refused on its stream, with the status as it was sent."""
+    """The error for a frame that was refused on its stream, from the serialised status."""
     try:
         return refused(status_pb2.Status.FromString(serialised), "error")
     except DecodeError:
@@ -44,8 +44,8 @@ def refused(status: status_pb2.Status, fallback_reason: str) -> CloudError:
     """The error for a status.
 
     Args:
-        status: what the cloud said.
-        fallback_reason: what to call it where it has no google.rpc.ErrorInfo.
+        status: the cloud's status.
+        fallback_reason: the reason if the status has no google.rpc.ErrorInfo.
     """
     info, retry = error_details_pb2.ErrorInfo(), error_details_pb2.RetryInfo()
     reason, retry_after_s = fallback_reason, None
@@ -53,7 +53,7 @@ def refused(status: status_pb2.Status, fallback_reason: str) -> CloudError:
         if _is(detail, info):
             reason = info.reason
         elif _is(detail, retry):
-            # What the network says may be more than a timedelta holds.
+            # The duration may be larger than a timedelta can hold.
             retry_after_s = retry.retry_delay.seconds + retry.retry_delay.nanos / 1e9
     if reason == "DIGEST_MISMATCH":
         return WrongTwinError(status.message)
@@ -70,8 +70,8 @@ def refused(status: status_pb2.Status, fallback_reason: str) -> CloudError:
 
 
 def _is(detail: AnyMessage, kind: Message) -> bool:
-    """Whether a detail is of this kind, which is then filled; one that cannot be read is none."""
+    """Whether a detail is of this kind; if so, `kind` is filled from it. A detail that cannot be read is not."""
     try:
-        return detail.Unpack(kind)  # tells by itself whether it is
+        return detail.Unpack(kind)
     except DecodeError:
         return False

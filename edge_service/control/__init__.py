@@ -1,11 +1,19 @@
-"""The decision logic of the edge agent, without I/O: told events and the time, asked for plans.
+"""The decision logic of the edge agent, without I/O: events and times go in, plans and orders come out.
 
     what happened ──► Flow ──► events ──► Controller.observe ──► estimators, breaker ──► Conditions ──► Policy ──► Plan
                        └──► orders to the shells
 
-`flow` is the state machine of frames and connection, and `controller` that of the decision. `estimators/` measure;
-`probing` and `breaker` say when to call; `policies/` choose a split by `pricing`; `planner` makes plans of that.
-Where the splits cannot be listed, `remembered_splits` answers at once and `searching` says when to search.
+Read in this order:
+
+* `events`, `orders`, `plan`: the values that go in and come out; `stage_times`: where a frame's time went;
+* `flow`: the state machine of frames and connection;
+* `controller`: the state machine of the decision;
+* `estimators/`: uplink, round trip, load and other quantities, estimated from events;
+* `breaker`, `probing`: when to try the cloud, and when to measure the link;
+* `conditions`, `pricing`, `policies/`: what a decision depends on, what a split costs, and who chooses one;
+* `hysteresis`: when another split is worth a switch;
+* `planner`: makes plans of a policy's choices;
+* `remembered_splits`, `searching`: the same for models with too many splits to list.
 """
 
 from edge_service.control.breaker import Breaker, BreakerConfig, BreakerState

@@ -1,11 +1,11 @@
-"""A circuit breaker with exponential backoff, as a state machine that is told the time.
+"""A circuit breaker with exponential backoff, as a state machine with the time as an argument.
 
     CLOSED ──(failures in a row, or a loss)──► OPEN ──(retry_at_s, one trial)──► HALF_OPEN
        ▲                                        ▲                                  │   │
        │                                        └────(trial failed: wait doubles)──┘   │
-       └─────────(an answer: the wait starts over; a sign of life: it does not)────────┘
+       └───────(an answer: the wait is reset; a heartbeat: the wait is not reset)──────┘
 
-Where the other side says when it wants to be tried again, that is when it is tried: it knows better than a schedule.
+If the cloud says when to try again, that time replaces the backoff.
 
 Source of the pattern: M. Nygard, Release It!, 2007, chapter 5.
 """
@@ -16,7 +16,7 @@ from enum import Enum
 
 
 class BreakerState(Enum):
-    """Whether calls are made: always, never, or one to find out."""
+    """Which calls are made: all, none, or one trial."""
 
     CLOSED = "closed"
     OPEN = "open"
@@ -31,9 +31,9 @@ class BreakerConfig:
         failures_to_open: Failures in a row that open a closed breaker.
         first_wait_s: Wait before the first trial.
         factor: Each failed trial multiplies the wait by this.
-        longest_wait_s: The wait after a failed trial never exceeds this: one costs a small call.
-        longest_resume_s: The wait after a `resume` never exceeds this: one costs frames their deadlines.
-        longest_asked_s: Nor does a wait that the other side asked for exceed this.
+        longest_wait_s: Longest wait after a failed trial; a trial costs one small call.
+        longest_resume_s: Longest wait after a `resume`; a wrong one makes frames miss their deadlines.
+        longest_asked_s: Longest wait that the cloud can ask for.
     """
 
     failures_to_open: int = 3
@@ -74,7 +74,7 @@ class Breaker:
 
     @property
     def state(self) -> BreakerState:
-        """The state after the last thing that happened."""
+        """The state after the last call."""
         return self._state
 
     @property
@@ -83,9 +83,9 @@ class Breaker:
         return None if self._state is BreakerState.CLOSED else self._retry_at_s
 
     def allows(self, now_s: float) -> bool:
-        """Whether a call may be made now. While not closed, a True answer hands out the one trial.
+        """Whether a call may be made now. While not closed, True allows one trial.
 
-        A trial whose outcome is never reported is followed by another after the same wait.
+        If its outcome is never reported, another trial is allowed after the same wait.
         """
         if self._state is BreakerState.CLOSED:
             return True
@@ -96,7 +96,7 @@ class Breaker:
         return True
 
     def failed(self, now_s: float) -> None:
-        """A call failed. While open this changes nothing: calls in flight fail together and are one outage."""
+        """A call failed. While open this changes nothing: calls in flight that fail together are one outage."""
         if self._state is BreakerState.CLOSED:
             self._failures += 1
             if self._failures >= self._config.failures_to_open:
@@ -106,11 +106,11 @@ class Breaker:
             self._open(now_s)
 
     def trip(self, now_s: float, *, asked_s: float | None = None) -> None:
-        """The other side is known to be gone: opens at once. While half open it is a failed trial.
+        """The cloud is lost: opens at once. While half open it is a failed trial.
 
         Args:
             now_s: The time.
-            asked_s: Seconds after which it wants to be tried again, in place of the backoff; None: it said nothing.
+            asked_s: Seconds after which the cloud asks to be tried again, in place of the backoff; None if it does not.
         """
         self._held_until_s = -math.inf
         if self._state is BreakerState.CLOSED:
@@ -121,9 +121,9 @@ class Breaker:
             self._retry_at_s = now_s + self._bounded(asked_s)
 
     def hold(self, now_s: float, asked_s: float) -> None:
-        """The other side is well but wants no calls for so long: opens, and counts nothing as a failure.
+        """The cloud asks for a pause of `asked_s`: opens, without counting a failure.
 
-        Answers that are on their way already do not end it.
+        Answers to earlier calls do not end the pause.
         """
         until_s = now_s + self._bounded(asked_s)
         if self._state is not BreakerState.CLOSED:
@@ -132,13 +132,13 @@ class Breaker:
         self._retry_at_s = self._held_until_s = until_s
 
     def expect(self, now_s: float) -> None:
-        """Opens with a trial due at once: the other side has not been seen yet."""
+        """Opens with a trial due at once: the cloud was not reached yet."""
         self._state = BreakerState.OPEN
         self._wait_s = self._config.first_wait_s
         self._retry_at_s = now_s
 
     def succeeded(self, now_s: float) -> None:
-        """An answer came: closes, and the next outage starts with the first wait again."""
+        """An answer arrived: closes, and the next outage starts with the first wait again."""
         self._failures = 0
         self._wait_s = self._config.first_wait_s
         if now_s >= self._held_until_s:
@@ -146,9 +146,9 @@ class Breaker:
             self._held_until_s = -math.inf
 
     def resume(self, now_s: float) -> bool:
-        """A sign of life came that proves less than an answer: closes if a trial was due.
+        """A heartbeat arrived, which proves less than an answer: closes if a trial was due.
 
-        The next wait is longer, unless this one was asked for.
+        The next wait is longer, unless the cloud asked for this one.
 
         Returns:
             Whether it closed.
@@ -163,8 +163,8 @@ class Breaker:
         return True
 
     def _bounded(self, asked_s: float) -> float:
-        """What the network says is no reason to wait for ever, nor not at all."""
-        if not asked_s > 0.0:  # also what is not a number
+        """The wait that the cloud asked for, within sensible bounds: it comes from the network."""
+        if not asked_s > 0.0:  # NaN too
             return self._config.first_wait_s
         return min(asked_s, self._config.longest_asked_s)
 

@@ -1,6 +1,6 @@
 """What a decision depends on, and whether it moved enough to decide again.
 
-The controller fills in what it observed, the planner what it knows of the split in use; a policy sees both.
+The controller sets the estimates, the planner the split in use; a policy sees both.
 """
 
 import math
@@ -13,20 +13,20 @@ from partitioner import Link, Partition
 
 @dataclass(frozen=True, slots=True)
 class Conditions:
-    """The numbers a plan is made from.
+    """The values that a plan is made from.
 
     Attributes:
         phase: The controller's phase.
         uplink_bps: Estimated goodput; None while unknown.
         fixed_s: Round trip and overhead of a call.
-        edge_load: Times slower than the profile.
-        cloud_load: Likewise.
+        edge_load: How many times slower the edge is than its profile.
+        cloud_load: How many times slower the cloud is than its profile.
         rate_hz: Rate of frames.
-        stalled_s: How long the upload under way has taken, if it is late: as long again must be expected. Else 0.
-        slow_start: What each upload begins with; None where the connection is kept out of it.
-        heads_run: Heads that have run so far: a policy can tell from it that its last choice was used.
+        stalled_s: How long the upload under way has taken, if it is late; it is expected to take as long again. Else 0.
+        slow_start: Slow start at the beginning of each upload; None if the connection is kept out of it.
+        heads_run: Heads that have run so far; a policy can see by it that its last choice was used.
         now_s: The time, on the clock of the controller's calls.
-        used: The split in use while frames are offloaded, at the prices of the decision that took it. Else None.
+        used: The split in use while frames are offloaded, priced at its decision. Else None.
         mode: The mode in use.
         headroom: Largest share of the time that a stage may be busy: decide for `rate_hz / headroom`.
     """
@@ -47,7 +47,7 @@ class Conditions:
 
     @property
     def link(self) -> Link:
-        """The link to price with; an unknown rate is priced as infinite and only used where nothing depends on it."""
+        """The link to price with. An unknown rate is infinite here, and used only if nothing depends on it."""
         return Link(uplink_bps=math.inf if self.uplink_bps is None else self.uplink_bps, fixed_s=self.fixed_s)
 
     def jumped(self, earlier: "Conditions") -> bool:
@@ -60,7 +60,7 @@ class Conditions:
         )
 
     def moved(self, earlier: "Conditions", tolerance: float) -> bool:
-        """Whether any estimate differs by more than `tolerance`, relatively, or the upload under way is late."""
+        """Whether any estimate differs by more than `tolerance`, relatively, or `stalled_s` changed."""
         return (
             self.stalled_s != earlier.stalled_s
             or _differ(self.uplink_bps or 0.0, earlier.uplink_bps or 0.0, tolerance)

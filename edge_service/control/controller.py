@@ -1,4 +1,4 @@
-"""The control loop as a pure state machine: told events, asked for plans, probes, pings and reconnects.
+"""The state machine of the decision: takes events, and returns plans, probes, pings and reconnects.
 
               CloudProfiled                  UplinkMeasured
     ALONE ───────────────────────► MEASURING ───────────────► OFFLOADING
@@ -11,16 +11,16 @@
         CloudAnswered closes it again; so does a heartbeat, once the wait is over.
         CloudBusy opens it too, for as long as the cloud asked: the rate stays known, and a heartbeat closes it.
 
-A policy that uses no cloud stays in ALONE and never asks for a call. One that needs no rate goes from ALONE to
-OFFLOADING.
+With a policy that uses no cloud it stays in ALONE and makes no calls. With a policy that needs no rate it goes from
+ALONE to OFFLOADING.
 
 Laws:
 
 - time is an argument of every call and never goes back;
-- `plan` is asked for every frame, decides only when something moved, and never searches: a search that is due is
-  offered by `search_due`, to be run on another thread;
+- `plan` is called for every frame, decides only when something moved, and never searches: `search_due` returns a search
+  that is due, to run on another thread;
 - the split in a plan is closed and holds the model's inputs, whatever was observed;
-- the answers of `probe_due`, `ping_due`, `reconnect_due` and `search_due` count as acted upon when they are positive.
+- a positive answer of `probe_due`, `ping_due`, `reconnect_due` or `search_due` counts as acted upon.
 """
 
 import math
@@ -71,8 +71,8 @@ class Controller:
         edge_s: Seconds of each layer on the edge, in graph order.
         config: Settings.
         rate_hz: Rate of frames until `RateChanged` says otherwise.
-        encodings: What a cut may be sent in, as measured on the edge, the default first; none for the graph's bytes.
-        policy: Who chooses the split; `Adaptive` where left out.
+        encodings: Encodings to choose from, as measured on the edge, the default first; if empty, only raw.
+        policy: Chooses the split; `Adaptive` by default.
 
     Raises:
         PartitionError: If the times do not fit the graph.
@@ -92,7 +92,7 @@ class Controller:
         self._policy: Policy = Adaptive(self._config.hysteresis) if policy is None else policy
         self._rate_hz = _checked_rate(rate_hz)
         self._planner = Planner(graph, edge_s, self._config, encodings, self._policy)
-        self._path = NetworkPath(self._config)
+        self._path = NetworkPath(late_ratio=self._config.late_ratio, late_margin_s=self._config.late_margin_s)
         self._overhead = OverheadEstimator()
         self._edge_load = LoadEstimator()
         self._cloud_load = LoadEstimator()
@@ -104,7 +104,7 @@ class Controller:
         self._heads_run = 0
 
     def observe(self, event: Event, now_s: float) -> None:
-        """Takes one observation, made at `now_s`.
+        """Takes one event, observed at `now_s`.
 
         Raises:
             PartitionError: For a profile that does not fit the graph.
@@ -134,28 +134,28 @@ class Controller:
                 self._cloud_seen(event, now_s)
 
     def plan(self, now_s: float) -> Plan:
-        """How to run a frame that starts now. Microseconds unless something moved since the last call."""
+        """How to run a frame that starts now. It takes microseconds unless something moved since the last call."""
         return self._planner.plan(self._conditions(now_s), now_s)
 
     def search_due(self, now_s: float) -> Search | None:
-        """The search for a better split to run now, or None: where splits cannot be listed, `plan` takes a known one.
+        """The search for a better split to run now, or None. It is for models with too many splits to list.
 
-        Asking again returns None until `searched` has told of its end.
+        Until `searched` was called for it, the next calls return None.
         """
         return self._planner.search_due(now_s)
 
     def searched(self, search: Search, found: Partition | None, now_s: float) -> None:
-        """Takes what a search found, None where it failed; one that was not begun last is ignored."""
+        """Takes the result of a search, None if it failed; a search that is not the last one begun is ignored."""
         self._planner.searched(search, found, now_s)
 
     def probe_due(self, now_s: float) -> int | None:
-        """Bytes of a probe to send now, or None. Asking again returns None until the next one is due."""
+        """Bytes of a probe to send now, or None. The next calls return None until the next probe is due."""
         if not self._policy.needs_uplink or self._phase() is Phase.ALONE:
             return None
         return self._probes.probe_due(
             now_s,
             uplink_bps=self._path.uplink.bps,
-            hoped_bps=self._path.uplink.hoped_bps,
+            highest_bps=self._path.uplink.highest_bps,
             age_s=self._path.uplink.age_s(now_s),
             unconfirmed=self._path.unsure,
             untimed=self._path.probes_untimed,
@@ -166,8 +166,9 @@ class Controller:
     def ping_due(self, now_s: float) -> bool:
         """Whether to measure the round trip now, with a call of about 1 kB on the connection that carries frames.
 
-        Over a long fat link they come often enough to keep the connection out of slow start, which would make the next
-        upload 2 to 3 times slower than its prediction, and the next probe read as much too little.
+        On a link with a large bandwidth-delay product, pings are frequent enough to keep the connection out of slow
+        start. Slow start would make the next upload 2 to 3 times slower than predicted, and a probe would measure a
+        rate that is too low by as much.
         """
         if self._phase() is Phase.ALONE:
             return False
@@ -175,13 +176,13 @@ class Controller:
         return self._probes.ping_due(now_s, age_s=self._path.round_trip.age_s(now_s), interval_s=interval_s)
 
     def slow_starts(self, now_s: float) -> bool:
-        """Whether an upload that begins now finds a window smaller than the link needs."""
+        """Whether an upload that begins now starts with a window smaller than the link needs."""
         return self._path.slow_starts(now_s)
 
     def reconnect_due(self, now_s: float) -> bool:
-        """Whether to try to reach the cloud now: its health and its profile. Report the outcome.
+        """Whether to try to reach the cloud now.
 
-        Success is `CloudProfiled` or `CloudAnswered`, failure is `CloudLost` or `AnswerMissed`.
+        Report the outcome: `CloudProfiled` or `CloudAnswered` for success, `CloudLost` or `AnswerMissed` for failure.
         """
         if not self._policy.uses_cloud or self._breaker.state is BreakerState.CLOSED:
             return False
@@ -259,10 +260,10 @@ class Controller:
             self._cloud_load.add(event.predicted_s, event.measured_s, now_s)
             return
         if now_s - self._tail_at_s > _TAILS_FRESH_S:
-            # Our own tails say more than the server's average over everybody's.
+            # While our own tails are measured, the server's average over all clients is less exact, so it is ignored.
             self._cloud_load.reported(event.factor, now_s)
         if self._breaker.resume(now_s) and self._path.uplink.bps is None:
-            # Frames went unanswered, yet heartbeats still come: there is no connection to make again, just go on.
+            # Frames went unanswered, but heartbeats arrive: the connection is there, so only measure the rate again.
             self._probes.restart()
 
     def _answered(self, now_s: float) -> None:
@@ -284,7 +285,7 @@ class Controller:
 
     @property
     def _frames_are_rare(self) -> bool:
-        """Whether frames are left to slow start, because pings in between would cost more than they save."""
+        """Whether frames are so rare that pings to avoid slow start would cost more than they save."""
         return self._rate_hz * self._config.warm_longest_pause_s < 1.0
 
 

@@ -1,6 +1,6 @@
-"""What the controller is told: frozen values, one per thing that can be observed.
+"""The events that the controller observes, one frozen value each.
 
-Seconds, bytes, bits per second and hertz. Nothing here carries a clock reading; `Controller.observe` takes the time.
+Seconds, bytes, bits per second and hertz. Events carry no clock reading; `Controller.observe` takes the time.
 """
 
 from collections.abc import Mapping
@@ -9,14 +9,15 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class UplinkMeasured:
-    """An upload arrived: a frame's tensors (timed passively, see `UploadClock`) or a probe (the receiver's clock).
+    """An upload arrived: a frame's tensors (timed by `UploadClock`) or a probe (timed by the receiver).
 
     Attributes:
         bytes: Bytes that arrived.
         seconds: How long they took, without round trip and server time.
-        after_idle: The link was idle for more than 0.3 s before. False for the second half of a probe, which is
-            right even out of slow start.
-        by_receiver: Timed on the receiver's clock: no round trip was subtracted, so few bytes tell as well as many.
+        after_idle: Whether the link was idle for more than 0.3 s before. False for the second half of a probe, which
+            measures the rate even if the probe began in slow start.
+        by_receiver: Whether it was timed on the receiver's clock. Then no round trip was subtracted, so an upload of
+            few bytes is as exact as one of many.
     """
 
     bytes: int
@@ -27,7 +28,7 @@ class UplinkMeasured:
 
 @dataclass(frozen=True, slots=True)
 class UplinkAtLeast:
-    """A probe arrived within `seconds`, but one of the machines stood still meanwhile: the rate is at least that."""
+    """A probe arrived within `seconds`, but a machine was stalled meanwhile: a lower bound of the rate."""
 
     bytes: int
     seconds: float
@@ -35,7 +36,7 @@ class UplinkAtLeast:
 
 @dataclass(frozen=True, slots=True)
 class UploadStalled:
-    """An upload was given up: `bytes` have not arrived within `seconds`. Counts as a failure for the breaker."""
+    """An upload was given up: `bytes` did not arrive within `seconds`. It is a failure for the breaker."""
 
     bytes: int
     seconds: float
@@ -43,7 +44,7 @@ class UploadStalled:
 
 @dataclass(frozen=True, slots=True)
 class UploadLate:
-    """An upload is still under way: `bytes` have not arrived within `seconds`. No failure, only a slower link."""
+    """An upload is late: `bytes` have not arrived within `seconds` yet. It is no failure, only a slower link."""
 
     bytes: int
     seconds: float
@@ -60,7 +61,7 @@ class RoundTripMeasured:
 class OverheadMeasured:
     """What one call cost besides head, upload, round trip, queue and tail.
 
-    The answer's way back, scheduling, and what encoding took beyond its price.
+    It includes the answer's download, scheduling, and the time of encoding beyond its prediction.
     """
 
     seconds: float
@@ -68,7 +69,7 @@ class OverheadMeasured:
 
 @dataclass(frozen=True, slots=True)
 class HeadMeasured:
-    """A head ran on the edge, encoding left out. `predicted_s` is the profile's, at load 1 (`Plan.base_head_s`)."""
+    """A head ran on the edge, without encoding. `predicted_s` is the profile's, at load 1 (`Plan.base_head_s`)."""
 
     predicted_s: float
     measured_s: float
@@ -76,7 +77,7 @@ class HeadMeasured:
 
 @dataclass(frozen=True, slots=True)
 class TailMeasured:
-    """A tail was decoded and ran in the cloud. `predicted_s` is at load 1 (`Plan.base_cloud_s`)."""
+    """A tail ran in the cloud, decoding included. `predicted_s` is at load 1 (`Plan.base_cloud_s`)."""
 
     predicted_s: float
     measured_s: float
@@ -84,9 +85,9 @@ class TailMeasured:
 
 @dataclass(frozen=True, slots=True)
 class CloudLoadReported:
-    """The cloud said how many times slower it is now than when it was profiled (a heartbeat, an answer).
+    """The cloud reported how many times slower it is now than when it was profiled (in a heartbeat or an answer).
 
-    Also a sign of life: after unanswered frames, and after the breaker's wait, it starts offloading again.
+    It also shows that the cloud is alive: after unanswered frames and the breaker's wait, offloading starts again.
     """
 
     factor: float
@@ -94,11 +95,11 @@ class CloudLoadReported:
 
 @dataclass(frozen=True, slots=True)
 class CloudProfiled:
-    """The cloud is there and sent what it measured, at load 1.
+    """The cloud sent its profile, at load 1.
 
     Attributes:
         cloud_s: Seconds per layer, in graph order.
-        decode_s: By encoding, seconds to decode each layer's value; an encoding that is missing is not accepted.
+        decode_s: By encoding, seconds to decode each layer's value; the cloud does not accept a missing encoding.
     """
 
     cloud_s: tuple[float, ...]
@@ -107,7 +108,7 @@ class CloudProfiled:
 
 @dataclass(frozen=True, slots=True)
 class CutEncoded:
-    """A cut was encoded: its layers took `measured_bytes` when they were measured, and `sent_bytes` now."""
+    """A cut was encoded: `measured_bytes` is its size when the encodings were measured, `sent_bytes` its size now."""
 
     encoding: str
     measured_bytes: float
@@ -116,7 +117,7 @@ class CutEncoded:
 
 @dataclass(frozen=True, slots=True)
 class CloudAnswered:
-    """The cloud answered a call: a reconnect, a frame, anything."""
+    """The cloud answered a call: a reconnect or a frame."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,11 +127,11 @@ class AnswerMissed:
 
 @dataclass(frozen=True, slots=True)
 class CloudLost:
-    """The cloud is gone: connection broken, silence on the stream, draining. Offloading stops at once.
+    """The cloud is lost: connection broken, no heartbeats, draining. Offloading stops at once.
 
     Attributes:
         reason: Why, in words.
-        retry_after_s: When it said that a next attempt is welcome; None where it said nothing.
+        retry_after_s: When the cloud accepts the next attempt; None if it did not say.
     """
 
     reason: str = ""
@@ -139,9 +140,9 @@ class CloudLost:
 
 @dataclass(frozen=True, slots=True)
 class CloudBusy:
-    """The cloud refused a frame because it has too much to do, and said when the next one is welcome.
+    """The cloud refused a frame because it is overloaded, and said when it accepts the next one.
 
-    Nothing is wrong with it or with the link: until then frames are done here, and then they are sent again.
+    Cloud and link work: until then frames are computed here, and afterwards they are sent again.
     """
 
     retry_after_s: float
@@ -149,12 +150,12 @@ class CloudBusy:
 
 @dataclass(frozen=True, slots=True)
 class HeartbeatsResumed:
-    """Heartbeats come again after a pause too short for a loss: what was measured of the link in it is void."""
+    """Heartbeats arrive again after a pause too short for a loss: measurements of the link during it are void."""
 
 
 @dataclass(frozen=True, slots=True)
 class RateChanged:
-    """Frames now come at this rate."""
+    """Frames now arrive at this rate."""
 
     rate_hz: float
 

@@ -1,26 +1,26 @@
-"""Frames and the connection as a state machine: told what happened and when, it judges that and says what to do.
+"""The state machine of frames and connection: takes what happened and when, and returns what to do.
 
     a frame    handed_over ─► in flight ─ answered ──────────────► its outputs are read
                                  ├────── refused, not_sent ──────► it is finished here
-                                 ├────── deadline_passed ────────► so are all in flight, and the stream is renewed
-                                 └────── connection_lost ────────► so are all in flight
+                                 ├────── deadline_passed ────────► all are finished here, and the stream is renewed
+                                 └────── connection_lost ────────► all are finished here
 
     the        opened ──► CLEAR ── stream_renewed, a pause of the heartbeats ──► CLOGGED
     connection   ▲          ▲ ▲──────────────────── pinged ─────────────────────────┘
                  │          └── measured while no frame is on the link
                 DOWN ◄────── silence, connection_lost ────── from CLEAR and from CLOGGED
 
-The shells (`Offload`, `CloudLink`) turn I/O into these calls and carry out the answers. What a call measured is judged
-here and in `estimators/uplink_samples.py`, and reaches the controller as events.
+The shells (`Offload`, `CloudLink`) turn I/O into these calls and carry out the orders. Measurements are judged here and
+in `estimators/uplink_samples.py`, and reach the controller as events.
 
 Laws:
 
 - time is an argument of every call and never goes back;
-- a frame that was handed over leaves exactly once, by an answer or by a `FinishHere`; what is told of it later, or of a
-  frame that is unknown, changes nothing;
-- after a deadline or a loss no frame is in flight, so nothing that was sent before is waited for or timed;
-- while the socket may hold what a cancelled stream left, no probe is sent: it would take that for a slow link;
-- between two heartbeats that are too far apart the link stood still, so what was under way then gives no sample.
+- a frame that was handed over leaves exactly once, by an answer or by a `FinishHere`; later calls for it, or calls for
+  an unknown frame, change nothing;
+- after a deadline or a loss no frame is in flight: answers to frames sent before are neither awaited nor timed;
+- while the socket may hold data of a cancelled stream, no probe is sent: the probe would measure a slow link;
+- if two heartbeats are too far apart, the link was stalled between them: uploads under way then give no sample.
 """
 
 from collections.abc import Mapping
@@ -48,16 +48,16 @@ from edge_service.control.orders import Answered, Duty, FinishHere, Probe, Sent,
 from edge_service.control.plan import Plan
 from edge_service.control.stage_times import LinkTimes, ServerTimes, StageTimes
 
-_PAUSE_RATIO = 1.8  # in heartbeat intervals: more is no jitter, a heartbeat is missing
+_PAUSE_RATIO = 1.8  # in heartbeat intervals: a longer gap is not jitter, a heartbeat is missing
 
 
 class Flow:
     """See the module docstring.
 
     Args:
-        controller: Told what was measured, and asked when to connect, ping and probe.
-        silence_s: A cloud that sends no heartbeat for so long is gone.
-        heartbeat_s: The cloud sends a heartbeat this often.
+        controller: Receives the measurements, and says when to connect, ping and probe.
+        silence_s: The cloud is lost if it sends nothing for this long.
+        heartbeat_s: The cloud's interval between heartbeats.
     """
 
     def __init__(self, controller: Controller, *, silence_s: float, heartbeat_s: float) -> None:
@@ -74,11 +74,11 @@ class Flow:
 
     @property
     def in_flight(self) -> int:
-        """Frames that were handed over and have neither an answer nor an order to finish them here."""
+        """Frames that were handed over, without an answer or a `FinishHere` yet."""
         return len(self._in_flight)
 
     def cut_encoded(self, plan: Plan, tensor_bytes: int, now_s: float) -> None:
-        """A frame's cut was encoded into so many bytes."""
+        """A frame's cut was encoded into `tensor_bytes` bytes."""
         self._controller.observe(CutEncoded(plan.partition.encoding, plan.measured_bytes, tensor_bytes), now_s)
 
     def head_ran(self, plan: Plan, head_s: float, now_s: float) -> None:
@@ -94,7 +94,7 @@ class Flow:
         return sent
 
     def look_for_late_uploads(self, now_s: float) -> None:
-        """To be called between answers: a link that breaks down is seen before a deadline passes."""
+        """Checks for uploads that take too long, to notice a slow link before a deadline passes; call it often."""
         oldest = next(iter(self._in_flight.values()), None)
         if oldest is None:
             return
@@ -104,7 +104,7 @@ class Flow:
             self._controller.observe(late, now_s)
 
     def answered(self, frame_id: int, server: ServerTimes, now_s: float) -> Answered | None:
-        """A frame's answer came; None where it is not waited for any more."""
+        """A frame was answered; returns None if the frame is not in flight any more."""
         sent = self._in_flight.get(frame_id)
         if sent is None:
             return None
@@ -122,13 +122,13 @@ class Flow:
     def outputs_read(self, answered: Answered, now_s: float) -> StageTimes:
         """An answer was read; returns all stages from sending on."""
         times = replace(answered.times, decode_s=now_s - answered.answered_s)
-        # A cut is encoded out of cold caches and into a message, and so takes longer than its layers did when measured.
+        # A cut is encoded from cold caches and into a message, so it takes longer than its layers did when measured.
         encoded_late_s = answered.sent.encode_s - answered.sent.plan.partition.encode_s
         self._controller.observe(OverheadMeasured(times.server_s + times.decode_s + encoded_late_s), now_s)
         return times
 
     def refused(self, frame_id: int, reason: str, retry_after_s: float | None, now_s: float) -> FinishHere | None:
-        """The cloud refused a frame, and said or did not say when the next one is welcome."""
+        """The cloud refused a frame; `retry_after_s` is when it accepts the next one, None if it did not say."""
         if self._in_flight.pop(frame_id, None) is None:
             return None
         self._upload_lost(frame_id, now_s)
@@ -144,7 +144,7 @@ class Flow:
         return FinishHere((frame_id,), reason)
 
     def deadline_passed(self, frame_id: int, now_s: float) -> FinishHere | None:
-        """A frame was not answered in time: link or cloud are slower than believed, so no frame is waited for."""
+        """A frame was not answered in time: link or cloud are slower than estimated, so all frames finish here."""
         sent = self._in_flight.get(frame_id)
         if sent is None:
             return None
@@ -156,7 +156,7 @@ class Flow:
     # --- the connection -----------------------------------------------------------------------------------------
 
     def duty(self, now_s: float) -> Duty:
-        """What the connection needs now. A `CONNECT` counts as tried: its outcome has to be told."""
+        """What the connection needs now. A `CONNECT` counts as an attempt: report its outcome."""
         if self._heard_s is None:
             return Duty.CONNECT if self._controller.reconnect_due(now_s) else Duty.NOTHING
         if now_s - self._heard_s > self._silence_s:
@@ -180,36 +180,36 @@ class Flow:
         self._heard_s = now_s
 
     def connection_lost(self, reason: str, retry_after_s: float | None, now_s: float) -> FinishHere:
-        """The connection broke, was given up or could not be made."""
+        """The connection broke, was given up or could not be opened."""
         self._heard_s = None
         self._controller.observe(CloudLost(reason, retry_after_s), now_s)
         return FinishHere(self._give_up_all(), reason)
 
     def stream_renewed(self) -> None:
-        """The frames' stream was cancelled and another one opened: the socket may still hold what the old one left."""
+        """The frames' stream was cancelled and another opened: the socket may still hold data of the old one."""
         self._clogged = True
 
     def heard(self, now_s: float) -> bool:
-        """Anything came from the cloud; returns whether the link stood still before it: then a probe is void."""
+        """Something arrived from the cloud; returns whether the link was stalled before: then a probe is void."""
         if self._heard_s is None:
             return False
         resumed = now_s - self._heard_s > self._pause_s
         self._heard_s = now_s
         if resumed:
-            self._clogged = True  # with what was sent during the pause
+            self._clogged = True  # the socket holds what was sent during the pause
             self._uploads.doubt()
             self._controller.observe(HeartbeatsResumed(), now_s)
         return resumed
 
     def heartbeat(self, load_factor: float, now_s: float) -> None:
-        """A heartbeat said how loaded the cloud is; one of a stream that is lost is no sign of life."""
+        """A heartbeat arrived with the cloud's load; a heartbeat of a lost connection is ignored."""
         if self._heard_s is not None:
             self._controller.observe(CloudLoadReported(load_factor), now_s)
 
     # --- measurements -------------------------------------------------------------------------------------------
 
     def ping_due(self, now_s: float) -> bool:
-        """Whether to ping now: to measure the round trip, or to learn when a clogged socket is clear."""
+        """Whether to ping now: to measure the round trip, or to find out when a clogged socket is clear."""
         wanted = self._controller.ping_due(now_s)
         return wanted or self._clogged
 
@@ -227,7 +227,7 @@ class Flow:
         return Probe(size, now_s, window_is_open=not self._controller.slow_starts(now_s))
 
     def probe_read(self, probe: Probe, received_bytes: int, received_s: float, now_s: float) -> None:
-        """The cloud read a probe, its second half of `received_bytes` in `received_s` by its own clock."""
+        """The cloud read a probe: its second half, `received_bytes`, took `received_s` on the cloud's clock."""
         call_s = now_s - probe.began_s - self._rtt_s(now_s)
         sample = probe_sample(probe.bytes, call_s, received_bytes, received_s, window_is_open=probe.window_is_open)
         if sample is not None:
@@ -240,7 +240,7 @@ class Flow:
     # --- shared -------------------------------------------------------------------------------------------------
 
     def _upload_lost(self, frame_id: int, now_s: float) -> None:
-        """When an upload ended is unknown; uploads after it may have waited to be told for that."""
+        """The end of this upload stays unknown; samples of later uploads that waited for it are reported now."""
         _, samples = self._uploads.lost(frame_id, now_s)
         for sample in samples:
             self._controller.observe(sample, now_s)

@@ -1,4 +1,4 @@
-"""What `Flow` answers: what its shell has to do, and what is known of a frame or a probe under way."""
+"""What `Flow` returns: orders for its shells, and records of frames and probes under way."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -18,12 +18,12 @@ class Duty(Enum):
 
 @dataclass(frozen=True, slots=True)
 class FinishHere:
-    """An order: these frames get no answer, so their tails run on the edge.
+    """An order: these frames get no answer, so run their tails on the edge.
 
     Attributes:
-        frame_ids: Which frames, in the order in which they were handed over.
+        frame_ids: The frames, in the order in which they were handed over.
         reason: Why, in words.
-        renew: Whether the frames' stream is cancelled first, so that nothing stale is sent later.
+        renew: Whether to cancel the frames' stream first, so that no stale frame is sent later.
     """
 
     frame_ids: tuple[int, ...]
@@ -48,13 +48,13 @@ class Probe:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A frame since it was handed over.
+    """A frame that was handed over.
 
     Attributes:
         plan: How it is split.
         encode_s: How long its encoding took.
         sent_s: When it was handed over.
-        timeout_s: How long after that its answer is waited for.
+        timeout_s: How long its answer is awaited after that.
     """
 
     plan: Plan
@@ -65,7 +65,7 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """A frame whose answer came at `answered_s` and has still to be read; `times` are its stages until then."""
+    """A frame whose answer arrived at `answered_s` and is not read yet; `times` are its stages until then."""
 
     sent: Sent
     answered_s: float
@@ -73,5 +73,5 @@ class Answered:
 
 
 def answer_timeout_s(plan: Plan, frames_ahead: int) -> float:
-    """How long to wait for a frame's answer: frames ahead each take up to the slowest stage before its turn comes."""
+    """How long to wait for a frame's answer: each frame ahead of it takes at most the time of the slowest stage."""
     return plan.deadline_s + frames_ahead * plan.partition.bottleneck_s

@@ -1,4 +1,4 @@
-"""What the controller answers: the plan for a frame, and a snapshot of what it knows."""
+"""What the controller returns: the plan for a frame, and a snapshot of its estimates; and its settings."""
 
 import math
 from dataclasses import dataclass, field
@@ -29,22 +29,21 @@ class ControllerConfig:
     """Settings of a `Controller`.
 
     Attributes:
-        headroom: A stage busy all the time never drains a queue; decide for `rate / headroom`.
-        hysteresis: Smallest relative gain that is worth a switch, for the policy that is there without another.
-        mode_dwell_s: The other mode must have been decided for this long before the mode follows without a switch.
-        tolerance: Conditions that moved by less than this since the last decision are not decided again.
-        search_interval_s: Where the model has too many splits to list, search at most this often for drifting
-            conditions.
-        deadline_factor: Where finishing locally is no choice, a frame is given up after this many times its predicted
-            upload and tail.
-        deadline_margin_s: And this much more, for jitter.
-        longest_deadline_s: No frame is waited for longer than this past its prediction, or without one.
-        late_ratio: An upload that takes longer than this many times its prediction lowers the estimate before it ends.
-        late_margin_s: And this much more, for jitter.
+        headroom: Decide for `rate / headroom`: a stage that is busy all the time never drains its queue.
+        hysteresis: Smallest relative gain that is worth a switch, for the default policy.
+        mode_dwell_s: While the split stays, the mode follows the decision only after it has differed for this long.
+        tolerance: Conditions that moved by less than this since the last decision, relatively, cause no new decision.
+        search_interval_s: For drifting conditions, search at most this often, if the model has too many splits to list.
+        deadline_factor: For a policy that keeps to its split, the deadline is this many times the predicted upload and
+            tail,
+        deadline_margin_s: plus this margin for jitter.
+        longest_deadline_s: The deadline is at most this long past the prediction, or in all if there is no prediction.
+        late_ratio: An upload that takes longer than this many times its prediction lowers the estimate before it ends,
+        late_margin_s: after this additional margin for jitter.
         most_in_flight: Limit of `Plan.in_flight`.
-        warm_interval_s: Keep an idle connection out of slow start by a small call this often: more often than a
-            retransmission timeout, which is 0.2 s and a round trip.
-        warm_longest_pause_s: But not between frames that are further apart.
+        warm_interval_s: Interval of the pings that keep an idle connection out of slow start: shorter than a
+            retransmission timeout, which is 0.2 s plus a round trip.
+        warm_longest_pause_s: No such pings if frames are further apart than this.
         breaker: Settings of the breaker.
         probe: Settings of probes and pings.
     """
@@ -87,17 +86,17 @@ class Plan:
         partition: The split, with its predicted times at the conditions of the decision.
         mode: Light or heavy.
         keeps_up: Whether the split's bottleneck is below the period of the frames.
-        max_rate_hz: The highest rate that could be sustained, with headroom, by the best split for that.
-        serial: Goes up by one with each switch; frames with the same serial have the same split.
-        changed: Whether this split differs from the plan before; True once per switch.
+        max_rate_hz: The highest rate that the best split for it can sustain, with headroom.
+        serial: Number of switches so far; frames with the same serial have the same split.
+        changed: Whether this split differs from that of the plan before; True once per switch.
         phase: The controller's phase.
         uplink_bps: The estimate that was used; None while unknown.
-        deadline_s: Seconds from handing a frame's tensors to the transport until it is finished locally instead.
+        deadline_s: Seconds from handing a frame's tensors to the transport until the frame is finished locally.
             Infinite when nothing is sent.
-        in_flight: How many frames should be under way between head and answer so that the slowest stage never waits.
-        edge_load: Load factor of the edge that the partition's times include.
-        cloud_load: Likewise of the cloud.
-        measured_bytes: What the cut took in its encoding when that was measured; 0 where it was not.
+        in_flight: How many frames should be between head and answer so that the slowest stage never waits.
+        edge_load: Load factor of the edge in the partition's times.
+        cloud_load: Load factor of the cloud in the partition's times.
+        measured_bytes: Size of the cut when its encoding was measured; 0 if it was not.
     """
 
     partition: Partition
@@ -116,16 +115,16 @@ class Plan:
 
     @property
     def base_head_s(self) -> float:
-        """The head's time by the profile alone: what `HeadMeasured` wants as its prediction.
+        """The head's time by the profile, at load 1: the prediction for `HeadMeasured`.
 
-        Without encoding: where a cut is at the inputs that is all there is, and a few milliseconds of it, off by
-        a hop between threads, would say that the edge is several times slower than it is.
+        Encoding is left out. For a cut at the inputs it is the whole head, and takes a few milliseconds. A switch
+        between threads would then make the edge look several times slower than it is.
         """
         return (self.partition.edge_s - self.partition.encode_s) / self.edge_load
 
     @property
     def base_cloud_s(self) -> float:
-        """The tail's time, decoding included, by the profile alone."""
+        """The tail's time by the profile, decoding included, at load 1."""
         return self.partition.cloud_s / self.cloud_load
 
 
@@ -137,13 +136,13 @@ class ControllerState:
         phase: Alone, measuring or offloading.
         breaker: State of the breaker.
         retry_at_s: When the next reconnect may be tried; None while the breaker is closed.
-        lost_reason: Why the cloud was lost the last time; empty if never.
+        lost_reason: Why the cloud was last lost; empty if never.
         uplink_bps: Estimated goodput; None while unknown.
         uplink_age_s: Seconds since the last sample; infinite without one.
         rtt_s: Round trip of the path, the recent minimum; None while unknown.
         overhead_s: Cost of a call besides round trip and work.
-        edge_load: Times slower than the profile says.
-        cloud_load: Likewise.
+        edge_load: How many times slower the edge is than its profile.
+        cloud_load: How many times slower the cloud is than its profile.
         rate_hz: Rate of frames.
         mode: Mode of the last plan.
         decisions: How often a best split was computed.

@@ -1,7 +1,6 @@
-"""Makes plans of a policy's choices: when to ask it, deadlines, frames in flight, switches, and the last plan.
+"""Makes plans from a policy's choices: when to decide again, deadlines, frames in flight, and switches.
 
-The planner knows nothing of samples, probes or breakers; the controller knows nothing of splits; which split to run is
-the policy's choice alone.
+The planner has no samples, probes or breaker; the controller has no splits. Only the policy chooses the split.
 """
 
 import dataclasses
@@ -27,8 +26,8 @@ class Planner:
         graph: The model.
         edge_s: Seconds of each layer on the edge, in graph order.
         config: Settings.
-        encodings: What a cut may be sent in, the default first; none for the graph's bytes, without time.
-        policy: Who chooses; `Adaptive` where left out.
+        encodings: Encodings to choose from, the default first; if empty, only raw.
+        policy: Chooses the split; `Adaptive` by default.
 
     Raises:
         PartitionError: If the times do not fit the graph.
@@ -76,7 +75,7 @@ class Planner:
             self._reencode()
 
     def cut_encoded(self, encoding: str, measured_bytes: float, sent_bytes: float) -> None:
-        """Compares a cut's size with what was measured."""
+        """Takes a cut's size now, and its size when the encoding was measured."""
         if self._sizes.add(encoding, measured_bytes, sent_bytes):
             self._reencode()
 
@@ -97,7 +96,7 @@ class Planner:
         return self._searches.due(now_s)
 
     def searched(self, search: Search, found: Partition | None, now_s: float) -> None:
-        """Takes the end of a search; None where it failed. The next plan compares what was found with what is used."""
+        """Takes the result of a search, None if it failed. The next plan compares it with the split in use."""
         if not self._searches.ended(search, now_s) or found is None:
             return
         known = {"raw", *(encoding.name for encoding in self._splits.encodings)}
@@ -125,10 +124,10 @@ class Planner:
             self._contrary_since_s = None
             choice = keep_to(self._everything, self._splits, conditions)
             return self._plan_for(choice, choice.mode, conditions)
-        choice = self._asked(conditions)
+        choice = self._policy_choice(conditions)
         return self._plan_for(choice, self._held_mode(choice, conditions), conditions)
 
-    def _asked(self, conditions: Conditions) -> Choice:
+    def _policy_choice(self, conditions: Conditions) -> Choice:
         """The policy's choice."""
         splits = self._splits
         if not isinstance(splits, RememberedSplits):
@@ -140,7 +139,7 @@ class Planner:
         return choice
 
     def _held_mode(self, choice: Choice, conditions: Conditions) -> Mode:
-        """The mode: while a chosen split stays, it follows only what lasts, or a new rate."""
+        """The mode. While a chosen split stays, it changes only with a new rate or after the other mode's dwell time."""
         used, now_s = conditions.used, conditions.now_s
         chosen = choice.partition.edge, choice.partition.encoding
         keeps = self._policy.keeps_to_split  # then the mode chooses nothing, but a deadline depends on it
@@ -178,7 +177,7 @@ class Planner:
 
     def _in_flight(self, partition: Partition, rate_hz: float) -> int:
         if partition.edge == self._everything:
-            # Nothing of it goes where others are; heads run one at a time anyway.
+            # Edge-only frames never wait for the link, and heads run one at a time anyway.
             return self._config.most_in_flight
         remote_s = partition.transfer_s + partition.fixed_s + partition.cloud_s
         period_s = max(partition.bottleneck_s, 1.0 / rate_hz)
@@ -187,17 +186,17 @@ class Planner:
     def _deadline_s(self, partition: Partition, mode: Mode, in_flight: int, conditions: Conditions) -> float:
         """How long to wait for an answer.
 
-        As long past the expected answer as finishing locally takes: then at most twice the better of the two is lost
-        (the ski-rental argument). A multiple of the prediction gives up sooner where the upload is short, and throws
-        away most of an upload that a fade of the link interrupted; a link that is gone is known by its silence. Only a
-        policy that keeps to its split (cloud-only, one that is given) waits for such a multiple.
+        The wait past the expected answer is as long as finishing locally takes. So a frame takes at most twice the
+        better of the two (the ski-rental argument). A multiple of the prediction would give up sooner on short uploads,
+        and waste most of an upload that a fade of the link interrupted. A lost link is noticed by missing heartbeats.
+        The wait is such a multiple only for a policy that keeps to its split (cloud_only, given).
         """
         config = self._config
         if partition.edge == self._everything:
             return math.inf
         busy_s = partition.transfer_s + partition.cloud_s
         if mode is Mode.HEAVY:
-            # Frames under way wait for each other at the slower of the two stages.
+            # Frames in flight wait for each other at the slower of the two stages.
             busy_s = max(busy_s, in_flight * max(partition.transfer_s, partition.cloud_s))
         expected_s = partition.fixed_s + busy_s + config.deadline_margin_s
         if conditions.uplink_bps is None:
@@ -212,7 +211,7 @@ class Planner:
         return self._graph.structure.position[layer]
 
     def _costs(self, cloud_s: tuple[float, ...] | None) -> CostProfile:
-        """Costs for a table; while the cloud's times are unknown nothing is priced with them."""
+        """Costs of the splits; the cloud's times are 0 while unknown, and no split that needs them is used then."""
         return CostProfile(edge_s=self._edge_s, cloud_s=cloud_s or (0.0,) * len(self._graph.layers))
 
     def _reencode(self) -> None:
@@ -224,9 +223,9 @@ class Planner:
         self._conditions = None
         known = {"raw", *(encoding.name for encoding in priced)}
         if self._plan is not None and self._plan.partition.encoding not in known:
-            self._plan = None  # another cloud, which does not accept what is in use
+            self._plan = None  # another cloud, which does not accept the encoding in use
 
 
 def _quick(splits: Splits) -> Splits:
-    """Splits that answer at once: a search is left to the background."""
+    """Splits that answer in microseconds; searches run in the background."""
     return splits if splits.listed else RememberedSplits(splits)

@@ -1,4 +1,4 @@
-"""What a split costs under the conditions of now, slow start included."""
+"""What a split costs under the current conditions, slow start included."""
 
 import dataclasses
 
@@ -12,9 +12,9 @@ def price(edge: frozenset[str], splits: Splits, conditions: Conditions, encoding
 
     Args:
         edge: Names of the layers on the edge.
-        splits: The model's splits at the times and sizes of now.
+        splits: The model's splits at current times and sizes.
         conditions: Link and loads.
-        encoding: What the cut is sent in.
+        encoding: The encoding of the cut.
 
     Raises:
         PartitionError: The split is not feasible, or there is no such encoding.
@@ -28,10 +28,10 @@ def price(edge: frozenset[str], splits: Splits, conditions: Conditions, encoding
 
 
 def link_for(used: Partition, splits: Splits, conditions: Conditions) -> Link:
-    """The link at the mean rate that the upload of a split gets: below the link's own where it begins in slow start.
+    """The link at the mean rate of a split's upload, which is below the link's own if the upload begins in slow start.
 
-    Searching with one rate for all splits is right for uploads of about this size. So a split that sends much less is
-    found where slow start makes a large upload dear, and the choice is compared at its own price, by `price`.
+    A decision with this one rate is right for uploads of about this size. So it can find a split that sends much less
+    when slow start makes a large upload expensive. The result is then priced by its own size, by `price`.
     """
     link, slow_start = conditions.link, conditions.slow_start
     if slow_start is None:

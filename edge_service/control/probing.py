@@ -1,11 +1,11 @@
-"""When to spend bytes on measuring: probes of the uplink, and small calls for the round trip.
+"""When to send probes of the uplink and pings for the round trip, and how large a probe is.
 
-Frames that are offloaded measure the link at no cost. Edge-only frames do not, so without probes an edge that once
-stopped offloading would never start again. A probe takes about `worth_s` at the estimated rate: enough bytes to be
-right (64 kB up to 20 Mbit/s, 256 kB up to 100, 1 MB up to 1 Gbit/s), and no frame is delayed much by it. On slow links
-probes are small and frequent: a slow link keeps frames on the edge, and its recovery has to be seen soon. In slow start
-a probe has to outgrow the window: only where it is four times what the link holds in flight does its second half begin
-in a round that fills the link. It is five times that, as a margin.
+Frames that are offloaded measure the link at no cost. Edge-only frames do not, so without probes an edge that stopped
+offloading would never start again. A probe takes about `worth_s` at the estimated rate: enough bytes for a correct rate
+(64 kB up to 20 Mbit/s, 256 kB up to 100, 1 MB up to 1 Gbit/s), and little delay for frames. On slow links probes are
+small and frequent: a slow link keeps frames on the edge, and its recovery must be noticed soon. In slow start a probe
+must exceed the window: its second half begins in a round that fills the link only if the probe is four times the
+bandwidth-delay product. A margin makes that five times.
 """
 
 import math
@@ -19,22 +19,21 @@ class ProbeConfig:
     """When and how much to probe.
 
     Attributes:
-        interval_s: An estimate older than this is stale; where frames are further apart, than the time between two.
-        quick_interval_s: The same where a probe has at most `quick_bytes`.
-        quick_bytes: See there.
-        longest_interval_s: Even a very slow link is probed this often; there the share below gives way.
-        confirm_s: Wait between probes while something is to be settled: no estimate, one sample far off, or a probe
-            that turned out to be too small for the link. Longer where the share below asks for it, up to half of
-            `interval_s`.
-        worth_s: Size of a probe in seconds of the estimated link.
-        slow_worth_s: The same on slow links, up to `slow_bytes`: a longer time there says more of a rate that varies.
-        slow_bytes: See there.
+        interval_s: An estimate is stale when it is older than this and than the time between two frames.
+        quick_interval_s: The same for probes of at most `quick_bytes`.
+        quick_bytes: See `quick_interval_s`.
+        longest_interval_s: Longest interval between probes; on very slow links it overrides `share`.
+        confirm_s: Wait between probes while the estimate is uncertain: there is none, one sample was far off, or the
+            last probe was too small for the link. `share` may lengthen it, up to half of `interval_s`.
+        worth_s: Duration of a probe at the estimated rate.
+        slow_worth_s: The same on slow links, up to `slow_bytes`: a longer probe averages more of a varying rate.
+        slow_bytes: See `slow_worth_s`.
         untimed_worth_s: The same after a probe that only bounded the rate: so long that a busy machine adds little.
         min_bytes: Smallest probe: two segments, so that there is a time between them.
-        max_bytes: Largest probe, where the window is open.
-        max_cold_bytes: Largest probe.
-        first_bytes: Size of a probe when nothing is known.
-        share: Of the link's capacity, at most this goes to probes.
+        max_bytes: Largest probe while the window is open.
+        max_cold_bytes: Largest probe in slow start.
+        first_bytes: Size of a probe while there is no estimate.
+        share: Largest share of the link's capacity for probes.
         ping_interval_s: A round trip older than this is measured again.
     """
 
@@ -86,7 +85,7 @@ class ProbeScheduler:
         uplink_bps: float | None,
         age_s: float,
         unconfirmed: bool,
-        hoped_bps: float | None = None,
+        highest_bps: float | None = None,
         untimed: int = 0,
         slow_start_rtt_s: float = 0.0,
         pause_s: float = 0.0,
@@ -97,21 +96,21 @@ class ProbeScheduler:
             now_s: The time.
             uplink_bps: The estimate; None when there is none.
             age_s: Age of the estimate.
-            unconfirmed: Whether one more sample would settle something.
-            hoped_bps: The rate of the last sample, where that was far above the estimate. The share of probes is taken
-                of it: if the link is as fast as that, another probe soon costs little.
+            unconfirmed: Whether the estimate is uncertain.
+            highest_bps: The rate of the last sample, if that was far above the estimate. The share of probes is taken
+                of it: if the link is that fast, another probe soon costs little.
             untimed: How many probes in a row, up to the last, only bounded the rate (`UplinkAtLeast`).
-            slow_start_rtt_s: The round trip, where the probe would begin with slow start; else 0.
-            pause_s: Between two frames.
+            slow_start_rtt_s: The round trip, if the probe would begin in slow start; else 0.
+            pause_s: Seconds between two frames.
         """
         size = self.size(uplink_bps, slow_start_rtt_s=slow_start_rtt_s, untimed=untimed > 0)
         config = self._config
         interval_s = config.quick_interval_s if size <= config.quick_bytes else config.interval_s
         stale_s = min(max(interval_s, pause_s), config.longest_interval_s)
-        fastest_bps = uplink_bps if hoped_bps is None or uplink_bps is None else max(uplink_bps, hoped_bps)
+        fastest_bps = uplink_bps if highest_bps is None or uplink_bps is None else max(uplink_bps, highest_bps)
         wait_s = self._wait_s(size, fastest_bps, age_s, stale_s, unconfirmed=unconfirmed or untimed > 0)
         if wait_s is not None and untimed == 1:
-            wait_s = config.confirm_s  # once, because a small probe on a link that became fast is such a one
+            wait_s = config.confirm_s  # once: a probe that was small because the link was slow only bounds a fast rate
         if wait_s is None or now_s - self._probed_at_s < wait_s:
             return None
         self._probed_at_s = now_s
@@ -137,7 +136,7 @@ class ProbeScheduler:
         Args:
             now_s: The time.
             age_s: Age of the last round trip.
-            interval_s: Ping this often whatever the age, because it is the silence that matters; None where it is not.
+            interval_s: Ping this often whatever the age, to keep the connection out of slow start; None if not needed.
         """
         ordinary = interval_s is None
         interval_s = self._config.ping_interval_s if interval_s is None else interval_s
@@ -147,7 +146,7 @@ class ProbeScheduler:
         return True
 
     def restart(self) -> None:
-        """The cloud is back: probe and ping at once."""
+        """The cloud is back: a probe and a ping are due at once."""
         self._probed_at_s = -math.inf
         self._probed_bytes = 0
         self._pinged_at_s = -math.inf
@@ -155,10 +154,10 @@ class ProbeScheduler:
     def _wait_s(
         self, size: int, uplink_bps: float | None, age_s: float, stale_s: float, *, unconfirmed: bool
     ) -> float | None:
-        """Seconds that must lie between the last probe and the next one; None while none is wanted."""
+        """Seconds between the last probe and the next one; None while no probe is needed."""
         config = self._config
         if uplink_bps is None:
-            # An unanswered first probe may still be on its way over a slow link.
+            # An unanswered first probe may still be under way on a slow link.
             return config.interval_s
         spaced_s = min(8.0 * size / (uplink_bps * config.share), config.longest_interval_s)
         if unconfirmed or 0 < self._probed_bytes < size / 2:

@@ -1,9 +1,9 @@
-"""Splits that cannot be listed, as a policy sees them: the best that is known so far, at once.
+"""Splits that cannot be listed, as a policy sees them: the best of the known splits, without a search.
 
-A question about such splits is a search that takes up to seconds. So the live loop asks `RememberedSplits`, which
-answers with the best of a few known splits at the prices of now: everything on the edge, everything in the cloud, and
-what searches have found. It keeps the question; the search for it runs in the background (`searching.py`), and what
-that finds is one more known split. A split stays feasible whatever the times and sizes, so it is never known in vain.
+A question about such splits is a search that takes up to seconds. So the live loop uses `RememberedSplits`. It answers
+with the best of a few known splits at current prices: edge-only, cloud-only, and those that searches found. It keeps
+the question. The search for it runs in the background (`searching.py`), and its result becomes one more known split. A
+split stays feasible whatever the times and sizes are.
 """
 
 import dataclasses
@@ -15,17 +15,17 @@ from partitioner import CostProfile, Decision, Encoding, LayerGraph, Link, Parti
 from partitioner.splits import Splits
 
 _MOST_FOUND = 8
-_BYTES_AS_SECONDS = Link(8.0)  # a byte a second: the transfer time of a split is the bytes that it sends
+_BYTES_AS_SECONDS = Link(8.0)  # a byte per second: a split's transfer time is the number of bytes that it sends
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What a policy asked of splits that cannot be listed.
+    """A policy's question to splits that cannot be listed.
 
     Attributes:
         link: The link.
-        rate_hz: The rate to keep up with; None where none was named.
-        lightest: Whether the lowest latency was asked for, whatever the rate.
+        rate_hz: The rate to keep up with; None for the smallest bottleneck.
+        lightest: Whether the question is the lowest latency, whatever the rate.
         edge_load: Multiplies the edge's times.
         cloud_load: Multiplies the cloud's times.
     """
@@ -50,11 +50,11 @@ class RememberedSplits:
     """See the module docstring.
 
     Args:
-        searched: The splits of the model, each question a search.
+        searched: The splits of the model, where each question is a search.
         found: Known splits: the layers on the edge, and the encoding.
 
     Attributes:
-        searched: See there.
+        searched: The same as the argument.
         question: The last question; None before the first.
     """
 
@@ -69,7 +69,7 @@ class RememberedSplits:
 
     @property
     def listed(self) -> bool:
-        """True: an answer takes microseconds for each known split."""
+        """True: a question takes microseconds for each known split."""
         return True
 
     @property
@@ -84,11 +84,11 @@ class RememberedSplits:
 
     @property
     def encodings(self) -> tuple[Encoding, ...]:
-        """What a cut may be sent in."""
+        """The encodings to choose from."""
         return self.searched.encodings
 
     def remember(self, partition: Partition) -> None:
-        """Takes what a search found; the oldest of many is forgotten."""
+        """Adds a split that a search found; the oldest is removed when there are too many."""
         found = partition.edge, partition.encoding
         self._found = [*(each for each in self._found if each != found), found][-_MOST_FOUND:]
 
@@ -105,7 +105,7 @@ class RememberedSplits:
         return _heavy(self._known(link, edge_load, cloud_load), rate_hz)
 
     def decide(self, link: Link, rate_hz: float, *, edge_load: float = 1.0, cloud_load: float = 1.0) -> Decision:
-        """Light or heavy, and the known split for it; `max_rate_hz` is what a known split can do."""
+        """Light or heavy load, and the known split for it; `max_rate_hz` is that of a known split."""
         self.question = Question(link, rate_hz, False, edge_load, cloud_load)
         known = self._known(link, edge_load, cloud_load)
         fastest = min(known, key=_latency_first)
@@ -128,7 +128,7 @@ class RememberedSplits:
         cloud_load: float = 1.0,
         encoding: str = "raw",
     ) -> Partition:
-        """The price of one closed set; what was priced before is only scaled."""
+        """Prices one closed set; a set that was priced before is only scaled."""
         edge = frozenset(edge)
         if not math.isinf(link.downlink_bps):
             return self.searched.evaluate(edge, link, edge_load=edge_load, cloud_load=cloud_load, encoding=encoding)
@@ -154,7 +154,7 @@ class RememberedSplits:
         return RememberedSplits(self.searched.with_costs(costs), self._found)
 
     def with_encodings(self, encodings: Sequence[Encoding]) -> "RememberedSplits":
-        """The same known splits with other encodings, without those that are sent in one that is gone."""
+        """The same known splits with other encodings, without splits whose encoding is not among them."""
         searched = self.searched.with_encodings(encodings)
         names = {"raw", *(encoding.name for encoding in searched.encodings)}
         return RememberedSplits(searched, [found for found in self._found if found[1] in names])

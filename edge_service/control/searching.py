@@ -1,7 +1,7 @@
-"""When to search for a better split, where a search takes too long for the event loop; the shell runs it in a thread.
+"""When to search for a better split, for models with too many splits to list; the shell runs the search in a thread.
 
-A search is due when a policy's question has changed since the last one: conditions moved, or times and sizes are
-others. At most one runs at a time. A slow edge never spends more than a quarter of its time on searching.
+A search is due when the policy's question has changed since the last search: conditions moved, or times or sizes
+changed. At most one search runs at a time. Searches take at most a quarter of the time.
 """
 
 import math
@@ -12,7 +12,7 @@ from edge_service.control.remembered_splits import Question, RememberedSplits
 from partitioner import Partition
 from partitioner.splits import Splits
 
-# Times as long as it took, a search is followed by none: with it, searching has at most a quarter of the time.
+# The pause after a search, in durations of that search: so searches take at most a quarter of the time.
 _REST = 3.0
 
 
@@ -22,8 +22,8 @@ class Search:
 
     Attributes:
         splits: The splits to search.
-        question: What is asked.
-        conditions: Those it was asked for.
+        question: The question.
+        conditions: The conditions that it was asked for.
     """
 
     splits: Splits
@@ -40,7 +40,7 @@ class SearchPace:
 
     Args:
         interval_s: While conditions only drift, search at most this often.
-        tolerance: Conditions that moved by less since the last search are not searched for again.
+        tolerance: Conditions that moved by less than this since the last search, relatively, cause no search.
     """
 
     def __init__(self, interval_s: float, tolerance: float) -> None:
@@ -53,16 +53,16 @@ class SearchPace:
         self._rested_s = -math.inf
 
     def asked(self, splits: RememberedSplits, conditions: Conditions) -> None:
-        """A policy was asked under these conditions; its question, if it had one, is the one to search for."""
+        """A policy chose under these conditions; its question to the splits, if any, is the one to search for."""
         question = splits.question
         self._wanted = None if question is None else Search(splits.searched, question, conditions)
 
     def dropped(self) -> None:
-        """Nothing can be offloaded for now: there is nothing to search for."""
+        """Nothing can be offloaded now, so no search is needed."""
         self._wanted = None
 
     def due(self, now_s: float) -> Search | None:
-        """The search to begin now, or None. Asking again returns None until this one has ended."""
+        """The search to begin now, or None. Until this search has ended, the next calls return None."""
         wanted, last = self._wanted, self._last
         if wanted is None or self._running is not None or now_s < self._rested_s:
             return None
@@ -74,7 +74,7 @@ class SearchPace:
         return wanted
 
     def ended(self, search: Search, now_s: float) -> bool:
-        """Takes the end of a search, whatever came of it; returns whether it is the one that was begun."""
+        """Takes the end of a search, successful or not; returns whether it is the one that was begun last."""
         if search is not self._running:
             return False
         self._running = None

@@ -1,9 +1,9 @@
-"""Where a frame's time went: its stages, and how the time between sending and answer is divided among them.
+"""A frame's stages in seconds, and how the time between sending and answer is divided among them.
 
 Laws:
 
 - time is an argument; nothing here reads a clock;
-- no stage is negative, and the stages between sending and answer add up to that time: nothing twice, nothing left out.
+- no stage is negative, and the stages between sending and answer add up to the time between them.
 """
 
 from dataclasses import dataclass
@@ -11,20 +11,20 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class StageTimes:
-    """Where a frame's time went, in seconds. Their sum is its latency, but for the event loop's own steps.
+    """A frame's stages in seconds. Their sum is its latency, without the event loop's own steps.
 
     Attributes:
         wait_s: from submission to the start of the head.
         head_s: the head, the edge's slowdown included.
-        encode_s: tensors to what is sent, the edge's slowdown included.
-        link_wait_s: from the message's being ready to the link's being free of the frames before it.
+        encode_s: encoding of the tensors, the edge's slowdown included.
+        link_wait_s: from the message being ready until the link has sent the frames before it.
         transfer_s: bytes on the link, up and down.
-        round_trip_s: the link's round trip, which occupies nothing.
-        queue_s: the cloud's queue.
-        unpack_s: the cloud's decoding of what was sent.
-        server_s: the rest of the cloud's own time: encoding the answer, scheduling.
-        tail_s: the tail in the cloud, or here when the cloud did not answer.
-        decode_s: the answer's bytes to the module's own outputs.
+        round_trip_s: the link's round trip, which occupies no stage.
+        queue_s: waiting in the cloud's queue.
+        unpack_s: decoding of the request in the cloud.
+        server_s: the rest of the cloud's own time: encoding of the answer, scheduling.
+        tail_s: the tail in the cloud, or here if the cloud did not answer.
+        decode_s: decoding of the answer into the module's outputs.
     """
 
     wait_s: float = 0.0
@@ -42,10 +42,10 @@ class StageTimes:
 
 @dataclass(frozen=True, slots=True)
 class ServerTimes:
-    """What an answer says of the cloud's own time, in seconds on the cloud's clock.
+    """The cloud's own time for a frame, from its answer, in seconds on the cloud's clock.
 
     Attributes:
-        server_s: From the whole request in the cloud's memory to the answer's leaving.
+        server_s: From the receipt of the whole request to the sending of the answer.
         queue_s: The part of `server_s` spent waiting for other frames.
         decode_s: The part of `server_s` that decoding the request took.
         compute_s: The part of `server_s` that the tail itself took.
@@ -62,7 +62,7 @@ class ServerTimes:
 class LinkTimes:
     """Divides the time between sending and answer among link, round trip and server.
 
-    A frame's transfer begins when it is handed to the link or when the frame before it has arrived, whichever is later.
+    A frame's transfer begins when it is handed to the link, or when the frame before it has arrived, if that is later.
     """
 
     def __init__(self) -> None:

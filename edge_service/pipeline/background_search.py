@@ -1,8 +1,7 @@
-"""Runs searches for better splits beside the frames: one at a time, on a thread of their own.
+"""Runs searches for better splits in the background: one at a time, on a thread of their own.
 
-A search takes up to seconds of computing. On the event loop it would hold up frames, heartbeats and deadlines; on the
-edge's worker thread, heads. The thread is a daemon: a search still running when the agent is left must not keep the
-process from ending.
+A search computes for up to seconds. On the event loop it would block frames, heartbeats and deadlines; on the edge's
+worker thread, heads. The thread is a daemon, so that a search does not keep the process from ending.
 """
 
 from __future__ import annotations
@@ -19,10 +18,10 @@ __all__ = ["BackgroundSearch"]
 
 
 class BackgroundSearch:
-    """Runs what `Controller.search_due` offers, and tells the controller on the event loop what was found.
+    """Runs the searches of `Controller.search_due`, and passes their results to the controller on the event loop.
 
     Args:
-        controller: asked and told.
+        controller: says which search is due, and takes the results.
     """
 
     def __init__(self, controller: Controller) -> None:
@@ -30,7 +29,7 @@ class BackgroundSearch:
         self._closed = False
 
     def begin_due(self) -> None:
-        """Begins a search if one is due; called on the event loop, after each plan."""
+        """Begins a search if one is due; call it on the event loop after each plan."""
         search = self._controller.search_due(time.monotonic())
         if search is None:
             return
@@ -43,14 +42,14 @@ class BackgroundSearch:
             self._ended(search, None)
 
     def close(self) -> None:
-        """What is found from now on is nobody's."""
+        """Discards results from now on."""
         self._closed = True
 
     def _run(self, search: Search, loop: asyncio.AbstractEventLoop) -> None:
         found: Partition | None = None
         try:
             found = search.run()
-        except Exception:  # noqa: BLE001 # a search that fails costs a better split, not the agent
+        except Exception:  # noqa: BLE001 # without the result of a search, the agent uses the splits it knows
             log.exception("the search for a better split failed")
         if self._closed:
             return

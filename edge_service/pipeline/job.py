@@ -1,4 +1,4 @@
-"""A frame on its way through the pipeline, and the result it ends with."""
+"""The state of a frame in the pipeline, and the result it ends with."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Job:
         inputs: the model's inputs.
         submitted_s: when it was submitted, on the monotonic clock.
         started: what is known since its head began; None while it waits.
-        trace: told what becomes of it; None where tracing is off.
+        trace: records the frame's stages; None if tracing is off.
     """
 
     frame_id: int
@@ -48,7 +48,7 @@ class Job:
         error: str | None = None,
         keep_inputs: bool = False,
     ) -> FrameResult:
-        """The frame's end, now; the times known since its start are added to `times`."""
+        """The frame's result, if it ends now; waiting, head and encoding are added to `times`."""
         ended = FrameResult(
             frame_id=self.frame_id,
             outcome=outcome,
@@ -84,15 +84,15 @@ class Started:
 
     Attributes:
         plan: how it is split.
-        switched: whether that differs from the frame before it.
+        switched: whether its split differs from that of the frame before it.
         began_s: when its head began.
-        head_s: how long that took.
-        values: what the head made.
-        frame: what is sent.
+        head_s: how long its head took.
+        values: the head's values.
+        frame: the encoded frame.
         encode_s: how long the encoding took.
         sent_s: when it was handed to the link.
-        answer_due_s: until when its answer is waited for.
-        deadline: the timer of that.
+        answer_due_s: the deadline of its answer.
+        deadline: the timer of `answer_due_s`.
     """
 
     plan: Plan

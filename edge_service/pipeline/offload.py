@@ -1,11 +1,11 @@
-"""Frames between head and result while the cloud has a part in them: sent, answered, or finished here after all.
+"""The transfer and tail of frames that need the cloud: sent and answered, or finished here after all.
 
                      answered ──► offloaded
     head ─► encode ─► link ─┤
                      no answer in time, refused, cloud lost ──► the tail runs here ─► local_fallback
 
-From the moment a frame is handed over it has a deadline; whatever happens then, it ends exactly once. What becomes of a
-frame is the flow's word: this shell tells it what happened, and carries out its orders.
+A frame that was handed over has a deadline, and ends exactly once. `Flow` decides how: this shell reports to it what
+happened, and carries out its orders.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _MOST_BYTES = limits.MAX_CUT_BYTES
 
 
 class FrameListener(Protocol):
-    """Who hands frames over."""
+    """Receives the ends of frames that were handed over."""
 
     def ended(
         self,
@@ -45,24 +45,24 @@ class FrameListener(Protocol):
         times: StageTimes | None = None,
         error: str | None = None,
     ) -> None:
-        """A frame has ended; told exactly once for each."""
+        """A frame has ended; called exactly once for each."""
 
     def made_room(self) -> None:
-        """Fewer frames are under way."""
+        """Fewer frames are in flight."""
 
 
 class _NotEncodedError(Exception):
-    """A cut cannot be sent; says why."""
+    """A cut cannot be sent; the message says why."""
 
 
 class Offload:
     """The transfer and tail stages.
 
     Args:
-        parts: the run's.
-        cloud: encodes frames and takes them.
-        flow: judges what becomes of frames.
-        listener: told each frame's end.
+        parts: the parts of the run.
+        cloud: encodes and receives frames.
+        flow: decides how frames end.
+        listener: receives each frame's end.
     """
 
     def __init__(self, parts: Parts, cloud: Cloud, flow: Flow, listener: FrameListener) -> None:
@@ -101,7 +101,7 @@ class Offload:
         ]
 
     async def close(self) -> None:
-        """Ends the background work; frames still on their way are failed by the caller."""
+        """Ends the background work; frames still under way get no result."""
         tasks = [*self._stages, *self._local]
         for task in tasks:
             task.cancel()
@@ -111,14 +111,14 @@ class Offload:
     # --- transfer -----------------------------------------------------------------------------------------------
 
     async def hand_over(self, job: Job, started: Started, wanted: Sequence[str]) -> None:
-        """Encodes what crosses and queues it for the link; from then on the frame has a deadline.
+        """Encodes a frame's cut and queues it for the link; from then on the frame has a deadline.
 
-        Encoding runs on the worker thread: it is the edge's work, as the head is.
+        Encoding runs on the worker thread, as heads do: both are work of the edge.
 
         Args:
             job: a frame whose head ran.
-            started: what is known of it.
-            wanted: paths of the outputs that the cloud shall compute.
+            started: the same as `job.started`.
+            wanted: paths of the outputs that the cloud is to compute.
         """
         refusal = ""
         try:
@@ -152,7 +152,7 @@ class Offload:
             )
         except ValueError as error:  # a tensor beyond the limits of the wire
             raise _NotEncodedError(f"the cut cannot be sent: {error}") from error
-        except Exception as error:  # a defect here costs this frame its offloading, not the agent
+        except Exception as error:  # a defect here affects this frame, not the agent
             log.exception("encoding failed", frame=job.frame_id)
             raise _NotEncodedError(f"encoding failed: {error}") from error
         if frame.size > _MOST_BYTES:
@@ -160,7 +160,7 @@ class Offload:
         return frame
 
     async def _run_transfers(self) -> None:
-        """Feeds the link; a stage of its own, because the transport takes large messages no faster than the link."""
+        """Sends queued frames; a task of its own, because a large message blocks for as long as the link takes it."""
         while True:
             job = await self._outbox.get()
             started = job.started
@@ -170,7 +170,7 @@ class Offload:
                 await self._link.send(started.frame, max(0.001, started.answer_due_s - time.monotonic()))
             except CloudError as error:
                 self._not_sent(job, str(error))
-            except Exception as error:  # noqa: BLE001 # a defect here costs its frame, not the stage
+            except Exception as error:  # noqa: BLE001 # a defect here affects this frame, not the stage
                 log.exception("sending failed", frame=job.frame_id)
                 self._not_sent(job, f"sending failed: {error}")
 
@@ -182,7 +182,7 @@ class Offload:
     # --- tail in the cloud --------------------------------------------------------------------------------------
 
     def answered(self, answer: Answer | Refusal) -> None:
-        """The cloud answered or refused a frame; one that is finished here already is left alone."""
+        """The cloud answered or refused a frame; ignored if the frame was finished here already."""
         if isinstance(answer, Refusal):
             self._refused(answer)
             return
@@ -206,8 +206,8 @@ class Offload:
 
     def _refused(self, refusal: Refusal) -> None:
         error = refusal.error
-        asked_s = error.retry_after_s if isinstance(error, CloudRefusedError) else None
-        order = self._flow.refused(refusal.frame_id, str(error), asked_s, time.monotonic())
+        retry_after_s = error.retry_after_s if isinstance(error, CloudRefusedError) else None
+        order = self._flow.refused(refusal.frame_id, str(error), retry_after_s, time.monotonic())
         if order is not None:
             self.finish_here(order)
 
@@ -222,7 +222,7 @@ class Offload:
             self.finish_here(order)
 
     def finish_here(self, order: FinishHere) -> None:
-        """Runs the tails of frames on the edge, from the tensors already there."""
+        """Runs the tails of frames on the edge, from the tensors that their heads made."""
         if order.renew:
             self._link.renew()
         for frame_id in order.frame_ids:
@@ -255,7 +255,7 @@ class Offload:
         values = dict(started.values)
         try:
             outputs, tail_s = await self._compute.run(lambda: tail(values))
-        except Exception as error:  # noqa: BLE001 # whatever a model raises costs this frame, not the agent
+        except Exception as error:  # noqa: BLE001 # any error of the model fails this frame, not the agent
             log.exception("local tail failed", frame=job.frame_id)
             self._listener.ended(job, Outcome.FAILED, error=f"{reason}; then the local tail failed: {error}")
             return

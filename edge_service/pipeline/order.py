@@ -1,4 +1,4 @@
-"""Results leave in the order their frames came in, exactly one for each."""
+"""Results leave in the order of submission, exactly one for each frame."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ class InOrder:
     """Holds back a finished frame's result until every frame before it has one.
 
     Args:
-        on_result: told each result as it leaves. What it raises (a closed pipe, a full disk) is no frame's fault: it is
-            not called again, every frame under way still ends, and whoever announces another frame gets the error.
+        on_result: called with each result as it leaves. If it raises an error (a closed pipe, a full disk), it is not
+            called again, frames under way still end, and `expect` and `empty` raise the error.
     """
 
     def __init__(self, on_result: Callable[[FrameResult], None]) -> None:
@@ -26,10 +26,6 @@ class InOrder:
         self._empty = asyncio.Event()
         self._empty.set()
         self._error: Exception | None = None
-
-    def __len__(self) -> int:
-        """Frames whose result has not left yet."""
-        return len(self._pending)
 
     def expect(self, frame_id: int) -> asyncio.Future[FrameResult]:
         """Announces the next frame; the future resolves when its result leaves.
@@ -55,21 +51,21 @@ class InOrder:
             raise self._error
 
     def finish(self, result: FrameResult) -> None:
-        """Takes a frame's result, and lets go what may leave."""
+        """Takes a frame's result; it and the results after it leave as soon as all before them have left."""
         self._finished[result.frame_id] = result
         while self._pending and self._pending[0][0] in self._finished:
             frame_id, future = self._pending.popleft()
             ready = self._finished.pop(frame_id)
-            self._tell(ready)
+            self._report(ready)
             if not future.done():  # its waiter may have been cancelled
                 future.set_result(ready)
         if not self._pending:
             self._empty.set()
 
-    def _tell(self, result: FrameResult) -> None:
+    def _report(self, result: FrameResult) -> None:
         if self._error is not None:
             return
         try:
             self._on_result(result)
-        except Exception as error:  # noqa: BLE001 # kept for whoever submits; raised here it would end the pipeline
+        except Exception as error:  # noqa: BLE001 # raised by the next `expect`; raised here it would end the pipeline
             self._error = error

@@ -1,14 +1,14 @@
-"""Three stages over consecutive frames: head, transfer, tail (`offload.py`). Each frame carries its own split.
+"""Three stages over consecutive frames: head, transfer and tail (`offload.py`). Each frame has its own split.
 
     submitted ─► waiting ─► head ─► transfer ─► tail ─► result
                    │         │         │          │
                    │         │         └──────────┴── no answer in time: tail here (local_fallback)
                    │         └── nothing in the cloud: done (edge_only)
-                   └── a newer frame needs the place: dropped
+                   └── too many newer frames wait: dropped
 
-Every stage is bounded. Heads run one at a time; the next starts as soon as the last is done and fewer frames are in
-flight than the plan asks for: enough to cover the link's delay and keep every stage busy, no more, since more would
-only grow the queue in front of the slowest.
+Every stage is bounded. Heads run one at a time. The next head starts when the last is done and fewer frames are in
+flight than the plan says. That number covers the link's delay and keeps every stage busy; more frames would only grow
+the queue in front of the slowest stage.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from typing import Any
 
 import torch
 
+from edge_service.cloud.seam import Cloud
 from edge_service.control import Flow, Plan
 from edge_service.errors import CloudError
 from edge_service.frame import FrameResult, Outcome, StageTimes
@@ -36,14 +37,15 @@ __all__ = ["Pipeline"]
 
 
 class Pipeline:
-    """Runs frames; hands each one's result to `on_result`, not necessarily in order.
+    """Runs frames; calls `on_result` with each result, not always in order.
 
     Args:
-        parts: the run's.
-        on_result: told each frame's end, exactly once.
+        parts: the parts of the run.
+        cloud: encodes and receives frames; None for an agent without a cloud.
+        on_result: called exactly once for each frame.
     """
 
-    def __init__(self, parts: Parts, on_result: Callable[[FrameResult], None]) -> None:
+    def __init__(self, parts: Parts, cloud: Cloud | None, on_result: Callable[[FrameResult], None]) -> None:
         self._model = parts.model
         self._controller = parts.controller
         self._searches = BackgroundSearch(parts.controller)
@@ -54,7 +56,7 @@ class Pipeline:
         self._on_result = on_result
         self._head = _heads(parts.model, compiled=parts.config.compile)
         self._flow = Flow(parts.controller, silence_s=parts.config.silence_s, heartbeat_s=limits.HEARTBEAT_INTERVAL_S)
-        self._offload = None if parts.cloud is None else Offload(parts, parts.cloud, self._flow, self)
+        self._offload = None if cloud is None else Offload(parts, cloud, self._flow, self)
         self._waiting: deque[Job] = deque()
         self._heads: asyncio.Task[None] | None = None
         self._changed = asyncio.Event()
@@ -66,7 +68,7 @@ class Pipeline:
         return None if self._offload is None else self._offload.cloud_error
 
     async def start(self) -> None:
-        """Connects to the cloud, then takes frames.
+        """Connects to the cloud, then starts to run heads.
 
         Raises:
             CloudError: the cloud is required and cannot be reached.
@@ -76,7 +78,7 @@ class Pipeline:
         self._heads = asyncio.create_task(self._run_heads(), name="heads")
 
     async def close(self) -> None:
-        """Ends the background work; frames still on their way are failed by the caller."""
+        """Ends the background work; frames still under way get no result."""
         self._searches.close()
         if self._heads is not None:
             self._heads.cancel()
@@ -85,7 +87,7 @@ class Pipeline:
             await self._offload.close()
 
     def put(self, frame_id: int, inputs: tuple[torch.Tensor, ...]) -> None:
-        """Lets a frame wait for its head; the oldest that waits is dropped when there are too many."""
+        """Queues a frame for its head; drops the oldest waiting frame if there are too many."""
         job = Job(frame_id, inputs, time.monotonic())
         if self._tracing is not None:
             job.trace = self._tracing.frame(frame_id, job.submitted_s)
@@ -96,7 +98,7 @@ class Pipeline:
         self._changed.set()
 
     def made_room(self) -> None:
-        """Lets the next head look whether it may start."""
+        """Fewer frames are in flight: the next head may start."""
         self._changed.set()
 
     async def _run_heads(self) -> None:
@@ -148,7 +150,7 @@ class Pipeline:
             wanted = self._model.remote_outputs(edge)
             if not wanted:
                 outputs = self._model.assemble(values, {})
-        except Exception as error:  # noqa: BLE001 # whatever a model raises costs this frame, not the agent
+        except Exception as error:  # noqa: BLE001 # any error of the model fails this frame, not the agent
             log.exception("head failed", frame=job.frame_id)
             self.ended(job, Outcome.FAILED, error=f"the head failed: {error}")
             return
@@ -169,7 +171,7 @@ class Pipeline:
         times: StageTimes | None = None,
         error: str | None = None,
     ) -> None:
-        """Makes a frame's result of its end."""
+        """Makes the result of a frame that ended, and reports it."""
         result = job.result(outcome, outputs=outputs, times=times, error=error, keep_inputs=self._config.keep_inputs)
         if job.trace is not None:
             sent_s = 0.0 if job.started is None else job.started.sent_s
@@ -178,7 +180,7 @@ class Pipeline:
 
 
 def _heads(model: Model, *, compiled: bool) -> Callable[[frozenset[str]], Head]:
-    """How the head of a split is found."""
+    """Returns a function from a split to its head."""
     if compiled:
         from split_model.engines.compiled import CompiledHeads  # noqa: PLC0415 # imports torch's compiler, which takes seconds
 

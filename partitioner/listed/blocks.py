@@ -1,8 +1,8 @@
-"""Where a graph falls into blocks that closed sets fill one after the other.
+"""Divides a graph into blocks that closed sets fill one after the other.
 
-A graph splits at k when each of its first k layers precedes (by some path) each of the rest: a closed set then holds a
-layer of the rest only with all of the first k. An articulation layer, which every path crosses, is such a place on
-either side. Real models are chains of small blocks, and only one block at a time can be partly taken.
+A graph splits at k when each of its first k layers precedes (by some path) each of the rest: a closed set that holds a
+layer of the rest then holds all of the first k. So a graph splits before and after an articulation layer, which every
+path crosses. Real models are chains of small blocks. A closed set holds a part of at most one block.
 """
 
 from collections.abc import Sequence
@@ -14,9 +14,9 @@ def block_starts(predecessors: Sequence[Sequence[int]]) -> list[int]:
     """Returns the first position of every block, ascending, and the number of layers at the end.
 
     The first k layers all precede the rest exactly when each layer that is last among the first k (no successor there)
-    has an arc to each layer that is first among the rest (no predecessor there): a path between two such layers has
-    room for nothing in between. So the arcs between both kinds are counted, for all k at once, and compared with the
-    product of how many there are of each kind.
+    has an arc to each layer that is first among the rest (no predecessor there): a path between two such layers has no
+    layer in between. So the arcs between both kinds are counted, for all k at once, and compared with the product of
+    the numbers of both kinds.
 
     Args:
         predecessors: Positions read by each layer, all smaller than its own.

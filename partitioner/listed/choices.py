@@ -1,11 +1,11 @@
 """Every way to run a model: a closed set with an encoding for what crosses.
 
-A decision scans choices, not sets, so encodings cost nothing but their number. Left out is what is never chosen:
+A decision scans choices. Choices that are never taken are left out:
 
 * a set with an encoding in which one of its crossing tensors may not be sent;
-* a set with an encoding, where another makes nothing worse: no more bytes and no more time on either side, and is first
-  in order or sends less. On any link, under any load, it is at least as good by every criterion of a decision, ties
-  included. So edge-only, where nothing is sent, is one choice: the last.
+* a set with an encoding, if another encoding takes no more bytes and no more time on either side, and is first in order
+  or sends fewer bytes. That one is at least as good by every criterion of a decision, ties included, on any link and
+  under any load. So edge-only, where nothing is sent, is a single choice, the last one.
 """
 
 from collections.abc import Sequence
@@ -73,14 +73,14 @@ def _finite(size: float) -> float:
 
 
 def _allowed(sets: ClosedSets, encoding: Encoding) -> npt.NDArray[np.bool_]:
-    """Tells for each set whether all that crosses may be sent so."""
+    """Returns for each set whether all crossing tensors may use an encoding."""
     if np.inf not in encoding.output_bytes:
         return np.ones(len(sets), dtype=np.bool_)
     return np.asarray(crossing(sets, [float(size == np.inf) for size in encoding.output_bytes]) == 0.0)
 
 
 def _take(column: FloatArray, number: npt.NDArray[np.intp], chosen: npt.NDArray[np.intp]) -> FloatArray:
-    """Returns one number per choice; where all are 0, without memory for each."""
+    """Returns one number per choice; a broadcast 0, which takes no memory, if all are 0."""
     if not column.any():
         return np.broadcast_to(np.float64(0.0), len(chosen))
     taken: FloatArray = column[number, chosen]

@@ -1,4 +1,4 @@
-"""The closed sets of a graph as arrays that depend on the graph alone.
+"""The closed sets of a graph as arrays that depend only on the graph.
 
 A closed set (a feasible split, see `partitioner.evaluate`) is written as the set it grew from plus one layer, its
 last in graph order. Set 0 holds the model inputs only; the sets whose last layer is the j-th are consecutive, and each
@@ -6,9 +6,9 @@ knows its *parent*, the same set without that layer, which is closed too. So a s
 one addition each, and members are found by walking up. Blocks (see `partitioner.listed.blocks`) are filled one after
 the other: the base of a block is the last set of the block before it, which holds everything so far.
 
-Which tensors cross is written the same way, as a change from the parent: a set's last layer begins to cross, and what
-it is the last to read stops, unless another reader is outside. So sums over crossing tensors can be taken for any
-numbers, long after the listing (see `partitioner.listed.set_sums`).
+The crossing tensors are written in the same way, as a change from the parent: the tensor of a set's last layer begins
+to cross. A tensor whose last reader is that layer stops crossing, unless another reader is outside. So sums over
+crossing tensors can be computed for any numbers after the listing (see `partitioner.listed.set_sums`).
 """
 
 from dataclasses import dataclass
@@ -21,12 +21,12 @@ FloatArray = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Released:
-    """A tensor that stops crossing when a layer, the last in graph order to read it, joins a set.
+    """A tensor that stops crossing when its last reader in graph order joins a set.
 
     Attributes:
         layer: Position in the graph of the layer whose tensor it is.
-        kept: One bit for each set whose last layer is that reader, as by `numpy.packbits`: whether the tensor crosses
-            still, because another reader is outside. None where it never does.
+        kept: One bit for each set whose last layer is that reader, as by `numpy.packbits`: whether the tensor still
+            crosses, because another reader is outside. None if it never does.
     """
 
     layer: int
@@ -46,7 +46,7 @@ class ClosedSets:
         first_set: int64 [layers + 1]: the sets whose last layer is number j are ``first_set[j]`` up to
             ``first_set[j + 1]``, exclusive; ``first_set[0]`` is 1.
         parent: int32 [sets]: the same set without its last layer; set 0 is its own.
-        released: By number of the layer: the tensors that it is the last to read.
+        released: By number of the layer: the tensors whose last reader it is.
     """
 
     inputs: tuple[int, ...]

@@ -1,11 +1,11 @@
 """Lists every closed set of a graph, block by block, without a Python loop over sets.
 
-Within a block the layers are taken in graph order. Every set found so far that holds all predecessors of the next layer
-is also there with that layer added; so each closed set is found once, and every set on the way is one that counts.
+Within a block the layers are taken in graph order. Each set found so far that holds all predecessors of the next layer
+gives one more set, with that layer added. So each closed set is found once, and no other set is made.
 
-Memory: 4 bytes per set for its parent, and one bit for each tensor that its last layer is the last to read, where
-another reader may be missing (a quarter of a bit on average in models); while a block is listed 8 bytes per set of the
-block for every 64 layers that are live at once. Sets are counted before they are made, so the limit holds for memory.
+Memory: 4 bytes per set for its parent, and one bit for each tensor whose last reader is the set's last layer, if
+another reader may be outside (a quarter of a bit on average in models); while a block is listed, 8 bytes per set of the
+block for every 64 layers that are live at once. Sets are counted before they are made, so the limit also bounds memory.
 """
 
 from itertools import pairwise
@@ -30,7 +30,7 @@ def list_closed_sets(graph: LayerGraph, max_sets: int) -> ClosedSets:
         max_sets: How many sets may be listed.
 
     Raises:
-        TooManySplitsError: There are more; raised before memory is taken for them.
+        TooManySplitsError: There are more; raised before memory is allocated for them.
 
     Complexity: O(sets x layers of their block / 64) word operations, in numpy.
     """
@@ -46,11 +46,11 @@ class _Listing:
         self.graph = graph
         self.max_sets = max_sets
         self.layers = tuple(number)
-        # Model inputs are in every set: they ask for nothing, but their tensors may cross.
+        # Model inputs are in every set: they are no predecessors here, but their tensors may cross.
         self.predecessors = [tuple(number[p] for p in structure.predecessors[i] if p in number) for i in self.layers]
         self.readers = {i: tuple(number[r] for r in read) for i, read in enumerate(structure.successors) if read}
         self.first_set = [1]
-        # The full set so far, which is the base of the next block.
+        # The set of all layers so far: the base of the next block.
         self.base = 0
         self.parents: list[npt.ArrayLike] = [[0]]
         self.released: list[tuple[Released, ...]] = []
@@ -72,7 +72,7 @@ class _Listing:
         )
 
     def _take_single(self, j: int) -> None:
-        """Adds a block of one layer: one more set, which everything before it is in."""
+        """Adds a block of one layer: one more set, which holds all layers before it too."""
         self._count(j, 1)
         self.released.append(tuple(Released(i, None) for i, _ in self._last_read_by(j)))
         self.parents.append([self.base])
@@ -110,7 +110,7 @@ class _Listing:
         return [(i, self.readers[i][:-1]) for i in sources if self.readers[i][-1] == j]
 
     def _needed_until(self, start: int, end: int) -> list[int]:
-        """Returns, within a block, the last layer that asks whether each layer is inside."""
+        """Returns, within a block, the last layer that tests whether each layer is inside."""
         until = list(range(end - start))
         for j in range(start, end):
             for p in self.predecessors[j]:
@@ -124,7 +124,7 @@ class _Listing:
 
 
 def _holds(inside: Words, wanted: dict[int, int], count: int) -> npt.NDArray[np.bool_]:
-    """Tells for each of `count` sets whether it holds all layers whose bits are wanted."""
+    """Returns for each of `count` sets whether it holds all layers whose bits are wanted."""
     result = np.ones(count, dtype=np.bool_)
     for word, mask in wanted.items():
         bits = np.uint64(mask)
@@ -138,7 +138,7 @@ def _grow(inside: Words, parent: npt.NDArray[np.int64], slots: LiveSlots, layer:
     for word, bits in enumerate(inside):
         grown = bits[parent]
         if slot is not None and slot // WORD == word:
-            # The bit may have been another layer's before.
+            # Another layer may have used the bit before.
             own = np.uint64(1 << slot % WORD)
             bits &= ~own  # noqa: PLW2901  # in place, on purpose
             grown = bits[parent] | own

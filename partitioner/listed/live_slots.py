@@ -1,8 +1,8 @@
 """Which layers of a block must be remembered while its closed sets are listed, and in which bit.
 
-To grow a set by a layer, one asks whether the layer's predecessors are inside, and whether it is the last reader of
-some tensor. After the last such question a layer's bit is free for another layer, so that a word of 64 bits serves
-blocks of any length and moderate width.
+Growing a set by a layer tests whether the layer's predecessors are inside, and whether other readers of their tensors
+are. After the last test of a layer, its bit is free for another layer. So a word of 64 bits serves blocks of any length
+and moderate width.
 """
 
 import heapq
@@ -17,7 +17,7 @@ class LiveSlots:
     """Bit numbers of the layers of one block.
 
     Attributes:
-        slot: The bit of each layer of the block, or None where no later layer asks for it.
+        slot: The bit of each layer of the block, or None if no later layer tests it.
         count: How many bits are needed.
     """
 
@@ -34,8 +34,8 @@ def assign_slots(needed_until: Sequence[int]) -> LiveSlots:
     """Gives each layer the lowest bit that is free from its own step to the last step that needs it.
 
     Args:
-        needed_until: For each layer of a block, the last layer that asks whether it is inside; its own number or less
-            when none does.
+        needed_until: For each layer of a block, the last layer that tests whether it is inside; its own number or less
+            if none does.
 
     Example:
         >>> assign_slots([1, 3, 3, 3]).slot
@@ -61,7 +61,7 @@ def assign_slots(needed_until: Sequence[int]) -> LiveSlots:
 
 
 def masks(slots: LiveSlots, layers: Sequence[int]) -> dict[int, int]:
-    """Returns, by word, the bits of some layers; each must have a bit."""
+    """Returns, by word, the bits of some layers."""
     found: dict[int, int] = {}
     for layer in layers:
         slot = slots.slot[layer]

@@ -1,10 +1,10 @@
 """Sums of a number per layer over every closed set at once, correctly rounded.
 
-Times span 1 µs to 100 s, and what is in the cloud is a difference: the whole less what is on the edge. So each number
-is split into *limbs*, multiples of one power of two each, chosen so large that no sum of them needs more than the 53
-bits of a float. Sums of limbs are then exact, in any order and with any signs, and rounding waits for the end: splits
-that cost the same are seen to cost the same, and what is nothing is 0. Whole numbers of bytes need one limb, times two
-or three; what does not fit into three is below 2^-110 of the largest number, for ten thousand layers.
+Times span 1 µs to 100 s, and the cloud's sum is a difference: the whole minus the edge's sum. So each number is split
+into *limbs*, multiples of one power of two each, chosen so large that no sum of them needs more than the 53 bits of a
+float. Sums of limbs are then exact, in any order and with any signs; only the end result is rounded. So splits of equal
+cost compare as equal, and a sum over no layers is 0. Whole numbers of bytes need one limb, times two or three. The part
+that three limbs cannot hold is below 2^-110 of the largest number, for ten thousand layers.
 
 Reference: the splitting is that of S. M. Rump, T. Ogita, S. Oishi, "Accurate Floating-Point Summation Part I: Faithful
 Rounding", SIAM Journal on Scientific Computing 31 (2008), doi:10.1137/050645671.
@@ -69,7 +69,7 @@ def _limbs(numbers: Sequence[float]) -> FloatArray:
     rest = np.array(numbers, dtype=np.float64)
     limbs: list[FloatArray] = []
     while not limbs or (len(limbs) < _MOST_LIMBS and rest.any()):
-        # Differences of sums take one bit more than the sum of all.
+        # A difference of sums needs one bit more than the sum of all.
         exponent = math.frexp(float(np.abs(rest).max(initial=0.0)))[1] + len(rest).bit_length() + 1
         unit = math.ldexp(1.0, max(exponent - _MANTISSA_BITS, _LEAST_EXPONENT))
         limb = np.rint(rest / unit) * unit
@@ -87,18 +87,18 @@ def _rounded(limbs: FloatArray) -> FloatArray:
 
 
 def _run(sets: ClosedSets, first: FloatArray, gains: FloatArray, tensors: FloatArray | None) -> FloatArray:
-    """Sums over every set, each its parent's with a change: float64 [limbs, sets].
+    """Sums over every set, each computed from its parent's sum: float64 [limbs, sets].
 
     Args:
         sets: The closed sets.
         first: float64 [limbs]: the sum over set 0.
         gains: float64 [limbs, layers]: what each layer adds when it joins.
-        tensors: float64 [limbs, positions]: what each tensor takes away when it stops crossing, if anything does.
+        tensors: float64 [limbs, positions]: what each tensor subtracts when it stops crossing; None if none does.
     """
     sums = np.zeros((len(gains), len(sets)))
     sums[:, 0] = first
     changes = gains if tensors is None else gains - _lost(sets, tensors)
-    # In the set of all layers up to one, nothing is outside that reads what the layer is the last to read.
+    # In the set of all layers up to j, no reader of a tensor that j reads last is outside.
     prefixes = first[:, np.newaxis] + np.cumsum(changes, axis=1)
     starts, ends = sets.blocks[:-1], sets.blocks[1:]
     single = starts[ends - starts == 1]
@@ -117,7 +117,7 @@ def _run(sets: ClosedSets, first: FloatArray, gains: FloatArray, tensors: FloatA
 
 
 def _lost(sets: ClosedSets, tensors: FloatArray) -> FloatArray:
-    """Returns, by layer, the sum over all the tensors that it is the last to read: float64 [limbs, layers]."""
+    """Returns, by layer, the sum over all tensors whose last reader it is: float64 [limbs, layers]."""
     readers = np.repeat(np.arange(len(sets.layers)), [len(released) for released in sets.released])
     lost = np.zeros((len(tensors), len(sets.layers)))
     for limb, numbers in zip(lost, tensors, strict=True):

@@ -1,12 +1,12 @@
-"""The closed-set table: one model's every split in four arrays, scanned for each decision.
+"""The closed-set table: all splits of one model in four arrays, scanned for each decision.
 
-A split matters only through Te, bytes up, bytes down and Tc, and these do not depend on the network, the load or the
-rate. So they are computed once, and any decision is an exact minimum over arrays: microseconds, no approximation. With
+A decision needs only Te, bytes up, bytes down and Tc of each split, and these do not depend on the network, the load or
+the rate. So they are computed once, and each decision is an exact minimum over arrays, found in microseconds. With
 encodings, the arrays have an entry for each choice of split and encoding (see `partitioner.listed.choices`).
 
 The definitions are those of DADS (C. Hu, W. Bao, D. Wang, F. Liu, INFOCOM 2019, doi:10.1109/INFOCOM.2019.8737614),
-section II-B; the table is ours. Ties: DSL takes the lower bottleneck, DSH the lower latency, then both the fewer bytes,
-then what is listed first, which grows in graph order from the model inputs, then the encoding that was given first.
+section II-B; the table is not from the paper. Ties: DSL takes the lower bottleneck, DSH the lower latency, then both
+take fewer bytes, then the set that is listed first (graph order, from the model inputs on), then the first encoding.
 """
 
 import copy
@@ -28,7 +28,7 @@ from partitioner.listed.listing import list_closed_sets
 from partitioner.listed.set_sums import inside_and_outside
 from partitioner.partition import Decision, Partition
 
-# Sums are correctly rounded, so equal costs differ by the rounding of a few operations at most.
+# Sums are correctly rounded, so equal costs differ at most by the rounding of a few operations.
 _TIE = 1.0 + 8.0 * float(np.finfo(np.float64).eps)
 _NAMES_KEPT = 128
 
@@ -61,7 +61,7 @@ class SplitTable:
         graph: The model.
         costs: Seconds of each layer.
         max_sets: How many closed sets may be listed.
-        encodings: What the cut may be sent in; none for the graph's bytes, without time.
+        encodings: Encodings to choose from; if empty, only raw: the graph's bytes, without encoding time.
 
     Raises:
         TooManySplitsError: The graph has more closed sets.
@@ -131,14 +131,14 @@ class SplitTable:
 
     @property
     def encodings(self) -> tuple[Encoding, ...]:
-        """What a cut may be sent in."""
+        """The encodings to choose from."""
         return self._encodings
 
     def __len__(self) -> int:
         return len(self._sets)
 
     def with_costs(self, costs: CostProfile) -> "SplitTable":
-        """Returns the same sets, newly priced; nothing is listed again and the listing is shared.
+        """Returns the same sets at other costs; the listing is shared.
 
         Raises:
             PartitionError: The costs do not fit the graph.
@@ -149,7 +149,7 @@ class SplitTable:
         return table
 
     def with_encodings(self, encodings: Sequence[Encoding]) -> "SplitTable":
-        """Returns the same sets at the same costs, with other encodings to choose from; nothing is listed again.
+        """Returns the same sets at the same costs, with other encodings; the listing is shared.
 
         Raises:
             PartitionError: An encoding does not fit the graph, or two have one name.
@@ -161,27 +161,16 @@ class SplitTable:
         return table
 
     def dsl(self, link: Link, *, edge_load: float = 1.0, cloud_load: float = 1.0) -> Partition:
-        """Returns the split of the lowest latency (DADS section III-B, "light workload").
-
-        Args:
-            link: The network.
-            edge_load: Multiplies the edge's times; finite, at least 0.
-            cloud_load: Multiplies the cloud's times; finite, at least 0.
-        """
+        """Returns the split of the lowest latency (DADS section III-B, "light workload"); see `Splits.dsl`."""
         stages = self._stages(link, edge_load, cloud_load)
         return self._partition(self._lowest_latency(stages), stages, link, bound="latency")
 
     def dsh(
         self, link: Link, rate_hz: float | None = None, *, edge_load: float = 1.0, cloud_load: float = 1.0
     ) -> Partition:
-        """Returns the split for heavy load (DADS section III-C solves the min-max within a factor of 3; this is exact).
+        """Returns the split for heavy load; see `Splits.dsh`.
 
-        Args:
-            link: The network.
-            rate_hz: Frames per second. With it, the lowest latency among the splits whose bottleneck is below
-                1 / rate; without it, or when there is none, the smallest bottleneck.
-            edge_load: Multiplies the edge's times; finite, at least 0.
-            cloud_load: Multiplies the cloud's times; finite, at least 0.
+        It is exact. DADS (section III-C) finds a bottleneck within a factor of 3 of the smallest.
         """
         stages = self._stages(link, edge_load, cloud_load)
         return self._heavy(stages, link, stages.bottleneck_s(), rate_hz)
@@ -194,7 +183,7 @@ class SplitTable:
         edge_load: float = 1.0,
         cloud_load: float = 1.0,
     ) -> Decision:
-        """Tells light load from heavy and returns the split for it; see `partitioner.decide`."""
+        """Decides between light and heavy load, and returns the split for it; see `Splits.decide`."""
         check_rate(rate_hz, "rate_hz")
         stages = self._stages(link, edge_load, cloud_load)
         bottleneck_s = stages.bottleneck_s()
@@ -222,15 +211,7 @@ class SplitTable:
         cloud_load: float = 1.0,
         encoding: str = "raw",
     ) -> Partition:
-        """Prices one split, by names; see `partitioner.evaluate`.
-
-        Args:
-            edge: Names of the layers on the edge.
-            link: The network.
-            edge_load: Multiplies the edge's times, encoding included; finite, at least 0.
-            cloud_load: Multiplies the cloud's times, decoding included; finite, at least 0.
-            encoding: Name of one of the table's encodings. "raw" is the graph's bytes, without time, where the table
-                has none of that name.
+        """Prices one split, given by the names of its edge layers; see `Splits.evaluate`.
 
         Raises:
             PartitionError: The split is not feasible, or there is no such encoding.
@@ -255,9 +236,9 @@ class SplitTable:
         self._cloud_s = cloud_s[self._choices.sets] + self._choices.decode_s
 
     def _stages(self, link: Link, edge_load: float, cloud_load: float) -> _Stages:
-        """Applies the formulas of `partitioner.evaluate`, operation by operation, to all choices."""
+        """Applies the formulas of `partitioner.evaluate` to all choices, operation by operation."""
         check_loads(edge_load, cloud_load)
-        with np.errstate(over="ignore"):  # a link that never delivers takes for ever, which is a fine price
+        with np.errstate(over="ignore"):  # on an extremely slow link, a transfer time of inf is right
             transfer_s = self._choices.bits_up / link.uplink_bps
             if not math.isinf(link.downlink_bps):
                 transfer_s += self._bits_down / link.downlink_bps
@@ -314,7 +295,7 @@ class SplitTable:
         )
 
     def _edge_and_cut(self, index: int) -> tuple[frozenset[str], tuple[str, ...]]:
-        """Names a set's layers. A live loop comes back to the same few sets, so their names are kept."""
+        """Names a set's layers. A live loop uses few sets, so their names are cached."""
         names = self._names.get(index)
         if names is None:
             inside = self._sets.members(index)
@@ -328,5 +309,5 @@ class SplitTable:
 
 
 def _smallest(values: FloatArray) -> npt.NDArray[np.intp]:
-    """Returns the indices, ascending, of the smallest value and of those equal to it but for rounding."""
+    """Returns the indices, ascending, of the smallest value and of those equal to it up to rounding."""
     return np.flatnonzero(values <= values.min() * _TIE)

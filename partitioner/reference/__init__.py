@@ -1,11 +1,11 @@
 """The algorithms of the literature as their papers print them, for study, tests and comparison.
 
-Nothing that runs live imports this package: `partitioner` itself answers every question at least as well. What is kept
-here is how the field's starting points work, what is wrong with them as printed, and how far that is from the optimum:
+Nothing that runs live imports this package: `partitioner` itself answers every question at least as well. The modules
+show how these algorithms work, what is wrong with them as printed, and how far they are from the optimum:
 
-* `paper_graph`: light load of DADS on the network that its paper prints; `max_flow`: what solves it;
+* `paper_graph`: light load of DADS on the network that its paper prints; `max_flow` solves it;
 * `paper_dsh`: heavy load of DADS by a grid of scaled times;
-* `neurosurgeon`: the best cut of a model that is taken for a chain, the baseline of DADS.
+* `neurosurgeon`: the best cut of a model that is treated as a chain, the baseline of DADS.
 """
 
 from partitioner.reference.max_flow import FlowNetwork

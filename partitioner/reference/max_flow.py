@@ -1,7 +1,7 @@
 """Maximum flow by Dinic's algorithm, plain: real capacities, any graph, no dependency.
 
-`partitioner.searched.min_cut` is faster and proves its answer. This one is here to be read, and to run constructions
-that the partitioner refuses to build.
+`partitioner.searched.min_cut` is faster and proves its answer. This module is easier to read, and it solves networks
+that `min_cut` cannot build.
 
 Reference: E. A. Dinic, "Algorithm for solution of a problem of maximum flow in a network with power estimation",
 Soviet Mathematics Doklady 11 (1970), pp. 1277-1280; as taught by Y. Dinitz, "Dinitz' Algorithm: The Original Version
@@ -43,7 +43,7 @@ class FlowNetwork:
             self._residual.append(residual)
 
     def push_maximum(self, source: int, sink: int) -> float:
-        """Pushes as much as the network still takes from source to sink, and returns how much that was.
+        """Augments the flow from source to sink to a maximum; returns the flow that was added.
 
         Complexity: O(vertices^2 arcs). Each augmentation empties an arc exactly, so floats do not change that.
         """
@@ -65,7 +65,7 @@ class FlowNetwork:
         return frozenset(vertex for vertex, level in enumerate(self._levels(source)) if level >= 0)
 
     def _levels(self, source: int) -> list[int]:
-        """Returns the distance of every vertex from the source in arcs with room left; -1 where there is no way."""
+        """Returns every vertex's distance from the source in arcs with capacity left; -1 where there is no path."""
         level = [-1] * len(self._arcs_from)
         level[source] = 0
         queue = deque([source])
@@ -79,7 +79,7 @@ class FlowNetwork:
         return level
 
     def _path(self, source: int, sink: int, level: list[int], following: list[int]) -> list[int] | None:
-        """Finds a shortest path with room left; `following` remembers each vertex's first arc worth a try."""
+        """Returns a shortest path with capacity left; `following` holds the next arc to try of each vertex."""
         path: list[int] = []
         vertex = source
         while vertex != sink:

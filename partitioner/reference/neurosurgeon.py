@@ -1,8 +1,8 @@
-"""Neurosurgeon: the best place to cut a model that is taken for a chain; the baseline of DADS.
+"""Neurosurgeon: the best cut of a model that is treated as a chain; the baseline of DADS.
 
 Neurosurgeon tries every layer of a chain as the last one on the edge. For other graphs DADS (section V-A) compares with
 a variant that first sorts the layers topologically and then cuts that order in two. Every prefix of a topological order
-is closed, so each such cut is a split that can be run; but a graph with branches has many that no single order offers.
+is closed, so each such cut is a valid split. But a graph with branches has many splits that are no prefix of one order.
 
 References: Y. Kang, J. Hauswald, C. Gao, A. Rovinski, T. Mudge, J. Mars, L. Tang, "Neurosurgeon: Collaborative
 Intelligence Between the Cloud and Mobile Edge", ASPLOS 2017, doi:10.1145/3037697.3037698; the variant: C. Hu, W. Bao,
@@ -44,7 +44,7 @@ def chain_splits(graph: LayerGraph, costs: CostProfile, link: Link) -> Iterator[
 def neurosurgeon(graph: LayerGraph, costs: CostProfile, link: Link) -> Partition:
     """Returns the prefix of the lowest latency; ties go to the lower bottleneck, then to the shorter prefix.
 
-    On a chain these are all the splits, so it is the optimum; on any other graph it is at best that.
+    On a chain the prefixes are all the splits, so the result is optimal. On other graphs it may not be.
 
     Args:
         graph: The model.
@@ -58,7 +58,7 @@ def neurosurgeon(graph: LayerGraph, costs: CostProfile, link: Link) -> Partition
         PartitionError: The costs do not fit the graph.
 
     Example:
-        Two branches, the first-named suits the cloud and the second the edge: no prefix has the second alone.
+        Two branches: `a` is faster in the cloud, `b` on the edge. No prefix has `b` without `a`.
 
         >>> from partitioner import Layer, dsl
         >>> layers = (Layer("image", (), 1), Layer("a", ("image",), 0), Layer("b", ("image",), 0))

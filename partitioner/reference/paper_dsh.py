@@ -1,18 +1,17 @@
-"""Algorithm 2 of DADS (section III-C): heavy load by light load on scaled times, repaired as little as possible.
+"""Algorithm 2 of DADS (section III-C): heavy load by light load on scaled times, with as few repairs as possible.
 
 The paper solves light load on edge times scaled by alpha and cloud times scaled by gamma, for a grid of both with steps
-of 1, and searches again around the best pair with steps K times finer, until a search gains less than epsilon. What is
-printed cannot be run literally, and here differs so:
+of 1, and searches again around the best pair with steps K times finer, until a search gains less than epsilon. The
+printed algorithm cannot be run literally. The differences:
 
 * Search returns the sets of the *last* pair of the grid with the numbers of the best: here the best split is kept.
-* It scores a split by the *scaled* times that light load returns, so a pair near (0, 0) wins with any split: here by
-  the true ones.
-* The grid's end is the sum of all times over the *smallest* transfer time, which is 0 for a layer of no output: here
-  the smallest that is not 0; and the grid is made coarser where it would have more than `most_steps` steps.
-* The proof of the factor 3 wants (1, 1) on the grid, which ends before where transfers are long: here it always is on
-  the first grid.
-* Around a best pair near 0 the next grid begins *below* 0, and a network with negative capacities means nothing: here
-  it begins at 0.
+* It scores a split by the *scaled* times that light load returns, so a pair near (0, 0) wins with any split: here the
+  true times count.
+* The grid's end is the sum of all times over the *smallest* transfer time, which is 0 for a layer without output: here
+  it is the smallest that is not 0, and the grid is coarser where it would have more than `most_steps` steps.
+* The proof of the factor 3 needs (1, 1) on the grid, but with long transfers the grid ends before it: here (1, 1) is
+  always tried.
+* Around a best pair near 0 the next grid begins *below* 0, which gives negative capacities: here it begins at 0.
 * Light load is solved on the corrected network (see `partitioner.reference.paper_graph`).
 
 Reference: C. Hu, W. Bao, D. Wang, F. Liu, "Dynamic Adaptive DNN Surgery for Inference Acceleration on the Edge",
@@ -104,7 +103,7 @@ def _grid_ends(graph: LayerGraph, costs: CostProfile, link: Link) -> tuple[float
     """Returns the largest alpha and gamma of the first grid; each at least 1."""
     transfers_s = (link.transfer_s(layer.output_bytes, 0) for layer in graph.layers)
     shortest_s = min((seconds for seconds in transfers_s if seconds > 0.0), default=math.inf)
-    # Beyond a billion, one stage is all that counts; and a transfer may be too short to divide by.
+    # Beyond a billion, one stage alone decides. A transfer may be too short to divide by.
     most = [min(1e9, math.fsum(times) / max(shortest_s, 1e-300)) for times in (costs.edge_s, costs.cloud_s)]
     return max(1.0, most[0]), max(1.0, most[1])
 

@@ -8,14 +8,14 @@ layer v with more than one successor. Its links, with t the seconds of a layer:
 * black, v -> successor, or v -> v' where there are several: the t of sending v's output;
 * dashed, v' -> successors: infinite.
 
-Two things are missing, so that the minimum cut need not be a split that can be run:
+Two things are missing, so the minimum cut may not be a valid split:
 
-* nothing keeps a model input on the edge: a cut may have the frame in the cloud without ever sending it;
-* nothing keeps a cut **closed**: v may be on the edge while its predecessor is in the cloud, and the data that would
-  have to come back up is free, for a cut pays only for arcs that lead from the edge's side to the cloud's.
+* nothing keeps a model input on the edge: a cut may have the frame in the cloud without sending it;
+* nothing keeps a cut **closed**: v may be on the edge while its predecessor is in the cloud. Sending the data back is
+  free, because a cut pays only for arcs from the edge's side to the cloud's.
 
-Both are cured by infinite arcs: e -> model input, and successor -> predecessor for every arc of the model. Here they
-are options, so that each defect can be seen by itself; with both, it is that of `partitioner.searched.min_cut`.
+Infinite arcs repair both: e -> model input, and successor -> predecessor for every arc of the model. Here each of them
+is an option, to show each defect by itself. With both, the network is that of `partitioner.searched.min_cut`.
 
 Reference: C. Hu, W. Bao, D. Wang, F. Liu, "Dynamic Adaptive DNN Surgery for Inference Acceleration on the Edge",
 IEEE INFOCOM 2019, doi:10.1109/INFOCOM.2019.8737614.
@@ -34,8 +34,7 @@ class PaperCut:
     """A minimum cut of the paper's network.
 
     Attributes:
-        edge: Names of the layers on the edge's side; not necessarily a split that can be run, see
-            `partitioner.evaluate`.
+        edge: Names of the layers on the edge's side; not always a valid split, see `partitioner.evaluate`.
         value_s: What the cut costs, which the paper takes for the latency of one frame, in seconds.
     """
 
@@ -48,14 +47,14 @@ def paper_cut(
 ) -> PaperCut:
     """Solves light load as Algorithm 1 of the paper does.
 
-    The paper knows neither a downlink nor a fixed time of a call; those of `link` are left out.
+    The paper has no downlink and no fixed time of a call; those of `link` are ignored.
 
     Args:
         graph: The model.
         costs: Seconds of each layer.
-        link: The network; its uplink must be fast enough that no single transfer takes for ever.
-        pin_inputs: Adds what keeps model inputs on the edge.
-        arcs_back: Adds what keeps the edge's side closed.
+        link: The network; every transfer time over its uplink must be finite.
+        pin_inputs: Adds the arcs that keep model inputs on the edge.
+        arcs_back: Adds the arcs that keep the edge's side closed.
 
     Raises:
         PartitionError: The costs do not fit the graph.
@@ -63,8 +62,8 @@ def paper_cut(
     Complexity: O(layers^2 arcs).
 
     Example:
-        Even a chain of three is enough: the second layer suits the cloud, the third the edge. The printed network
-        takes both at their best; in truth the third would need the second's output back.
+        A chain of three layers is enough: `a` is faster in the cloud, `b` on the edge. The printed network places both
+        there, although `b` would then need the output of `a` back.
 
         >>> from partitioner import Layer, dsl
         >>> layers = (Layer("image", (), 2), Layer("a", ("image",), 5), Layer("b", ("a",), 0))

@@ -1,11 +1,11 @@
 """A search tree over where single layers run, bounded by weighted cuts: branch and bound for heavy load.
 
-A bound by weighted cuts (see `partitioner.searched.dual_bounds`) is poor where the best weighted splits differ a lot,
-such as nearly everything on the edge and nearly everything in the cloud. So the layer that tells these apart most is
-placed: on the edge, and all its ancestors with it, or in the cloud, with all its descendants. On graphs as deep as
-models are, that halves what is left, and a few such steps confine the cut to a stretch of the model where weighted cuts
-are sharp. The part of the tree with the smallest bound goes first. Every split met on the way is a candidate, and so
-are those between two of them (see `partitioner.searched.walks`).
+A bound by weighted cuts (see `partitioner.searched.dual_bounds`) is weak where the best weighted splits differ a lot,
+for example nearly everything on the edge and nearly everything in the cloud. So a branch places the layer that
+separates these most: on the edge, with all its ancestors, or in the cloud, with all its descendants. In deep graphs, as
+models are, that halves the free layers. A few such steps confine the cut to a part of the model where weighted cuts are
+tight. The node with the smallest bound is expanded first. Every split that is found is a candidate, and so are the
+splits between two of them (see `partitioner.searched.walks`).
 
 Reference: A. H. Land, A. G. Doig, "An Automatic Method of Solving Discrete Programming Problems", Econometrica 28
 (1960), doi:10.2307/1910129.
@@ -29,7 +29,7 @@ from partitioner.searched.walks import best_on_the_way
 
 _CUTS_PER_NODE = 12
 _STEEP = 1e-3
-# Splits within this of the weighted minimum are what the next branch should tell apart.
+# The next branch separates splits that are within this factor of the weighted minimum.
 _NEAR = 1.01
 
 
@@ -38,9 +38,9 @@ class Found:
     """What the search found and proved.
 
     Attributes:
-        inside: bool [layers]: the best split found, None when none is better than the one that was known.
-        lower_bound_s: No split is worth less, unless the one that was known is.
-        cuts: How many minimum cuts it took.
+        inside: bool [layers]: the best split found, None if none is better than the one that was known.
+        lower_bound_s: No split has a smaller value, except perhaps the one that was known.
+        cuts: How many minimum cuts were made.
     """
 
     inside: BoolArray | None
@@ -50,7 +50,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Node:
-    """Some layers placed; sets of layers are the bits of an integer here, which makes unions and counts fast."""
+    """Some layers are placed; a set of layers is an integer with a bit per layer, for fast unions and counts."""
 
     bound_s: float
     inside: int
@@ -66,10 +66,10 @@ class BranchAndBound:
     Args:
         problem: The problem.
         question: What is minimised.
-        known_s: What the best split known so far is worth.
-        splits: Those that are known: bool [layers] each.
-        gap: The search ends when what it found is within this factor of what it proved,
-        enough_s: and when it found a split that is worth less than this.
+        known_s: Value of the best split known so far.
+        splits: The known splits: bool [layers] each.
+        gap: The search ends when its best split is within this factor of its bound,
+        enough_s: or when the value of its best split is below this.
     """
 
     def __init__(
@@ -88,7 +88,7 @@ class BranchAndBound:
         self._best: BoolArray | None = None
         self._gap, self._enough_s = gap, enough_s
         self._cuts = self._most_cuts = 0
-        # No cut needs to be more precise than what it is compared for.
+        # Cuts are only compared with the gap, so they need not be more precise.
         self._precision = (gap - 1.0) / 100
         self._ancestors, self._descendants = _closures(problem.graph.structure)
         quartiles = np.quantile(problem.up, [0.25, 0.5, 0.75]).tolist()
@@ -98,10 +98,10 @@ class BranchAndBound:
         self._heap: list[tuple[float, int, _Node]] = []
 
     def run(self, most_cuts: int) -> Found:
-        """Searches, once, until it is proven, good enough, or has taken about so many minimum cuts."""
+        """Searches until the best split is proven or good enough, or about `most_cuts` were made; call it once."""
         self._most_cuts = most_cuts
         for i, split in enumerate(self._known):
-            self._meet(split, self._known[:i])
+            self._consider(split, self._known[:i])
         inputs = sum(1 << i for i in self._problem.graph.structure.inputs)
         self._push(self._bounded(0.0, inputs, 0, self._known))
         while self._heap and not self._is_over(self._heap[0][0]):
@@ -131,7 +131,7 @@ class BranchAndBound:
         return bound_s * self._gap >= self._best_s
 
     def _bounded(self, least_s: float, inside: int, outside: int, splits: list[BoolArray]) -> _Node:
-        """Bounds the splits that keep what is placed, by a few weighted cuts."""
+        """Bounds the splits that keep the placed layers, by a few weighted cuts."""
         on_edge, in_cloud = self._to_array(inside), self._to_array(outside)
         remainder = Remainder(self._problem, on_edge, in_cloud)
         splits = [split for split in splits if split[on_edge].all() and not split[in_cloud].any()]
@@ -142,7 +142,7 @@ class BranchAndBound:
             self._cuts += 1
             split, weighted_s = remainder.minimum(weights, self._precision)
             bound_s = max(bound_s, self._question.bound_s(weights, weighted_s))
-            self._meet(split, splits[-1:])
+            self._consider(split, splits[-1:])
             splits.append(split)
             rows.append(self._problem.stages(split))
             if self._is_closed(bound_s):
@@ -152,21 +152,21 @@ class BranchAndBound:
                 break
         return _Node(bound_s, inside, outside, splits, np.array(rows), weights)
 
-    def _meet(self, split: BoolArray, others: list[BoolArray]) -> None:
-        """Keeps the best of a split and of those between it and others."""
+    def _consider(self, split: BoolArray, others: list[BoolArray]) -> None:
+        """Takes a split, and those between it and others; keeps the best."""
         for other in others or [split]:
             value_s, best = best_on_the_way(self._problem, self._question, split, other)
             if value_s < self._best_s:
-                # On the way, sums run; over this one split they are taken anew.
+                # Running sums accumulate rounding errors, so the sums of this split are computed again.
                 value_s = float(self._question.values_s(self._problem.stages(best)[np.newaxis])[0])
             if value_s < self._best_s:
                 self._best_s, self._best = value_s, best
 
     def _layer_to_place(self, node: _Node) -> int | None:
-        """Returns the free layer that settles most either way, first among those on which the best splits differ.
+        """Returns the free layer that settles most layers either way; those on which the best splits differ come first.
 
-        A layer settles its ancestors or its descendants. The larger the tensors of those are (by quarters), the more
-        they count: it is the tensors that weighted cuts leave out when they mix splits.
+        A layer settles its ancestors or its descendants. Layers with larger tensors (by quartiles) count more, because
+        weighted cuts neglect tensors when they mix splits.
         """
         weighted_s = node.stages @ node.weights
         near = [node.splits[i] for i in np.flatnonzero(weighted_s <= weighted_s.min() * _NEAR)]

@@ -21,7 +21,7 @@ from scipy.optimize import linprog
 
 from partitioner.listed.closed_sets import FloatArray
 
-# A split a million times worse than the best decides nothing.
+# A split a million times worse than the best has no influence.
 _WORST = 1e6
 _MOST_MULTIPLIER = 1e3
 
@@ -30,7 +30,7 @@ class Question(Protocol):
     """One of the two questions of heavy load."""
 
     def values_s(self, stages: FloatArray) -> FloatArray:
-        """Returns what splits are worth, the less the better; inf where one is not allowed.
+        """Returns the value of each split, the smaller the better; inf for a split that is not allowed.
 
         Args:
             stages: float64 [splits, 3]: Te, Tt, Tc in seconds.
@@ -38,14 +38,14 @@ class Question(Protocol):
         ...
 
     def bound_s(self, weights: FloatArray, weighted_minimum_s: float) -> float:
-        """Returns what is proven by the smallest weighted sum of the stages over all splits."""
+        """Returns the lower bound that follows from the smallest weighted sum of the stages over all splits."""
         ...
 
     def next_weights(self, planes: FloatArray) -> tuple[FloatArray, float]:
-        """Returns the weights at which the splits found so far prove most, and that.
+        """Returns the weights whose bound may be highest, given the splits found so far, and a ceiling of that bound.
 
         Args:
-            planes: float64 [splits, 3]: their stages.
+            planes: float64 [splits, 3]: the stages of these splits.
         """
         ...
 
@@ -92,7 +92,7 @@ class LowestLatency:
 
     Attributes:
         period_s: What the stages stay below; above 0.
-        fixed_s: F, for every split but edge-only, which is not asked for here.
+        fixed_s: F, added to every split; edge-only, which has none, is compared elsewhere.
     """
 
     period_s: float
@@ -104,7 +104,7 @@ class LowestLatency:
         return np.where(keeps_up, stages.sum(axis=1) + self.fixed_s, math.inf)
 
     def bound_s(self, weights: FloatArray, weighted_minimum_s: float) -> float:
-        """Returns the weighted sum less what the multipliers would give for stages of a whole period."""
+        """Returns the weighted sum minus what the multipliers give for stages of a whole period."""
         given_s = self.period_s * float((weights - 1.0).sum())
         # Both may be large and nearly equal; the bound must hold after rounding too.
         return weighted_minimum_s - given_s - 1e-12 * given_s + self.fixed_s

@@ -1,8 +1,8 @@
-"""Heavy load over several encodings: each is a problem of its own, and the best answer wins.
+"""Heavy load over several encodings: each is a problem of its own, and the best answer is taken.
 
-With one encoding, encoding and decoding a tensor cost what sending it does: once, if a reader is in the cloud. So the
-network of the minimum cut stays as it is, with other weights on the arcs that send, and so does all that is built on it
-(see `partitioner.searched.problem`). What no split beats, over all encodings, is the least of their bounds.
+Within one encoding, a tensor is encoded and decoded as often as it is sent: once, if a reader is in the cloud. So every
+encoding uses the same flow network, with other weights on the arcs that send, and the same search (see
+`partitioner.searched.problem`). The bound over all encodings is the smallest of their bounds.
 """
 
 import dataclasses
@@ -46,7 +46,7 @@ class EachEncoding:
 
         found = [candidates.heavy(rate_hz) for _, candidates in self._problems]
         best = min(found, key=worth)
-        # The most promising first, so that the others need not be searched where it beats their bounds.
+        # The most promising encoding first: an encoding whose bound it beats is not searched.
         for k in sorted(range(len(found)), key=lambda k: worth(found[k])):
             problem, candidates = self._problems[k]
             if not _is_beaten(candidates, best, period_s):
@@ -59,14 +59,14 @@ class EachEncoding:
         return dataclasses.replace(best, lower_bound_s=min(bounds_s))
 
     def _latency_bound_s(self, k: int, split: Partition, period_s: float) -> float:
-        """Returns what no split of one encoding that keeps up beats, given the best that was found."""
+        """Returns a lower bound on the latency of one encoding's splits that keep up, given the best that was found."""
         if split.bottleneck_s < period_s:
             return split.lower_bound_s
         return math.inf if split.lower_bound_s >= period_s else self._problems[k][1].lowest_latency.lower_bound_s
 
 
 def _is_beaten(candidates: Candidates, best: Partition, period_s: float) -> bool:
-    """Tells whether no split of an encoding can be better than the best so far, which may be its own."""
+    """Returns whether no split of an encoding can be better than the best so far, which may be its own."""
     if best.bottleneck_s < period_s:
         return best.latency_s <= candidates.lowest_latency.lower_bound_s or candidates.bottleneck_bound_s >= period_s
     return best.bottleneck_s <= candidates.bottleneck_bound_s

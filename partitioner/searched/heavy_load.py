@@ -1,8 +1,8 @@
 """Heavy load for one encoding: the best of the weighted cuts, improved by a search tree.
 
-The cuts' best split is within a factor of 3 of the smallest bottleneck, and the tree keeps the best split that it
-meets, so the answer is at least as good. Its bound holds wherever the tree stops. The tree stops after a number of
-minimum cuts, not after a time, so the same problem always gets the same answer.
+The cuts' best split is within a factor of 3 of the smallest bottleneck. The tree only replaces it by better splits. The
+bound holds wherever the tree stops. It stops after a number of minimum cuts, not after a time, so the same problem
+always gets the same answer.
 """
 
 import dataclasses
@@ -13,9 +13,9 @@ from partitioner.searched.dual_bounds import LowestLatency, Question, SmallestBo
 from partitioner.searched.problem import Problem
 from partitioner.searched.weighted_cuts import Candidates
 
-# A split within half a percent of its bound is good enough: no profile is known better.
+# A split within half a percent of its bound is good enough: profiles are less precise.
 _GAP = 1.005
-# Both questions together, where the first one's answer leads to the second, make this many cuts.
+# Limit of minimum cuts for both questions together.
 _MOST_CUTS = 300
 # Cuts of larger graphs take longer: layers times cuts stay below this, but a few cuts are always made.
 _MOST_LAYER_CUTS = 600_000
@@ -36,20 +36,20 @@ def heavy_load(problem: Problem, candidates: Candidates, rate_hz: float | None) 
         best = improvement.smaller_bottleneck(best, enough_s=0.0 if rate_hz is None else 1.0 / rate_hz)
         if rate_hz is None or best.bottleneck_s >= 1.0 / rate_hz:
             return best
-        # The tree found what the cuts did not: a split that keeps up. Now its latency counts.
+        # The tree found a split that keeps up, which the cuts did not. Now latency is minimised.
         best = dataclasses.replace(best, lower_bound_s=candidates.lowest_latency.lower_bound_s)
     return improvement.lower_latency(best, 1.0 / rate_hz)
 
 
 class _Improvement:
-    """Both questions of heavy load, each searched by a tree, with one number of cuts for both."""
+    """Both questions of heavy load, each searched by a tree, with one limit of cuts for both."""
 
     def __init__(self, problem: Problem, candidates: Candidates) -> None:
         self._problem, self._candidates = problem, candidates
         self._cuts_left = min(_MOST_CUTS, _MOST_LAYER_CUTS // len(problem.graph))
 
     def smaller_bottleneck(self, best: Partition, enough_s: float) -> Partition:
-        """Improves a split and its bound, as far as the bottleneck goes; anything below `enough_s` will do."""
+        """Improves the bottleneck of a split, and its bound; stops at a bottleneck below `enough_s`."""
         if best.bottleneck_s <= best.lower_bound_s * _GAP:
             return best
         found = self._search(SmallestBottleneck(), best, best.bottleneck_s, enough_s)
@@ -60,12 +60,12 @@ class _Improvement:
         return dataclasses.replace(best, lower_bound_s=min(best.bottleneck_s, bound_s))
 
     def lower_latency(self, best: Partition, period_s: float) -> Partition:
-        """Improves a split that keeps up and its bound, as far as the latency goes."""
+        """Improves the latency of a split that keeps up, and its bound."""
         if best.latency_s <= best.lower_bound_s * _GAP:
             return best
         found = self._search(LowestLatency(period_s, self._problem.link.fixed_s), best, best.latency_s)
         bound_s = found.lower_bound_s
-        # The tree counts the fixed time for every split; edge-only does not pay it.
+        # The tree adds the fixed time to every split, but edge-only has none.
         edge_only = self._candidates.splits[0]
         if edge_only.bottleneck_s < period_s:
             bound_s = min(bound_s, edge_only.latency_s)

@@ -12,7 +12,7 @@ from partitioner.searched.problem import Problem
 def dsl_by_min_cut(problem: Problem) -> Partition:
     """Returns the split of the lowest latency in one encoding, by a minimum cut (see `partitioner.searched.min_cut`).
 
-    The fixed time of a call is no arc: the best split that offloads anything is compared with edge-only.
+    The fixed time of a call is not part of the network, so the cut's split is then compared with edge-only.
     """
     cut = problem.minimum(np.ones(3))
     found, edge_only = problem.price(cut.inside), problem.edge_only()
@@ -23,6 +23,6 @@ def dsl_by_min_cut(problem: Problem) -> Partition:
 
 
 def lowest_latency(splits: Sequence[Partition]) -> Partition:
-    """Returns the best of the best splits for each encoding; no split of any encoding beats the least bound."""
+    """Returns the best of the encodings' best splits; its bound is the smallest of theirs."""
     best = min(splits, key=lambda split: (split.latency_s, split.bottleneck_s))
     return dataclasses.replace(best, lower_bound_s=min(split.lower_bound_s for split in splits))

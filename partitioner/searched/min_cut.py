@@ -6,16 +6,16 @@ The network is that of DADS (section III-B), with what the paper leaves out in b
 * a layer with one successor: an arc to it with the cost of sending; a layer with more: an arc with that cost to a
   virtual vertex v', and from there infinite arcs to the successors, so that a tensor is sent once;
 * **for each arc of the model an infinite arc back**, successor -> predecessor: a layer on the edge has its
-  predecessors there, otherwise data would come back up for free;
+  predecessors there, otherwise sending data back would cost nothing;
 * **an infinite arc source -> model input**: the data arises on the edge.
 
 Sending an output down is part of the output's cost in the cloud.
 
-scipy's maximum flow has 32-bit capacities, and larger ones overflow silently. So real capacities are reached in rounds.
-What is left to find is at most the gap between the best cut known and the flow found so far. Residual capacities are
-rounded *down* to multiples of gap / 2^29, so every round's flow is valid in the real network, and the sum of the flows
-is a lower bound on every cut (duality). Each round shrinks the gap by about 2^29 / arcs; two or three close it to the
-precision of a float, for times from 1 µs to 100 s alike.
+scipy's maximum flow has 32-bit capacities, and larger ones overflow silently. So real capacities are approximated in
+rounds. The flow that is still missing is at most the gap between the best cut known and the flow found so far. Residual
+capacities are rounded *down* to multiples of gap / 2^29, so every round's flow is valid in the real network, and the
+sum of the flows is a lower bound on every cut (duality). Each round shrinks the gap by about 2^29 / arcs. Two or three
+rounds close it to the precision of a float, for times from 1 µs to 100 s.
 
 References: C. Hu, W. Bao, D. Wang, F. Liu, INFOCOM 2019, doi:10.1109/INFOCOM.2019.8737614; closure problems as cuts:
 J.-C. Picard, "Maximal Closure of a Graph and Applications to Combinatorial Problems", Management Science 22 (1976),
@@ -36,7 +36,7 @@ from partitioner.listed.closed_sets import FloatArray
 _ROUNDS = 10
 _FINITE = 2**29
 _INFINITE = 2**30
-# Floats of thousands of arcs add up no more precisely than this.
+# Sums over thousands of arcs are no more precise than this.
 _PRECISION = 1e-12
 
 BoolArray = npt.NDArray[np.bool_]
@@ -45,7 +45,7 @@ IntArray = npt.NDArray[np.intp]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Arcs:
-    """A graph by position, as far as cuts go.
+    """The part of a graph that cuts need, by position.
 
     Attributes:
         count: How many layers it has.
@@ -65,9 +65,9 @@ class Weights:
     """What a split pays for each layer: float64 [layers] each, finite, at least 0.
 
     Attributes:
-        edge: When the layer is on the edge.
-        cloud: When it is in the cloud; for an output, with sending its value down.
-        send: When it is on the edge and a successor is in the cloud.
+        edge: If the layer is on the edge.
+        cloud: If it is in the cloud; for an output, with sending its value down.
+        send: If it is on the edge and a successor is in the cloud.
     """
 
     edge: FloatArray
@@ -82,7 +82,7 @@ class Cut:
     Attributes:
         inside: bool [layers]: which layers are on the edge; closed, with all model inputs.
         cost: Its weighted sum.
-        lower_bound: No split costs less; equal to `cost` up to the precision of floats when the flow was maximal.
+        lower_bound: No split costs less; equal to `cost`, up to the precision of floats, if the flow was maximal.
     """
 
     inside: BoolArray
@@ -96,13 +96,13 @@ class Cut:
 
 
 class CutNetwork:
-    """The flow network of one graph, which any weights may be put on.
+    """The flow network of one graph, for any weights.
 
     Args:
         arcs: The graph; see `model_arcs`.
 
     Attributes:
-        arcs: The same.
+        arcs: The graph.
 
     Complexity: memory O(layers + arcs); each `minimum` takes a few maximum flows by Dinic's algorithm.
     """
@@ -141,10 +141,10 @@ class CutNetwork:
 
         Args:
             weights: What a split pays for each layer.
-            precision: How far cost and bound may be apart, as a share of the cost. Each round of flow takes as long as
-                the first and gains about four digits; one is enough where the bound is only compared.
+            precision: Largest gap between cost and bound, as a share of the cost. Each round of flow takes as long as
+                the first and gains about four digits; one round is enough if the bound is only compared.
         """
-        # What a layer pays on either side flows straight through; only the difference has to find its way.
+        # The smaller of a layer's two costs is always paid; only the difference becomes a capacity.
         common = np.minimum(weights.edge, weights.cloud)
         common[self._inputs] = weights.edge[self._inputs]
         paid_anyway = math.fsum(common)
@@ -157,13 +157,13 @@ class CutNetwork:
                 break
             added, inside = self._round(np.maximum(capacity - flow, 0.0), quantum)
             flow += added
-            # Net flow out of the source; summed anew so that the rounding of earlier rounds does not pile up.
+            # Net flow out of the source; summed again, so that rounding errors of the rounds do not accumulate.
             bound = math.fsum([paid_anyway, *flow[self._indptr[self._source] : self._indptr[self._source + 1]]])
             best = min(best, self._cut(inside, weights), key=lambda cut: cut.cost)
         return Cut(best.inside, best.cost, min(best.cost, bound))
 
     def _round(self, residual: FloatArray, quantum: float) -> tuple[FloatArray, BoolArray]:
-        """Finds a maximum flow in multiples of `quantum`; returns it, and what the source then still reaches."""
+        """Returns a maximum flow in multiples of `quantum`, and the layers that the source then still reaches."""
         with np.errstate(over="ignore"):
             whole = np.minimum(np.floor(residual / quantum), _INFINITE).astype(np.int32)
         result = csgraph.maximum_flow(self._matrix(whole), self._source, self._sink)

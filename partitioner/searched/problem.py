@@ -1,8 +1,8 @@
 """One question in the form that every search takes: what each layer adds to each stage, on a flow network.
 
 A split puts a layer on the edge or in the cloud, and sends a layer's tensor when it is on the edge with a reader in the
-cloud. So each stage is a sum over layers, and a weighted sum of the three stages is what a cut of the network costs.
-With an encoding, encoding and decoding are paid with sending: once, if a reader is in the cloud.
+cloud. So each stage is a sum over layers, and a cut of the network costs a weighted sum of the three stages. Encoding
+and decoding cost as sending does: once, if a reader is in the cloud.
 """
 
 import math
@@ -27,14 +27,14 @@ class Problem:
         graph: The model.
         costs: Seconds of each layer at a load of 1.
         link: The network.
-        encoding: What the cut is sent in.
-        edge_load: The edge's times are so many times those of the profile and the encoding.
-        cloud_load: Likewise the cloud's.
+        encoding: The encoding of the cut.
+        edge_load: Factor on the edge's times, encoding included.
+        cloud_load: Factor on the cloud's times, decoding included.
         network: The graph's flow network.
         edge: float64 [layers], as all below: seconds that a layer adds to Te, on the edge.
         encode: To Te, on the edge with a reader in the cloud.
-        up: To Tt, likewise.
-        decode: To Tc, likewise.
+        up: To Tt, on the edge with a reader in the cloud.
+        decode: To Tc, on the edge with a reader in the cloud.
         down: To Tt, in the cloud.
         cloud: To Tc, in the cloud.
     """
@@ -65,16 +65,16 @@ class Problem:
         cloud_load: float = 1.0,
         network: CutNetwork | None = None,
     ) -> "Problem":
-        """Prices every layer.
+        """Computes the times of every layer.
 
         Args:
             graph: The model.
             costs: Seconds of each layer; valid for the graph.
             link: The network.
-            encoding: What the cut is sent in, valid for the graph; None for the graph's bytes, without time.
+            encoding: The encoding of the cut, valid for the graph; None for raw.
             edge_load: Factor on the edge's times; finite, at least 0.
-            cloud_load: Factor on the cloud's times; likewise.
-            network: The graph's flow network, where there is one already.
+            cloud_load: Factor on the cloud's times; finite, at least 0.
+            network: The graph's flow network, if there is one already.
         """
         encoding = Encoding.raw(graph) if encoding is None else encoding
         edge = edge_load * np.array(costs.edge_s, dtype=np.float64)
@@ -88,8 +88,8 @@ class Problem:
             _seconds(sent_bytes, link.uplink_bps),
             cloud_load * np.array(encoding.decode_s, dtype=np.float64),
         )
-        # A tensor that may not be sent takes twice as long as the whole model on the edge, in every stage: a split that
-        # sends it is never chosen before edge-only, whatever the weights, and no bound is lower for it.
+        # A tensor that may not be sent takes twice as long as the whole model on the edge, in every stage. So edge-only
+        # is better than a split that sends it, whatever the weights, and no bound gets lower.
         forbidden = np.isinf(sent_bytes)
         if forbidden.any():
             for seconds in sending:
@@ -122,7 +122,7 @@ class Problem:
         return self.network.minimum(self.weighted(weights))
 
     def stages(self, inside: BoolArray, outside: BoolArray | None = None) -> FloatArray:
-        """Returns Te, Tt, Tc of what is placed; without `outside`, everything else is in the cloud."""
+        """Returns Te, Tt, Tc of the placed layers; without `outside`, all layers not inside are in the cloud."""
         outside = ~inside if outside is None else outside
         crosses = np.zeros(len(inside), dtype=np.bool_)
         read, reader = self.network.arcs.read, self.network.arcs.reader
@@ -136,7 +136,7 @@ class Problem:
         )
 
     def price(self, inside: BoolArray) -> Partition:
-        """Returns the split that has the layers `inside` on the edge, with its sums correctly rounded."""
+        """Returns the split with the layers `inside` on the edge, its sums correctly rounded."""
         return price(
             self.graph,
             self.costs,
@@ -163,6 +163,6 @@ class Problem:
 
 
 def _seconds(size: FloatArray, rate_bps: float) -> FloatArray:
-    """Transfer times, with a finite one in place of infinity: it is never chosen, but can be added up."""
+    """Transfer times; infinity becomes a finite time that is never chosen but can be summed."""
     with np.errstate(over="ignore", invalid="ignore"):
         return np.minimum(8.0 * size / rate_bps, 1e200)

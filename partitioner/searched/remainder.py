@@ -1,9 +1,9 @@
 """What is left of a problem once some layers are placed: a smaller flow network.
 
-Layers placed on the edge are a closed set, layers placed in the cloud a set that holds all their successors. Of both,
-only what the free layers can still change stays in the network:
+Layers placed on the edge are a closed set, layers placed in the cloud a set that holds all their successors. The
+network keeps only what the free layers can still change:
 
-* a placed layer on the edge whose tensor crosses for sure, or for sure does not, adds a constant;
+* a placed layer on the edge whose tensor certainly crosses, or certainly does not, adds a constant;
 * one whose tensor crosses unless all its free readers come to the edge stays, as an input;
 * a free layer with a reader placed in the cloud sends its tensor whenever it is on the edge: part of its cost there.
 """
@@ -19,7 +19,7 @@ class Remainder:
     """The network of the free layers.
 
     Args:
-        problem: The whole.
+        problem: The whole problem.
         inside: bool [layers]: placed on the edge; closed, with all model inputs.
         outside: bool [layers]: placed in the cloud, with all their successors.
     """
@@ -35,7 +35,7 @@ class Remainder:
         read_by_free[read[free[reader]]] = True
         self._kept = np.flatnonzero(free | (inside & read_by_free & ~sends_anyway))
 
-        # Vertex 0 is an input that costs nothing: what reads only placed layers must not become an input itself.
+        # Vertex 0 is an input that costs nothing: a layer that reads only placed layers must not become an input.
         self._network = CutNetwork(_kept_arcs(problem.network.arcs, self._kept, free))
         placed = ~free[self._kept]
         sent = np.stack([problem.encode, problem.up, problem.decode])[:, self._kept]
@@ -54,8 +54,8 @@ class Remainder:
             precision: See `partitioner.searched.min_cut.CutNetwork.minimum`.
 
         Returns:
-            bool [layers]: a whole split that was found; and a bound: no split that keeps what is placed has a smaller
-            weighted sum.
+            bool [layers]: the split that was found; and a lower bound on the weighted sum of every split that keeps the
+            placed layers.
         """
         edge, transfer, cloud = weights.tolist()
         cut = self._network.minimum(

@@ -1,4 +1,4 @@
-"""The decision seam where a model's splits are too many to list: every question is a search."""
+"""The decision seam for a model with too many splits to list: every question is a search."""
 
 import copy
 import math
@@ -18,12 +18,12 @@ from partitioner.searched.problem import Problem
 class SearchedSplits:
     """Every way to split one model, priced for one profile; see `partitioner.splits.Splits`.
 
-    A question of light load takes milliseconds, one of heavy load tenths of a second.
+    A question of light load takes milliseconds, a question of heavy load tenths of a second.
 
     Args:
         graph: The model.
         costs: Seconds of each layer.
-        encodings: What the cut may be sent in; none for the graph's bytes, without time.
+        encodings: Encodings to choose from; if empty, only raw: the graph's bytes, without encoding time.
 
     Raises:
         PartitionError: The costs or an encoding do not fit the graph, or two encodings have one name.
@@ -52,11 +52,11 @@ class SearchedSplits:
 
     @property
     def encodings(self) -> tuple[Encoding, ...]:
-        """What a cut may be sent in."""
+        """The encodings to choose from."""
         return self._encodings
 
     def dsl(self, link: Link, *, edge_load: float = 1.0, cloud_load: float = 1.0) -> Partition:
-        """As `SplitTable.dsl`, exact too: a minimum cut for each encoding. Ties are broken as the cuts fall."""
+        """As `SplitTable.dsl`, exact too: a minimum cut for each encoding. Ties are broken in no defined order."""
         problems = self._problems(link, edge_load, cloud_load)
         return lowest_latency([dsl_by_min_cut(problem) for problem in problems])
 
@@ -68,9 +68,10 @@ class SearchedSplits:
         return EachEncoding(problems, [dsl_by_min_cut(problem) for problem in problems]).heavy(rate_hz)
 
     def decide(self, link: Link, rate_hz: float, *, edge_load: float = 1.0, cloud_load: float = 1.0) -> Decision:
-        """As `SplitTable.decide`; while the load is light, `max_rate_hz` is only what is known to be possible.
+        """As `SplitTable.decide`; under light load, a higher rate than `max_rate_hz` may be possible.
 
-        A minimum cut for each encoding settles light load; the search for throughput takes some twenty times longer.
+        Light load needs one minimum cut for each encoding. A search for the highest rate would take about twenty times
+        as long.
         """
         check_rate(rate_hz, "rate_hz")
         period_s = 1.0 / rate_hz

@@ -1,9 +1,9 @@
-"""The splits on the way from one split to another: candidates that no weighted cut finds.
+"""Splits between two splits: candidates that no weighted cut finds.
 
-Weighted cuts only find splits on the convex hull of (Te, Tt, Tc), and under heavy load the best split lies mostly
-inside it, between two of them. Both the layers that two splits share and the layers of either are closed sets, and so
-is every set on the way when layers are added in graph order. All of these are priced at once: a tensor crosses from
-the step that brings its layer to the edge to the step that brings its last reader.
+Weighted cuts only find splits on the convex hull of (Te, Tt, Tc), but under heavy load the best split is mostly inside
+it, between two of them. The intersection and the union of two splits are closed sets. So is every set between them when
+layers are added in graph order. All of these are priced at once: a tensor crosses from the step that adds its layer to
+the step that adds its last reader.
 """
 
 import numpy as np
@@ -15,12 +15,12 @@ from partitioner.searched.problem import Problem
 
 
 def best_on_the_way(problem: Problem, question: Question, one: BoolArray, other: BoolArray) -> tuple[float, BoolArray]:
-    """Returns the best split, and its worth, on the ways between two.
+    """Returns the value of the best split on the walks between two splits, and that split.
 
-    The ways lead over what they share and over what they have together, either by way of one of the two or directly.
+    The walks lead from the intersection to the union of the two: through either of them, and directly.
 
     Args:
-        problem: The whole.
+        problem: The problem.
         question: What is minimised.
         one: bool [layers]: a split.
         other: bool [layers]: another.
@@ -29,7 +29,7 @@ def best_on_the_way(problem: Problem, question: Question, one: BoolArray, other:
     """
     shared, together = one & other, one | other
     ways = [(shared, one), (one, together), (shared, other), (other, together), (shared, together)]
-    # Of nested splits, most of these are no way at all.
+    # For nested splits, most of these walks are empty.
     found = [_best_between(problem, question, low, high) for low, high in ways if not (low == high).all()]
     return min(found or [_best_between(problem, question, one, one)], key=lambda pair: pair[0])
 

@@ -22,7 +22,7 @@ _CLOSED = 1e-9
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
 class Candidates:
-    """The splits that the search met, and what it proved.
+    """The splits that the search found, and what it proved.
 
     Attributes:
         splits: Edge-only first, then cloud-only, DSL's and those of the weighted cuts.
@@ -61,7 +61,7 @@ def search(problem: Problem, lowest_latency: Partition) -> Candidates:
     splits = [problem.edge_only(), problem.cloud_only(), lowest_latency]
     inside = [problem.inside(split) for split in splits]
     bound_s = 0.0
-    # Equal weights first: that cut alone is within a factor of 3. DSL's may be another, as it knows the fixed time.
+    # Equal weights first: that cut alone is within a factor of 3. DSL's split may differ: it counts the fixed time.
     weights, question = np.full(3, 1 / 3), SmallestBottleneck()
     for _ in range(_ROUNDS):
         cut = problem.minimum(weights)

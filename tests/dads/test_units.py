@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dads.errors import InvalidUsageError, UnitError
-from dads.units import format_bytes, format_duration, format_rate, parse_duration, parse_rate, parse_size
+from dads.units import format_bytes, format_duration, format_rate, parse_duration, parse_rate
 
 
 @pytest.mark.parametrize(
@@ -37,13 +37,6 @@ def test_durations(text: str, seconds: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "size_bytes"), [("64kB", 64_000), ("64KiB", 65_536), ("1.5MiB", 1_572_864), ("7B", 7), ("2GB", 2 * 10**9)]
-)
-def test_sizes(text: str, size_bytes: int) -> None:
-    assert parse_size(text) == size_bytes
-
-
-@pytest.mark.parametrize(
     "text", ["20", "0", "1e6", "", "fast", "-1Mbit/s", "nan", "1..2Mbit/s", "20M bit/s", "\u0661Mbit/s"]
 )
 def test_what_is_no_quantity(text: str) -> None:
@@ -60,21 +53,13 @@ def test_units_that_could_be_misread_do_not_exist(text: str) -> None:
 def test_bare_numbers_name_the_units() -> None:
     with pytest.raises(UnitError, match="'10' has no unit; expected a duration such as 10ms; units: us, ms, s, min"):
         parse_duration("10")
-    with pytest.raises(UnitError, match="'64' has no unit; expected a size such as 64kB; units: B, kB, MB"):
-        parse_size("64")
 
 
 def test_only_a_rate_may_be_infinite() -> None:
-    for parse in (parse_duration, parse_size):
-        with pytest.raises(UnitError):
-            parse("inf")
+    with pytest.raises(UnitError):
+        parse_duration("inf")
     with pytest.raises(UnitError, match="too large"):
         parse_duration("1e999s")
-
-
-def test_half_a_byte() -> None:
-    with pytest.raises(UnitError, match="whole number of bytes"):
-        parse_size("0.5B")
 
 
 def test_the_error_is_wrong_usage_and_a_value_error() -> None:

@@ -1,4 +1,4 @@
-"""How many frames per second come, told only when that changed.
+"""The rate at which frames arrive, reported only when it changed.
 
 Laws: time is an argument; a rate is positive and finite whatever the times; jitter is no change.
 """
@@ -13,13 +13,13 @@ class ArrivalRate:
     """Frames per second over the last few arrivals.
 
     Args:
-        expected_hz: What is assumed until enough frames have come.
-        window: Arrivals that the rate is taken over.
-        tolerance: A rate that differs by less, relatively, is the same rate.
+        expected_hz: The rate until enough frames have arrived.
+        window: Number of arrivals that the rate is computed from.
+        tolerance: A rate that differs by less than this, relatively, is the same rate.
     """
 
     def __init__(self, expected_hz: float, *, window: int = 9, tolerance: float = 0.15) -> None:
-        self.told_hz = expected_hz
+        self.reported_hz = expected_hz
         self._tolerance = tolerance
         self._times_s: deque[float] = deque(maxlen=window)
 
@@ -27,7 +27,7 @@ class ArrivalRate:
         """Takes an arrival.
 
         Returns:
-            The new rate in hertz if it is another one than that told before, else None.
+            The new rate in hertz if it differs from the last one reported, else None.
         """
         times = self._times_s
         times.append(now_s)
@@ -35,7 +35,7 @@ class ArrivalRate:
             return None
         span_s = max(times[-1] - times[0], 0.0)
         rate_hz = min(max((len(times) - 1) / span_s if span_s > 0.0 else _FASTEST_HZ, _SLOWEST_HZ), _FASTEST_HZ)
-        if abs(rate_hz - self.told_hz) <= self._tolerance * self.told_hz:
+        if abs(rate_hz - self.reported_hz) <= self._tolerance * self.reported_hz:
             return None
-        self.told_hz = rate_hz
+        self.reported_hz = rate_hz
         return rate_hz

@@ -1,4 +1,4 @@
-"""What the edge knows of each way to send a tensor, and how far the sizes of now are from those it measured."""
+"""Sizes and times of the encodings as measured on the edge, and how much larger cuts are now."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -6,21 +6,21 @@ from dataclasses import dataclass, replace
 
 from partitioner import Encoding
 
-# Contents change from frame to frame; smaller drifts than this are not worth pricing every split anew.
+# Contents change from frame to frame; smaller drifts than this do not justify pricing every split again.
 _DRIFT = 1.1
 _WEIGHT = 0.2
-# What a message adds around its tensors weighs on smaller cuts.
+# For smaller cuts, the bytes that a message adds around its tensors distort the ratio.
 _SMALLEST = 1024
 _LARGEST = 1e3
 
 
 @dataclass(frozen=True, slots=True)
 class EncodingCosts:
-    """The edge's half of an encoding's price, per layer in graph order; the cloud adds the seconds of decoding.
+    """The edge's part of an encoding's costs, per layer in graph order; the cloud adds the seconds of decoding.
 
     Attributes:
-        name: Of the encoding.
-        output_bytes: Bytes of each layer's value on the wire; inf where it may not be sent so.
+        name: Name of the encoding.
+        output_bytes: Bytes of each layer's value on the wire; inf if it may not use this encoding.
         encode_s: Seconds on the edge to encode it, at load 1.
     """
 
@@ -29,11 +29,11 @@ class EncodingCosts:
     encode_s: tuple[float, ...]
 
     def slowed(self, slowdown: float) -> "EncodingCosts":
-        """The same on an edge that is so many times slower."""
+        """The same costs on an edge that is `slowdown` times slower."""
         return replace(self, encode_s=tuple(seconds * slowdown for seconds in self.encode_s))
 
     def priced(self, decode_s: tuple[float, ...], size_ratio: float) -> Encoding:
-        """The whole price.
+        """The complete encoding, with the cloud's part.
 
         Args:
             decode_s: Seconds in the cloud to decode each layer's value, at load 1.
@@ -48,21 +48,21 @@ class EncodingCosts:
 
 
 def bytes_of(costs: tuple[EncodingCosts, ...], encoding: str, positions: Iterable[int]) -> float:
-    """What these layers took together in an encoding when they were measured; 0 for an encoding that was not."""
+    """The measured bytes of these layers together in an encoding; 0 for an encoding that was not measured."""
     found = next((each for each in costs if each.name == encoding), None)
     return 0.0 if found is None else sum(found.output_bytes[position] for position in positions)
 
 
 def usable(costs: tuple[EncodingCosts, ...], decode_s: Mapping[str, tuple[float, ...]]) -> tuple[EncodingCosts, ...]:
-    """The encodings that the cloud understands: those whose decoding it measured."""
+    """The encodings that the cloud accepts: those whose decoding it measured."""
     return tuple(encoding for encoding in costs if encoding.name in decode_s)
 
 
 class SizeRatios:
-    """How many times larger encoded cuts are than predicted: one factor per encoding, an EWMA of ratios.
+    """How many times larger encoded cuts are than measured: one factor per encoding, an EWMA of ratios.
 
-    Compressed sizes depend on what the camera sees. One factor per encoding carries what one split teaches over to
-    the others.
+    Compressed sizes depend on the frame's content. One factor per encoding applies the sizes of one split to all
+    others.
     """
 
     def __init__(self) -> None:
@@ -70,16 +70,16 @@ class SizeRatios:
         self._believed: dict[str, float] = {}
 
     def ratio(self, encoding: str) -> float:
-        """The factor that prices are made with; it moves in steps, when what is seen has drifted away from it."""
+        """The factor to price with; it is updated only when the observed ratio has drifted away from it."""
         return self._believed.get(encoding, 1.0)
 
     def add(self, encoding: str, measured_bytes: float, sent_bytes: float) -> bool:
         """Takes the size of one encoded cut.
 
         Args:
-            encoding: Its name.
-            measured_bytes: What its layers took when they were measured.
-            sent_bytes: What they took now.
+            encoding: Name of the encoding.
+            measured_bytes: Size of the cut when the encoding was measured.
+            sent_bytes: Its size now.
 
         Returns:
             Whether `ratio` changed.

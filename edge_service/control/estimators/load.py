@@ -3,8 +3,8 @@
 Laws:
 
 - time is an argument; nothing here reads a clock;
-- the estimate is positive and finite, whatever the samples; a sample that makes no sense changes nothing;
-- one bad sample moves it a little, two in a row on the same side are believed.
+- the estimate is positive and finite, whatever the samples; a sample that is not positive and finite changes nothing;
+- one outlier changes it little; after two in a row on the same side it follows at once.
 """
 
 import math
@@ -18,17 +18,16 @@ _STEP_RATIO = 1.5
 class LoadEstimator:
     """How many times slower a machine is than its profile says: an EWMA over medians of three.
 
-    The median keeps a single slow run (a page fault, another process) out. The profile counts as two samples of 1, so
-    that also holds for the first run: a head that is not run again after one slow run would give no better sample.
-    Without samples the factor returns to 1, for the same reason: a machine that is not used gives no sample.
+    The median removes a single slow run (a page fault, another process). The profile counts as two samples of 1, so
+    that this holds for the first run too: if one slow run stopped a head from running again, no better sample would
+    follow. For the same reason the factor decays to 1 without samples: a machine that is not used gives none.
 
     Args:
         weight: Weight of a new median.
-        min_predicted_s: Shorter predictions are dominated by what is not in them (a thread that wakes up) and are
-            ignored.
-        bounds: The factor stays within.
-        hold_s: How long the last factor is believed without new samples.
-        relax_s: Time constant of the return to 1 after that.
+        min_predicted_s: Runs with a shorter prediction are ignored: other times (a thread that wakes up) dominate them.
+        bounds: Limits of the factor.
+        hold_s: How long the last factor stays without new samples.
+        relax_s: Time constant of the decay to 1 after that.
     """
 
     def __init__(
@@ -50,15 +49,11 @@ class LoadEstimator:
         self._recent: deque[float] = deque(_AS_PROFILED, maxlen=3)
 
     def factor(self, now_s: float) -> float:
-        """The factor at `now_s`, positive and finite; 1 while nothing is known."""
+        """The factor at `now_s`, positive and finite; 1 without a sample."""
         unused_s = now_s - self._updated_s - self._hold_s
         if unused_s <= 0.0:
             return self._factor
         return 1.0 + (self._factor - 1.0) * math.exp(-unused_s / self._relax_s)
-
-    def age_s(self, now_s: float) -> float:
-        """Seconds since the last sample; infinite without one."""
-        return max(0.0, now_s - self._updated_s)
 
     def add(self, predicted_s: float, measured_s: float, now_s: float) -> bool:
         """Takes one run: predicted seconds at load 1 and measured seconds; returns whether it was used."""
@@ -66,7 +61,7 @@ class LoadEstimator:
         return usable and predicted_s >= self._min_predicted_s and self._add_ratio(measured_s / predicted_s, now_s)
 
     def reported(self, factor: float, now_s: float) -> bool:
-        """Takes a factor that the machine itself reports; returns whether it made sense."""
+        """Takes a factor that the machine itself reports; returns whether it was used."""
         return math.isfinite(factor) and factor > 0.0 and self._add_ratio(factor, now_s)
 
     def _add_ratio(self, ratio: float, now_s: float) -> bool:
@@ -75,7 +70,7 @@ class LoadEstimator:
             self._recent.extend(_AS_PROFILED)
         self._recent.append(min(max(ratio, self._low), self._high))
         value = median(self._recent)
-        # Only two such samples in a row move a median so far: a step, believed at once. Smaller changes are smoothed.
+        # Only two such samples in a row move a median so far: a step, followed at once. Smaller changes are smoothed.
         step = not before / _STEP_RATIO <= value <= before * _STEP_RATIO
         self._factor = value if step else before + self._weight * (value - before)
         self._updated_s = now_s

@@ -3,7 +3,7 @@
 Laws:
 
 - time is an argument; nothing here reads a clock;
-- the estimate is not negative and finite, whatever the samples; a sample that makes no sense changes nothing.
+- the estimate is finite and not negative, whatever the samples; a sample that is not finite changes nothing.
 """
 
 import math
@@ -12,13 +12,13 @@ import math
 class OverheadEstimator:
     """Seconds that a call costs besides upload, round trip and the server's work: an EWMA of clamped samples.
 
-    Only calls measure it, and a high overhead keeps frames from being sent. So without samples it returns to 0.
+    Only calls measure it, and a high overhead prevents calls. So without samples it decays to 0.
 
     Args:
         weight: Weight of a new sample.
         largest_s: Larger samples count as this much: a stall is not an overhead.
-        hold_s: How long it is believed without new samples.
-        relax_s: Time constant of the return to 0 after that.
+        hold_s: How long the estimate stays without new samples.
+        relax_s: Time constant of the decay to 0 after that.
     """
 
     def __init__(
@@ -32,7 +32,7 @@ class OverheadEstimator:
         self._updated_s = -math.inf
 
     def seconds(self, now_s: float) -> float:
-        """The overhead of one call, in seconds; 0 while nothing is known."""
+        """The overhead of one call, in seconds; 0 without a sample."""
         if self._seconds is None:
             return 0.0
         unused_s = max(0.0, now_s - self._updated_s - self._hold_s)

@@ -1,7 +1,7 @@
-"""What is known of the path to the cloud: its rate, its round trip, and the window of the connection.
+"""The path to the cloud: its rate, its round trip, and the window of the connection.
 
-Uploads measure the rate, where the link held them up; `uplink_samples` judges that. An upload that slow start held up
-says how fast the link is at least, and how much slow start costs.
+An upload measures the rate if the link limited it; `uplink_samples` judges that. An upload that slow start limited
+gives a lower bound of the rate, and the cost of slow start.
 """
 
 import math
@@ -11,24 +11,25 @@ from edge_service.control.estimators.slow_start import INITIAL_WINDOW_BYTES, Slo
 from edge_service.control.estimators.uplink import UplinkEstimator
 from edge_service.control.estimators.uplink_samples import WINDOW_MARGIN, slow_started
 from edge_service.control.events import UplinkMeasured
-from edge_service.control.plan import ControllerConfig
 
 
 class NetworkPath:
-    """Told of uploads and round trips that ended, and of uploads that are late.
+    """Takes uploads and round trips that ended, and uploads that are late.
 
     Args:
-        config: When an upload counts as late.
+        late_ratio: An upload is late if it takes longer than this many times its prediction,
+        late_margin_s: plus this margin for jitter.
 
     Attributes:
         uplink: The rate.
         round_trip: The round trip.
-        stalled_s: How long the upload under way has been held up; 0 while none is late.
-        probes_untimed: Probes in a row whose time was not the link's.
+        stalled_s: How long the upload under way has taken, if it is late; else 0.
+        probes_untimed: Probes in a row that only bounded the rate.
     """
 
-    def __init__(self, config: ControllerConfig) -> None:
-        self._config = config
+    def __init__(self, *, late_ratio: float, late_margin_s: float) -> None:
+        self._late_ratio = late_ratio
+        self._late_margin_s = late_margin_s
         self.uplink = UplinkEstimator()
         self.round_trip = RoundTripEstimator()
         self.stalled_s = 0.0
@@ -45,13 +46,13 @@ class NetworkPath:
 
     @property
     def needed_bytes(self) -> float:
-        """The window that the link needs, as far as known: what it holds in flight, and as much again."""
+        """The window that the link needs, as far as known: twice its bandwidth-delay product."""
         bps = self.uplink.bps
         return math.inf if bps is None else WINDOW_MARGIN * bps * self.rtt_s / 8.0
 
     @property
     def unsure(self) -> bool:
-        """Whether the rate rests on too little: the next probe should come soon."""
+        """Whether the rate is uncertain, so that the next probe should be sent soon."""
         return self.uplink.unconfirmed or self.uplink.rests_on_one or self._probe_too_small
 
     def reconnected(self) -> None:
@@ -59,11 +60,11 @@ class NetworkPath:
         self._warmth.restart()
 
     def slow_starts(self, now_s: float) -> bool:
-        """Whether an upload that begins now finds a window smaller than the link needs."""
+        """Whether an upload that begins now starts with a window smaller than the link needs."""
         return self._warmth.window_bytes(now_s, self.rtt_s) < self.needed_bytes
 
     def slow_start(self) -> SlowStart | None:
-        """What slow start costs an upload after a pause; None where it was not seen to cost anything."""
+        """What slow start costs an upload after a pause; None if no upload has shown such a cost."""
         bps, share = self.uplink.bps, self._slow_start.value
         return None if bps is None or not share else SlowStart(bps, self.rtt_s, share)
 
@@ -72,7 +73,7 @@ class NetworkPath:
         return now_s - self._uploaded_at_s
 
     def answered(self, seconds: float, now_s: float) -> None:
-        """A small call took so long."""
+        """A ping was answered after `seconds`."""
         self.round_trip.add(seconds, now_s)
         self._warmth.sent(0, now_s - seconds, now_s, self.rtt_s)
 
@@ -86,7 +87,7 @@ class NetworkPath:
         if event.by_receiver or not held_up:
             self._probe_too_small = held_up
         cold = began_bytes == INITIAL_WINDOW_BYTES
-        sure = not (self.uplink.unconfirmed or self._probe_too_small)  # of the rate that the loss is told from
+        sure = not (self.uplink.unconfirmed or self._probe_too_small)  # of the rate that the loss is computed with
         if cold and sure and not event.by_receiver and self.uplink.bps is not None:
             self._slow_start.add(event.bytes, event.seconds, self.uplink.bps, self.rtt_s)
         self._uploaded_at_s = now_s
@@ -95,14 +96,14 @@ class NetworkPath:
         self.uplink.add(event.bytes, event.seconds, now_s, after_idle=held_up, by_receiver=event.by_receiver)
 
     def uploaded_within(self, size: int, seconds: float, now_s: float) -> None:
-        """An upload had arrived after `seconds`; other causes than the link may have had a part in that time."""
+        """An upload arrived within `seconds`, a time that other causes than the link may have lengthened."""
         self.uplink.at_least(size, seconds, now_s)
         self.probes_untimed += 1
 
     def late(self, size: int, seconds: float, now_s: float) -> None:
-        """An upload has not arrived within `seconds`: an upper bound of the rate, where that is more than jitter.
+        """An upload has not arrived within `seconds`: an upper bound of the rate, if that is more than jitter.
 
-        The longer it has taken, the longer it has to be expected to take (`stalled_s`).
+        The longer it has taken, the longer it is expected to take (`stalled_s`).
         """
         bps = self.uplink.bps
         if bps is None:
@@ -110,7 +111,7 @@ class NetworkPath:
         expected_s = 8.0 * size / bps
         if self.slow_starts(now_s - seconds):
             expected_s += SlowStart(bps, self.rtt_s).lost_s(size)
-        if seconds > self._config.late_ratio * expected_s + self._config.late_margin_s:
+        if seconds > self._late_ratio * expected_s + self._late_margin_s:
             self.uplink.at_most(size, seconds, now_s)
             self.stalled_s = seconds
         elif self.stalled_s > 0.0:

@@ -1,9 +1,9 @@
-"""The round trip of the path: smoothed, and the minimum of a recent window.
+"""The round trip of the path: the minimum of a recent window.
 
 Laws:
 
 - time is an argument; nothing here reads a clock;
-- the estimate is positive and finite, whatever the samples; a sample that makes no sense changes nothing.
+- the minimum is positive and finite, whatever the samples; a sample that is not positive and finite changes nothing.
 """
 
 import math
@@ -11,30 +11,22 @@ from collections import deque
 
 
 class RoundTripEstimator:
-    """Round trip time: smoothed as in RFC 6298, and the minimum of a recent window.
+    """The minimum of the round trips in a recent window.
 
-    Our own uploads queue in front of a ping, so a smoothed round trip counts transfer time twice while the link is
-    busy. The recent minimum is the time of the path itself; the window lets a changed path be seen.
+    The edge's own uploads queue in front of a ping, so a mean would include transfer time while the link is busy. The
+    recent minimum is the round trip of the path itself. The window lets it follow a path that changes.
 
     Args:
-        weight: Weight of a new sample in the smoothed value (RFC 6298, section 2: 1/8).
-        window_s: How long a minimum is remembered.
+        window_s: How long a sample counts.
         largest_s: Larger samples count as this much (RFC 6298, section 2.4: a bound of at least 60 s).
     """
 
-    def __init__(self, *, weight: float = 0.125, window_s: float = 10.0, largest_s: float = 60.0) -> None:
-        self._weight = weight
+    def __init__(self, *, window_s: float = 10.0, largest_s: float = 60.0) -> None:
         self._window_s = window_s
         self._largest_s = largest_s
-        self._smoothed_s: float | None = None
         self._updated_s = -math.inf
         # Rising values at rising times: the first is the minimum of the window.
         self._minima: deque[tuple[float, float]] = deque()
-
-    @property
-    def smoothed_s(self) -> float | None:
-        """Smoothed round trip in seconds, or None while nothing is known."""
-        return self._smoothed_s
 
     @property
     def minimum_s(self) -> float | None:
@@ -46,12 +38,10 @@ class RoundTripEstimator:
         return max(0.0, now_s - self._updated_s)
 
     def add(self, seconds: float, now_s: float) -> bool:
-        """Takes a measured round trip; returns whether it made sense."""
+        """Takes a measured round trip; returns whether it was used."""
         if not (math.isfinite(seconds) and seconds > 0.0):
             return False
         seconds = min(seconds, self._largest_s)
-        previous = seconds if self._smoothed_s is None else self._smoothed_s
-        self._smoothed_s = previous + self._weight * (seconds - previous)
         while self._minima and self._minima[-1][1] >= seconds:
             self._minima.pop()
         self._minima.append((now_s, seconds))
@@ -59,9 +49,3 @@ class RoundTripEstimator:
             self._minima.popleft()
         self._updated_s = now_s
         return True
-
-    def forget(self) -> None:
-        """Forgets everything."""
-        self._smoothed_s = None
-        self._updated_s = -math.inf
-        self._minima.clear()

@@ -1,14 +1,14 @@
 """What TCP slow start costs an upload after a pause, and whether the connection is out of it.
 
-A sender that was silent for longer than one retransmission timeout (at least 200 ms and the round trip) begins again
-with the initial window and doubles it with each round trip (RFC 5681, section 4.1; RFC 6928). Until the window covers
-the link, the link waits. Round n sends `2^n` initial windows and takes a round trip; when the upload or the growth ends
-after n rounds it has lost
+A sender that was silent for longer than one retransmission timeout (at least 200 ms plus the round trip) starts again
+with the initial window and doubles it with each round trip (RFC 5681, section 4.1; RFC 6928). Until the window reaches
+the bandwidth-delay product, the link is idle for a part of each round trip. Round n sends `2^n` initial windows and
+takes a round trip. When the upload or the growth ends after n rounds, the time lost is
 
     n round trips - bytes of these rounds / rate
 
-Not every congestion control does so (BBR goes on at its old rate; Linux can be told not to), so what is lost is taken
-to be nothing until an upload after a pause was slow, and then as much of the above as was seen.
+Not every congestion control does so (BBR continues at its old rate; Linux has a setting against it). So the loss counts
+as 0 until an upload after a pause was slow, and then as the share of the above that was observed.
 """
 
 import math
@@ -28,7 +28,7 @@ class SlowStart:
     Attributes:
         uplink_bps: The link's rate, positive.
         rtt_s: Its round trip.
-        share: How much of the loss is to be expected, in [0, 1.25].
+        share: Expected share of the loss, in [0, 1.25].
     """
 
     uplink_bps: float
@@ -36,7 +36,7 @@ class SlowStart:
     share: float = 1.0
 
     def lost_s(self, sent_bytes: float) -> float:
-        """Seconds that an upload of so many bytes takes longer than on an open window."""
+        """Seconds that an upload of this size takes longer than on an open window."""
         lost_s, window_bytes, left_bytes = 0.0, float(INITIAL_WINDOW_BYTES), sent_bytes
         while window_bytes < left_bytes and (waits_s := self.rtt_s - 8.0 * window_bytes / self.uplink_bps) > 0.0:
             lost_s += waits_s
@@ -46,18 +46,18 @@ class SlowStart:
 
 
 class SlowStartShare:
-    """How much of slow start's loss uploads after a pause really have: 0 until one was seen."""
+    """The share of slow start's loss that uploads after a pause showed; 0 until one did."""
 
     def __init__(self) -> None:
         self._share = 0.0
 
     @property
     def value(self) -> float:
-        """In [0, 1.25]."""
+        """The share, in [0, 1.25]."""
         return self._share
 
     def add(self, sent_bytes: int, seconds: float, uplink_bps: float, rtt_s: float) -> bool:
-        """Takes an upload after a pause; returns whether it says anything: that takes a loss to be expected."""
+        """Takes an upload after a pause; returns whether it was used: only if a loss was to be expected."""
         if not (math.isfinite(seconds) and seconds > 0.0) or sent_bytes <= 0:
             return False
         expected_s = SlowStart(uplink_bps, rtt_s).lost_s(sent_bytes)
@@ -65,34 +65,27 @@ class SlowStartShare:
         if expected_s < 0.25 * open_s:
             return False
         share = min(max((seconds - open_s) / expected_s, 0.0), _MOST_SHARE)
-        # A larger share is believed at once, a smaller one by halves: a window halves with each timeout of silence, so
-        # an upload after a short pause loses less than one after a long pause, and does not disprove it.
+        # A larger share counts at once, a smaller one by half: a window halves with each timeout of silence, so an
+        # upload after a short pause loses less than one after a long pause, and does not disprove the larger share.
         self._share = max(share, self.value + _WEIGHT * (share - self.value))
         return True
 
 
 class Warmth:
-    """How large the connection's window is: told all that the edge sends. A lower bound, from what slow start grows."""
+    """A lower bound of the connection's window, computed from what the edge sent and how slow start grows."""
 
     def __init__(self) -> None:
         self._sent_s = -math.inf
         self._window_bytes = INITIAL_WINDOW_BYTES
 
     def sent(self, sent_bytes: int, from_s: float, to_s: float, rtt_s: float) -> None:
-        """So many bytes were sent in this time; small ones keep a window open and grow none.
-
-        Args:
-            sent_bytes: How many.
-            from_s: When that began.
-            to_s: When they had arrived.
-            rtt_s: The round trip.
-        """
-        # By all of them in slow start, but cubic leaves that at half of what the link holds (HyStart).
+        """`sent_bytes` were sent from `from_s` on and had arrived at `to_s`; 0 bytes only keep the window open."""
+        # In slow start the window grows by all of them, but cubic leaves slow start at half of that (HyStart).
         self._window_bytes = min(self.window_bytes(from_s, rtt_s) + sent_bytes // 2, _LARGEST_WINDOW_BYTES)
         self._sent_s = max(self._sent_s, to_s)
 
     def window_bytes(self, now_s: float, rtt_s: float) -> int:
-        """What an upload that begins now may have in flight at once."""
+        """Bytes that an upload beginning now may have in flight at first."""
         silent = now_s - self._sent_s > _LEAST_TIMEOUT_S + rtt_s
         return INITIAL_WINDOW_BYTES if silent else self._window_bytes
 

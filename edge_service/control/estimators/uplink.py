@@ -3,10 +3,10 @@
 Laws:
 
 - time is an argument; nothing here reads a clock;
-- the estimate is positive and finite, whatever the samples; a sample that makes no sense changes nothing;
-- one bad sample moves it a little, two in a row on the same side are believed;
-- an estimate that is too low by mistake never stays so: every sample that is faster than the estimate counts, however
-  small or badly timed it is.
+- the estimate is positive and finite, whatever the samples; a sample that is not positive and finite changes nothing;
+- one outlier changes it little; after two in a row on the same side it follows at once;
+- an estimate that is too low does not stay so: every sample that is faster than the estimate counts, however small or
+  badly timed it is.
 """
 
 import math
@@ -18,16 +18,15 @@ from edge_service.control.estimators.uplink_samples import Evidence
 class UplinkEstimator:
     """Goodput of the uplink: an EWMA of seconds per byte that resets on a confirmed step.
 
-    Seconds per byte, not bytes per second, because a transfer is priced by multiplying with it: its mean is the mean
-    transfer time. A sample that is off by more than `reset_ratio` counts only up to that ratio; when the next one is
-    off on the same side, the link has changed and the estimate restarts from these two. Of the smoothers compared on
-    steps between 20 and 4 Mbit/s with 30 % noise this one settled in 1 to 4 samples in both directions.
+    It averages seconds per byte, because a transfer time is bytes times that value: the mean is then the mean transfer
+    time. A sample that is off by more than `reset_ratio` counts only up to that ratio. If the next one is off on the
+    same side, the link has changed, and the estimate restarts from these two. Of the smoothers compared on steps
+    between 20 and 4 Mbit/s with 30 % noise, this one settled in 1 to 4 samples in both directions.
 
     Args:
         weight: Weight of a new sample; the first samples after a start or a reset are averaged instead.
         reset_ratio: How many times slower or faster two samples in a row must be to count as a step.
-        resolution_s: Shorter times cannot be told from jitter; such a sample only says that the link is at least so
-            fast.
+        resolution_s: Shorter times cannot be distinguished from jitter; such a sample is only a lower bound.
     """
 
     def __init__(self, *, weight: float = 0.2, reset_ratio: float = 1.5, resolution_s: float = 0.002) -> None:
@@ -46,23 +45,23 @@ class UplinkEstimator:
         return None if self._s_per_byte is None else 8.0 / self._s_per_byte
 
     @property
-    def hoped_bps(self) -> float | None:
-        """The estimate, or what the last sample says where that was far above it; None while nothing is known."""
+    def highest_bps(self) -> float | None:
+        """The estimate, or the rate of the last sample if that was far above it; None while nothing is known."""
         known = [value for value in (self._s_per_byte, self._suspect) if value is not None]
         return 8.0 / min(known) if known else None
 
     @property
     def unconfirmed(self) -> bool:
-        """Whether one more sample would tell much: the last was far off, or only a bound is known."""
+        """Whether the estimate needs one more sample: the last was far off, or only a bound is known."""
         return self._suspect is not None or (self._s_per_byte is not None and self._samples == 0)
 
     @property
     def rests_on_one(self) -> bool:
-        """Whether there was one sample only: if a machine stood still during it, no other sample shows that."""
+        """Whether there was only one sample: if a machine was stalled during it, no other sample shows that."""
         return self._samples == 1
 
     def age_s(self, now_s: float) -> float:
-        """Seconds since the last sample that said something; infinite without an estimate."""
+        """Seconds since the last sample that was used; infinite without an estimate."""
         return math.inf if self._s_per_byte is None else max(0.0, now_s - self._updated_s)
 
     def add(
@@ -74,9 +73,9 @@ class UplinkEstimator:
             sample_bytes: Bytes that arrived.
             seconds: How long they took, without round trip and server time.
             now_s: The time of the observation.
-            after_idle: TCP slow start is in `seconds`, so the link is at least so fast. The sample counts only where it
-                is faster than the estimate.
-            by_receiver: There is no latency in it, however few the bytes.
+            after_idle: Whether TCP slow start is part of `seconds`. Then the sample is a lower bound, and counts only
+                if it is faster than the estimate.
+            by_receiver: Whether the receiver timed it: then it contains no latency, however few the bytes.
 
         Returns:
             Whether the sample was used.
@@ -94,11 +93,11 @@ class UplinkEstimator:
         if self._s_per_byte is None:
             self._restart(value, 0 if evidence.slow_started else 1)
             if evidence.slow_started:
-                return True  # better a low first estimate than none, but it stays stale, so that a probe follows
+                return True  # a low first estimate is better than none; it stays stale, so that a probe follows
         elif self._confirms(evidence):
-            pass  # as fast as can be told: the estimate is fresh
+            pass  # the estimate stays, and is fresh
         elif evidence.is_lower_bound and self._samples == 0:
-            self._restart(value, 0)  # a higher bound in place of a bound
+            self._restart(value, 0)  # a higher bound replaces a bound
             return True
         else:
             self._blend(value, alone_replaces=not evidence.is_small)
@@ -108,7 +107,7 @@ class UplinkEstimator:
     def at_most(self, sample_bytes: int, seconds: float, now_s: float) -> bool:
         """Takes an upload that has *not* arrived: the rate is at most `sample_bytes` in `seconds`.
 
-        A bound has no noise, so it is believed at once; the next sample replaces it.
+        A bound has no noise, so it counts at once; the next sample replaces it.
 
         Returns:
             Whether the estimate went down.
@@ -141,9 +140,9 @@ class UplinkEstimator:
         return True
 
     def doubt(self) -> None:
-        """Takes back what was measured while the link stood still.
+        """Discards what was measured while the link was stalled.
 
-        The estimate is again what it was before the last upper bound, until a sample replaces or confirms it.
+        The estimate becomes what it was before the last upper bound, until a sample replaces or confirms it.
         """
         if self._before_bound is not None:
             self._s_per_byte = self._before_bound
@@ -151,7 +150,7 @@ class UplinkEstimator:
         self._suspect = None
 
     def forget(self) -> None:
-        """Forgets everything: after an outage the old rate says nothing about the new path."""
+        """Forgets everything: after an outage the old rate may be wrong."""
         self._s_per_byte = None
         self._updated_s = -math.inf
         self._samples = 0
@@ -159,7 +158,7 @@ class UplinkEstimator:
         self._before_bound = None
 
     def _is_news(self, evidence: Evidence) -> bool:
-        """Whether a sample says anything: a lower bound does only where it is above the estimate or close to it."""
+        """Whether a sample counts: a lower bound does only if it is above the estimate or close to it."""
         value, estimate = evidence.s_per_byte, self._s_per_byte
         if estimate is None:
             return not evidence.is_latency
@@ -169,7 +168,7 @@ class UplinkEstimator:
         return not evidence.is_lower_bound or value < slowest
 
     def _confirms(self, evidence: Evidence) -> bool:
-        """Whether a lower bound is about the estimate: no more can be told of a link that is as fast as believed."""
+        """Whether a sample is a lower bound close to the estimate: then the estimate is as good as can be measured."""
         estimate = self._s_per_byte or math.inf
         bounds = evidence.is_lower_bound and not evidence.slow_started
         return bounds and evidence.s_per_byte * self._reset_ratio > estimate

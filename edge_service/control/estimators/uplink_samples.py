@@ -1,17 +1,17 @@
-"""What one upload says of the uplink: its rate, a bound of its rate, or nothing. Every sample is judged here.
+"""Judges each sample of the uplink: whether it is the rate, a bound of the rate, or nothing.
 
 Laws:
 
-- an upload that the link alone held up measures the link's rate;
-- an upload that something else held up as well (TCP's slow start, the call itself, a machine that stood still) looks
-  slower than the link is, never faster: it says how fast the link is at least;
-- an upload that has not arrived says how fast the link is at most (`UploadClock` tells those).
+- an upload that only the link limited measures the link's rate;
+- an upload that something else limited too (TCP's slow start, the call itself, a stalled machine) looks slower than the
+  link, never faster: it is a lower bound of the rate;
+- an upload that has not arrived is an upper bound of the rate (`UploadClock` reports those).
 
-Questions in the order in which a sample meets them:
+A sample passes these steps in turn:
 
-    probe_sample   a probe was read: is its time the whole call's, the receiver's, or nobody's?
-    slow_started   did the connection's window hold the upload up?
-    evidence       do time and size suffice to call it a rate?
+    probe_sample   a probe was read: does the time of the call count, the receiver's time, or neither?
+    slow_started   did the connection's window limit the upload?
+    evidence       are time and size enough for a rate?
 """
 
 import math
@@ -19,13 +19,13 @@ from dataclasses import dataclass
 
 from edge_service.control.events import UplinkAtLeast, UplinkMeasured
 
-# Slow start makes the rate look lower, and at a lower rate the first window would do: the truth may be twice as much.
+# In slow start the measured rate is too low, and for a lower rate the window would suffice; so ask for twice as much.
 WINDOW_MARGIN = 2.0
 
-_FEW_BYTES = 16_000  # fewer measure latency as well as the rate
+_FEW_BYTES = 16_000  # the time of fewer bytes is partly latency
 _LONG_S = 0.05  # so long that latency hardly matters; on a busy machine a call costs some 20 ms
-_CALL_COST_RATIO = 1.15  # the most that a probe's call takes beside its bytes and the round trip, on an open window
-_STALL_RATIO = 2.0  # a whole call that much slower than its second half: one of the machines stood still
+_CALL_COST_RATIO = 1.15  # the most that a probe's call takes, over its bytes and the round trip, on an open window
+_STALL_RATIO = 2.0  # if the whole call is that much slower than its second half, a machine was stalled
 _SLOWEST_BPS = 1e3
 _FASTEST_BPS = 1e12
 
@@ -35,21 +35,21 @@ def probe_sample(
 ) -> UplinkMeasured | UplinkAtLeast | None:
     """Judges a probe that was read.
 
-    On an open window the whole call is timed, as a frame's is: a receiver that reads late, as a busy one does, makes
-    its half look fast. The call has a cost of its own, so where the receiver's time explains the call up to that cost,
-    the receiver's time counts. A call that took much longer was held up by a machine, and only bounds the rate.
+    On an open window the whole call is timed, as for a frame: a busy receiver reads late, and its second half then
+    looks too fast. The call has a cost of its own. If the receiver's time explains the call up to that cost, the
+    receiver's time counts. If the call took much longer, a machine was stalled, and the call only bounds the rate.
 
-    In slow start the second half counts, on the receiver's clock: its window has grown.
+    In slow start the second half counts, on the receiver's clock: by then the window has grown.
 
     Args:
         size: Bytes of the probe.
         call_s: Seconds of the call, without the round trip.
         received_bytes: Bytes of the second half.
-        received_s: How long these took, on the receiver's clock.
+        received_s: How long they took, on the receiver's clock.
         window_is_open: Whether the connection was out of slow start when the probe began.
 
     Returns:
-        None where the times make no sense.
+        None if a time is not positive.
     """
     if window_is_open and call_s > 0:
         by_receiver_s = size * received_s / max(received_bytes, 1)
@@ -63,10 +63,10 @@ def probe_sample(
 
 
 def slow_started(sample: UplinkMeasured, window_bytes: float, rtt_s: float) -> bool:
-    """Whether the connection's window held an upload up.
+    """Whether the connection's window limited an upload.
 
-    It did not where the window was larger than the upload, or than the link needs at this rate. The second half of a
-    probe begins in a window that has grown by half of the bytes before it, at least.
+    It did not if the window was larger than the upload, or larger than the link needs at this rate. By the second half
+    of a probe, the window has grown by at least half of the bytes before it.
 
     Args:
         sample: The upload.
@@ -79,20 +79,20 @@ def slow_started(sample: UplinkMeasured, window_bytes: float, rtt_s: float) -> b
         fits = sample.bytes <= window_bytes
         suffices = fits or WINDOW_MARGIN * sample.bytes * rtt_s <= window_bytes * sample.seconds
     else:
-        suffices = True  # the uploads before it had opened the window
+        suffices = True  # earlier uploads had opened the window
     return not suffices
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What an upload's size and time are worth.
+    """What an upload's size and time prove.
 
     Attributes:
         s_per_byte: Seconds per byte, within what is possible on any link.
-        slow_started: Slow start is in the time.
+        slow_started: Slow start is part of the time.
         is_latency: Few bytes in a short time: most of the time may be latency.
         is_small: Few bytes: one such upload does not replace a bound.
-        is_unresolved: The time was too short to be told from jitter.
+        is_unresolved: The time was too short to distinguish from jitter.
     """
 
     s_per_byte: float
@@ -103,7 +103,7 @@ class Evidence:
 
     @property
     def is_lower_bound(self) -> bool:
-        """Whether the link is at least so fast, and may be faster."""
+        """Whether the link is at least this fast, and may be faster."""
         return self.slow_started or self.is_latency or self.is_unresolved
 
 
@@ -115,12 +115,12 @@ def evidence(
     Args:
         sample_bytes: Bytes that arrived.
         seconds: How long they took, without round trip and server time.
-        slow_started: Whether slow start is in the time.
-        by_receiver: Whether the receiver timed it: then there is no latency in it, however few the bytes.
-        resolution_s: Shorter times cannot be told from jitter.
+        slow_started: Whether slow start is part of the time.
+        by_receiver: Whether the receiver timed it: then it contains no latency, however few the bytes.
+        resolution_s: Shorter times cannot be distinguished from jitter.
 
     Returns:
-        None where the numbers make no sense.
+        None if bytes or seconds are not positive and finite.
     """
     if not makes_sense(sample_bytes, seconds):
         return None
@@ -135,7 +135,7 @@ def evidence(
 
 
 def makes_sense(sample_bytes: int, seconds: float) -> bool:
-    """Whether these can be bytes and seconds of an upload."""
+    """Whether these can be the bytes and seconds of an upload: positive and finite."""
     return math.isfinite(seconds) and seconds > 0.0 and sample_bytes > 0
 
 

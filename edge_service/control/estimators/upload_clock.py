@@ -1,13 +1,12 @@
-"""Passive measurement of the uplink: when each upload really began and ended, from frames that are sent anyway.
+"""Passive measurement of the uplink: when the upload of each frame began and ended.
 
-The times of the sender's writes are those of its socket buffer, and the clocks of two machines differ. What the edge
-knows is when the answer came, by its own clock, and how long the server took, which the answer says. So the last byte
-left the edge's side of the link at
+The sender's writes only fill its socket buffer, and the clocks of two machines differ. But the edge knows when the
+answer arrived, by its own clock, and how long the server took, from the answer. So the last byte left the edge at
 
     end = answered - server time - round trip
 
-With several frames in flight an upload begins when the one before it ends, not when it was handed to the transport.
-Uploads on one stream end in the order they were sent, answers may not come in that order, so answers wait here until
+With several frames in flight, an upload begins when the one before it ends, not when it was handed to the transport.
+Uploads on one stream end in the order of sending, but answers may arrive in another order. So answers wait here until
 every earlier frame is answered or lost.
 """
 
@@ -31,7 +30,8 @@ class UploadClock:
     """Turns send and answer times of frames on one stream into uplink samples.
 
     Args:
-        idle_s: A gap between uploads above this marks the next sample `after_idle`; so is the first on a connection.
+        idle_s: After a gap between uploads longer than this, the next sample is marked `after_idle`. The first sample
+            on a connection is marked too.
     """
 
     def __init__(self, *, idle_s: float = IDLE_S) -> None:
@@ -39,11 +39,6 @@ class UploadClock:
         self._uploads: OrderedDict[int, _Upload] = OrderedDict()
         self._busy_until_s: float | None = None
         self._gap = False
-
-    @property
-    def in_flight(self) -> int:
-        """Uploads whose end is not known yet."""
-        return sum(upload.end_s is None for upload in self._uploads.values())
 
     def sent(self, frame_id: int, sent_bytes: int, now_s: float) -> None:
         """A frame's tensors were handed to the transport."""
@@ -59,7 +54,7 @@ class UploadClock:
             rtt_s: The round trip of the path without our own queue: `RoundTripEstimator.minimum_s`.
 
         Returns:
-            The samples that can now be told, in the order of sending; often one, sometimes none or several.
+            The samples that are complete now, in the order of sending; often one, sometimes none or several.
         """
         upload = self._uploads.get(frame_id)
         if upload is None:
@@ -75,12 +70,12 @@ class UploadClock:
         Args:
             frame_id: As given to `sent`.
             now_s: When it was given up.
-            server_s: How long the server may have needed for it; the more, the weaker the statement.
+            server_s: How long the server may have needed for it; a longer time gives a weaker bound.
             rtt_s: The round trip.
 
         Returns:
-            What is known about the link from this, None if nothing (then only `AnswerMissed` is true); and samples of
-            later frames that waited for this one.
+            The bound of the rate that follows, None if there is none (then only `AnswerMissed` is known); and samples
+            of later frames that waited for this one.
         """
         upload = self._uploads.get(frame_id)
         if upload is None:
@@ -90,7 +85,7 @@ class UploadClock:
         return stalled, self._settle()
 
     def late(self, now_s: float, *, server_s: float = 0.0, rtt_s: float = 0.0) -> UploadLate | None:
-        """The upper bound of the rate that follows from the oldest upload's not having ended yet; None for no bound.
+        """The upper bound of the rate, given that the oldest upload has not ended yet; None if there is no bound.
 
         Args:
             now_s: The time.
@@ -104,22 +99,22 @@ class UploadClock:
         return None
 
     def doubt(self) -> None:
-        """The link stood still: uploads under way measure the standstill, so they give no sample."""
+        """The link was stalled: uploads under way would measure the stall, so they give no sample."""
         for upload in self._uploads.values():
             upload.lost = True
         self._settle()
 
     def restart(self) -> None:
-        """A new stream: nothing is in flight and the connection is cold."""
+        """A new stream: nothing is in flight, and the next upload is the first on the connection."""
         self._uploads.clear()
         self._busy_until_s = None
         self._gap = False
 
     def _bound(self, frame_id: int, until_s: float) -> UploadStalled | None:
-        """The highest of the bounds that may be true.
+        """The highest of the possible bounds.
 
-        The link has been busy without a pause since one of the uploads before, and all bytes since have not arrived.
-        With which upload that began is unknown without their answers; each gives a bound.
+        The link has been busy without a pause since an earlier upload, and all bytes since then have not arrived. With
+        which upload the busy time began is unknown without their answers; each candidate gives a bound.
         """
         if self._gap:
             return None
@@ -143,7 +138,7 @@ class UploadClock:
                 break
             self._uploads.popitem(last=False)
             if upload.end_s is None:
-                self._gap = True  # when the lost upload ended is unknown, so the next one's beginning is too
+                self._gap = True  # the end of a lost upload is unknown, and so is the beginning of the next one
                 continue
             sample = self._sample(upload, upload.end_s)
             if sample is not None:

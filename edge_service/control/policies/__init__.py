@@ -1,4 +1,9 @@
-"""Who chooses the split of a frame: one policy a file, each pure, behind one protocol (`policy.py`)."""
+"""Policies choose the split of a frame: one policy a file, each pure, behind one protocol.
+
+* `policy`: the protocol `Policy`, and its `Choice`;
+* `adaptive`: the system's own policy; `edge_only`, `cloud_only`, `given`: one split; `chain`: Neurosurgeon's cut;
+* `named`: policies by the names that options, settings and reports use.
+"""
 
 from edge_service.control.policies.adaptive import Adaptive
 from edge_service.control.policies.chain import Chain

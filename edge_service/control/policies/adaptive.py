@@ -1,4 +1,4 @@
-"""The system's own policy: the best split of all, kept until another is better by more than what wavers."""
+"""The system's own policy: the best of all splits, kept until another one is better by a margin."""
 
 from edge_service.control.conditions import Conditions
 from edge_service.control.hysteresis import worth_switching
@@ -21,7 +21,7 @@ class Adaptive(Policy):
         self._gain = gain
 
     def choose(self, splits: Splits, conditions: Conditions) -> Choice:
-        """Lowest latency while load is light, else lowest latency among the splits that keep up."""
+        """The lowest latency under light load, else the lowest latency among the splits that keep up."""
         used = conditions.used
         if used is not None:
             used = price(used.edge, splits, conditions, used.encoding)
@@ -37,8 +37,8 @@ class Adaptive(Policy):
             best = price(best.edge, splits, conditions, best.encoding)
         if conditions.mode is Mode.LIGHT and conditions.stalled_s > 0.0:
             here = price(everything(splits), splits, conditions)
-            # The link carries nothing until the late upload is through, but a head can run meanwhile. A stall is short,
-            # so the edge may take over even where it could not keep up with the rate for long.
+            # The next upload waits for the late one, but its head can run meanwhile. A stall is short, so edge-only is
+            # allowed even if the edge cannot keep up with the rate.
             if here.latency_s < best.latency_s + max(0.0, conditions.stalled_s - best.edge_s):
                 return Choice(here, Mode.LIGHT, max_rate_hz)
         if used is not None and not worth_switching(

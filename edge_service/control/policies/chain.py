@@ -1,8 +1,8 @@
-"""Neurosurgeon's cut: the model is taken for a chain, and only prefixes of the graph's order are splits.
+"""Neurosurgeon's cut: the model is treated as a chain, and only prefixes of the graph's order are splits.
 
-The best of them is chosen anew whenever the conditions move, by the rule of `partitioner.decide`: the lowest latency
-while that keeps up with the rate, then the lowest latency of those that keep up, then the highest throughput. What
-crosses is sent in the default encoding. See `partitioner.reference.neurosurgeon` for the sources.
+The best prefix is chosen whenever the conditions move, by the rule of `partitioner.decide`: the lowest latency if that
+keeps up with the rate, else the lowest latency of those that keep up, else the highest throughput. The cut is sent in
+the default encoding. See `partitioner.reference.neurosurgeon` for the sources.
 """
 
 import math
@@ -19,7 +19,7 @@ from partitioner.splits import Splits
 
 @dataclass(frozen=True, slots=True)
 class _Prefix:
-    """A prefix of the order: how many layers it has, and its costs at load 1, without the link's."""
+    """A prefix of the order: its number of layers, and its costs at load 1 without those of the link."""
 
     layers: int
     edge_s: float
@@ -74,13 +74,13 @@ def _bottleneck_first(priced: tuple[float, float, int]) -> tuple[float, float]:
 
 
 def _order(splits: Splits) -> tuple[int, ...]:
-    """The graph's own order, the model's inputs first because they are on the edge in every split."""
+    """The graph's own order, but the model's inputs first: they are on the edge in every split."""
     structure = splits.graph.structure
     return (*structure.inputs, *(i for i, sources in enumerate(structure.predecessors) if sources))
 
 
 def _prefixes(splits: Splits, order: tuple[int, ...]) -> Iterator[_Prefix]:
-    """Every prefix. The sums grow with it, so that all of them together take little longer than pricing one split."""
+    """Every prefix. Sums are updated from prefix to prefix, so all take little longer than pricing one split."""
     graph, costs = splits.graph, splits.costs
     raw = next((each for each in splits.encodings if each.name == "raw"), None) or Encoding.raw(graph)
     structure = graph.structure

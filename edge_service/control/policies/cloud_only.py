@@ -1,4 +1,4 @@
-"""Everything runs in the cloud: frames are sent as they are, in the default encoding, and nothing is probed."""
+"""Everything runs in the cloud: the model's inputs are sent in the default encoding, and nothing is probed."""
 
 from edge_service.control.conditions import Conditions
 from edge_service.control.policies.policy import Choice, Policy, keep_to

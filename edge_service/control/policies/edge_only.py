@@ -1,4 +1,4 @@
-"""Everything runs on the edge, and no call is made to a cloud."""
+"""Everything runs on the edge, and no cloud is called."""
 
 from edge_service.control.conditions import Conditions
 from edge_service.control.policies.policy import Choice, Policy, keep_to

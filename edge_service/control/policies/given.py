@@ -1,6 +1,6 @@
-"""One split, named by its edge layers or by its cut, whatever the link is like.
+"""One fixed split, given by its edge layers or by its cut.
 
-The uplink is measured first, so that the predictions of its stages are right from the first frame that is offloaded.
+The uplink is measured first, so that stages are predicted correctly from the first offloaded frame on.
 """
 
 from collections.abc import Sequence
@@ -34,14 +34,14 @@ class Given(Policy):
 
 
 def edge_before(graph: LayerGraph, cut: Sequence[str]) -> frozenset[str]:
-    """The layers on the edge of the split that sends the values of `cut`: these, all before them, and the inputs.
+    """The edge layers of the split that sends the values of `cut`: these layers, all before them, and the inputs.
 
     Args:
         graph: The model.
         cut: Names of the layers whose values cross.
 
     Raises:
-        PolicyError: A layer is unknown, or no split has just this cut; the message names the nearest.
+        PolicyError: A layer is unknown, or no split has exactly this cut; the message names the nearest one.
     """
     structure = graph.structure
     for name in cut:

@@ -18,7 +18,7 @@ _GIVEN = "given:"
 
 
 def policy_type(name: str) -> type[Policy]:
-    """The class of a policy, which says what it needs.
+    """The class of a policy; its attributes say what the policy needs.
 
     Raises:
         PolicyError: There is no such policy.
@@ -45,7 +45,7 @@ def policy_named(name: str, graph: LayerGraph) -> Policy:
 
 
 def policy_names(text: str) -> tuple[str, ...]:
-    """The policies in a list with commas; what follows `given:` up to the next policy are the layers of its cut.
+    """The policies in a comma-separated list; names after `given:` are layers of its cut, up to the next policy.
 
     Raises:
         PolicyError: One of them is no policy.

@@ -1,7 +1,7 @@
-"""What a policy is: it chooses a split from a model's splits and the conditions of now, and says what it needs.
+"""The protocol of a policy: it chooses a split from a model's splits and the current conditions.
 
-The planner asks a policy only while frames can be offloaded; until then, and after an outage, everything runs on the
-edge. The planner makes the plan of a choice: deadline, frames in flight, switches, and when to ask again.
+The planner calls a policy only while frames can be offloaded; otherwise everything runs on the edge. The planner turns
+a choice into a plan: deadline, frames in flight, switches, and when to decide again.
 """
 
 import math
@@ -21,8 +21,8 @@ class Choice:
 
     Attributes:
         partition: The split and its encoding, priced at the conditions.
-        mode: What was minimised for it, latency or latency among the splits that keep up.
-        max_rate_hz: Frames per second that the best known split can just not sustain; inf where nothing takes time.
+        mode: Light or heavy load, by which it was chosen.
+        max_rate_hz: Limit of the rate, in frames per second: 1 over the smallest known bottleneck; inf if that is 0.
     """
 
     partition: Partition
@@ -31,18 +31,17 @@ class Choice:
 
 
 class Policy(Protocol):
-    """One way to choose splits. A class of one's own inherits from this one and gets the defaults.
+    """One way to choose splits. A user's own policy inherits from this class to get the defaults.
 
     Attributes:
-        name: As `--policy` names it and reports show it.
-        uses_cloud: Whether it may offload. Without, no call is made at all.
-        needs_uplink: Whether nothing is offloaded until the uplink's rate is known. Probes measure it while frames do
+        name: The name in `--policy` and in reports.
+        uses_cloud: Whether it may offload. If not, no call is made to the cloud.
+        needs_uplink: Whether nothing is offloaded until the uplink's rate is known. Probes measure it when frames do
             not.
-        keeps_to_split: Whether the split must be run as chosen. Then a cloud is required, and a late answer is waited
-            for by a multiple of its prediction; otherwise the frame is finished on the edge as soon as that would have
-            been faster.
-        asked_always: Whether to ask for each frame, because the choice depends on more than the conditions. Otherwise
-            it is asked again when the conditions have moved.
+        keeps_to_split: Whether the split must run as chosen. Then a cloud is required, and the deadline of an answer is
+            a multiple of its prediction. Otherwise a late frame is finished on the edge once that would be faster.
+        asked_always: Whether `choose` is called for each frame, because the choice depends on more than the conditions.
+            Otherwise it is called when the conditions have moved.
     """
 
     name: str
@@ -54,19 +53,19 @@ class Policy(Protocol):
     def choose(self, splits: Splits, conditions: Conditions) -> Choice:
         """The split for a frame that starts now.
 
-        It runs on the agent's event loop and must answer within a few milliseconds. Where the model's splits cannot be
-        listed, `splits` answers `dsl`, `dsh` and `decide` with the best split known so far; the question asked is then
-        searched for in the background, and the policy is asked again when the search has found something.
+        It runs on the agent's event loop and must return within a few milliseconds. If the model's splits cannot be
+        listed, `splits` answers `dsl`, `dsh` and `decide` with the best split known so far. A search for that question
+        then runs in the background, and `choose` is called again when it has found a split.
 
         Args:
-            splits: Every split of the model, at the times and sizes of now.
+            splits: Every split of the model, at current times and sizes.
             conditions: Link, loads, rate, time, and the split in use.
         """
         ...
 
 
 def keep_to(edge: frozenset[str], splits: Splits, conditions: Conditions) -> Choice:
-    """The choice of a given split: light load is what it keeps up with, with headroom.
+    """The choice of a given split; the mode is light if the split keeps up with the rate, with headroom.
 
     Raises:
         PartitionError: `edge` is not a closed set of the graph with all model inputs.

@@ -10,7 +10,7 @@ from edge_service.control import Phase
 
 
 def made(view):
-    told = document(view.model, view.strategy, view.graph, view.snapshot())
+    told = document(view.model, view.policy, view.graph, view.snapshot())
     return json.loads(json.dumps(told, allow_nan=False))
 
 

@@ -12,6 +12,7 @@ import pytest
 from edge_service import AgentConfig, CloudUnreachableError, WrongTwinError
 from edge_service.cloud.link import CloudLink
 from edge_service.cloud.seam import CloudProfile, Refusal
+from edge_service.compute import EdgeCompute
 from edge_service.control import (
     BreakerConfig,
     CloudAnswered,
@@ -30,7 +31,6 @@ from edge_service.control import (
 from edge_service.errors import CloudDeniedError, CloudRefusedError, CloudSilentError
 from edge_service.output.metrics import EdgeMetrics
 from edge_service.parts import Parts
-from edge_service.pipeline.compute import EdgeCompute
 from edge_service.wire_costs import WireCosts
 from split_wire import Encoding
 from split_wire.limits import HEARTBEAT_INTERVAL_S
@@ -94,7 +94,7 @@ class Shell:
         config = AgentConfig(**{"silence_s": 60.0, **settings})
         raw = WireCosts((), frozenset(), Encoding.RAW)
         self.flow = WatchedFlow(controller, silence_s=config.silence_s, heartbeat_s=HEARTBEAT_INTERVAL_S)
-        parts = Parts(model, controller, EdgeCompute(), cloud, raw, config, self.metrics)
+        parts = Parts(model, controller, EdgeCompute(), raw, config, self.metrics)
         self.link = CloudLink(parts, cloud, self.flow, self)
 
     def answered(self, answer):

@@ -89,7 +89,7 @@ def test_a_far_faster_sample_is_confirmed_at_once_even_where_the_estimate_is_low
     due(scheduler, 0.0, 0.13e6)
     asked = {"uplink_bps": 0.13e6, "age_s": 0.0, "unconfirmed": True}
     assert scheduler.probe_due(0.26, **asked) is None
-    assert scheduler.probe_due(0.26, **asked, hoped_bps=4e6) == 2_000
+    assert scheduler.probe_due(0.26, **asked, highest_bps=4e6) == 2_000
 
 
 def test_after_a_probe_that_nobody_could_time_a_longer_one_follows_soon():

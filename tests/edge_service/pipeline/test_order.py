@@ -24,7 +24,7 @@ async def test_every_order_of_arrival_leaves_in_order(arrival):
         while ready in arrival[:count]:
             ready += 1
         assert left == list(range(ready)), "what may leave leaves at once, and nothing else"
-        assert len(order) == 4 - ready
+        assert len(order._pending) == 4 - ready
         assert [future.done() for future in futures] == [position < ready for position in range(4)]
     assert [future.result().frame_id for future in futures] == list(range(4))
 
@@ -60,7 +60,7 @@ async def test_empty_waits_for_the_last_result():
     assert not waiting.done()
     order.finish(result(5))
     await asyncio.wait_for(waiting, 10)
-    assert len(order) == 0
+    assert len(order._pending) == 0
 
 
 async def test_a_callback_that_fails_stops_the_frames_to_come_and_loses_none_under_way():

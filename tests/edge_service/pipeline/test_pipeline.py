@@ -13,6 +13,7 @@ import split_model
 from edge_service import Agent, AgentConfig, CloudUnreachableError, Outcome, Verifier
 from edge_service.cloud.client import GrpcCloud
 from edge_service.cloud.seam import Refusal
+from edge_service.compute import EdgeCompute
 from edge_service.control import (
     AnswerMissed,
     CloudBusy,
@@ -30,7 +31,6 @@ from edge_service.errors import CloudRefusedError
 from edge_service.output.metrics import EdgeMetrics
 from edge_service.parts import Parts
 from edge_service.pipeline import offload
-from edge_service.pipeline.compute import EdgeCompute
 from edge_service.pipeline.pipeline import Pipeline
 from edge_service.wire_costs import measure_wire_costs
 from link_emulator import LinkEmulator, Trace
@@ -104,8 +104,8 @@ class Run:
         self.metrics = EdgeMetrics(model.name, model.graph)
         config = AgentConfig(**{"silence_s": FAR_S, "max_waiting": 16, "keep_inputs": True, **settings})
         raw = measure_wire_costs(model, (model.example_inputs,), AgentConfig(encodings="raw"))
-        parts = Parts(model, controller, self.compute, cloud, raw, config, self.metrics)
-        self.pipeline = Pipeline(parts, self.results.append)
+        parts = Parts(model, controller, self.compute, raw, config, self.metrics)
+        self.pipeline = Pipeline(parts, cloud, self.results.append)
 
     def outcomes(self):
         return {result.frame_id: result.outcome for result in self.results}

@@ -19,7 +19,7 @@ def test_the_expected_rate_is_never_told():
 def test_another_rate_is_told_once():
     rate = ArrivalRate(1.0)
     assert told(rate, [0.05 * i for i in range(100)]) == [pytest.approx(20.0)]
-    assert rate.told_hz == pytest.approx(20.0)
+    assert rate.reported_hz == pytest.approx(20.0)
 
 
 def test_a_step_is_followed_both_ways():

@@ -18,18 +18,15 @@ class TestRoundTrip:
         round_trip.add(0.200, 10.5)
         assert round_trip.minimum_s == 0.200
 
-    def test_queueing_behind_uploads_raises_the_smoothed_value_only(self):
+    def test_queueing_behind_uploads_does_not_raise_it(self):
         round_trip = RoundTripEstimator()
         for i in range(40):
             round_trip.add(0.020 if i % 4 == 0 else 0.300, i * 0.1)
         assert round_trip.minimum_s == 0.020
-        assert round_trip.smoothed_s > 0.1
 
-    def test_forgets(self):
+    def test_unknown_until_there_is_a_sample(self):
         round_trip = RoundTripEstimator()
-        round_trip.add(0.02, 1.0)
-        round_trip.forget()
-        assert (round_trip.minimum_s, round_trip.smoothed_s, round_trip.age_s(2.0)) == (None, None, math.inf)
+        assert (round_trip.minimum_s, round_trip.age_s(2.0)) == (None, math.inf)
 
     @given(st.lists(st.tuples(ANY_NUMBER, st.floats(0, 5)), max_size=50))
     def test_minimum_equals_brute_force(self, samples):
@@ -40,6 +37,6 @@ class TestRoundTrip:
             if round_trip.add(seconds, now_s):
                 taken.append((now_s, min(seconds, 60.0)))
                 assert round_trip.minimum_s == min(value for at_s, value in taken if at_s >= now_s - 10.0)
-                assert 0.0 < round_trip.smoothed_s <= 60.001
+                assert 0.0 < round_trip.minimum_s <= 60.0
             else:
                 assert not (0.0 < seconds < math.inf)

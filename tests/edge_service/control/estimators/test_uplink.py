@@ -261,9 +261,9 @@ def test_doubt_without_an_estimate_makes_none():
 
 def test_the_hope_is_what_a_far_faster_sample_said():
     uplink = uplink_at(1e6)
-    assert uplink.hoped_bps == pytest.approx(1e6)
+    assert uplink.highest_bps == pytest.approx(1e6)
     uplink.add(250_000, 0.1, 20.0)
-    assert uplink.hoped_bps == pytest.approx(20e6)
+    assert uplink.highest_bps == pytest.approx(20e6)
     uplink.add(250_000, 20.0, 21.0)
-    assert uplink.hoped_bps == pytest.approx(uplink.bps)
-    assert UplinkEstimator().hoped_bps is None
+    assert uplink.highest_bps == pytest.approx(uplink.bps)
+    assert UplinkEstimator().highest_bps is None

@@ -1,8 +1,8 @@
-"""The edge machine's arithmetic: one worker thread runs heads, and tails when the cloud does not answer.
+"""The edge's worker thread: it runs heads, encoding, and tails when the cloud does not answer.
 
-One thread, because a weak machine has nothing to gain from two inferences at once, and because the first stage of
-the pipeline is then busy exactly as long as the model of the pipeline says. torch releases the GIL while it computes,
-so the event loop goes on sending and receiving.
+There is one thread, because two inferences at once gain nothing on a weak machine, and because the pipeline's first
+stage is then busy for exactly the times that the model of the pipeline adds up. torch releases the GIL while it
+computes, so the event loop can send and receive meanwhile.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ T = TypeVar("T")
 
 
 def edge_seconds(layer_s: tuple[float, ...], slowdown: float) -> tuple[float, ...]:
-    """Returns the seconds of each layer on an edge that is `slowdown` times slower than where they were measured."""
+    """Returns each layer's seconds on an edge that is `slowdown` times slower than the machine that was measured."""
     return tuple(seconds * slowdown for seconds in layer_s)
 
 
 class EdgeCompute:
-    """Runs functions one after another on the edge's worker thread, and tells how long each took.
+    """Runs functions one after another on the edge's worker thread, and times them.
 
     Args:
-        slowdown: how many times slower than this machine the edge shall be, at least 1. The time is really spent:
-            after a function that computed for t seconds the thread sleeps (slowdown - 1) * t before it returns.
-            Sleeping rather than spinning leaves the core to the cloud where both share one machine, as in the demo.
-        clock: tells what the thread computed. With the processor's time, what others take of the core is waited for
-            once, not `slowdown` times: the edge shall be slower, not busier.
+        slowdown: how many times slower than this machine the edge is to be, at least 1. After a function that computed
+            for t seconds, the thread sleeps for (slowdown - 1) * t before it returns. Sleeping leaves the core to the
+            cloud if both share a machine, as in the demo.
+        clock: measures the seconds computed. With the thread's CPU time, time that other processes take of the core is
+            not multiplied by `slowdown`.
     """
 
     def __init__(self, slowdown: float = 1.0, clock: Callable[[], float] = time.thread_time) -> None:
@@ -47,17 +47,17 @@ class EdgeCompute:
         """Runs `function` on the worker thread.
 
         Returns:
-            What it returned, and the seconds it took on this edge, the slowdown included, without the wait for
-            the functions before it.
+            The function's value, and the seconds it took, the slowdown included, without the wait for the functions
+            before it.
         """
         return await asyncio.get_running_loop().run_in_executor(self._executor, self._stretched, function)
 
     async def prepare(self, function: Callable[[], object]) -> None:
-        """Runs `function` on the worker thread as fast as this machine can: a thread's first run takes longer."""
+        """Runs `function` on the worker thread without the slowdown, to warm up: a thread's first run takes longer."""
         await asyncio.get_running_loop().run_in_executor(self._executor, function)
 
     def close(self) -> None:
-        """Lets what runs finish and ends the thread."""
+        """Waits for the running function and ends the thread."""
         self._executor.shutdown(wait=True, cancel_futures=True)
 
     def _stretched(self, function: Callable[[], T]) -> tuple[T, float]:

@@ -7,7 +7,7 @@ import time
 import pytest
 import torch
 
-from edge_service.pipeline.compute import EdgeCompute, edge_seconds
+from edge_service.compute import EdgeCompute, edge_seconds
 
 
 @pytest.fixture
