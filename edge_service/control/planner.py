@@ -139,7 +139,7 @@ class Planner:
         return choice
 
     def _held_mode(self, choice: Choice, conditions: Conditions) -> Mode:
-        """The mode. While a chosen split stays, it changes only with a new rate or after the other mode's dwell time."""
+        """The mode. While a chosen split stays, it changes with a new rate or after the other mode's dwell time."""
         used, now_s = conditions.used, conditions.now_s
         chosen = choice.partition.edge, choice.partition.encoding
         keeps = self._policy.keeps_to_split  # then the mode chooses nothing, but a deadline depends on it
