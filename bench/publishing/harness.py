@@ -20,22 +20,11 @@ from bench.publishing.journal import Journal
 from bench.publishing.programs import PROGRAMS
 from bench.publishing.publish import FOLDER, Reporter, publish, render
 
-__all__ = ["Benchmark", "Run", "turns"]
-
 Measured = TypeVar("Measured")
 
 
 class Run:
-    """One run, as what measures sees it.
-
-    Args:
-        options: Of the command line.
-        journal: What is finished; that of a short form keeps nothing.
-        expected_s: How long everything should take.
-
-    Attributes:
-        full: Whether the long form is wanted.
-    """
+    """One run, as what measures sees it; the journal of a short form keeps nothing."""
 
     def __init__(self, options: argparse.Namespace, journal: Journal, expected_s: float) -> None:
         self.options = options
@@ -45,7 +34,6 @@ class Run:
         self._began_s = time.monotonic()
 
     def say(self, what: str) -> None:
-        """Prints a line with the seconds so far."""
         print(f"[{time.monotonic() - self._began_s:5.0f} of {self._expected_s:.0f} s] {what}", flush=True)
 
     def cells(
@@ -79,10 +67,6 @@ class Benchmark:
     """One benchmark, run as `python -m bench.NAME`.
 
     Attributes:
-        name: One of `bench.publishing.programs`.
-        about: What is measured.
-        measure: Measures; returns what `report` reads.
-        report: Makes the page.
         full: What the long form measures; empty where there is none.
         extra: Further options of the command line: keyword arguments of `add_argument` by name.
     """
@@ -124,11 +108,7 @@ class Benchmark:
 def turns(names: Iterable[str], repeats: int, *, warmup: int = 0, shuffled: bool = False) -> Iterator[tuple[str, bool]]:
     """Yields each name once a round, and whether it counts: a slow moment of the machine falls on all of them.
 
-    Args:
-        names: Of what takes turns.
-        repeats: Rounds that count.
-        warmup: Rounds before, which do not.
-        shuffled: Each round in an order of its own, where it matters who comes before.
+    Rounds are shuffled where it matters who comes before.
     """
     order, rng = list(names), random.Random(0)  # noqa: S311 # an order
     for round_ in range(-warmup, repeats):
