@@ -14,7 +14,7 @@ WANTED = 5.0
 def report(data: Row) -> Report:
     rows = [row for row in data["rows"] if row["outcome"] in ("offloaded", "edge_only")]
     groups = grouped(rows, "model", "uplink_bps", "load", "split")
-    cells = [_cell(*key, found) for key, found in groups.items()]
+    cells = [_cell(found, *key) for key, found in groups.items()]
     what, why = (
         "sum of stages against wall time, {} load, worst cell's median",
         "time that no stage reports; the table says where",
@@ -28,7 +28,7 @@ def report(data: Row) -> Report:
     return from_text(__file__, figures, plots, link=link, rtt_ms=1000 * link["rtt_s"], cells=table(cells, texts=4))
 
 
-def _cell(model: str, uplink_bps: float, load: str, split: str, rows: list[Row]) -> dict[str, Any]:
+def _cell(rows: list[Row], model: str, uplink_bps: float, load: str, split: str) -> dict[str, Any]:
     shares = [abs(_missing(row)) for row in rows]
     return {
         "model": model.partition(":")[2],

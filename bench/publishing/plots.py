@@ -17,6 +17,8 @@ if TYPE_CHECKING:  # slow to import
 else:
     Canvas = Any
 
+__all__ = ["STYLES", "Canvas", "Style", "bars", "drawing", "wanted"]
+
 
 @dataclass(frozen=True, slots=True)
 class Style:

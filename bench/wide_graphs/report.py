@@ -23,7 +23,7 @@ def report(data: Row) -> Report:
             Figure("slowest call", LIMIT_S, slowest_s, "s", why=slowest_kind),
         ],
         uplinks=", ".join(f"{bps / 1e6:g}" for bps in sorted({row["uplink_bps"] for row in rows})),
-        kinds=table(_cells(*key, found) for key, found in grouped(rows, "layers", "kind").items()),
+        kinds=table(_cells(found, *key) for key, found in grouped(rows, "layers", "kind").items()),
         limit=LIMIT,
         limit_s=LIMIT_S,
         within=_within(calls),
@@ -40,7 +40,7 @@ def _within(calls: list[tuple[float, float, str]]) -> int:
     return sum(ratio <= LIMIT and took_s <= LIMIT_S for ratio, took_s, _ in calls)
 
 
-def _cells(layers: int, kind: str, rows: list[Row]) -> dict[str, Any]:
+def _cells(rows: list[Row], layers: int, kind: str) -> dict[str, Any]:
     calls = _calls(rows)
     kept = _within(calls)
     names = {"cuts": "cuts", "smallest": "smallest bottleneck", "lowest": "lowest latency"}
