@@ -9,8 +9,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
@@ -20,8 +19,6 @@ from bench.child import Parent, end, started
 from bench.links.shaped import ShapedLink
 from cloud_service import CloudConfig, CloudServer
 from edge_service import Agent, AgentConfig
-
-__all__ = ["SIZES_BYTES", "Reading", "driving", "serving", "watching"]
 
 SIZES_BYTES = {"150kB": 150_000, "1MB": 1_000_000}
 READ_EVERY_S = 0.05
@@ -34,8 +31,7 @@ def model_of(size: str) -> split_model.Model:
     return split_model.Model(module, (torch.zeros(1, 1, SIZES_BYTES[size] // 4),), name=f"upload-{size}")
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """The estimate at a time of the machine's monotonic clock, and the frames that had ended by then."""
 
     at_s: float
@@ -63,7 +59,7 @@ def watching(
     """Yields what the agent's estimate is while frames are sent, from the moment there is one."""
     with started(link.on_edge(end(f"{_HERE}:watch", address, size, rate_hz, run_s, offload))) as edge:
         while (told := edge.hear()) is not None:
-            yield Reading(**told)
+            yield Reading(*told)
 
 
 async def serve(parent: Parent, listen: str, size: str) -> None:
@@ -125,6 +121,6 @@ async def watch(parent: Parent, address: str, size: str, rate_hz: float, run_s: 
                 futures.append(agent.put(frame))
                 next_s += 1 / rate_hz
             ended = sum(future.done() for future in futures)
-            parent.tell(asdict(Reading(now_s, agent.state.uplink_bps, ended)))
+            parent.tell(Reading(now_s, agent.state.uplink_bps, ended))
             await asyncio.sleep(READ_EVERY_S)
     parent.tell(None)
