@@ -126,8 +126,8 @@ def open_link(
         LinkError: The kind cannot be opened here, or does not offer what was asked; says what is missing.
     """
     _check(uplink_bps, downlink_bps, rtt_s)
-    if kind is None:
-        kind = next(one for one in available_kinds() if not (one == "tbf" and rtt_s))
+    best: Kind = next(one for one in available_kinds() if not (one == "tbf" and rtt_s))
+    kind = kind or best
     if (missing := _missing(kind)) is not None:
         here = ", ".join(available_kinds())
         raise LinkError(f"a link of kind {kind!r} needs {missing}; kinds that work here: {here}")
