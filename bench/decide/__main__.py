@@ -23,7 +23,7 @@ MODELS = ("alexnet", "resnet50", "googlenet", "inception_v3", "densenet201", "vi
 _SLOWDOWN = 8.0
 _LINKS = 200
 # Decisions are made with load factors, as in a live loop.
-_LOADS = {"edge_load": 1.1, "cloud_load": 1.3}
+_LOADS: dict[str, Any] = {"edge_load": 1.1, "cloud_load": 1.3}
 
 Input = TypeVar("Input")
 

@@ -55,7 +55,7 @@ async def serve_models(listen: str, sizes: Sequence[int]) -> CloudServer:
 
 
 async def serve_beside(
-    listen: str, service: str, method: str, handler: grpc.RpcMethodHandler[Any, Any]
+    listen: str, service: str, method: str, handler: "grpc.RpcMethodHandler[Any, Any]"
 ) -> tuple[grpc.aio.Server, int]:
     """A gRPC server of one method, with the service's options, and its port."""
     server = grpc.aio.server(options=OPTIONS)
