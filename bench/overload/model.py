@@ -3,8 +3,6 @@
 import torch
 from torch import Tensor, nn
 
-__all__ = ["factory"]
-
 
 class _Heavy(nn.Module):
     def __init__(self) -> None:

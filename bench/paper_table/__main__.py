@@ -12,18 +12,16 @@ Reference:
 import contextlib
 import threading
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from itertools import product, takewhile
 from statistics import median
 from typing import Any
 
-from bench.links.shaped import open_link
+from bench.links.shaped import ShapedLink, open_link
 from bench.live.run import EdgeModel, EdgeRun, RunFrame
-from bench.live.services import serve
+from bench.live.services import Live, serve
 from bench.paper_table.report import report
-from bench.publishing.figures import grouped
 from bench.publishing.harness import Benchmark, Run
 
 # Tiny YOLOv2 as the paper measured it (read off its Figures 1 and 7): 1.821 s on its Raspberry Pi 3B and 0.1664 s in
@@ -55,11 +53,8 @@ class Cell:
     uplink_bps: float | None
     load: str
     way: str
-
-    @property
-    def key(self) -> dict[str, Any]:
-        """The journal's name of it."""
-        return {**asdict(self), "frames": FRAMES, "slowdown": SLOWDOWN}
+    frames: int = FRAMES
+    slowdown: float = SLOWDOWN
 
     @property
     def is_patient(self) -> bool:
@@ -126,41 +121,46 @@ def summary(cell: Cell, frames: list[RunFrame]) -> dict[str, Any]:
     }
 
 
-def run_cells(run: Run, cells: Sequence[Cell], starting: threading.Lock) -> None:
-    """Runs cells of one model one after another; beside others, each link is opened and profiled alone."""
-    spec = cells[0].model
+@contextlib.contextmanager
+def services(spec: str, starting: threading.Lock) -> Iterator[tuple[ShapedLink, Live, EdgeModel]]:
+    """Both ends over a link of their own; of those that run side by side, each is opened and profiled alone."""
     with contextlib.ExitStack() as stack:
         with starting:
-            run.say(f"{spec}: loading")
             link = stack.enter_context(open_link(UPLINKS_BPS[0], rtt_s=RTT_S))
             live = stack.enter_context(serve(link, [spec]))
             model = live.load(spec)
-        for cell in cells:
-            at = "" if cell.uplink_bps is None else f" at {cell.uplink_bps / 1e6:g} Mbit/s"
-            run.say(f"{spec}, {cell.load}, {cell.way}{at}: about {cell.expected_s:.0f} s")
-            if cell.uplink_bps is not None:
-                link.set_uplink(cell.uplink_bps)
-            told = summary(cell, live.run(run_of(cell, model, live.address)))
-            run.journal.put(cell.key, {**told, "whole_s": model.whole_s, "link": {**link.used, "rtt_s": RTT_S}})
+        yield link, live, model
 
 
-def groups(cells: Iterable[Cell], *names: str) -> list[list[Cell]]:
-    """Cells that agree in those fields, together."""
-    return [[Cell(**row) for row in rows] for rows in grouped(map(asdict, cells), *names).values()]
+def run_cell(cell: Cell, link: ShapedLink, live: Live, model: EdgeModel) -> dict[str, Any]:
+    if cell.uplink_bps is not None:
+        link.set_uplink(cell.uplink_bps)
+    told = summary(cell, live.run(run_of(cell, model, live.address)))
+    return {**asdict(cell), **told, "whole_s": model.whole_s, "link": {**link.used, "rtt_s": RTT_S}}
 
 
 def measure(run: Run) -> dict[str, Any]:
     models, uplinks_bps = (FULL_MODELS, UPLINKS_BPS) if run.full else (QUICK_MODELS, QUICK_UPLINKS_BPS)
     everything = list(cells(models, uplinks_bps))
-    missing = [cell for cell in everything if run.journal.get(cell.key) is None]
-    run.say(f"{len(everything)} cells, {len(everything) - len(missing)} of them finished before")
+    patient = [asdict(cell) for cell in everything if cell.is_patient]
     starting = threading.Lock()
-    for group in groups([cell for cell in missing if not cell.is_patient], "model"):
-        run_cells(run, group, starting)
-    if patient := groups([cell for cell in missing if cell.is_patient], "model", "load"):
-        with ThreadPoolExecutor(len(patient)) as pool:
-            list(pool.map(lambda group: run_cells(run, group, starting), patient))
-    rows = [{**asdict(cell), **run.journal.get(cell.key)} for cell in everything]
+    opened: dict[str, tuple[ShapedLink, Live, EdgeModel]] = {}
+
+    def beside_others(**cell: Any) -> dict[str, Any]:  # noqa: ANN401 # a cell's fields
+        with services(cell["model"], starting) as own:
+            return run_cell(Cell(**cell), *own)
+
+    with contextlib.ExitStack() as stack:
+
+        def alone(**cell: Any) -> dict[str, Any]:  # noqa: ANN401 # a cell's fields
+            if (spec := cell["model"]) not in opened:  # those of one model follow each other
+                opened.clear()
+                stack.close()
+                opened[spec] = stack.enter_context(services(spec, starting))
+            return run_cell(Cell(**cell), *opened[spec])
+
+        rows = run.cells([asdict(cell) for cell in everything if not cell.is_patient], alone)
+    rows += run.cells(patient, beside_others, at_a_time=2 * len(models))
     told = {"slowdown": SLOWDOWN, "uplinks_bps": list(uplinks_bps), "models": list(models), "rows": rows}
     return {"link": rows[0]["link"], **told}
 
