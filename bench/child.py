@@ -25,8 +25,6 @@ _GRACE_S = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Child:
-    """The child, as the benchmark sees it."""
-
     process: subprocess.Popen[str]
 
     def tell(self, request: Any) -> None:  # noqa: ANN401 # whatever JSON holds
@@ -51,8 +49,6 @@ class Child:
 
 @dataclass(frozen=True, slots=True)
 class Parent:
-    """The benchmark, as the child sees it."""
-
     channel: TextIO
 
     def tell(self, answer: Any) -> None:  # noqa: ANN401 # whatever JSON holds

@@ -76,7 +76,6 @@ def _best(runs: Sequence[Told]) -> Told:
 
 
 def simulate_all(bench: Run) -> dict[str, Any]:
-    """Simulates every link; measures the models first where that is asked for."""
     if bench.options.profile:
         measure()
     links = {link.name: link for link in (link_cases() if bench.full else link_cases()[:1])}

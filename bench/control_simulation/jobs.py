@@ -20,8 +20,6 @@ class Choice:
 
 @dataclass(slots=True)
 class Job:
-    """A frame on its way."""
-
     frame_id: int
     arrived_s: float
     choice: Choice | None = None

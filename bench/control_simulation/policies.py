@@ -70,5 +70,4 @@ class Adaptive:
 
 
 def choice_of(plan: Plan, model: SimulatedModel) -> Choice:
-    """A plan as the world takes it."""
     return Choice(model.split_of(plan.partition.edge), plan.in_flight, plan)

@@ -29,7 +29,6 @@ Input = TypeVar("Input")
 
 
 def spread(function: Callable[[Input], object], inputs: Iterable[Input]) -> dict[str, float]:
-    """Times the function on each input; seconds."""
     times = []
     for value in inputs:
         begin = time.perf_counter()

@@ -52,7 +52,6 @@ def full_cells() -> Iterator[Cell]:
 def measure_run(
     kind: Kind, rates_bps: Sequence[float], size: str, rate_hz: float, offload: bool, part_s: float
 ) -> Cell:
-    """The estimate while the uplink takes its rates."""
     rtt_s = 0.0 if kind == "tbf" else RTT_S
     congestion = None if kind == "emulator" else CONGESTION
     readings: list[Reading] = []

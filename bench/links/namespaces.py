@@ -69,7 +69,6 @@ def open_namespaces(congestion: str | None) -> Iterator[NamespacePair]:
 
 
 def machine_congestion() -> str:
-    """TCP's congestion control where nobody chose another."""
     return (_TCP / "tcp_congestion_control").read_text(encoding="ascii").strip()
 
 

@@ -37,7 +37,6 @@ class PacketQueue:
         self.dropped = 0
 
     def arrive(self, packet: bytes, now_s: float) -> None:
-        """Put a packet in line, or drop it."""
         if self._queued_bytes + len(packet) > self._limit_bytes:
             self.dropped += 1
             return

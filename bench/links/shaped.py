@@ -78,7 +78,6 @@ class ShapedLink:
 
     @property
     def used(self) -> dict[str, Any]:
-        """What a page says of it."""
         return {"kind": self.kind, "congestion": self.congestion}
 
     def set_uplink(self, rate_bps: float) -> None:

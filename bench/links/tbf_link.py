@@ -34,7 +34,6 @@ class TbfShaper:
             self._player.start()
 
     def close(self) -> None:
-        """Stops a trace that is being played."""
         self._stop.set()
         if self._player is not None:
             self._player.join()

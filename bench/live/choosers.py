@@ -42,7 +42,6 @@ class TracedSplits(EverySplit):
         return arrived_s + fixed_s + float(self.tail_s[index]), arrived_s
 
     def best(self, begin_s: float, fixed_s: float, link_free_s: float = 0.0) -> int:
-        """The split that ends first."""
         return min(range(len(self)), key=lambda index: self.ended_s(index, begin_s, fixed_s, link_free_s)[0])
 
 

@@ -26,7 +26,6 @@ class Live:
     address: str
 
     def load(self, spec: str) -> EdgeModel:
-        """Loads and profiles a model on the edge."""
         layers, outputs, layer_s, whole_s = self.edge.ask({"model": spec})
         graph = LayerGraph(tuple(Layer(name, tuple(inputs), size) for name, inputs, size in layers), tuple(outputs))
         return EdgeModel(graph, tuple(layer_s), whole_s)

@@ -77,7 +77,6 @@ def measure(run: Run) -> dict[str, object]:
 def _measure_splits(
     live: Live, found: Sequence[tuple[str, ...]], cell: dict[str, Any], run: Run
 ) -> Iterator[dict[str, Any]]:
-    """Measures the splits that are missing, ten at a time through one agent, and yields a row for each."""
     keys = {edge: {**cell, "layers": len(edge), "last": edge[-1], "edge": hash_of(edge)} for edge in found}
     missing = [edge for edge in found if run.journal.get(keys[edge]) is None]
     random.Random(2019).shuffle(missing)  # noqa: S311 # neighbours in time shall not be neighbours in the model

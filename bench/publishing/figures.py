@@ -35,7 +35,6 @@ class Figure:
 
     @property
     def cells(self) -> dict[str, str]:
-        """What, wanted, measured and the verdict, as a row of `table`."""
         unit = f" {self.unit}" if self.unit else ""
         measured = "not measured" if self.measured is None else f"{digits(self.measured)}{unit}"
         verdict = "kept" if self.kept else f"**missed**{f': {self.why}' if self.why else ''}"

@@ -42,7 +42,7 @@ class Run:
         """Measures the cells that are not finished, `measure(**cell)`; returns what was measured of each, in order."""
         wanted = list(cells)
         missing = [cell for cell in wanted if self.journal.get(cell) is None]
-        self._expected_s *= len(missing) / max(1, len(wanted))
+        self._expected_s *= len(missing) / len(wanted) if wanted else 1.0
         self.say(f"{len(wanted)} cells, {len(wanted) - len(missing)} of them finished before")
 
         def finish(cell: Mapping[str, Any]) -> None:
@@ -79,7 +79,6 @@ class Benchmark:
     extra: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def main(self) -> None:
-        """Does what the command line asks for: measures and publishes, or writes the page anew."""
         options = self._parser().parse_args()
         stem = f"{self.name}_full" if options.full else self.name
         if options.render:

@@ -25,7 +25,6 @@ def machine() -> dict[str, Any]:
 
 
 def about(data: Mapping[str, Any]) -> str:
-    """The sentence for what `machine` found."""
     versions = ", ".join(f"{package} {number}" for package, number in data["versions"].items())
     congestion = f"; TCP {data['congestion_control']}" if "congestion_control" in data else ""
     return (

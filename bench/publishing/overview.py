@@ -33,7 +33,6 @@ def page(found: list[Page]) -> str:
 
 
 def write(folder: Path) -> None:
-    """Writes README.md and overview.svg from the JSON files of a folder."""
     order = {program.name: i for i, program in enumerate(PROGRAMS)}
     read = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in folder.glob("*.json")}
     found = [(stem, data) for stem, data in read.items() if "title" in data]

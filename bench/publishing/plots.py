@@ -84,5 +84,4 @@ def bars(
 
 
 def wanted(axes: Axes, bound: float) -> None:
-    """A line at what is wanted at most."""
     axes.axhline(bound, color="black", linewidth=1.0, linestyle="--", label="wanted: at most")

@@ -50,7 +50,6 @@ def cells(*, full: bool) -> Iterator[dict[str, Any]]:
 
 
 def measure_link(kind: Kind | None, rate_bps: float | None, rtt_s: float, turns: Turns) -> list[dict[str, Any]]:
-    """Seconds of every round trip of each size over one link."""
     shaped = nullcontext(loopback()) if rate_bps is None else open_link(rate_bps, rtt_s=rtt_s, kind=kind)
     sizes = [size for size, _ in turns]
     with shaped as link, started(link.on_cloud(end("bench.rpc_overhead.ends:serve", link.listen, sizes))) as cloud:

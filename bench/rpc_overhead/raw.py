@@ -32,7 +32,6 @@ def _answer(listener: socket.socket) -> None:
 
 
 def _receive(connection: socket.socket, into: memoryview) -> bool:
-    """Fills a buffer; False when the other side has ended."""
     got = 0
     while got < len(into):
         count = connection.recv_into(into[got:])

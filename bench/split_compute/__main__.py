@@ -48,7 +48,6 @@ def timed(run: Callable[[], object]) -> tuple[float, float]:
 
 
 def in_turns(runs: Mapping[str, Callable[[], object]], repeats: int, warmup: int = 0) -> dict[str, Times]:
-    """The times of each, on the wall and of the processor, taking turns."""
     taken: dict[str, list[tuple[float, float]]] = {name: [] for name in runs}
     for name, counts in turns(runs, repeats, warmup=warmup):
         took = timed(runs[name])
