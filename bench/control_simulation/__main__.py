@@ -1,9 +1,7 @@
 """What control costs on a changing link: the real controller against oracles and fixed splits, in simulated time.
 
-Every model, edge and frame rate runs on every link with the real control, with two clairvoyant oracles, with the real
-planner told the link's true mean rate (`bench.control_simulation.policies`), and with every split that may be best,
-kept for the whole run. *The oracle* of a case is the best of the informed that drops at most 1 % of the frames; where
-none does, the case is overloaded and told apart. `--profile` measures the models anew first.
+Every model, edge and frame rate runs on every link by each policy (`bench.control_simulation.policies`), and with every
+split that may be best, kept for the whole run. `--profile` measures the models anew first.
 """
 
 import statistics

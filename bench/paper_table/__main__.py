@@ -1,8 +1,7 @@
 """The paper's table, live: five models, four uplinks, light and heavy load, against edge-only and cloud-only.
 
-All ways of running a model are run in the same way: the same agent, frames and link. Edge-only sends nothing, so it is
-run once per model and load, not once per uplink. On the slowest uplink a frame of cloud-only takes from ten seconds to
-two minutes and hardly computes: these cells run side by side, each over a link of its own, when all others are done.
+Edge-only sends nothing, so it is run once per model and load, not once per uplink. Cells that hardly compute run side
+by side, each over a link of its own, when all others are done.
 
 Reference:
     C. Hu, W. Bao, D. Wang, F. Liu, "Dynamic Adaptive DNN Surgery for Inference Acceleration on the Edge", IEEE INFOCOM

@@ -1,8 +1,6 @@
 """Throughput of the three-stage pipeline against its slowest stage: with stages that sleep, and with real compute.
 
-Real compute is ResNet-50, cut where head and tail are about equally long, over a link so fast that the transfer is
-too. The slowest stage is the largest of the means of the run itself, so what the two processes take from each other
-is in it, and what is missing to 1 is time in which no frame was in the slowest stage.
+Real compute is ResNet-50, cut where head and tail are about equally long, over a link so fast that the transfer is too.
 """
 
 import statistics

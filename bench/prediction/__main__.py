@@ -1,7 +1,6 @@
 """Predicted against measured latency of every split: is the model behind the decisions right?
 
-Every split of AlexNet and a sample of those of GoogLeNet and ResNet-50 is run over a shaped link, busy and idle. A
-prediction is what the agent itself predicted for that frame, with the estimates it had when the frame began.
+Every split of AlexNet and a sample of those of GoogLeNet and ResNet-50 is run over a shaped link, busy and idle.
 """
 
 import hashlib

@@ -3,8 +3,7 @@
 The uplink of a shaped link follows the trace from the moment the first frame is submitted; every way of running gets
 the same trace and frames, one after another. The best fixed split is found with hindsight, by replaying each over the
 trace with the cost model. The oracle takes, when a frame's head begins, the split that will end first by the same
-cost model, the upload integrated over the true rates to come; run live, it pays for the noise of compute like the
-others.
+model; run live, it pays for the noise of compute like the others.
 """
 
 from collections.abc import Callable

@@ -1,9 +1,7 @@
 """What a split costs in arithmetic: head and tail against the whole eager model.
 
-In one process that keeps freed memory as the commands do. A split's time holds head, arrays as they are sent, values as
-they arrive, and tail. Then, for some models: what the profile predicts of head and tail at random splits, and how much
-longer a frame takes that finds the caches cold. Each run is timed by the clock on the wall and by the thread's own
-processor time: the two agree on a quiet machine, and on a busy one the second still tells.
+In one process that keeps freed memory as the commands do. Then, for some models: what the profile predicts of head and
+tail at random splits, and how much longer a frame takes that finds the caches cold.
 """
 
 import random
