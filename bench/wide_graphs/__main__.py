@@ -1,7 +1,7 @@
 """Heavy load on graphs too wide to list: how close to the optimum each step is proven to be, and how long it takes.
 
-Random graphs of 200 and 2,000 layers of several kinds, by weighted cuts alone and by `partitioner.dsh`, which goes on by
-a search tree.
+Random graphs of 200 and 2,000 layers of several kinds, by weighted cuts alone and by `partitioner.dsh`, which goes on
+by a search tree.
 """
 
 import time
