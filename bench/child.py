@@ -20,28 +20,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TextIO
 
-__all__ = ["Child", "Parent", "end", "started"]
-
 _GRACE_S = 20.0
 
 
 @dataclass(frozen=True, slots=True)
 class Child:
-    """The child, as the benchmark sees it."""
-
     process: subprocess.Popen[str]
 
     def tell(self, request: Any) -> None:  # noqa: ANN401 # whatever JSON holds
-        """Sends a line."""
         with contextlib.suppress(BrokenPipeError):  # it has ended: `line` says so
             print(json.dumps(request), file=self.process.stdin, flush=True)
 
     def line(self) -> str:
-        """Returns its next line.
-
-        Raises:
-            RuntimeError: It has ended; what it said is on stderr.
-        """
+        """Its next line, or a RuntimeError where it has ended; what it said is on stderr."""
         line = "" if self.process.stdout is None else self.process.stdout.readline()
         if not line:
             command, code = " ".join(map(str, self.process.args)), self.process.wait(_GRACE_S)  # type: ignore[arg-type] # strings
@@ -49,31 +40,22 @@ class Child:
         return line
 
     def hear(self) -> Any:  # noqa: ANN401 # whatever JSON holds
-        """Returns what its next line says."""
         return json.loads(self.line())
 
     def ask(self, request: Any = None) -> Any:  # noqa: ANN401 # whatever JSON holds
-        """Sends a line and returns the answer."""
         self.tell(request)
         return self.hear()
 
 
 @dataclass(frozen=True, slots=True)
 class Parent:
-    """The benchmark, as the child sees it."""
-
     channel: TextIO
 
     def tell(self, answer: Any) -> None:  # noqa: ANN401 # whatever JSON holds
-        """Sends a line."""
         print(json.dumps(answer), file=self.channel, flush=True)
 
     async def hear(self) -> Any:  # noqa: ANN401 # whatever JSON holds
-        """Returns what the next line says.
-
-        Raises:
-            EOFError: There is none: it is time to end.
-        """
+        """What the next line says, or an EOFError where it is time to end."""
         line = await asyncio.to_thread(sys.stdin.readline)
         if not line:
             raise EOFError

@@ -8,12 +8,9 @@ from edge_service.control import Plan
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """How to run a frame.
+    """How to run a frame: with which split, beside how many others, by which plan.
 
-    Attributes:
-        split: The split.
-        in_flight: Most frames between head and result.
-        plan: The plan that this is made from; without one an answer is waited for for ever.
+    Without a plan nothing is observed, and an answer is waited for for ever.
     """
 
     split: Split
@@ -23,25 +20,21 @@ class Choice:
 
 @dataclass(slots=True)
 class Job:
-    """A frame on its way."""
-
     frame_id: int
     arrived_s: float
     choice: Choice | None = None
     sent_s: float = 0.0
+    server_s: float = 0.0
     done_s: float | None = None
     outcome: str = ""
 
     @property
     def split(self) -> Split:
-        """The split it runs with."""
-        if self.choice is None:
-            raise RuntimeError("the frame has not started")
+        assert self.choice is not None, "the frame has not started"
         return self.choice.split
 
     @property
     def plan(self) -> Plan:
-        """The plan it runs with."""
-        if self.choice is None or self.choice.plan is None:
-            raise RuntimeError("only frames that were planned are observed")
+        assert self.choice is not None, "the frame has not started"
+        assert self.choice.plan is not None, "only frames that were planned are observed"
         return self.choice.plan

@@ -1,4 +1,4 @@
-"""Who chooses the split of a frame in the control simulation: the real controller, fixed splits, and oracles."""
+"""Who chooses the split of a frame in the control simulation: the real controller, and oracles."""
 
 from bench.control_simulation.jobs import Choice
 from bench.control_simulation.models import SimulatedModel, Split
@@ -11,17 +11,6 @@ from edge_service.control.planner import Planner
 _SLOWEST_BPS = 1e3
 
 
-class Fixed:
-    """Always the same split, however long an answer takes."""
-
-    def __init__(self, split: Split) -> None:
-        self._choice = Choice(split)
-
-    def choose(self, now_s: float, world: World) -> Choice:  # noqa: ARG002 - the same whatever happens
-        """See `Policy`."""
-        return self._choice
-
-
 class Clairvoyant:
     """Knows the link's future and every queue, and ends each frame as early as possible.
 
@@ -30,13 +19,11 @@ class Clairvoyant:
     """
 
     def __init__(self, model: SimulatedModel, *, spares_stages: bool) -> None:
-        self._model = model
+        self._splits = model.splits
         self._spares_stages = spares_stages
-        self._cloud_free_s = 0.0
 
-    def choose(self, now_s: float, world: World) -> Choice:
-        """See `Policy`; asked twice for a frame, so it only remembers what it answered last."""
-        priced = [(*self._ends_s(split, now_s, world), split) for split in self._model.splits]
+    def __call__(self, now_s: float, world: World) -> Choice:
+        priced = [(*self._ends_s(split, now_s, world), split) for split in self._splits]
         if self._spares_stages:
             spared = [entry for entry in priced if entry[1] * world.rate_hz < 1.0]
             priced = spared or [min(priced, key=lambda entry: entry[1])]
@@ -54,22 +41,15 @@ class Clairvoyant:
 
 
 class KnowsRate:
-    """The real planner, told the link's true mean rate of the last `window_s`: what estimating perfectly would give.
+    """The real planner, told the link's true mean rate of the last `window_s`: what estimating perfectly would give."""
 
-    Args:
-        model: The model.
-        window_s: Of the trace's past; its own step where shorter.
-        config: Of the planner.
-    """
-
-    def __init__(self, model: SimulatedModel, window_s: float, config: ControllerConfig) -> None:
+    def __init__(self, model: SimulatedModel, window_s: float) -> None:
         self._model = model
         self._window_s = window_s
-        self._planner = Planner(model.graph, model.edge_s, config)
-        self._planner.cloud_profiled(model.cloud_s, {})
+        self._planner = Planner(model.graph, model.costs.edge_s, ControllerConfig(hysteresis=0.0))
+        self._planner.cloud_profiled(model.costs.cloud_s, {})
 
-    def choose(self, now_s: float, world: World) -> Choice:
-        """See `Policy`."""
+    def __call__(self, now_s: float, world: World) -> Choice:
         began_s = max(0.0, now_s - self._window_s)
         bps = 8.0 * world.uplink.bytes_between(began_s, now_s) / (now_s - began_s)
         fixed_s = world.rtt_s + world.encode_s
@@ -80,22 +60,14 @@ class KnowsRate:
 class Adaptive:
     """The real `Controller` behind the real `Flow`, which the world tells what an edge sees."""
 
-    def __init__(self, model: SimulatedModel, rate_hz: float, config: ControllerConfig | None = None) -> None:
+    def __init__(self, model: SimulatedModel, rate_hz: float) -> None:
         self._model = model
-        self._controller = Controller(model.graph, model.edge_s, config, rate_hz)
+        self._controller = Controller(model.graph, model.costs.edge_s, None, rate_hz)
         self.flow = Flow(self._controller, silence_s=AgentConfig().silence_s, heartbeat_s=HEARTBEAT_S)
-        self.cloud_s = model.cloud_s
 
-    def choose(self, now_s: float, world: World) -> Choice:  # noqa: ARG002 - it knows only what it was told
-        """See `Policy`."""
+    def __call__(self, now_s: float, world: World) -> Choice:  # noqa: ARG002 - it knows only what it was told
         return choice_of(self._controller.plan(now_s), self._model)
 
 
 def choice_of(plan: Plan, model: SimulatedModel) -> Choice:
-    """A plan as the world takes it."""
-    return Choice(_split_of(model, plan.partition.edge), plan.in_flight, plan)
-
-
-def _split_of(model: SimulatedModel, edge: frozenset[str]) -> Split:
-    known = next((split for split in model.splits if split.edge == edge), None)
-    return known or model.split_of(edge)
+    return Choice(model.split_of(plan.partition.edge), plan.in_flight, plan)

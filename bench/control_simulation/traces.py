@@ -8,8 +8,6 @@ from link_emulator.trace import Trace, bundled
 
 @dataclass(frozen=True, slots=True)
 class LinkCase:
-    """A link and where in its trace a run begins."""
-
     name: str
     what: str
     trace: Trace

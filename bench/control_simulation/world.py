@@ -12,10 +12,9 @@ import math
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from bench.control_simulation.jobs import Choice, Job
-from edge_service.control import Duty, Flow, Probe, ServerTimes, answer_timeout_s
+from edge_service.control import Duty, Flow, ServerTimes, answer_timeout_s
 from link_emulator.trace import Trace
 
 WATCH_S = 0.05  # edge_service.pipeline.offload and edge_service.cloud.link look this often
@@ -31,39 +30,29 @@ IDLE_S = 0.3
 STALE_BYTES = 64_000
 
 
-class Policy(Protocol):
-    """Who chooses; told nothing but what an edge can see, or everything."""
-
-    def choose(self, now_s: float, world: "World") -> Choice:
-        """How to run a frame that starts now."""
-        ...
-
-
 @dataclass(slots=True)
 class World:
     """One run.
 
     Attributes:
         uplink: The rate over time; the run starts at `start_s` of it.
-        policy: Who chooses.
+        policy: Who chooses; told nothing but what an edge can see, or everything.
         flow: What the policy measures with; None for one that measures nothing.
         cloud_s: Seconds of each layer in the cloud, which its profile tells the flow.
-        rate_hz: Frames per second.
-        rtt_s: Round trip.
         encode_s: Encoding and decoding of a frame.
         max_waiting: As in `AgentConfig`.
         jobs: Every frame, in order.
     """
 
     uplink: Trace
-    policy: Policy
+    policy: "Policy"
     rate_hz: float
-    rtt_s: float = 0.05
-    encode_s: float = 0.001
-    max_waiting: int = 2
     flow: Flow | None = None
     cloud_s: tuple[float, ...] = ()
     start_s: float = 0.0
+    rtt_s: float = 0.05
+    encode_s: float = 0.001
+    max_waiting: int = 2
     jobs: list[Job] = field(default_factory=list)
     now_s: float = 0.0
     worker_free_s: float = 0.0
@@ -75,7 +64,7 @@ class World:
     head_runs: bool = False
     measuring: bool = False
     _planned: Choice | None = None
-    _events: list[tuple[float, int, Callable[[], None]]] = field(default_factory=list)
+    _events: list[tuple[float, int, Callable[[], object]]] = field(default_factory=list)
     _order: "itertools.count[int]" = field(default_factory=itertools.count)
 
     def run(self, seconds: float, *, lead_s: float = 1.0) -> list[Job]:
@@ -87,7 +76,7 @@ class World:
         if self.flow is not None:
             self._at(self.start_s, self._look)
             self._at(self.start_s + HEARTBEAT_S, self._heartbeat)
-        while self._events and not (len(self.jobs) == frames and all_done(self.jobs)):
+        while self._events and (len(self.jobs) < frames or any(job.done_s is None for job in reversed(self.jobs))):
             self.now_s, _, call = heapq.heappop(self._events)
             call()
         return self.jobs
@@ -103,8 +92,12 @@ class World:
         self.link_free_s = self.uplink.time_after(began_s, size)
         return self.link_free_s
 
-    def _at(self, at_s: float, call: Callable[[], None]) -> None:
+    def _at(self, at_s: float, call: Callable[[], object]) -> None:
         heapq.heappush(self._events, (at_s, next(self._order), call))
+
+    def _at_in_flight(self, at_s: float, job: Job, call: Callable[[Job], object]) -> None:
+        """Calls then, where the frame is still in flight."""
+        self._at(at_s, lambda: job.frame_id in self.in_flight and call(job))
 
     # --- head
 
@@ -120,12 +113,12 @@ class World:
         if self.head_runs or not self.waiting:
             return
         # The pipeline asks once and waits for room by that plan; the frame itself gets a plan of its own.
-        self._planned = self._planned or self.policy.choose(self.now_s, self)
+        self._planned = self._planned or self.policy(self.now_s, self)
         if len(self.in_flight) + self.local >= min(self._planned.in_flight, 8):
             return
         self._planned = None
         job = self.waiting.popleft()
-        job.choice = self.policy.choose(self.now_s, self)
+        job.choice = self.policy(self.now_s, self)
         self.head_runs = True
         self._at(self._work(job.split.edge_s), lambda: self._head_done(job))
 
@@ -150,37 +143,30 @@ class World:
         timeout_s = self._timeout_s(job)
         self.in_flight[job.frame_id] = job
         if timeout_s < math.inf:
-            self._at(job.sent_s + timeout_s, lambda: self._overdue(job))
+            self._at_in_flight(job.sent_s + timeout_s, job, self._overdue)
         ended_s = self._send(job.split.sent_bytes, job.sent_s)
         if ended_s < math.inf:
-            self._at(ended_s + self.rtt_s / 2, lambda: self._uploaded(job))
+            self._at_in_flight(ended_s + self.rtt_s / 2, job, self._uploaded)
 
     def _timeout_s(self, job: Job) -> float:
         if self.flow is not None:
             size = int(job.split.sent_bytes)
             sent = self.flow.handed_over(job.frame_id, size, job.plan, encode_s=self.encode_s, now_s=job.sent_s)
             return sent.timeout_s
-        if job.choice is None or job.choice.plan is None:
-            return math.inf
-        return answer_timeout_s(job.plan, len(self.in_flight))
+        unplanned = job.choice is None or job.choice.plan is None
+        return math.inf if unplanned else answer_timeout_s(job.plan, len(self.in_flight))
 
     def _uploaded(self, job: Job) -> None:
-        if job.frame_id not in self.in_flight:
-            return
-        arrived_s = self.now_s
         self.cloud_free_s = max(self.cloud_free_s, self.now_s) + job.split.cloud_s
-        server_s = self.cloud_free_s - arrived_s
-        self._at(self.cloud_free_s + self.rtt_s / 2, lambda: self._answered(job, server_s))
+        job.server_s = self.cloud_free_s - self.now_s
+        self._at_in_flight(self.cloud_free_s + self.rtt_s / 2, job, self._answered)
 
-    def _answered(self, job: Job, server_s: float) -> None:
-        if job.frame_id not in self.in_flight:
-            return
+    def _answered(self, job: Job) -> None:
         if self.flow is not None:
             compute_s = job.split.cloud_s
-            times = ServerTimes(server_s, server_s - compute_s, 0.0, compute_s, load_factor=1.0)
+            times = ServerTimes(job.server_s, job.server_s - compute_s, 0.0, compute_s, load_factor=1.0)
             answered = self.flow.answered(job.frame_id, times, self.now_s)
-            if answered is None:
-                raise RuntimeError(f"frame {job.frame_id} is not in flight")
+            assert answered is not None, "the frame is in flight"
             self.flow.outputs_read(answered, self.now_s)
         del self.in_flight[job.frame_id]
         self._end(job, "offloaded")
@@ -189,8 +175,6 @@ class World:
     # --- no answer
 
     def _overdue(self, job: Job) -> None:
-        if job.frame_id not in self.in_flight:
-            return
         if self.flow is not None:
             self.flow.deadline_passed(job.frame_id, self.now_s)
             self.flow.stream_renewed()
@@ -202,24 +186,23 @@ class World:
     def _finish_here(self, job: Job) -> None:
         del self.in_flight[job.frame_id]
         self.local += 1
-        self._at(self._work(job.split.rest_s), lambda: self._finished_here(job))
 
-    def _finished_here(self, job: Job) -> None:
-        self.local -= 1
-        self._end(job, "local_fallback")
-        self._start_heads()
+        def finished() -> None:
+            self.local -= 1
+            self._end(job, "local_fallback")
+            self._start_heads()
+
+        self._at(self._work(job.split.rest_s), finished)
 
     def _end(self, job: Job, outcome: str) -> None:
-        if job.done_s is not None:
-            raise RuntimeError(f"frame {job.frame_id} ended twice")
+        assert job.done_s is None, "a frame ends once"
         job.done_s, job.outcome = self.now_s, outcome
 
     # --- what runs beside the frames
 
     @property
     def _told(self) -> Flow:
-        if self.flow is None:
-            raise RuntimeError("nothing is measured without a flow")
+        assert self.flow is not None, "nothing is measured without a flow"
         return self.flow
 
     def _look(self) -> None:
@@ -250,12 +233,14 @@ class World:
         self.measuring = True
         began_s = self.now_s
         answered_s = self._send(PING_BYTES, began_s) + self.rtt_s
-        self._at(min(answered_s, began_s + PING_TIMEOUT_S), lambda: self._pinged(answered_s - began_s))
+        seconds = answered_s - began_s
 
-    def _pinged(self, seconds: float) -> None:
-        if seconds <= PING_TIMEOUT_S:
-            self._told.pinged(seconds, self.now_s)
-        self._probe()
+        def ended() -> None:
+            if seconds <= PING_TIMEOUT_S:
+                self._told.pinged(seconds, self.now_s)
+            self._probe()
+
+        self._at(min(answered_s, began_s + PING_TIMEOUT_S), ended)
 
     def _probe(self) -> None:
         size = self._told.probe_due(self.now_s)
@@ -266,20 +251,16 @@ class World:
         half_s = self._send(size / 2, probe.began_s)
         end_s = self._send(size / 2, half_s)
         read_s = end_s + self.rtt_s
-        if read_s - probe.began_s <= PROBE_TIMEOUT_S:
-            self._at(read_s, lambda: self._probe_read(probe, end_s - half_s))
-        else:
-            self._at(probe.began_s + PROBE_TIMEOUT_S, lambda: self._probe_timed_out(probe))
+        read_in_time = read_s - probe.began_s <= PROBE_TIMEOUT_S
 
-    def _probe_read(self, probe: Probe, second_half_s: float) -> None:
-        self.measuring = False
-        self._told.probe_read(probe, probe.bytes // 2, second_half_s, self.now_s)
+        def ended() -> None:
+            self.measuring = False
+            if read_in_time:
+                self._told.probe_read(probe, probe.bytes // 2, end_s - half_s, self.now_s)
+            else:
+                self._told.probe_timed_out(probe, PROBE_TIMEOUT_S, self.now_s)
 
-    def _probe_timed_out(self, probe: Probe) -> None:
-        self.measuring = False
-        self._told.probe_timed_out(probe, PROBE_TIMEOUT_S, self.now_s)
+        self._at(read_s if read_in_time else probe.began_s + PROBE_TIMEOUT_S, ended)
 
 
-def all_done(jobs: list[Job]) -> bool:
-    """Whether every frame has ended."""
-    return all(job.done_s is not None for job in reversed(jobs))
+Policy = Callable[[float, World], Choice]

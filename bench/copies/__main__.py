@@ -1,8 +1,7 @@
 """How often a tensor's bytes are copied between the edge's array and the cloud's tensor: counted, not timed.
 
-Both processes run with a library in front of the C library that adds up what memcpy and memmove copy
-(`count_copies.c`; needs a C compiler). Counted are `StreamTails` and `RunTail` as the agent and grpcurl use them, the
-same call with protobuf's generated classes, and our own part alone, before gRPC and behind it.
+Both processes run with `count_copies.c` in front of the C library; that needs a C compiler. Counted are `StreamTails`
+and `RunTail` as the agent and grpcurl use them, the same call with protobuf's generated classes, and our part alone.
 """
 
 import contextlib

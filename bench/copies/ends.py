@@ -8,7 +8,6 @@ copied meanwhile.
 import contextlib
 import ctypes
 from collections.abc import AsyncIterator
-from typing import Any
 
 import grpc
 import numpy as np
@@ -16,23 +15,21 @@ import torch
 
 import split_model
 from bench.child import Parent
-from bench.rpc_overhead.ends import ANSWER_BYTES, Turn, checked, model_of, stream_turns, unary_turns
-from cloud_service import CloudConfig, CloudServer
-from edge_service.cloud.client import OPTIONS
-from split_wire import decode_tensor, encode_tensor, split_pb2, split_pb2_grpc
-from split_wire.frames import (
-    StreamRequest,
-    TailRequest,
-    TimedRequest,
-    read_stream_request,
-    write_stream_request,
-    write_timed_request,
+from bench.rpc_overhead.ends import (
+    Array,
+    checked,
+    model_and_array,
+    serve_beside,
+    serve_models,
+    stream_turns,
+    unary_turns,
 )
+from bench.rpc_overhead.raw import ANSWER_BYTES, Turn
+from edge_service.cloud.client import OPTIONS
+from split_wire import decode_tensor, encode_tensor, frames, split_pb2, split_pb2_grpc
 from split_wire.transport import SERVICE
 
 SIZE_BYTES = 16_000_000
-
-Array = np.ndarray[Any, Any]
 
 
 def copied_bytes() -> int:
@@ -57,16 +54,12 @@ def message_of(name: str, array: Array) -> split_pb2.Tensor:
 
 
 async def serve(parent: Parent) -> None:
-    server = CloudServer(CloudConfig(listen="127.0.0.1:0", insecure=True, threads=1), [model_of(SIZE_BYTES)])
-    await server.start()
-    generated = grpc.aio.server(options=OPTIONS)
-    method = grpc.unary_unary_rpc_method_handler(
+    server = await serve_models("127.0.0.1:0", [SIZE_BYTES])
+    handler = grpc.unary_unary_rpc_method_handler(
         answer_generated, split_pb2.RunTailRequest.FromString, split_pb2.RunTailResponse.SerializeToString
     )
-    generated.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, {"RunTail": method}),))
-    generated_port = generated.add_insecure_port("127.0.0.1:0")
-    await generated.start()
-    parent.tell([server.port, generated_port])
+    _generated, port = await serve_beside("127.0.0.1:0", SERVICE, "RunTail", handler)
+    parent.tell([server.port, port])
     while True:
         await parent.hear()
         parent.tell(copied_bytes())
@@ -88,22 +81,20 @@ async def generated_turns(address: str, model: split_model.Model, array: Array) 
 
 def written(model: split_model.Model, array: Array) -> bytes:
     """An array to the bytes that gRPC is given."""
-    request = TailRequest(model.name, model.digest, 1, (encode_tensor("x", array),))
-    return write_timed_request(TimedRequest(write_stream_request(request), timeout_s=1.0))
+    request = frames.TailRequest(model.name, model.digest, 1, (encode_tensor("x", array),))
+    return frames.write_timed_request(frames.TimedRequest(frames.write_stream_request(request), timeout_s=1.0))
 
 
 def read(model: split_model.Model, message: bytes) -> split_model.Value:
     """The bytes that gRPC gives to a torch tensor."""
-    found = read_stream_request(message)
-    if not isinstance(found, StreamRequest):
-        raise TypeError(f"cannot read what was written: {found}")
+    found = frames.read_stream_request(message)
+    assert isinstance(found, frames.StreamRequest), "what was written can be read"
     (tensor,) = found.request.tensors
     return split_model.value_of((decode_tensor(tensor),), model.layer_specs["x"], model.device)
 
 
 async def drive(parent: Parent, service: str, generated: str) -> None:
-    model = model_of(SIZE_BYTES)
-    array = np.random.default_rng(0).random((1, SIZE_BYTES // 4), np.float32)
+    sent = model, array = model_and_array(SIZE_BYTES)
     message = written(model, array)
 
     async def write_turn() -> None:
@@ -113,11 +104,11 @@ async def drive(parent: Parent, service: str, generated: str) -> None:
         read(model, message)
 
     async with (
-        stream_turns(service, model, array) as stream,
-        unary_turns(service, model, array) as unary,
-        generated_turns(generated, model, array) as with_generated,
+        stream_turns(service, *sent) as stream,
+        unary_turns(service, *sent) as unary,
+        generated_turns(generated, *sent) as with_generated,
     ):
-        turns = {"stream": stream, "unary": unary, "generated": with_generated}
+        turns: dict[str, Turn] = {"stream": stream, "unary": unary, "generated": with_generated}
         turns |= {"written": write_turn, "read": read_turn}
         while True:
             name, times = await parent.hear()

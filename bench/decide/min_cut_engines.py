@@ -1,29 +1,29 @@
 """The lowest-latency split by a minimum cut per decision, by three engines: what the table is measured against.
 
-Each engine answers the same question on the same network (see `partitioner.searched.min_cut`); each returns the
-latency of the best split, so that a benchmark can check that they agree.
+Each engine answers the same question on the same network (see `partitioner.searched.min_cut`): for a link, the latency
+of the best split, so that a benchmark can check that they agree.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import networkx as nx
 import numpy as np
 
 from partitioner import CostProfile, LayerGraph, Link
 from partitioner.reference import FlowNetwork
-from partitioner.searched.min_cut import CutNetwork, Weights, model_arcs
+from partitioner.searched.min_cut import CutNetwork, model_arcs
 from partitioner.searched.problem import Problem
 
-Arc = tuple[int, int, float]
+Engine = Callable[[Link], float]
 
 
-def arcs(graph: LayerGraph, weights: Weights) -> Iterator[Arc]:
+def arcs(graph: LayerGraph, costs: CostProfile, link: Link) -> Iterator[tuple[int, int, float]]:
     """Yields the network's arcs: tail, head, capacity.
 
     Layers are their positions, the source is -1 and the sink -2; the vertex that stands for the sending of layer v to
     several readers is -3 - v.
     """
-    structure = graph.structure
+    weights, structure = Problem.of(graph, costs, link).weighted(np.ones(3)), graph.structure
     inputs = set(structure.inputs)
     for v, (readers, read) in enumerate(zip(structure.successors, structure.predecessors, strict=True)):
         yield -1, v, float("inf") if v in inputs else float(weights.cloud[v])
@@ -36,53 +36,42 @@ def arcs(graph: LayerGraph, weights: Weights) -> Iterator[Arc]:
         yield from ((v, u, float("inf")) for u in read)
 
 
-class NetworkxEngine:
-    """networkx's minimum cut (preflow-push, its default); the graph is built for each decision."""
+def networkx_engine(graph: LayerGraph, costs: CostProfile) -> Engine:
+    """The minimum cut of networkx (preflow-push, its default); the graph is built for each decision."""
 
-    def __init__(self, graph: LayerGraph, costs: CostProfile) -> None:
-        self._graph, self._costs = graph, costs
-
-    def lowest_latency_s(self, link: Link) -> float:
-        """Returns the latency of the best split."""
+    def lowest_latency_s(link: Link) -> float:
         network = nx.DiGraph()
-        for tail, head, capacity in arcs(self._graph, Problem.of(self._graph, self._costs, link).weighted(np.ones(3))):
+        for tail, head, capacity in arcs(graph, costs, link):
             # An arc between the same two vertices may be there already: of sending and of closure, in both directions.
             before = network.get_edge_data(tail, head, {"capacity": 0.0})["capacity"]
             network.add_edge(tail, head, capacity=before + capacity)
-        cut_s, _ = nx.minimum_cut(network, -1, -2)
-        return _or_edge_only(float(cut_s), self._costs, link)
+        return _or_edge_only(float(nx.minimum_cut_value(network, -1, -2)), costs, link)
+
+    return lowest_latency_s
 
 
-class DinicEngine:
+def dinic_engine(graph: LayerGraph, costs: CostProfile) -> Engine:
     """Plain Dinic in Python; the network is built for each decision, as the flow uses it up."""
+    vertices = 2 * len(graph) + 2
 
-    def __init__(self, graph: LayerGraph, costs: CostProfile) -> None:
-        self._graph, self._costs = graph, costs
-
-    def lowest_latency_s(self, link: Link) -> float:
-        """Returns the latency of the best split."""
-        count = len(self._graph)
-        network = FlowNetwork(2 * count + 2)
-        for tail, head, capacity in arcs(self._graph, Problem.of(self._graph, self._costs, link).weighted(np.ones(3))):
+    def lowest_latency_s(link: Link) -> float:
+        network = FlowNetwork(vertices)
+        for tail, head, capacity in arcs(graph, costs, link):
             # From the end: -1 and -2 are source and sink, and -3 - v is the last but two, and so on.
-            network.add_arc(tail % (2 * count + 2), head % (2 * count + 2), capacity)
-        return _or_edge_only(network.push_maximum(2 * count + 1, 2 * count), self._costs, link)
+            network.add_arc(tail % vertices, head % vertices, capacity)
+        return _or_edge_only(network.push_maximum(vertices - 1, vertices - 2), costs, link)
+
+    return lowest_latency_s
 
 
-class ScipyEngine:
-    """scipy's maximum flow in proven rounds: `partitioner.searched.min_cut`. The network is built once."""
+def scipy_engine(graph: LayerGraph, costs: CostProfile) -> Engine:
+    """Maximum flow of scipy in proven rounds: `partitioner.searched.min_cut`. The network is built once."""
+    network = CutNetwork(model_arcs(graph.structure))
 
-    def __init__(self, graph: LayerGraph, costs: CostProfile) -> None:
-        self._graph, self._costs = graph, costs
-        self._network = CutNetwork(model_arcs(graph.structure))
+    def lowest_latency_s(link: Link) -> float:
+        return _or_edge_only(Problem.of(graph, costs, link, network=network).minimum(np.ones(3)).cost, costs, link)
 
-    def lowest_latency_s(self, link: Link) -> float:
-        """Returns the latency of the best split."""
-        cut = Problem.of(self._graph, self._costs, link, network=self._network).minimum(np.ones(3))
-        return _or_edge_only(cut.cost, self._costs, link)
-
-
-Engine = NetworkxEngine | DinicEngine | ScipyEngine
+    return lowest_latency_s
 
 
 def _or_edge_only(cut_s: float, costs: CostProfile, link: Link) -> float:

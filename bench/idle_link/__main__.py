@@ -33,19 +33,10 @@ def measure_link(
     """Runs every rate over one link. Where there are no `packets`, TCP is the machine's own and starts slowly never."""
     kind = available_kinds()[0]
     wanted = congestion if kind == "packets" else None
-    with (
-        open_link(uplink_bps, rtt_s=rtt_s, kind=kind, congestion=wanted) as link,
-        serving(link, size) as address,
-    ):
-        return {
-            "uplink_bps": uplink_bps,
-            "rtt_s": rtt_s,
-            "size": size,
-            **link.used,
-            "bytes": SIZES_BYTES[size],
-            "always_ready_s": 8 * SIZES_BYTES[size] / (uplink_bps * link.goodput_share) + rtt_s,
-            "frames": driving(link, address, size, frames),
-        }
+    with open_link(uplink_bps, rtt_s=rtt_s, kind=kind, congestion=wanted) as link, serving(link, size) as address:
+        always_ready_s = 8 * SIZES_BYTES[size] / (uplink_bps * link.goodput_share) + rtt_s
+        told = {"uplink_bps": uplink_bps, "rtt_s": rtt_s, **link.used, "bytes": SIZES_BYTES[size]}
+        return {**told, "always_ready_s": always_ready_s, "frames": driving(link, address, size, frames)}
 
 
 def measure(run: Run) -> dict[str, Any]:

@@ -5,8 +5,6 @@ import contextlib
 from bench.child import Parent
 from link_emulator import LinkEmulator, Trace
 
-__all__ = ["relay"]
-
 
 async def relay(parent: Parent, uplink_bps: float, downlink_bps: float, rtt_s: float) -> None:
     """Relays to each port that is asked for; the uplink follows the traces it is told."""

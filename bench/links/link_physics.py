@@ -11,6 +11,7 @@ import socket
 import struct
 import time
 from collections.abc import Iterator, Sequence
+from itertools import product
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -18,16 +19,14 @@ from typing import Any
 from bench.child import Parent, end, started
 from bench.links.shaped import Kind, ShapedLink, available_kinds, open_link
 
-RATES_BPS = (2e6, 8e6, 20e6, 100e6)
-RTTS_S = (0.0, 0.01, 0.05)
+RATES_BPS, RTTS_S = (2e6, 8e6, 20e6, 100e6), (0.0, 0.01, 0.05)
 SEND_S, SKIP_S = 6.0, 2.0
 ROUND_TRIPS = 30
 
 
 def serve(parent: Parent, listen: str) -> None:
     """Echo single bytes until the other side stops, then take in what a second connection sends."""
-    host, port = listen.rsplit(":", 1)
-    with socket.create_server((host, int(port))) as server:
+    with socket.create_server((listen.rpartition(":")[0], 0)) as server:
         parent.tell(server.getsockname()[1])
         with server.accept()[0] as connection:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -47,7 +46,7 @@ def serve(parent: Parent, listen: str) -> None:
 
 def send(parent: Parent, address: str) -> None:
     """Time round trips, then send as fast as the link takes it; tell what was seen."""
-    host, port = address.rsplit(":", 1)
+    host, _, port = address.rpartition(":")
     with socket.create_connection((host, int(port))) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         trips_s = []
@@ -73,8 +72,7 @@ def measure(link: ShapedLink, rate_bps: float, rtt_s: float) -> dict[str, Any]:
             seen = edge.hear()
     counts = link.statistics()
     return {
-        "kind": link.kind,
-        "congestion": link.congestion,
+        **link.used,
         "rate_bps": rate_bps,
         "rtt_s": rtt_s,
         **seen,
@@ -86,11 +84,10 @@ def measure(link: ShapedLink, rate_bps: float, rtt_s: float) -> dict[str, Any]:
 
 def run(kinds: Sequence[Kind], congestions: Sequence[str]) -> Iterator[dict[str, Any]]:
     for kind in kinds:
-        for rtt_s in RTTS_S if kind != "tbf" else (0.0,):
-            for congestion in congestions if kind != "emulator" else (None,):
-                for rate_bps in RATES_BPS:
-                    with open_link(rate_bps, rtt_s=rtt_s, kind=kind, congestion=congestion) as link:
-                        yield measure(link, rate_bps, rtt_s)
+        rtts_s, tried = RTTS_S if kind != "tbf" else (0.0,), congestions if kind != "emulator" else (None,)
+        for rtt_s, congestion, rate_bps in product(rtts_s, tried, RATES_BPS):
+            with open_link(rate_bps, rtt_s=rtt_s, kind=kind, congestion=congestion) as link:
+                yield measure(link, rate_bps, rtt_s)
 
 
 def main() -> None:
@@ -102,13 +99,12 @@ def main() -> None:
     found = []
     for one in run(options.kinds, options.congestion):
         found.append(one)
-        print(
-            f"{one['kind']:9} {one['congestion']:6} {one['rate_bps'] / 1e6:5.0f} Mbit/s, {1e3 * one['rtt_s']:3.0f} ms: "
-            f"goodput {one['goodput_of_expected']:.3f} of expected, round trip {1e3 * one['measured_rtt_s']:6.2f} ms, "
-            f"the link's own process {100 * one['link_cpu_share']:4.1f} % of a core, "
-            f"{one['dropped_packets']:.0f} packets dropped",
-            flush=True,
+        where = (
+            f"{one['kind']:9} {one['congestion']:6} {one['rate_bps'] / 1e6:5.0f} Mbit/s, {1e3 * one['rtt_s']:3.0f} ms"
         )
+        seen = f"goodput {one['goodput_of_expected']:.3f} of expected, round trip {1e3 * one['measured_rtt_s']:6.2f} ms"
+        cost = f"the link's own process {100 * one['link_cpu_share']:4.1f} % of a core"
+        print(f"{where}: {seen}, {cost}, {one['dropped_packets']:.0f} packets dropped", flush=True)
     if options.output:
         options.output.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 

@@ -12,13 +12,14 @@ import re
 import signal
 import subprocess
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 CLOUD_ADDRESS, EDGE_ADDRESS = "10.77.0.1", "10.77.0.2"
 DEVICE = "link0"
 _NAME = re.compile(r"dads-bench-(\d+)-\d+-(?:edge|cloud)")
-_ALLOWED = Path("/proc/sys/net/ipv4/tcp_allowed_congestion_control")
+_TCP = Path("/proc/sys/net/ipv4")
+_ALLOWED = _TCP / "tcp_allowed_congestion_control"
 _NAMESPACES = Path("/run/netns")
 _count = itertools.count(1)
 
@@ -27,8 +28,7 @@ class LinkError(Exception):
     """A link cannot be opened, or broke; the message says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class NamespacePair:
+class NamespacePair(NamedTuple):
     """The names of both namespaces, and TCP's congestion control in them."""
 
     edge: str
@@ -36,7 +36,7 @@ class NamespacePair:
     congestion: str
 
     def address_tunnel(self) -> None:
-        """Give both ends of a TUN link (`DEVICE` in each namespace) their addresses and start them."""
+        """Gives both ends of a TUN link (`DEVICE` in each namespace) their addresses and starts them."""
         for name, own, other in ((self.edge, EDGE_ADDRESS, CLOUD_ADDRESS), (self.cloud, CLOUD_ADDRESS, EDGE_ADDRESS)):
             ip("-n", name, "address", "add", own, "peer", other, "dev", DEVICE)
             ip("-n", name, "link", "set", DEVICE, "mtu", "1500", "txqueuelen", "10000", "up")
@@ -61,22 +61,27 @@ def open_namespaces(congestion: str | None) -> Iterator[NamespacePair]:
             ip("netns", "add", name)
             ip("-n", name, "link", "set", "lo", "up")
             # Else the end of one connection's slow start is remembered and the next one is not what it would be alone.
-            _sysctl(name, "net.ipv4.tcp_no_metrics_save", "1")
-            _sysctl(name, "net.ipv6.conf.all.disable_ipv6", "1")
-        yield NamespacePair(edge, cloud, _set_congestion((edge, cloud), congestion))
+            _sysctl(name, "net/ipv4/tcp_no_metrics_save", "1")
+            _sysctl(name, "net/ipv6/conf/all/disable_ipv6", "1")
+        if congestion is not None:
+            _set_congestion((edge, cloud), congestion)
+        yield NamespacePair(edge, cloud, congestion or machine_congestion())
+
+
+def machine_congestion() -> str:
+    return (_TCP / "tcp_congestion_control").read_text(encoding="ascii").strip()
 
 
 def remove_leftovers() -> None:
     """Removes the namespaces of benchmarks that are gone, and ends what a killed one left running in them."""
     for line in ip("netns", "list").splitlines():
-        name = line.split()[0] if line.split() else ""
-        match = _NAME.fullmatch(name)
+        match = _NAME.match(line)
         if match and not Path(f"/proc/{match[1]}").exists():
             with contextlib.suppress(LinkError):  # another benchmark that starts at the same time may be faster
-                for pid in ip("netns", "pids", name).split():
+                for pid in ip("netns", "pids", match[0]).split():
                     with contextlib.suppress(ProcessLookupError):
                         os.kill(int(pid), signal.SIGTERM)
-            _remove(name)
+            _remove(match[0])
 
 
 def ip(*arguments: str) -> str:
@@ -85,7 +90,14 @@ def ip(*arguments: str) -> str:
     Raises:
         LinkError: It failed.
     """
-    return _run(["ip", *arguments])
+    return run(["ip", *arguments])
+
+
+def run(command: Sequence[str]) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise LinkError(f"{' '.join(command)} failed: {done.stderr.strip() or done.stdout.strip()}")
+    return done.stdout
 
 
 def _remove(name: str) -> None:
@@ -98,10 +110,8 @@ def _remove(name: str) -> None:
                 raise
 
 
-def _set_congestion(namespaces: Sequence[str], congestion: str | None) -> str:
-    if congestion is None:
-        return Path("/proc/sys/net/ipv4/tcp_congestion_control").read_text(encoding="ascii").strip()
-    available = Path("/proc/sys/net/ipv4/tcp_available_congestion_control").read_text(encoding="ascii").split()
+def _set_congestion(namespaces: Sequence[str], congestion: str) -> None:
+    available = (_TCP / "tcp_available_congestion_control").read_text(encoding="ascii").split()
     if congestion not in available:
         raise LinkError(f"this kernel has no congestion control {congestion!r}; it has {', '.join(available)}")
     with _alone():
@@ -112,11 +122,10 @@ def _set_congestion(namespaces: Sequence[str], congestion: str | None) -> str:
             if congestion not in allowed.split():
                 _ALLOWED.write_text(f"{allowed.strip()} {congestion}\n", encoding="ascii")
             for name in namespaces:
-                _sysctl(name, "net.ipv4.tcp_congestion_control", congestion)
+                _sysctl(name, "net/ipv4/tcp_congestion_control", congestion)
         finally:
             if congestion not in allowed.split():
                 _ALLOWED.write_text(allowed, encoding="ascii")
-    return congestion
 
 
 @contextlib.contextmanager
@@ -131,12 +140,4 @@ def _alone() -> Iterator[None]:
 
 
 def _sysctl(namespace: str, key: str, value: str) -> None:
-    path = f"/proc/sys/{key.replace('.', '/')}"
-    _run(["ip", "netns", "exec", namespace, "sh", "-c", 'printf %s "$1" > "$2"', "sh", value, path])
-
-
-def _run(command: Sequence[str]) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise LinkError(f"{' '.join(command)} failed: {done.stderr.strip() or done.stdout.strip()}")
-    return done.stdout
+    run(["ip", "netns", "exec", namespace, "sh", "-c", 'printf %s "$1" > "$2"', "sh", value, f"/proc/sys/{key}"])

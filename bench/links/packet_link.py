@@ -20,8 +20,6 @@ from bench.links.namespaces import DEVICE
 from bench.links.packet_queue import PacketQueue
 from link_emulator import Trace
 
-__all__ = ["forward"]
-
 _CLONE_NEWNET = 0x40000000
 _TUNSETIFF = 0x400454CA
 _IFF_TUN, _IFF_NO_PI = 0x0001, 0x1000
@@ -30,11 +28,7 @@ _BATCH_PACKETS = 64  # read at most so many before those that are due are passed
 
 
 def open_tunnel(namespace: str) -> int:
-    """Makes `DEVICE` in the namespace; returns the descriptor of its packets.
-
-    Raises:
-        OSError: No such namespace, or not allowed.
-    """
+    """Makes `DEVICE` in the namespace; returns the descriptor of its packets."""
     libc = ctypes.CDLL(None, use_errno=True)
     with Path("/run/netns", namespace).open() as file:
         if libc.setns(file.fileno(), _CLONE_NEWNET):
@@ -59,10 +53,9 @@ def forward(parent: Parent, edge: str, cloud: str, uplink_bps: float, downlink_b
     # A link does not wait for a processor. It sleeps nearly always, so this takes nothing from what is measured.
     with contextlib.suppress(PermissionError):
         os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
-    uplink, downlink = queues = [
-        PacketQueue(Trace.constant(rate_bps), delay_s=rtt_s / 2, rtt_s=rtt_s, now_s=time.monotonic())
-        for rate_bps in (uplink_bps, downlink_bps)
-    ]
+    rates = (Trace.constant(rate_bps) for rate_bps in (uplink_bps, downlink_bps))
+    queues = [PacketQueue(rate, delay_s=rtt_s / 2, rtt_s=rtt_s, now_s=time.monotonic()) for rate in rates]
+    uplink = queues[0]
     parent.tell({})
     heard = b""
     while True:
@@ -76,14 +69,10 @@ def forward(parent: Parent, edge: str, cloud: str, uplink_bps: float, downlink_b
             for request in map(json.loads, lines):
                 if "trace" in request:
                     uplink.set_trace(Trace(*map(tuple, request["trace"])), time.monotonic())
-                parent.tell({**_counts("up", uplink), **_counts("down", downlink), "cpu_s": time.process_time()})
+                parent.tell({"dropped_up": uplink.dropped, "cpu_s": time.process_time()})
         for source, sink, queue in zip(tunnels, reversed(tunnels), queues, strict=True):
             if source in ready:
                 _take_in(source, queue)
             for packet in queue.due(time.monotonic()):
                 with contextlib.suppress(BlockingIOError):
                     os.write(sink, packet)
-
-
-def _counts(way: str, queue: PacketQueue) -> dict[str, int]:
-    return {f"passed_{way}": queue.passed, f"dropped_{way}": queue.dropped}

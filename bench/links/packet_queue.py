@@ -18,14 +18,10 @@ class PacketQueue:
     """Takes packets in, gives them out when they have crossed. Time in seconds of any clock that does not go back.
 
     Args:
-        trace: The rate over time; counts whole IP packets.
+        trace: The rate over time from `now_s` on; counts whole IP packets.
         delay_s: One-way propagation delay.
         rtt_s: Of both directions; sizes the line.
-        now_s: The present; the trace's clock starts at 0.
-
-    Attributes:
-        passed: Packets that left the link.
-        dropped: Packets that found the line full.
+        now_s: The present.
     """
 
     def __init__(self, trace: Trace, *, delay_s: float, rtt_s: float, now_s: float) -> None:
@@ -41,7 +37,6 @@ class PacketQueue:
         self.dropped = 0
 
     def arrive(self, packet: bytes, now_s: float) -> None:
-        """Put a packet in line, or drop it."""
         if self._queued_bytes + len(packet) > self._limit_bytes:
             self.dropped += 1
             return

@@ -30,11 +30,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from bench.child import Child, end, started
-from bench.links.namespaces import CLOUD_ADDRESS, LinkError, open_namespaces
+from bench.links.namespaces import CLOUD_ADDRESS, LinkError, NamespacePair, machine_congestion, open_namespaces
 from bench.links.tbf_link import open_tbf
 from link_emulator import Trace
-
-__all__ = ["KINDS", "Kind", "LinkError", "ShapedLink", "available_kinds", "links_used", "loopback", "open_link"]
 
 Kind = Literal["packets", "tbf", "emulator"]
 KINDS: tuple[Kind, ...] = ("packets", "tbf", "emulator")
@@ -48,33 +46,38 @@ class ShapedLink:
         kind: How it is made; belongs into every result. None is the machine's own network.
         congestion: TCP's congestion control at both ends.
         goodput_share: Payload per byte that the rate counts, for full packets.
-        dial: Says what the edge must dial, "HOST:PORT", to reach a port of the cloud.
         play: Lets the uplink's rate follow a trace, from its beginning; it holds when this returns.
-        statistics: Tells what the link counted so far; names differ by kind.
-        listen: "HOST:PORT" the cloud must listen at; the port is 0, so the cloud says which one it got.
-        namespaces: The edge's and the cloud's; none where both are in the machine's own network.
+        pair: The edge's and the cloud's namespaces; none where both are in the machine's own network.
+        statistics: Tells what the link counted so far, where its kind counts.
+        relayed: The port by which the edge reaches one of the cloud's.
     """
 
     kind: Kind | None
     congestion: str
     goodput_share: float
-    dial: Callable[[int], str]
     play: Callable[[Trace], object]
+    pair: NamespacePair | None = None
     statistics: Callable[[], dict[str, float]] = dict
-    listen: str = "127.0.0.1:0"
-    namespaces: tuple[str, str] | None = None
+    relayed: Callable[[int], int] = int
+
+    @property
+    def listen(self) -> str:
+        """The "HOST:PORT" the cloud must listen at; the port is 0, so the cloud says which one it got."""
+        return f"{CLOUD_ADDRESS if self.pair else '127.0.0.1'}:0"
+
+    def dial(self, port: int) -> str:
+        """The "HOST:PORT" the edge must dial to reach a port of the cloud."""
+        return f"{self.listen.removesuffix(':0')}:{self.relayed(port)}"
 
     def on_edge(self, command: Sequence[str]) -> list[str]:
-        """Returns the command, so that it runs at the edge's end; its process is the command's own."""
-        return ["ip", "netns", "exec", self.namespaces[0], *command] if self.namespaces else list(command)
+        """The command, so that it runs at the edge's end; its process is the command's own."""
+        return ["ip", "netns", "exec", self.pair.edge, *command] if self.pair else list(command)
 
     def on_cloud(self, command: Sequence[str]) -> list[str]:
-        """Returns the command, so that it runs at the cloud's end."""
-        return ["ip", "netns", "exec", self.namespaces[1], *command] if self.namespaces else list(command)
+        return ["ip", "netns", "exec", self.pair.cloud, *command] if self.pair else list(command)
 
     @property
     def used(self) -> dict[str, Any]:
-        """What a page says of it."""
         return {"kind": self.kind, "congestion": self.congestion}
 
     def set_uplink(self, rate_bps: float) -> None:
@@ -94,8 +97,8 @@ def links_used(rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
 
 
 def loopback() -> ShapedLink:
-    """Returns the machine's own network, which nothing shapes, in place of a link."""
-    return ShapedLink(None, "", 1.0, dial=lambda port: f"127.0.0.1:{port}", play=lambda _: None)
+    """The machine's own network, which nothing shapes, in place of a link."""
+    return ShapedLink(None, "", 1.0, play=lambda _: None)
 
 
 @contextlib.contextmanager
@@ -122,49 +125,30 @@ def open_link(
         LinkError: The kind cannot be opened here, or does not offer what was asked; says what is missing.
     """
     _check(uplink_bps, downlink_bps, rtt_s)
-    kind = kind or _best(rtt_s)
+    best: Kind = next(one for one in available_kinds() if not (one == "tbf" and rtt_s))
+    kind = kind or best
     if (missing := _missing(kind)) is not None:
-        raise LinkError(
-            f"a link of kind {kind!r} needs {missing}; kinds that work here: {', '.join(available_kinds())}"
-        )
+        here = ", ".join(available_kinds())
+        raise LinkError(f"a link of kind {kind!r} needs {missing}; kinds that work here: {here}")
     if kind == "emulator" and congestion is not None:
         raise LinkError(f"the emulator cannot run TCP with {congestion!r}; use kind 'packets' or 'tbf' as root")
     if kind == "tbf" and rtt_s:
         raise LinkError("tbf has no delay; use kind 'packets', or rtt_s=0")
-    opened = _emulated if kind == "emulator" else partial(_between_namespaces, kind, congestion)
-    with opened(uplink_bps, downlink_bps, rtt_s) as link:
-        yield link
-
-
-@contextlib.contextmanager
-def _emulated(*settings: float) -> Iterator[ShapedLink]:
-    own = Path("/proc/sys/net/ipv4/tcp_congestion_control").read_text(encoding="ascii").strip()
-    with _ready(end("bench.links.emulated_link:relay", *settings)) as relay:
-
-        def dial(port: int) -> str:
-            return f"127.0.0.1:{relay.ask({'target_port': port})['port']}"
-
-        yield ShapedLink("emulator", own, 1.0, dial=dial, play=partial(_play, relay))
-
-
-@contextlib.contextmanager
-def _between_namespaces(kind: Kind, congestion: str | None, *settings: float) -> Iterator[ShapedLink]:
+    if kind == "emulator":
+        with _ready(end("bench.links.emulated_link:relay", uplink_bps, downlink_bps, rtt_s)) as relay:
+            play, relayed = partial(_play, relay), lambda port: relay.ask({"target_port": port})["port"]
+            yield ShapedLink(kind, machine_congestion(), 1.0, play, relayed=relayed)
+        return
     with open_namespaces(congestion) as pair:
-        between = partial(
-            ShapedLink,
-            kind,
-            pair.congestion,
-            dial=lambda port: f"{CLOUD_ADDRESS}:{port}",
-            listen=f"{CLOUD_ADDRESS}:0",
-            namespaces=(pair.edge, pair.cloud),
-        )
         if kind == "tbf":
-            with open_tbf(pair, *settings[:2]) as shaper:
-                yield between(1448 / 1514, play=shaper.play)
+            with open_tbf(pair, uplink_bps, downlink_bps) as shaper:
+                yield ShapedLink(kind, pair.congestion, 1448 / 1514, shaper.play, pair)
             return
-        with _ready(end("bench.links.packet_link:forward", pair.edge, pair.cloud, *settings)) as forwarder:
+        ends = pair.edge, pair.cloud
+        with _ready(end("bench.links.packet_link:forward", *ends, uplink_bps, downlink_bps, rtt_s)) as forwarder:
             pair.address_tunnel()
-            yield between(1448 / 1500, play=partial(_play, forwarder), statistics=lambda: forwarder.ask({}))
+            play, counted = partial(_play, forwarder), lambda: forwarder.ask({})
+            yield ShapedLink(kind, pair.congestion, 1448 / 1500, play, pair, counted)
 
 
 @contextlib.contextmanager
@@ -180,10 +164,6 @@ def _ready(command: Sequence[str]) -> Iterator[Child]:
 
 def _play(process: Child, trace: Trace) -> None:
     process.ask({"trace": [trace.times_s, trace.rates_bps]})
-
-
-def _best(rtt_s: float) -> Kind:
-    return next(kind for kind in available_kinds() if not (kind == "tbf" and rtt_s))
 
 
 def _missing(kind: Kind) -> str | None:

@@ -2,7 +2,7 @@
 
     with open_link(20e6, rtt_s=0.02) as link, serve(link, ["torchvision:alexnet"]) as live:
         model = live.load("torchvision:alexnet")
-        result = live.run(EdgeRun("torchvision:alexnet", live.address, frames=20))
+        frames = live.run(EdgeRun("torchvision:alexnet", live.address, frames=20))
 
 Each side has one thread: on two cores neither takes the other's.
 """
@@ -10,33 +10,28 @@ Each side has one thread: on two cores neither takes the other's.
 import contextlib
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
-from bench.child import Child, started
+from bench.child import Child, end, started
 from bench.links.shaped import ShapedLink
-from bench.live.run import EdgeModel, EdgeRun, RunResult
-
-__all__ = ["Live", "serve"]
+from bench.live.run import EdgeModel, EdgeRun, RunFrame
+from partitioner import Layer, LayerGraph
 
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """A cloud that serves models, and an edge that waits for runs.
-
-    Attributes:
-        edge: The edge's process.
-        address: What the edge dials to reach the cloud.
-    """
+    """An edge that waits for runs, and the address at which it reaches a cloud that serves models."""
 
     edge: Child
     address: str
 
     def load(self, spec: str) -> EdgeModel:
-        """Loads and profiles a model on the edge."""
-        return EdgeModel.from_json(self.edge.ask({"ask": "load", "model": spec}))
+        layers, outputs, layer_s, whole_s = self.edge.ask({"model": spec})
+        graph = LayerGraph(tuple(Layer(name, tuple(inputs), size) for name, inputs, size in layers), tuple(outputs))
+        return EdgeModel(graph, tuple(layer_s), whole_s)
 
-    def run(self, run: EdgeRun, on_go: Callable[[], object] | None = None) -> RunResult:
-        """Runs frames.
+    def run(self, run: EdgeRun, on_go: Callable[[], object] = lambda: None) -> list[RunFrame]:
+        """Runs frames; returns them in order, without the warm-up.
 
         Args:
             run: What to run; its `cloud` is None or `address`.
@@ -45,10 +40,9 @@ class Live:
         Raises:
             RuntimeError: The edge failed; its messages are on stderr.
         """
-        self.edge.ask({"ask": "run", "run": run.as_json()})
-        if on_go is not None:
-            on_go()
-        return RunResult.from_json(self.edge.ask({"go": True}))
+        self.edge.ask(asdict(run))
+        on_go()
+        return [RunFrame(**frame) for frame in self.edge.ask("go")]
 
 
 @contextlib.contextmanager
@@ -60,5 +54,5 @@ def serve(link: ShapedLink, specs: Sequence[str]) -> Iterator[Live]:
     with started(link.on_cloud(command)) as cloud:
         said = [cloud.line() for _ in specs]  # "serving MODEL on HOST:PORT"
         address = link.dial(int(said[-1].rpartition(":")[2]))
-        with started(link.on_edge([sys.executable, "-m", "bench.live.edge"])) as edge:
+        with started(link.on_edge(end("bench.live.edge:serve"))) as edge:
             yield Live(edge, address)

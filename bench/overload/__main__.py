@@ -55,7 +55,7 @@ async def load(address: str, request: Path, *, rate_hz: float, seconds: float) -
 
 
 async def run(folder: Path, seconds: float) -> bool:
-    """Measure, print; returns whether goodput and memory are as wanted."""
+    """Measures and prints; returns whether goodput and memory are as wanted."""
     request = folder / "request.json"
     request.write_text(await _output(sys.executable, "-m", "dads", "request", _MODEL), encoding="utf-8")
     said: list[str] = []
@@ -68,30 +68,30 @@ async def run(folder: Path, seconds: float) -> bool:
                 break
         await load(address, request, rate_hz=0, seconds=min(3.0, seconds))  # warm
         # Side by side, because the machine may be shared: capacity, overload, capacity, overload.
-        peaks, overloads, uses = [], [], []
+        fine, uses = True, []
         for _ in range(2):
-            peaks.append((await load(address, request, rate_hz=0, seconds=seconds))["answered"] / seconds)
-            overloads.append(await load(address, request, rate_hz=_TIMES * peaks[-1], seconds=seconds))
+            peak_hz = (await load(address, request, rate_hz=0, seconds=seconds))["answered"] / seconds
+            fine &= judged(peak_hz, await load(address, request, rate_hz=_TIMES * peak_hz, seconds=seconds), seconds)
             # Full queues take memory once: what counts is that more load does not take more.
             uses.append(use_of(cloud.pid))
-        before, after = uses
     print(about(machine()))
-    fine = True
-    for peak, counted in zip(peaks, overloads, strict=True):
-        goodput = counted["answered"] / seconds
-        fine &= goodput >= _GOODPUT * peak and counted["other"] <= 0.01 * counted["sent"]
-        shed, sent = counted["shed"], _TIMES * peak
-        unsent = counted["unsent"] / seconds
-        print(f"capacity {peak:.1f} answers/s; offered {sent:.0f}/s, of which k6 could not send {unsent:.0f}/s")
-        took = f"p50 {counted['p50_ms'] or 0:.0f} ms, p95 {counted['p95_ms'] or 0:.0f} ms"
-        print(f"  goodput {goodput:.1f}/s, {goodput / peak:.1%} of the capacity; {took}")
-        print(f"  shed {shed / seconds:.0f}/s, {counted['hinted']} of {shed} with RetryInfo; other {counted['other']}")
+    before, after = uses
     growth = after.resident_bytes / before.resident_bytes - 1
     print(
         f"memory: {before.resident_bytes / 1e6:.1f} -> {after.resident_bytes / 1e6:.1f} MB ({growth:+.2%}) over the "
         f"second; threads {before.threads} -> {after.threads}, files {before.descriptors} -> {after.descriptors}"
     )
     return fine and growth <= _GROWTH
+
+
+def judged(peak_hz: float, counted: dict[str, Any], seconds: float) -> bool:
+    goodput_hz, shed, unsent_hz = counted["answered"] / seconds, counted["shed"], counted["unsent"] / seconds
+    took = f"p50 {counted['p50_ms'] or 0:.0f} ms, p95 {counted['p95_ms'] or 0:.0f} ms"
+    offered = f"offered {_TIMES * peak_hz:.0f}/s, of which k6 could not send {unsent_hz:.0f}/s"
+    print(f"capacity {peak_hz:.1f} answers/s; {offered}")
+    print(f"  goodput {goodput_hz:.1f}/s, {goodput_hz / peak_hz:.1%} of the capacity; {took}")
+    print(f"  shed {shed / seconds:.0f}/s, {counted['hinted']} of {shed} with RetryInfo; other {counted['other']}")
+    return bool(goodput_hz >= _GOODPUT * peak_hz and counted["other"] <= 0.01 * counted["sent"])
 
 
 def main() -> None:

@@ -3,8 +3,6 @@
 import torch
 from torch import Tensor, nn
 
-__all__ = ["factory"]
-
 
 class _Heavy(nn.Module):
     def __init__(self) -> None:
@@ -18,6 +16,5 @@ class _Heavy(nn.Module):
 
 
 def factory() -> tuple[nn.Module, tuple[Tensor, ...]]:
-    """Returns the module and its example input, uint8 [1, 3, 64, 64]."""
     torch.manual_seed(0)
     return _Heavy().eval(), (torch.zeros(1, 3, 64, 64, dtype=torch.uint8),)

@@ -22,71 +22,48 @@ from cloud_service import CloudConfig, CloudServer
 from edge_service import Agent, AgentConfig, FrameResult, Outcome
 from link_emulator import LinkEmulator, Trace
 
-__all__ = ["measure_sleeping"]
-
 HEAD_S, TAIL_S = 0.050, 0.020
 UPLINK_BPS, TENSOR_BYTES = 20e6, 250_000
 FRAMES, RUNS = 60, 3
 
 
-class Sleeping:
-    """A model whose heads and tails take as long as they are told.
-
-    Args:
-        head_s: Seconds that a head sleeps.
-        tail_s: Seconds that a tail sleeps.
-    """
+class Sleeping(split_model.Model):
+    """One cheap layer over the tensor; heads and tails sleep first."""
 
     def __init__(self, head_s: float, tail_s: float) -> None:
-        # One cheap layer over a tensor of 250 kB.
-        module, inputs = nn.Sequential(nn.ReLU()).eval(), (torch.zeros(1, TENSOR_BYTES // 4),)
-        self._model = split_model.Model(module, inputs, name="sleeping")
+        super().__init__(nn.Sequential(nn.ReLU()).eval(), (torch.zeros(1, TENSOR_BYTES // 4),), name="sleeping")
         self._head_s = head_s
         self._tail_s = tail_s
 
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 # whatever the model has
-        return getattr(self._model, name)
-
-    def __call__(self, *inputs: torch.Tensor) -> Any:  # noqa: ANN401 # as the model's own
-        """The whole model, without sleeping."""
-        return self._model(*inputs)
-
-    def split(self, edge: frozenset[str]) -> Any:  # noqa: ANN401 # as the model's own
-        """A head that sleeps first, and the model's own tail."""
-        head, tail = self._model.split(edge)
+    def split(self, edge: frozenset[str]) -> Any:  # noqa: ANN401 # parts that look like the model's own
+        head, tail = super().split(edge)
         return SleepingPart(head, self._head_s), tail
 
-    def tail(self, *arguments: Any) -> Any:  # noqa: ANN401 # as the model's own
-        """A tail that sleeps first."""
-        return SleepingPart(self._model.tail(*arguments), self._tail_s)
+    def tail(self, *arguments: Any) -> Any:  # noqa: ANN401 # see above
+        return SleepingPart(super().tail(*arguments), self._tail_s)
 
 
 class SleepingPart:
-    """A head or a tail that takes as long as it is told.
-
-    Args:
-        part: What is really computed.
-        part_s: Seconds that it sleeps first.
-    """
+    """A head or a tail that sleeps first, and then runs."""
 
     def __init__(self, part: Any, part_s: float) -> None:  # noqa: ANN401 # a head or a tail
         self._part = part
         self._part_s = part_s
 
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 # whatever the part has
+        return getattr(self._part, name)
+
     def __call__(self, *arguments: Any) -> Any:  # noqa: ANN401 # as the part's own
-        """Sleeps, then runs."""
         time.sleep(self._part_s)
         return self._part(*arguments)
 
     def run(self, *arguments: Any) -> Any:  # noqa: ANN401 # as the part's own
-        """Sleeps, then runs."""
         time.sleep(self._part_s)
         return self._part.run(*arguments)
 
 
 async def serve(parent: Parent) -> None:
-    model: Any = Sleeping(0.0, TAIL_S)
-    server = CloudServer(CloudConfig(listen="127.0.0.1:0", threads=1), [model])
+    server = CloudServer(CloudConfig(listen="127.0.0.1:0", threads=1), [Sleeping(0.0, TAIL_S)])
     await server.start()
     parent.tell(server.port)
     await parent.hear()
@@ -94,7 +71,6 @@ async def serve(parent: Parent) -> None:
 
 async def rate_hz(port: int) -> float:
     """Frames per second through the pipeline, the first ones left out."""
-    model: Any = Sleeping(HEAD_S, 0.0)
     done_s: list[float] = []
 
     def on_result(result: FrameResult) -> None:
@@ -107,7 +83,7 @@ async def rate_hz(port: int) -> float:
     profile = split_model.Profile(layer_s=(0.0, HEAD_S), whole_s=HEAD_S)
     async with (
         LinkEmulator(f"127.0.0.1:{port}", uplink=uplink, downlink=downlink, delay_s=0.005) as link,
-        Agent(model, link.address, config, edge_profile=profile, on_result=on_result) as agent,
+        Agent(Sleeping(HEAD_S, 0.0), link.address, config, edge_profile=profile, on_result=on_result) as agent,
     ):
         await asyncio.gather(*(agent.put(torch.zeros(1, TENSOR_BYTES // 4)) for _ in range(FRAMES)))
     first = FRAMES // 6
@@ -115,12 +91,11 @@ async def rate_hz(port: int) -> float:
 
 
 def measure_sleeping(bench: Run) -> dict[str, Any]:
-    """Runs the pipeline a few times; returns frames per second of each run, and what the slowest stage allows."""
+    """Runs the pipeline a few times; returns what each stage takes, and frames per second of each run."""
     rates = []
     with started(end("bench.pipeline.sleeping:serve")) as cloud:
         port = cloud.hear()
         for _ in range(RUNS):
             rates.append(asyncio.run(rate_hz(port)))
             bench.say(f"sleeping stages: {rates[-1]:.2f} frames/s")
-    stages = {"head_s": HEAD_S, "transfer_s": 8 * TENSOR_BYTES / UPLINK_BPS, "tail_s": TAIL_S}
-    return {**stages, "slowest_s": max(stages.values()), "rates_hz": rates}
+    return {"head_s": HEAD_S, "transfer_s": 8 * TENSOR_BYTES / UPLINK_BPS, "tail_s": TAIL_S, "rates_hz": rates}

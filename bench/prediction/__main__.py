@@ -1,7 +1,6 @@
 """Predicted against measured latency of every split: is the model behind the decisions right?
 
-Every split of AlexNet and a sample of those of GoogLeNet and ResNet-50 is run over a shaped link, busy and idle. A
-prediction is what the agent itself predicted for that frame, with the estimates it had when the frame began.
+Every split of AlexNet and a sample of those of GoogLeNet and ResNet-50 is run over a shaped link, busy and idle.
 """
 
 import hashlib
@@ -11,12 +10,11 @@ from itertools import pairwise
 from typing import Any
 
 from bench.links.shaped import available_kinds, open_link
+from bench.live.every_split import EverySplit
 from bench.live.run import EdgeModel, EdgeRun
 from bench.live.services import Live, serve
 from bench.prediction.report import report
 from bench.publishing.harness import Benchmark, Run
-from partitioner import Link, SplitTable
-from partitioner.listed.listing import list_closed_sets
 
 SLOWDOWN = 4.0
 IDLE_S = 1.0
@@ -31,8 +29,7 @@ FULL_LINKS = ((20e6, 0.02, "bbr"), (100e6, 0.05, "cubic"))
 QUICK_FRAMES = {"busy": 3, "idle": 2}
 FULL_FRAMES = {"busy": 5, "idle": 3}
 _AT_ONCE = 10
-_ALL = 2_000_000
-_KEPT = ("outcome", "wall_s", "uplink_bps", "predicted", "measured")
+_KEPT = ("outcome", "wall_s", "predicted", "measured")
 
 
 def sample(model: EdgeModel, count: int, uplink_bps: float, rtt_s: float) -> list[tuple[str, ...]]:
@@ -41,26 +38,20 @@ def sample(model: EdgeModel, count: int, uplink_bps: float, rtt_s: float) -> lis
     Edge-only and cloud-only are always there; what takes longer than twenty times the best split is left out where not
     all are taken, because nothing would ever choose it, and it takes most of the time.
     """
-    table = SplitTable(model.graph, model.costs(SLOWDOWN))
-    link = Link(uplink_bps, fixed_s=rtt_s)
-    sets = list_closed_sets(model.graph, _ALL)
-    names = [layer.name for layer in model.graph.layers]
-    edges = [tuple(names[i] for i in sorted(sets.members(index))) for index in _spread(len(sets), count)]
-    priced = sorted((table.evaluate(frozenset(edge), link).latency_s, edge) for edge in edges)
+    costs = model.costs(SLOWDOWN)
+    splits = EverySplit(model.graph, costs.edge_s, costs.cloud_s)
+    latency_s = splits.head_s + 8 * splits.sent_bytes / uplink_bps + splits.tail_s + rtt_s
+    latency_s[-1] = splits.head_s[-1]
+    most = max(2_000, 10 * count)  # priced are all, or many more than are wanted, evenly
+    priced = sorted(range(0, len(splits), max(1, len(splits) // most)), key=lambda index: latency_s[index])
     if len(priced) <= count:
-        return [edge for _, edge in priced]
-    affordable = [edge for latency_s, edge in priced if latency_s < 20 * priced[0][0]]
+        return [splits.edge(index) for index in priced]
+    affordable = [index for index in priced if latency_s[index] < 20 * latency_s[priced[0]]]
     rng = random.Random(2019)  # noqa: S311 # a sample
     bounds = [k * len(affordable) // count for k in range(count + 1)]
     strata = [affordable[low:high] for low, high in pairwise(bounds) if low < high]
-    inputs = tuple(layer.name for layer in model.graph.layers if not layer.inputs)
-    return list(dict.fromkeys([inputs, tuple(names), *(rng.choice(stratum) for stratum in strata)]))
-
-
-def _spread(sets: int, count: int) -> Sequence[int]:
-    """Positions of the sets that are priced: all, or many more than are wanted, evenly."""
-    most = max(2_000, 10 * count)
-    return range(sets) if sets <= most else range(0, sets, sets // most)
+    drawn = [splits.edge(rng.choice(stratum)) for stratum in strata]
+    return list(dict.fromkeys([model.inputs, model.everything, *drawn]))
 
 
 def measure(run: Run) -> dict[str, object]:
@@ -85,27 +76,16 @@ def measure(run: Run) -> dict[str, object]:
 def _measure_splits(
     live: Live, found: Sequence[tuple[str, ...]], cell: dict[str, Any], run: Run
 ) -> Iterator[dict[str, Any]]:
-    """Measures the splits that are missing, ten at a time through one agent, and yields a row for each."""
     keys = {edge: {**cell, "layers": len(edge), "last": edge[-1], "edge": hash_of(edge)} for edge in found}
     missing = [edge for edge in found if run.journal.get(keys[edge]) is None]
     random.Random(2019).shuffle(missing)  # noqa: S311 # neighbours in time shall not be neighbours in the model
+    pause_s = IDLE_S if cell["pace"] == "idle" else 0.0
+    settings: dict[str, Any] = {"frames": cell["frames"], "warmup": 1, "pause_s": pause_s, "slowdown": SLOWDOWN}
     for batch in (missing[begin : begin + _AT_ONCE] for begin in range(0, len(missing), _AT_ONCE)):
-        result = live.run(
-            EdgeRun(
-                cell["model"],
-                live.address,
-                chooser="given",
-                splits=tuple(batch),
-                frames=cell["frames"],
-                warmup=1,
-                pause_s=IDLE_S if cell["pace"] == "idle" else 0.0,
-                slowdown=SLOWDOWN,
-            )
-        )
+        frames = live.run(EdgeRun(cell["model"], live.address, splits=batch, **settings))
         for index, edge in enumerate(batch):
-            told = [frame for frame in result.frames if frame.split == index]
-            frames = [{name: getattr(frame, name) for name in _KEPT} for frame in told]
-            run.journal.put(keys[edge], {"cut": told[0].cut, "frames": frames})
+            told = [frame for frame in frames if frame.split == index]
+            run.journal.put(keys[edge], {"cut": told[0].cut, "frames": [frame.told(*_KEPT) for frame in told]})
     for edge in found:
         yield {**keys[edge], **run.journal.get(keys[edge])}
 
@@ -116,11 +96,7 @@ def hash_of(edge: Sequence[str]) -> str:
 
 
 BENCHMARK = Benchmark(
-    "prediction",
-    "Predicted against measured latency of splits.",
-    measure,
-    report,
-    full="every split of the sample that is wanted",
+    "prediction", "Predicted against measured latency of splits.", measure, report, full="more links, splits and frames"
 )
 
 if __name__ == "__main__":

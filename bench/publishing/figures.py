@@ -4,21 +4,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
-__all__ = ["Figure", "digits", "table", "verdicts"]
+Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One figure that the project wants, and what was measured.
-
-    Attributes:
-        what: What is measured.
-        wanted: The bound.
-        measured: The figure, in the bound's unit; None where it could not be measured.
-        unit: Written behind both: "%", "ms", "x" or nothing.
-        at_most: Whether less is better; else more is.
-        why: What stands in the way; written where the figure is missed.
-    """
+    """A bound, and what was measured: None where it could not be. `why` is written where the bound is missed."""
 
     what: str
     wanted: float
@@ -29,14 +20,21 @@ class Figure:
 
     @property
     def kept(self) -> bool:
-        """Whether the figure is as wanted."""
         if self.measured is None:
             return False
         return self.measured <= self.wanted if self.at_most else self.measured >= self.wanted
 
     @property
+    def used(self) -> float:
+        """How much of what is allowed it takes: above 1 is missed."""
+        if self.measured is None:
+            return float("inf")
+        if self.at_most:
+            return self.measured / self.wanted if self.wanted else 1.0 + self.measured
+        return self.wanted / self.measured if self.measured > 0 else float("inf")
+
+    @property
     def cells(self) -> dict[str, str]:
-        """What, wanted, measured and the verdict, as a row of `table`."""
         unit = f" {self.unit}" if self.unit else ""
         measured = "not measured" if self.measured is None else f"{digits(self.measured)}{unit}"
         verdict = "kept" if self.kept else f"**missed**{f': {self.why}' if self.why else ''}"
@@ -44,17 +42,16 @@ class Figure:
         return {"figure": self.what, "wanted": wanted, "measured": measured, "": verdict}
 
     def as_json(self) -> dict[str, Any]:
-        """Returns what `from_json` reads, and the verdict for other readers."""
+        """What `from_json` reads, and the verdict for other readers."""
         return {**asdict(self), "kept": self.kept}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
-        """Returns the figure that `as_json` wrote."""
         return cls(**{name: value for name, value in data.items() if name != "kept"})
 
 
 def digits(value: float) -> str:
-    """Returns a number with the digits that a measurement deserves.
+    """A number with the digits that a measurement deserves.
 
     >>> digits(1234.5), digits(0.01234)
     ('1,234', '0.0123')
@@ -62,8 +59,16 @@ def digits(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
-def table(rows: Iterable[Mapping[str, Any]], *, texts: int = 1, remark: bool = False) -> list[str]:
-    """Returns a table's lines, for rows that name each cell.
+def grouped(rows: Iterable[Row], *names: str) -> dict[tuple[Any, ...], list[Row]]:
+    """Rows by what they hold under some names, in order of appearance."""
+    found: dict[tuple[Any, ...], list[Row]] = {}
+    for row in rows:
+        found.setdefault(tuple(row[name] for name in names), []).append(row)
+    return found
+
+
+def table(rows: Iterable[Row], *, texts: int = 1, remark: bool = False) -> list[str]:
+    """The lines of a table, for rows that name each cell.
 
     Columns are of numbers, but the first `texts` of them, and the last where it is a remark. Floats get the digits that
     a measurement deserves; None is an empty cell.
@@ -79,7 +84,6 @@ def table(rows: Iterable[Mapping[str, Any]], *, texts: int = 1, remark: bool = F
 
 
 def verdicts(figures: Iterable[Figure]) -> list[str]:
-    """Returns the section that sets wanted figures beside measured ones."""
     rows = [figure.cells for figure in figures]
     return ["## Wanted and measured", "", *table(rows, remark=True)] if rows else []
 

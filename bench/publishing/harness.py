@@ -20,22 +20,11 @@ from bench.publishing.journal import Journal
 from bench.publishing.programs import PROGRAMS
 from bench.publishing.publish import FOLDER, Reporter, publish, render
 
-__all__ = ["Benchmark", "Run", "turns"]
-
 Measured = TypeVar("Measured")
 
 
 class Run:
-    """One run, as what measures sees it.
-
-    Args:
-        options: Of the command line.
-        journal: What is finished; that of a short form keeps nothing.
-        expected_s: How long everything should take.
-
-    Attributes:
-        full: Whether the long form is wanted.
-    """
+    """One run, as what measures sees it; the journal of a short form keeps nothing."""
 
     def __init__(self, options: argparse.Namespace, journal: Journal, expected_s: float) -> None:
         self.options = options
@@ -45,7 +34,6 @@ class Run:
         self._began_s = time.monotonic()
 
     def say(self, what: str) -> None:
-        """Prints a line with the seconds so far."""
         print(f"[{time.monotonic() - self._began_s:5.0f} of {self._expected_s:.0f} s] {what}", flush=True)
 
     def cells(
@@ -54,7 +42,7 @@ class Run:
         """Measures the cells that are not finished, `measure(**cell)`; returns what was measured of each, in order."""
         wanted = list(cells)
         missing = [cell for cell in wanted if self.journal.get(cell) is None]
-        self._expected_s *= len(missing) / max(1, len(wanted))
+        self._expected_s *= len(missing) / len(wanted) if wanted else 1.0
         self.say(f"{len(wanted)} cells, {len(wanted) - len(missing)} of them finished before")
 
         def finish(cell: Mapping[str, Any]) -> None:
@@ -79,10 +67,6 @@ class Benchmark:
     """One benchmark, run as `python -m bench.NAME`.
 
     Attributes:
-        name: One of `bench.publishing.programs`.
-        about: What is measured.
-        measure: Measures; returns what `report` reads.
-        report: Makes the page.
         full: What the long form measures; empty where there is none.
         extra: Further options of the command line: keyword arguments of `add_argument` by name.
     """
@@ -95,7 +79,6 @@ class Benchmark:
     extra: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def main(self) -> None:
-        """Does what the command line asks for: measures and publishes, or writes the page anew."""
         options = self._parser().parse_args()
         stem = f"{self.name}_full" if options.full else self.name
         if options.render:
@@ -124,11 +107,7 @@ class Benchmark:
 def turns(names: Iterable[str], repeats: int, *, warmup: int = 0, shuffled: bool = False) -> Iterator[tuple[str, bool]]:
     """Yields each name once a round, and whether it counts: a slow moment of the machine falls on all of them.
 
-    Args:
-        names: Of what takes turns.
-        repeats: Rounds that count.
-        warmup: Rounds before, which do not.
-        shuffled: Each round in an order of its own, where it matters who comes before.
+    Rounds are shuffled where it matters who comes before.
     """
     order, rng = list(names), random.Random(0)  # noqa: S311 # an order
     for round_ in range(-warmup, repeats):

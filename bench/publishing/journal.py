@@ -12,24 +12,18 @@ from typing import Any
 
 from bench.publishing.machine import machine
 
-__all__ = ["FOLDER", "Journal"]
-
 FOLDER = Path("out/bench")
 
 
 class Journal:
     """Cells by what they measure. A cell counts as finished only on the machine and with the versions it ran with.
 
-    Args:
-        path: The file; None keeps cells in memory only.
-        fresh: Begin anew.
+    Without a path they are kept in memory only.
     """
 
     def __init__(self, path: Path | None, *, fresh: bool = False) -> None:
         self._path = path
-        found = machine()
-        del found["date"]  # a run may last past midnight
-        self._setup = found
+        self._setup = {name: value for name, value in machine().items() if name != "date"}  # it may last past midnight
         self._cells: dict[str, Any] = {}
         self._writing = threading.Lock()
         if path is not None and fresh:
@@ -38,11 +32,9 @@ class Journal:
             self._read(path)
 
     def get(self, cell: Mapping[str, Any]) -> Any:  # noqa: ANN401 # whatever was put
-        """Returns what a finished cell measured, or None."""
         return self._cells.get(_key(cell))
 
     def put(self, cell: Mapping[str, Any], measured: Any) -> None:  # noqa: ANN401 # whatever JSON holds
-        """Keeps a finished cell."""
         self._cells[_key(cell)] = measured
         if self._path is not None:
             self._path.parent.mkdir(parents=True, exist_ok=True)

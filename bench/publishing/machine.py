@@ -8,14 +8,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-__all__ = ["about", "machine"]
-
 _PACKAGES = ("numpy", "scipy", "networkx", "torch", "torchvision", "grpcio", "protobuf")
 _CONGESTION = Path("/proc/sys/net/ipv4/tcp_congestion_control")
 
 
 def machine() -> dict[str, Any]:
-    """Returns processor, cores, versions, TCP's congestion control and the date."""
     return {
         "date": dt.datetime.now(dt.UTC).date().isoformat(),
         "processor": _processor(),
@@ -28,7 +25,6 @@ def machine() -> dict[str, Any]:
 
 
 def about(data: Mapping[str, Any]) -> str:
-    """Returns the sentence for what `machine` found."""
     versions = ", ".join(f"{package} {number}" for package, number in data["versions"].items())
     congestion = f"; TCP {data['congestion_control']}" if "congestion_control" in data else ""
     return (

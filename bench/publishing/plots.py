@@ -22,7 +22,7 @@ __all__ = ["STYLES", "Canvas", "Style", "bars", "drawing", "wanted"]
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """How one series looks."""
+    """How one series looks: the arguments of `Axes.plot`, for a line or for points alone, and of `Axes.bar`."""
 
     color: str
     marker: str
@@ -31,17 +31,14 @@ class Style:
 
     @property
     def of_line(self) -> dict[str, Any]:
-        """Arguments for `Axes.plot`."""
         return {"color": self.color, "marker": self.marker, "linestyle": self.line, "markersize": 5, "linewidth": 1.4}
 
     @property
     def of_points(self) -> dict[str, Any]:
-        """Arguments for `Axes.plot` without lines between the points."""
         return {**self.of_line, "linestyle": "none", "markerfacecolor": "none"}
 
     @property
     def of_bar(self) -> dict[str, Any]:
-        """Arguments for `Axes.bar`."""
         return {"facecolor": "white", "edgecolor": self.color, "hatch": self.hatch, "linewidth": 1.2}
 
 
@@ -73,19 +70,10 @@ def bars(
     axes: Axes,
     groups: Sequence[str],
     series: Mapping[str, Sequence[float | None]],
-    *,
     pitch: float = 0.0,
     width: float = 0.0,
 ) -> None:
-    """Bars side by side in groups, one of each series where it has a height.
-
-    Args:
-        axes: Where to.
-        groups: The names below them.
-        series: Heights, one a group, by what is in the legend.
-        pitch: From bar to bar, where a group is 1 wide.
-        width: Of a bar.
-    """
+    """Bars side by side in named groups, one of each series where it has a height; `pitch` of 1 is a group's width."""
     pitch = pitch or 0.8 / len(series)
     for place, ((name, heights), style) in enumerate(zip(series.items(), STYLES, strict=False)):
         there = [(i + pitch * place, height) for i, height in enumerate(heights) if height is not None]
@@ -96,5 +84,4 @@ def bars(
 
 
 def wanted(axes: Axes, bound: float) -> None:
-    """A line at what is wanted at most."""
     axes.axhline(bound, color="black", linewidth=1.0, linestyle="--", label="wanted: at most")

@@ -1,19 +1,10 @@
 """Every benchmark, in the order in which `make bench` runs them, and how long each takes on two cores."""
 
-from dataclasses import dataclass
-
-__all__ = ["PROGRAMS", "Program"]
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Program:
-    """One benchmark, run as `python -m bench.NAME`, which takes the arguments of `bench.publishing.publish`.
-
-    Attributes:
-        name: The module's.
-        seconds: About how long `make bench` runs it.
-        full_s: About how long `make bench-full` runs it, with `--full`; 0 where it has no long form.
-    """
+class Program(NamedTuple):
+    """`python -m bench.NAME`: about how long it runs, and with `--full`; 0 where it has no long form."""
 
     name: str
     seconds: float

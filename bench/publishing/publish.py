@@ -9,7 +9,7 @@ import re
 import sys
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,22 +17,12 @@ from bench.publishing.figures import Figure, verdicts
 from bench.publishing.machine import about, machine
 from bench.publishing.plots import Canvas, drawing
 
-__all__ = ["FOLDER", "Plot", "Report", "Reporter", "publish", "render"]
-
 FOLDER = Path("docs/benchmarks")
 
 
 @dataclass(frozen=True, slots=True)
 class Plot:
-    """A picture beside the page.
-
-    Attributes:
-        suffix: The file is NAME-suffix.svg.
-        caption: Read aloud where the picture cannot be seen, and written below it.
-        draw: Draws it.
-        width: Inches.
-        height: Inches.
-    """
+    """A picture beside the page, in the file NAME-suffix.svg; its size is in inches."""
 
     suffix: str
     caption: str
@@ -43,58 +33,57 @@ class Plot:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a page says.
-
-    Attributes:
-        title: Its heading.
-        method: How it was measured, in a paragraph.
-        figures: Wanted and measured.
-        body: The lines of tables and remarks.
-        plots: Its pictures.
-    """
+    """What a page says: the method in a paragraph, the body in lines."""
 
     title: str
     method: str
     figures: Sequence[Figure]
     body: Sequence[str]
-    plots: Sequence[Plot] = field(default=())
+    plots: Sequence[Plot] = ()
 
 
 Reporter = Callable[[Mapping[str, Any]], Report]
 
 
-def publish(name: str, measured: Mapping[str, Any], report: Reporter, folder: Path, note: str = "") -> None:
-    """Writes NAME.json and the page, and prints the verdicts.
+def from_text(module: str, figures: Sequence[Figure], plots: Sequence[Plot] = (), **values: object) -> Report:
+    """The report whose text is `page.md` beside a module, given by its `__file__`.
 
-    Args:
-        name: The file's stem.
-        measured: What was measured; keys that `machine` has are overwritten.
-        report: Makes the page.
-        folder: Where to.
-        note: What a reader should know about this run.
+    The text is a heading, a paragraph of method, and the body. Each {NAME} in it stands for a value: a table's lines,
+    or whatever `str.format` takes.
     """
-    data = {"note": note, **measured, **machine()}
-    data["title"] = report(data).title
-    data["figures"] = [figure.as_json() for figure in report(data).figures]
+    text = Path(module).with_name("page.md").read_text(encoding="utf-8")
+    said = {name: "\n".join(value) if isinstance(value, list) else value for name, value in values.items()}
+    title, method, *body = [_unwrapped(paragraph) for paragraph in text.format(**said).strip().split("\n\n")]
+    lines = [line for paragraph in body for line in (*paragraph, "")]
+    return Report(title[0].removeprefix("# "), method[0], figures, lines[:-1], plots)
+
+
+def publish(name: str, measured: Mapping[str, Any], report: Reporter, folder: Path, note: str = "") -> None:
+    """Writes NAME.json and the page, and prints the verdicts; `note` is what a reader should know about this run."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{name}.json").write_text(_text(data), encoding="utf-8")
+    (folder / f"{name}.json").write_text(_text({"note": note, **measured, **machine()}), encoding="utf-8")
     render(name, report, folder)
 
 
 def render(name: str, report: Reporter, folder: Path) -> None:
-    """Writes page and plots from the JSON file; figures that a report judges otherwise today are corrected there."""
+    """Writes page and plots from the JSON file; title and figures are put there as the report judges them today."""
     path = folder / f"{name}.json"
     data = json.loads(path.read_text(encoding="utf-8"))
     made = report(data)
-    figures = [figure.as_json() for figure in made.figures]
-    if (data.get("figures"), data.get("title")) != (figures, made.title):
-        data |= {"figures": figures, "title": made.title}
+    judged = {"title": made.title, "figures": [figure.as_json() for figure in made.figures]}
+    if data | judged != data:
+        data |= judged
         path.write_text(_text(data), encoding="utf-8")
     for plot in made.plots:
         with drawing(folder / f"{name}-{plot.suffix}.svg", width=plot.width, height=plot.height) as canvas:
             plot.draw(canvas)
     (folder / f"{name}.md").write_text(_page(name, data, made), encoding="utf-8")
     sys.stdout.write("\n".join([*made.body, "", *verdicts(made.figures), "", f"written to {folder}/{name}.md\n"]))
+
+
+def _unwrapped(paragraph: str) -> list[str]:
+    lines = paragraph.splitlines()
+    return lines if paragraph.startswith("|") else [" ".join(lines)]
 
 
 def _text(data: Mapping[str, Any]) -> str:
@@ -109,18 +98,16 @@ def _text(data: Mapping[str, Any]) -> str:
 def _page(name: str, data: Mapping[str, Any], made: Report) -> str:
     program = name.removesuffix("_full")
     target = f"make bench-full ARGS={program}" if name != program else f"make bench ARGS={program}"
-    lines = [f"# {made.title}", "", f"Written by `{target}`; the raw numbers are in [{name}.json]({name}.json).", ""]
-    lines += [about(data), ""]
-    if data.get("note"):
-        lines += [f"**Note:** {data['note']}", ""]
-    lines += [made.method, ""]
+    lines = [f"# {made.title}", f"Written by `{target}`; the raw numbers are in [{name}.json]({name}.json)."]
+    lines += [about(data), *([f"**Note:** {data['note']}"] if data.get("note") else []), made.method]
     for plot in made.plots:
-        lines += [f"![{plot.caption}]({name}-{plot.suffix}.svg)", "", f"*{plot.caption}*", ""]
-    return "\n".join(map(wrapped, [*lines, *made.body, "", *verdicts(made.figures)])).rstrip("\n") + "\n"
+        lines += [f"![{plot.caption}]({name}-{plot.suffix}.svg)", f"*{plot.caption}*"]
+    spaced = [part for line in lines for part in (line, "")]
+    return "\n".join(map(wrapped, [*spaced, *made.body, "", *verdicts(made.figures)])).rstrip("\n") + "\n"
 
 
 def wrapped(line: str) -> str:
-    """Returns a paragraph in lines that can be read; those of tables and pictures have no other form."""
+    """Breaks a paragraph into lines that can be read; those of tables and pictures have no other form."""
     if line.startswith(("|", "!")):
         return line
     text = textwrap.fill(line, 120, break_long_words=False, break_on_hyphens=False)

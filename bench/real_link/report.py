@@ -1,13 +1,12 @@
 """What `bench.real_link` measured, as a page."""
 
 import statistics
-from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from bench.publishing.figures import Figure, table
+from bench.publishing.figures import Figure, Row, table
 from bench.publishing.plots import STYLES, Canvas
-from bench.publishing.publish import Plot, Report
+from bench.publishing.publish import Plot, Report, from_text
 from edge_service.output.report import percentile
 from link_emulator import bundled
 
@@ -20,37 +19,30 @@ _NAMES = {
     "edge_only": "edge-only",
     "cloud_only": "cloud-only",
 }
-_CAPTION = "Above, the uplink of the trace and its estimate; below, the latency of each frame."
 _RESULTS = ("offloaded", "edge_only", "local_fallback")
 
-_METHOD = (
-    "{model} at {rate_hz:g} frames/s, the edge {slowdown:g} times slower than the cloud, over a link of kind {kind} "
-    "with a round trip of {rtt_ms:g} ms, TCP {congestion}, whose uplink follows the trace {trace} for {seconds:g} s, "
-    "{turns} time(s) for each way. The best fixed split's last layer on the edge is `{best_fixed_last}`. "
-    "Replayed is the mean latency that the cost model gives the same way on the same trace, without an estimator's "
-    "errors and without noise. Switches are frames whose split differs from the one before."
-)
 _WHY = "the estimate lags a link that changes every 0.1 s; see the plot"
 
-Row = Mapping[str, Any]
 
-
-def report(data: Mapping[str, Any]) -> Report:
+def report(data: Row) -> Report:
     by_way = {way: [row for row in data["rows"] if row["way"] == way] for way in _NAMES}
-    adaptive, oracle_s, link = by_way["adaptive"], _mean_s(by_way["oracle"]), data["link"]
+    adaptive, oracle_s = by_way["adaptive"], _mean_s(by_way["oracle"])
     over = 100 * (_mean_s(adaptive) / oracle_s - 1)
     missed = sum(frame["outcome"] not in _RESULTS for row in adaptive for frame in row["frames"])
     switches_hz = _switches(adaptive) / (data["seconds"] * len(adaptive))
-    return Report(
-        title="A recorded LTE uplink, live",
-        method=_METHOD.format(**{**data, **link, "rtt_ms": 1000 * link["rtt_s"], "turns": len(adaptive)}),
-        figures=[
+    caption = "Above, the uplink of the trace and its estimate; below, the latency of each frame."
+    return from_text(
+        __file__,
+        [
             Figure("mean latency of adaptive over the oracle's", WANTED_OVER_ORACLE, over, "%", why=_WHY),
             Figure("frames without a result", WANTED_MISSED, missed),
             Figure("switches per second", WANTED_SWITCHES_PER_S, switches_hz),
         ],
-        body=table(_cells(name, by_way[way], oracle_s) for way, name in _NAMES.items()),
-        plots=[Plot("frames", _CAPTION, partial(_draw, data), 7.5, 5.2)],
+        [Plot("frames", caption, partial(_draw, data), 7.5, 5.2)],
+        data=data,
+        rtt_ms=1000 * data["link"]["rtt_s"],
+        turns=len(adaptive),
+        ways=table(_cells(name, by_way[way], oracle_s) for way, name in _NAMES.items()),
     )
 
 
@@ -82,7 +74,7 @@ def _switches(rows: list[Row]) -> int:
     return sum(frame["switched"] for row in rows for frame in row["frames"])
 
 
-def _draw(data: Mapping[str, Any], canvas: Canvas) -> None:
+def _draw(data: Row, canvas: Canvas) -> None:
     trace = bundled(data["trace"])
     above, below = canvas.subplots(2, 1, sharex=True)
     steps = [(time_s, bps / 1e6) for time_s, bps in zip(trace.times_s, trace.rates_bps, strict=True)]

@@ -7,7 +7,7 @@ On loopback, over the kernel's token bucket, and over a link with a round trip o
 
 from collections.abc import Iterator
 from contextlib import nullcontext
-from itertools import chain
+from itertools import chain, product
 from typing import Any
 
 from bench.child import end, started
@@ -17,29 +17,26 @@ from bench.rpc_overhead.report import report
 
 SIZES = (10_000, 100_000, 1_000_000, 4_000_000, 16_000_000)
 RTT_S = 0.02
-LEAST_TBF_BYTES = 100_000
+LEAST_TBF_BYTES = 100_000  # what fits into tbf's bucket passes as if there were no link
 QUICK_RATES_BPS, FULL_RATES_BPS = (20e6, 100e6), (2e6, 8e6, 20e6, 100e6)
 # What takes longer to pass a link is left out; about how long a size is measured on a link.
 QUICK_LONGEST_S, FULL_LONGEST_S = 0.5, 8.0
 QUICK_LINK_S, FULL_LINK_S = 4.5, 24.0
 QUICK_LOCAL_TURNS, FULL_LOCAL_TURNS = 500, 2000
 
+# Sizes, and how many round trips of each way.
+Turns = list[tuple[int, int]]
 
-def _passing_s(size_bytes: int, rate_bps: float) -> float:
-    return 8 * size_bytes / rate_bps + RTT_S
 
-
-def local_turns(*, full: bool) -> list[tuple[int, int]]:
-    """Sizes, and how many round trips of each way on loopback; more of what is quick."""
+def local_turns(*, full: bool) -> Turns:
+    """On loopback there are more of what is quick."""
     most = FULL_LOCAL_TURNS if full else QUICK_LOCAL_TURNS
     return [(size, max(20, round(min(most, most * 3e5 / size)))) for size in SIZES]
 
 
-def link_turns(kind: Kind, rate_bps: float, *, full: bool) -> list[tuple[int, int]]:
+def link_turns(kind: Kind, rate_bps: float, *, full: bool) -> Turns:
     longest_s, link_s = (FULL_LONGEST_S, FULL_LINK_S) if full else (QUICK_LONGEST_S, QUICK_LINK_S)
-    # What fits into tbf's bucket passes as if there were no link.
-    sizes = [size for size in SIZES if kind != "tbf" or size >= LEAST_TBF_BYTES]
-    passing_s = {size: _passing_s(size, rate_bps) for size in sizes}
+    passing_s = {size: 8 * size / rate_bps + RTT_S for size in SIZES if kind != "tbf" or size >= LEAST_TBF_BYTES}
     return [(size, max(3, min(50, round(link_s / 4 / s)))) for size, s in passing_s.items() if s <= longest_s]
 
 
@@ -47,17 +44,12 @@ def cells(*, full: bool) -> Iterator[dict[str, Any]]:
     """One for each link; loopback has neither kind nor rate."""
     yield {"kind": None, "rate_bps": None, "rtt_s": 0.0, "turns": local_turns(full=full)}
     kinds: list[Kind] = [kind for kind in available_kinds() if kind != "emulator"]
-    for kind in sorted(kinds or available_kinds()):
-        for rate_bps in FULL_RATES_BPS if full else QUICK_RATES_BPS:
-            rtt_s = 0.0 if kind == "tbf" else RTT_S
-            turns = link_turns(kind, rate_bps, full=full)
-            yield {"kind": kind, "rate_bps": rate_bps, "rtt_s": rtt_s, "turns": turns}
+    for kind, rate_bps in product(sorted(kinds or available_kinds()), FULL_RATES_BPS if full else QUICK_RATES_BPS):
+        link = {"kind": kind, "rate_bps": rate_bps, "rtt_s": 0.0 if kind == "tbf" else RTT_S}
+        yield {**link, "turns": link_turns(kind, rate_bps, full=full)}
 
 
-def measure_link(
-    kind: Kind | None, rate_bps: float | None, rtt_s: float, turns: list[tuple[int, int]]
-) -> list[dict[str, Any]]:
-    """Seconds of every round trip of each size over one link."""
+def measure_link(kind: Kind | None, rate_bps: float | None, rtt_s: float, turns: Turns) -> list[dict[str, Any]]:
     shaped = nullcontext(loopback()) if rate_bps is None else open_link(rate_bps, rtt_s=rtt_s, kind=kind)
     sizes = [size for size, _ in turns]
     with shaped as link, started(link.on_cloud(end("bench.rpc_overhead.ends:serve", link.listen, sizes))) as cloud:
@@ -65,11 +57,8 @@ def measure_link(
         warmup = 10 if kind is None else 2
         with started(link.on_edge(end("bench.rpc_overhead.ends:drive", addresses, turns, warmup))) as edge:
             measured = edge.hear()
-        about = {"kind": kind, "rate_bps": rate_bps, "rtt_s": rtt_s, "congestion": link.congestion}
-    return [
-        {**about, "bytes": size, "repeats": repeats, **told}
-        for (size, repeats), told in zip(turns, measured, strict=True)
-    ]
+    about = {**link.used, "rate_bps": rate_bps, "rtt_s": rtt_s}
+    return [{**about, "bytes": size, "repeats": n, **told} for (size, n), told in zip(turns, measured, strict=True)]
 
 
 def measure(run: Run) -> dict[str, Any]:
@@ -78,11 +67,7 @@ def measure(run: Run) -> dict[str, Any]:
 
 
 BENCHMARK = Benchmark(
-    "rpc_overhead",
-    "What gRPC adds to the bytes of a tensor.",
-    measure,
-    report,
-    full="slower links, more repeats",
+    "rpc_overhead", "What gRPC adds to the bytes of a tensor.", measure, report, full="slower links, more repeats"
 )
 
 if __name__ == "__main__":

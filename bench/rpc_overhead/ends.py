@@ -6,10 +6,8 @@ trip, one object for each size.
 
 import contextlib
 import os
-import socket
-import threading
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import grpc
@@ -20,6 +18,7 @@ from torch import nn
 import split_model
 from bench.child import Parent
 from bench.publishing.harness import turns
+from bench.rpc_overhead.raw import ANSWER_BYTES, Turn, raw_turns, serve_raw
 from cloud_service import CloudConfig, CloudServer
 from edge_service.cloud.client import OPTIONS, GrpcCloud
 from edge_service.cloud.seam import Answer
@@ -28,49 +27,42 @@ from split_wire import decode_tensor, encode_tensor
 from split_wire.frames import TailRequest
 from split_wire.transport import run_tail
 
-ANSWER_BYTES = 1024
 # Of an `Answer`.
 SERVER_PARTS = ("server_s", "queue_s", "decode_s", "compute_s")
 BARE_SERVICE, BARE_METHOD = "bench.Bare", "Stream"
 LIMIT_S = 60.0
 
+Array = np.ndarray[Any, Any]
+
 
 class Front(nn.Module):
-    """Answers with the first kilobyte of what it gets."""
+    """Answers with the first kilobyte of what it gets: 256 floats of [1, N]."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Takes 256 floats of [1, N]."""
         return x[:, : ANSWER_BYTES // 4] + 0.0
 
 
-def model_of(size_bytes: int) -> split_model.Model:
-    return split_model.Model(Front().eval(), (torch.zeros(1, size_bytes // 4),), name=f"front-{size_bytes}")
+def model_and_array(size_bytes: int) -> tuple[split_model.Model, Array]:
+    model = split_model.Model(Front().eval(), (torch.zeros(1, size_bytes // 4),), name=f"front-{size_bytes}")
+    return model, np.random.default_rng(0).random((1, size_bytes // 4), np.float32)
 
 
-# The cloud
+async def serve_models(listen: str, sizes: Sequence[int]) -> CloudServer:
+    models = [model_and_array(size)[0] for size in sizes]
+    server = CloudServer(CloudConfig(listen=listen, insecure=True, threads=1), models)
+    await server.start()
+    return server
 
 
-def answer_raw(listener: socket.socket) -> None:
-    """Takes connections, one after the other: the size of a message, then messages and answers."""
-    answer = bytes(ANSWER_BYTES)
-    while True:
-        connection, _ = listener.accept()
-        with connection:
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            message = memoryview(bytearray(int.from_bytes(connection.recv(8, socket.MSG_WAITALL), "little")))
-            while receive(connection, message):
-                connection.sendall(answer)
-
-
-def receive(connection: socket.socket, into: memoryview) -> bool:
-    """Fills a buffer; False when the other side has ended."""
-    got = 0
-    while got < len(into):
-        count = connection.recv_into(into[got:])
-        if not count:
-            return False
-        got += count
-    return True
+async def serve_beside(
+    listen: str, service: str, method: str, handler: "grpc.RpcMethodHandler[Any, Any]"
+) -> tuple[grpc.aio.Server, int]:
+    """A gRPC server of one method, with the service's options, and its port."""
+    server = grpc.aio.server(options=OPTIONS)
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, {method: handler}),))
+    port = server.add_insecure_port(listen)
+    await server.start()
+    return server, port
 
 
 async def answer_bare(requests: AsyncIterator[bytes], _: object) -> AsyncIterator[bytes]:
@@ -82,38 +74,12 @@ async def answer_bare(requests: AsyncIterator[bytes], _: object) -> AsyncIterato
 
 async def serve(parent: Parent, listen: str, sizes: Sequence[int]) -> None:
     settle(core=1)
-    listener = socket.create_server((listen.rpartition(":")[0], 0))
-    threading.Thread(target=answer_raw, args=(listener,), daemon=True).start()
-    bare = grpc.aio.server(options=OPTIONS)
-    method = grpc.stream_stream_rpc_method_handler(answer_bare)
-    bare.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(BARE_SERVICE, {BARE_METHOD: method}),))
-    bare_port = bare.add_insecure_port(listen)
-    await bare.start()
-    config = CloudConfig(listen=listen, insecure=True, threads=1)
-    server = CloudServer(config, [model_of(size) for size in sizes])
-    await server.start()
-    parent.tell([server.port, bare_port, listener.getsockname()[1]])
+    raw_port = serve_raw(listen.rpartition(":")[0])
+    handler = grpc.stream_stream_rpc_method_handler(answer_bare)
+    _bare, bare_port = await serve_beside(listen, BARE_SERVICE, BARE_METHOD, handler)
+    server = await serve_models(listen, sizes)
+    parent.tell([server.port, bare_port, raw_port])
     await parent.hear()
-
-
-# The edge
-
-Turn = Callable[[], Awaitable[Any]]
-
-
-@contextlib.contextmanager
-def raw_turns(address: str, size_bytes: int) -> Iterator[Turn]:
-    message, answer = bytes(size_bytes), memoryview(bytearray(ANSWER_BYTES))
-    host, _, port = address.rpartition(":")
-    with socket.create_connection((host, int(port))) as connection:
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        connection.sendall(size_bytes.to_bytes(8, "little"))
-
-        async def turn() -> None:
-            connection.sendall(message)
-            receive(connection, answer)
-
-        yield turn
 
 
 @contextlib.asynccontextmanager
@@ -132,7 +98,7 @@ async def bare_turns(address: str, size_bytes: int) -> AsyncIterator[Turn]:
 
 
 @contextlib.asynccontextmanager
-async def stream_turns(address: str, model: split_model.Model, array: np.ndarray[Any, Any]) -> AsyncIterator[Turn]:
+async def stream_turns(address: str, model: split_model.Model, array: Array) -> AsyncIterator[Turn]:
     names = [layer.name for layer in model.graph.layers]
     client = GrpcCloud(address, model=model.name, digest=model.digest, layers=names)
     await client.profile(LIMIT_S)
@@ -157,7 +123,7 @@ async def stream_turns(address: str, model: split_model.Model, array: np.ndarray
 
 
 @contextlib.asynccontextmanager
-async def unary_turns(address: str, model: split_model.Model, array: np.ndarray[Any, Any]) -> AsyncIterator[Turn]:
+async def unary_turns(address: str, model: split_model.Model, array: Array) -> AsyncIterator[Turn]:
     async with grpc.aio.insecure_channel(address, options=OPTIONS) as channel:
         call = run_tail(channel)
 
@@ -169,45 +135,39 @@ async def unary_turns(address: str, model: split_model.Model, array: np.ndarray[
         yield turn
 
 
-def checked(answer: np.ndarray[Any, Any]) -> None:
+def checked(answer: Array) -> None:
     if answer.nbytes != ANSWER_BYTES:
         raise RuntimeError(f"expected an answer of {ANSWER_BYTES} bytes, got {answer.nbytes}")
 
 
-async def drive(parent: Parent, addresses: tuple[str, str, str], sizes: Sequence[tuple[int, int]], warmup: int) -> None:
+async def drive(parent: Parent, addresses: Sequence[str], sizes: Sequence[tuple[int, int]], warmup: int) -> None:
     """Times each size so many times; gRPC has one event loop for all."""
     settle(core=0)
-    parent.tell([await timed(*addresses, size, warmup, repeats) for size, repeats in sizes])
+    parent.tell([await timed(addresses, size, warmup, repeats) for size, repeats in sizes])
 
 
-async def timed(
-    service: str, bare_service: str, raw_socket: str, size_bytes: int, warmup: int, repeats: int
-) -> dict[str, Any]:
-    """Times every way; they take turns.
-
-    Returns:
-        Seconds of each way's turns, and what the server says of its part in those of the stream.
-    """
-    model = model_of(size_bytes)
-    array = np.random.default_rng(0).random((1, size_bytes // 4), np.float32)
-    with raw_turns(raw_socket, size_bytes) as raw:
-        async with (
-            bare_turns(bare_service, size_bytes) as bare,
-            stream_turns(service, model, array) as stream,
-            unary_turns(service, model, array) as unary,
-        ):
-            ways = {"raw": raw, "bare": bare, "stream": stream, "unary": unary}
-            samples_s: dict[str, list[float]] = {name: [] for name in ways}
-            server_s: dict[str, list[float]] = {name: [] for name in SERVER_PARTS}
-            # Who comes after the raw socket finds more out of the caches.
-            for name, counts in turns(ways, repeats, warmup=warmup, shuffled=True):
-                began_s = time.perf_counter()
-                answer = await ways[name]()
-                took_s = time.perf_counter() - began_s
-                if counts:
-                    samples_s[name].append(took_s)
-                    for part in SERVER_PARTS if isinstance(answer, Answer) else ():
-                        server_s[part].append(getattr(answer, part))
+async def timed(addresses: Sequence[str], size_bytes: int, warmup: int, repeats: int) -> dict[str, Any]:
+    """Seconds of each way's turns, and what the server says of its part in those of the stream."""
+    service, bare_service, raw_socket = addresses
+    sent = model_and_array(size_bytes)
+    async with contextlib.AsyncExitStack() as stack:
+        ways: dict[str, Turn] = {
+            "raw": stack.enter_context(raw_turns(raw_socket, size_bytes)),
+            "bare": await stack.enter_async_context(bare_turns(bare_service, size_bytes)),
+            "stream": await stack.enter_async_context(stream_turns(service, *sent)),
+            "unary": await stack.enter_async_context(unary_turns(service, *sent)),
+        }
+        samples_s: dict[str, list[float]] = {name: [] for name in ways}
+        server_s: dict[str, list[float]] = {name: [] for name in SERVER_PARTS}
+        # Who comes after the raw socket finds more out of the caches.
+        for name, counts in turns(ways, repeats, warmup=warmup, shuffled=True):
+            began_s = time.perf_counter()
+            answer = await ways[name]()
+            took_s = time.perf_counter() - began_s
+            if counts:
+                samples_s[name].append(took_s)
+                for part in SERVER_PARTS if isinstance(answer, Answer) else ():
+                    server_s[part].append(getattr(answer, part))
     return {"samples_s": samples_s, "server_s": server_s}
 
 

@@ -1,14 +1,12 @@
 """What a split costs in arithmetic: head and tail against the whole eager model.
 
-In one process that keeps freed memory as the commands do. A split's time holds head, arrays as they are sent, values as
-they arrive, and tail. Then, for some models: what the profile predicts of head and tail at random splits, and how much
-longer a frame takes that finds the caches cold. Each run is timed by the clock on the wall and by the thread's own
-processor time: the two agree on a quiet machine, and on a busy one the second still tells.
+In one process that keeps freed memory as the commands do. Then, for some models: what the profile predicts of head and
+tail at random splits, and how much longer a frame takes that finds the caches cold.
 """
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from statistics import median, quantiles
 from typing import Any
@@ -37,6 +35,7 @@ QUICK_REPEATS, FULL_REPEATS = 5, 15
 _IDLE_S = 1.0
 
 Row = dict[str, Any]
+Times = tuple[list[float], list[float]]
 
 
 def timed(run: Callable[[], object]) -> tuple[float, float]:
@@ -44,6 +43,14 @@ def timed(run: Callable[[], object]) -> tuple[float, float]:
     wall_s, cpu_s = time.perf_counter(), time.thread_time()
     run()
     return time.perf_counter() - wall_s, time.thread_time() - cpu_s
+
+
+def in_turns(runs: Mapping[str, Callable[[], object]], repeats: int, warmup: int = 0) -> dict[str, Times]:
+    taken: dict[str, list[tuple[float, float]]] = {name: [] for name in runs}
+    for name, counts in turns(runs, repeats, warmup=warmup):
+        took = timed(runs[name])
+        taken[name] += [took] if counts else []
+    return {name: ([wall_s for wall_s, _ in found], [cpu_s for _, cpu_s in found]) for name, found in taken.items()}
 
 
 def ratio(numerators: list[float], denominators: list[float]) -> dict[str, float]:
@@ -56,11 +63,7 @@ def ratio(numerators: list[float], denominators: list[float]) -> dict[str, float
 def through(model: split_model.Model, edge: frozenset[str]) -> Callable[[], object]:
     """Head, arrays, values and tail, one after another."""
     head, tail = model.split(edge)
-
-    def run() -> object:
-        return tail(arrived(model, head(*model.example_inputs)))
-
-    return run
+    return lambda: tail(arrived(model, head(*model.example_inputs)))
 
 
 def arrived(model: split_model.Model, sent: dict[str, split_model.Value]) -> dict[str, split_model.Value]:
@@ -73,33 +76,27 @@ def arrived(model: split_model.Model, sent: dict[str, split_model.Value]) -> dic
 
 def splits(model: split_model.Model) -> dict[str, frozenset[str]]:
     names = [layer.name for layer in model.graph.layers]
-    inputs = [layer.name for layer in model.graph.layers if not layer.inputs]
-    half = frozenset([*inputs, *names[: len(names) // 2]])
-    return {"cloud-only": frozenset(inputs), "middle": half, "edge-only": frozenset(names)}
+    inputs = frozenset(layer.name for layer in model.graph.layers if not layer.inputs)
+    return {"cloud-only": inputs, "middle": inputs | {*names[: len(names) // 2]}, "edge-only": frozenset(names)}
 
 
 def measure_splits(model: split_model.Model, repeats: int) -> list[Row]:
-    """Head and tail at the three splits against the whole eager model, taking turns."""
+    """Head and tail at the three splits against the whole eager model."""
     chosen = splits(model)
     runs: dict[str, Callable[[], object]] = {"eager": lambda: model(*model.example_inputs)}
     runs |= {name: through(model, edge) for name, edge in chosen.items()}
-    wall_s: dict[str, list[float]] = {name: [] for name in runs}
-    cpu_s: dict[str, list[float]] = {name: [] for name in runs}
-    for name, counts in turns(runs, repeats, warmup=2):
-        took_s, computed_s = timed(runs[name])
-        if counts:
-            wall_s[name].append(took_s)
-            cpu_s[name].append(computed_s)
+    taken = in_turns(runs, repeats, warmup=2)
+    eager_s, eager_cpu_s = taken["eager"]
     return [
         {
             "model": model.name,
             "layers": len(model.graph),
             "split": name,
             "edge_layers": len(edge),
-            "eager_s": median(wall_s["eager"]),
-            "split_s": median(wall_s[name]),
-            "ratio": ratio(wall_s[name], wall_s["eager"]),
-            "cpu_ratio": ratio(cpu_s[name], cpu_s["eager"]),
+            "eager_s": median(eager_s),
+            "split_s": median(taken[name][0]),
+            "ratio": ratio(taken[name][0], eager_s),
+            "cpu_ratio": ratio(taken[name][1], eager_cpu_s),
         }
         for name, edge in chosen.items()
     ]
@@ -114,26 +111,19 @@ def measure_predictions(model: split_model.Model, count: int, repeats: int) -> l
     names = [layer.name for layer in model.graph.layers]
     whole = through(model, splits(model)["cloud-only"])
     scale = median(timed(whole)[1] for _ in range(repeats)) / profile.whole_s
-    predicted_s = dict(zip(names, (scale * layer_s for layer_s in profile.layer_s), strict=True))
     generator = random.Random(model.name)  # noqa: S311  # a sample, no secret
     rows = []
     for position in sorted(generator.sample(range(1, len(names)), min(count, len(names) - 1))):
-        edge = frozenset(names[:position])
-        head, tail = model.split(edge)
+        head, tail = model.split(frozenset(names[:position]))
         values = arrived(model, head(*model.example_inputs))
-        runs = {"head": partial(head, *model.example_inputs), "tail": partial(tail, values)}
-        taken_s: dict[str, list[float]] = {name: [] for name in runs}
-        for name, _ in turns(runs, repeats):
-            taken_s[name].append(timed(runs[name])[1])
-        head_predicted_s = sum(predicted_s[name] for name in edge)
+        taken = in_turns({"head": partial(head, *model.example_inputs), "tail": partial(tail, values)}, repeats)
         rows.append(
             {
                 "model": model.name,
-                "edge_layers": position,
-                "head_predicted_s": head_predicted_s,
-                "head_s": median(taken_s["head"]),
-                "tail_predicted_s": sum(predicted_s.values()) - head_predicted_s,
-                "tail_s": median(taken_s["tail"]),
+                "head_predicted_s": scale * sum(profile.layer_s[:position]),
+                "head_s": median(taken["head"][1]),
+                "tail_predicted_s": scale * sum(profile.layer_s[position:]),
+                "tail_s": median(taken["tail"][1]),
             }
         )
     return rows
@@ -153,7 +143,7 @@ def measure_idle(model: split_model.Model, repeats: int) -> Row:
 
 def measure(run: Run) -> dict[str, Any]:
     torch.set_num_threads(1)
-    keeps_memory = keep_freed_memory()
+    keep_freed_memory()
     models, predicted, count = (
         (FULL_MODELS, FULL_PREDICTED, FULL_SPLITS) if run.full else (QUICK_MODELS, QUICK_PREDICTED, QUICK_SPLITS)
     )
@@ -169,7 +159,7 @@ def measure(run: Run) -> dict[str, Any]:
     repeats = FULL_REPEATS if run.full else QUICK_REPEATS
     found = run.cells([{"model": spec, "repeats": repeats} for spec in models], measure_model)
     tables = {name: [row for told in found for row in told[name]] for name in ("splits", "predictions", "idle")}
-    return {"keeps_freed_memory": keeps_memory, "idle_s": _IDLE_S, **tables}
+    return {"idle_s": _IDLE_S, **tables}
 
 
 BENCHMARK = Benchmark(

@@ -11,7 +11,7 @@ Problem = tuple[LayerGraph, CostProfile]
 
 def spanned(count: int, span: int, degree: int, seed: int) -> Problem:
     """Each layer reads up to `degree` of the `span` layers before it."""
-    rng = random.Random(seed)  # noqa: S311  # synthetic graphs
+    rng = _rng(seed)
     layers = [Layer("v0", (), 500_000)]
     for i in range(1, count):
         sources = sorted({max(0, i - rng.randint(1, span)) for _ in range(degree)})
@@ -21,7 +21,7 @@ def spanned(count: int, span: int, degree: int, seed: int) -> Problem:
 
 def branches(count: int, width: int, seed: int) -> Problem:
     """Chains side by side between one layer and another."""
-    rng = random.Random(seed)  # noqa: S311  # synthetic graphs
+    rng = _rng(seed)
     layers, ends = [Layer("v0", (), 500_000)], []
     for _ in range(width):
         previous = "v0"
@@ -35,7 +35,7 @@ def branches(count: int, width: int, seed: int) -> Problem:
 
 def rows(count: int, width: int, density: float | None, seed: int) -> Problem:
     """Rows of layers; each layer reads two of the row before, or each of them with the probability `density`."""
-    rng = random.Random(seed)  # noqa: S311  # synthetic graphs
+    rng = _rng(seed)
     layers, row = [Layer("v0", (), 500_000)], ["v0"]
     while len(layers) < count - 1:
         sources = [_some(row, density, rng) for _ in range(width)]
@@ -48,7 +48,7 @@ def rows(count: int, width: int, density: float | None, seed: int) -> Problem:
 
 def any_before(count: int, seed: int) -> Problem:
     """Twice as many arcs as layers, between any two layers (Erdős and Rényi), from the earlier to the later."""
-    rng = random.Random(seed)  # noqa: S311  # synthetic graphs
+    rng = _rng(seed)
     reads: list[set[int]] = [set() for _ in range(count)]
     for _ in range(2 * count):
         one, other = rng.sample(range(count), 2)
@@ -62,19 +62,18 @@ def any_before(count: int, seed: int) -> Problem:
 
 def grid(count: int, seed: int) -> Problem:
     """A square; each layer reads the one above and the one to the left."""
-    rng = random.Random(seed)  # noqa: S311  # synthetic graphs
+    rng = _rng(seed)
     side = math.isqrt(count)
     layers = []
     for i in range(side * side):
-        sources = [f"v{i - side}"] if i >= side else []
-        sources += [f"v{i - 1}"] if i % side else []
+        sources = ([f"v{i - side}"] if i >= side else []) + ([f"v{i - 1}"] if i % side else [])
         layers.append(Layer(f"v{i}", tuple(sources), rng.randint(10**3, 10**5)))
     return _problem(layers, rng)
 
 
 def series_parallel(count: int, seed: int) -> Problem:
     """One arc, of which again and again a random one becomes two in series, or gets another path beside it."""
-    rng = random.Random(seed)  # noqa: S311  # synthetic graphs
+    rng = _rng(seed)
     arcs = [(0, 1)]
     for new in range(2, count):
         tail, head = arcs.pop(rng.randrange(len(arcs))) if rng.random() < 0.5 else rng.choice(arcs)
@@ -82,12 +81,11 @@ def series_parallel(count: int, seed: int) -> Problem:
     reads: list[set[int]] = [set() for _ in range(count)]
     for tail, head in arcs:
         reads[head].add(tail)
-    order, placed = [0], {0}
-    waiting = set(range(1, count))
+    order: list[int] = []
+    waiting = set(range(count))
     while waiting:
-        ready = sorted(v for v in waiting if reads[v] <= placed)
+        ready = sorted(v for v in waiting if not reads[v] & waiting)
         order += ready
-        placed.update(ready)
         waiting.difference_update(ready)
     layers = [Layer("v0", (), 500_000)]
     layers += [Layer(f"v{v}", tuple(f"v{u}" for u in sorted(reads[v])), rng.randint(10**3, 10**5)) for v in order[1:]]
@@ -97,7 +95,7 @@ def series_parallel(count: int, seed: int) -> Problem:
 def with_zeros(problem: Problem, seed: int) -> Problem:
     """The same graph where a third of all times and sizes are zero, and others a thousandth."""
     graph, costs = problem
-    rng = random.Random(seed)  # noqa: S311  # synthetic graphs
+    rng = _rng(seed)
 
     def factor() -> float:
         return rng.choice([0.0, 1e-3, 1.0])
@@ -105,6 +103,10 @@ def with_zeros(problem: Problem, seed: int) -> Problem:
     layers = tuple(Layer(layer.name, layer.inputs, int(layer.output_bytes * factor())) for layer in graph.layers)
     edge_s, cloud_s = (tuple(seconds * factor() for seconds in times) for times in (costs.edge_s, costs.cloud_s))
     return LayerGraph(layers, graph.outputs), CostProfile(edge_s, cloud_s)
+
+
+def _rng(seed: int) -> random.Random:
+    return random.Random(seed)  # noqa: S311  # synthetic graphs
 
 
 def _some(row: list[str], density: float | None, rng: random.Random) -> tuple[str, ...]:
