@@ -23,10 +23,11 @@ from edge_service.control.policies import policy_named
 from edge_service.sources import open_source
 from link_emulator import Trace
 
-Image = npt.NDArray[np.uint8]
+Image = npt.NDArray[np.generic]
 
 _IMAGES = 16
 _WIRE_FRAMES = 2
+_TIMER_S = 0.005
 
 
 async def serve(parent: Parent) -> None:
@@ -46,7 +47,9 @@ async def serve(parent: Parent) -> None:
 
 
 async def _images(model: split_model.Model) -> list[Image]:
-    """Frames of a real clip in the model's size: what is sent shall compress as real frames do."""
+    """Frames of a real clip in the model's size: what is sent shall compress as real frames do. Noise for floats."""
+    if model.inputs[0].dtype != "uint8":
+        return list(np.random.default_rng(0).random((_IMAGES, *model.inputs[0].shape), dtype=np.float32))
     _, _, height, width = model.inputs[0].shape
     source = open_source("sample", height=height, width=width, rate_hz=1.0, frames=_IMAGES, paced=False)
     return [frame.image async for frame in source]
@@ -82,7 +85,9 @@ class _Edge:
         async with Agent(self.model, run.cloud, config, **measured, policy=policy, on_result=feed.took) as agent:
             parent.tell("ready")
             await parent.hear()  # the link's trace begins now
+            watch = asyncio.create_task(feed.watch())
             await feed.feed(agent, policy)
+            watch.cancel()
         return feed.told
 
     def _policy(self, run: EdgeRun) -> Policy:
@@ -104,6 +109,14 @@ class _Feed:
         self._zero_s = 0.0
         self._split = -1
         self._telling = False
+        self._blocked_s = 0.0
+
+    async def watch(self) -> None:
+        """Measures by how much a timer of the event loop is late."""
+        while True:
+            began_s = time.monotonic()
+            await asyncio.sleep(_TIMER_S)
+            self._blocked_s = max(self._blocked_s, time.monotonic() - began_s - _TIMER_S)
 
     async def feed(self, agent: Agent, policy: Policy) -> None:
         self._zero_s = time.monotonic()
@@ -159,6 +172,8 @@ class _Feed:
                 measured={} if split is None else dict(result.measured()),
                 times=asdict(result.times),
                 uplink_bps=result.uplink_bps,
+                loop_blocked_s=self._blocked_s,
                 error=result.error,
             )
         )
+        self._blocked_s = 0.0

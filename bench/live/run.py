@@ -63,6 +63,7 @@ class RunFrame:
         measured: By stage.
         times: Every stage of `StageTimes`.
         uplink_bps: The estimate it was planned with.
+        loop_blocked_s: The longest block of the agent's event loop since the frame before it.
         error: Why it failed or fell back.
     """
 
@@ -78,6 +79,7 @@ class RunFrame:
     measured: dict[str, float]
     times: dict[str, float]
     uplink_bps: float | None
+    loop_blocked_s: float
     error: str | None
 
     @property

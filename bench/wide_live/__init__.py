@@ -1,0 +1,1 @@
+"""The benchmark `wide_live`: a model whose splits are searched for while frames come."""
