@@ -5,6 +5,7 @@ from edge_service.control.hysteresis import worth_switching
 from edge_service.control.plan import Mode
 from edge_service.control.policies.policy import Choice, Policy
 from edge_service.control.pricing import everything, link_for, price
+from partitioner import Decision, Link, Partition
 from partitioner.splits import Splits
 
 
@@ -25,12 +26,7 @@ class Adaptive(Policy):
         used = conditions.used
         if used is not None:
             used = price(used.edge, splits, conditions, used.encoding)
-        decision = splits.decide(
-            conditions.link if used is None else link_for(used, splits, conditions),
-            conditions.rate_hz / conditions.headroom,
-            edge_load=conditions.edge_load,
-            cloud_load=conditions.cloud_load,
-        )
+        decision = _decision(splits, conditions, used)
         mode, max_rate_hz = Mode(decision.mode), decision.max_rate_hz
         best = decision.partition
         if conditions.slow_start is not None:
@@ -46,3 +42,24 @@ class Adaptive(Policy):
         ):
             return Choice(used, mode, max_rate_hz)
         return Choice(best, mode, max_rate_hz)
+
+
+def _decision(splits: Splits, conditions: Conditions, used: Partition | None) -> Decision:
+    """The best split at the mean rate that the upload of the split in use gets; see `link_for`."""
+    if used is not None and used.transfer_s:
+        return _asked(splits, conditions, link_for(used, splits, conditions))
+    decision = _asked(splits, conditions, conditions.link)
+    if conditions.slow_start is None:
+        return decision
+    # Nothing is sent now. Of two splits, the one for the open link may send too much to begin with a small window.
+    other = _asked(splits, conditions, link_for(decision.partition, splits, conditions))
+    return min(decision, other, key=lambda each: _latency_s(each.partition, splits, conditions))
+
+
+def _asked(splits: Splits, conditions: Conditions, link: Link) -> Decision:
+    rate_hz = conditions.rate_hz / conditions.headroom
+    return splits.decide(link, rate_hz, edge_load=conditions.edge_load, cloud_load=conditions.cloud_load)
+
+
+def _latency_s(partition: Partition, splits: Splits, conditions: Conditions) -> float:
+    return price(partition.edge, splits, conditions, partition.encoding).latency_s

@@ -132,6 +132,17 @@ class TestAdaptive:
         assert Adaptive(0.0).choose(SPLITS, conditions(other, used=used)).partition.edge != used.edge
         assert Adaptive(0.1).choose(SPLITS, conditions(other, used=used)).partition.edge == used.edge
 
+    @pytest.mark.parametrize("on_the_edge", [False, True])
+    def test_out_of_slow_start_a_split_that_sends_little_is_found_though_nothing_is_sent_now(self, on_the_edge):
+        layers = (Layer("image", (), 600_000), Layer("stem", ("image",), 20_000), Layer("head", ("stem",), 4_000))
+        costs = CostProfile((0.0, 0.1, 0.4), (0.0, 0.005, 0.02))
+        splits = splits_of(LayerGraph(layers, ("head",)), costs)
+        asked = conditions(100e6, 0.02, fixed_s=0.1, slow_start=SlowStart(100e6, 0.1))
+        assert splits.dsl(asked.link).cut == ("image",), "the best, were the window open"
+        edge_only = splits.evaluate(frozenset({"image", "stem", "head"}), asked.link)
+        used = edge_only if on_the_edge else None
+        assert Adaptive().choose(splits, dataclasses.replace(asked, used=used)).partition.cut == ("stem",)
+
     def test_while_an_upload_is_late_the_edge_takes_over(self):
         used = SPLITS.decide(Link(20e6, fixed_s=0.02), 0.5).partition
         late = conditions(used=used, stalled_s=2.0)
