@@ -23,13 +23,13 @@ def networks() -> ModuleType:
     Raises:
         ShadowedNetworksError: Python finds another `models` first, which is not imported, or none.
     """
-    ours = Path(__file__).resolve().parent.parent / "models"
+    ours = Path(__file__).resolve().parents[1] / "models" / "__init__.py"
     spec = importlib.util.find_spec("models")
-    found = None if spec is None or spec.origin is None else Path(spec.origin).resolve().parent
+    found = None if spec is None or spec.origin is None else Path(spec.origin).resolve()
     if found != ours:
         where = "none is installed" if spec is None else f"Python finds {found or 'a folder without __init__.py'} first"
         raise ShadowedNetworksError(
-            f"zoo: and torchvision: specs need this project's package `models` in {ours}, but {where}; start from "
-            "another folder, take that folder off PYTHONPATH, or name your network as `package.module:factory`"
+            f"zoo: and torchvision: specs need this project's package `models`, {ours}, but {where}; start from another "
+            "folder, take that folder off PYTHONPATH, or name your network as `package.module:factory`"
         )
     return importlib.import_module("models")

@@ -66,8 +66,15 @@ def test_a_network_by_name_is_a_clear_error_while_the_users_models_stand_in_fron
     done = run(foreign, program)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("zoo: and torchvision: specs need this project's package `models`")
-    assert str(foreign / "models") in done.stdout
+    assert str(foreign / "models" / "__init__.py") in done.stdout
     assert "PYTHONPATH" in done.stdout
+
+
+def test_a_single_file_of_that_name_is_named(tmp_path):
+    (tmp_path / "models.py").touch()
+    done = run(tmp_path, "import split_model; split_model.load('zoo:easy_net')")
+    assert done.returncode == 1
+    assert f"Python finds {tmp_path / 'models.py'} first" in done.stderr
 
 
 def test_a_folder_of_that_name_which_is_no_package_does_not_matter(tmp_path):

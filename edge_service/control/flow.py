@@ -5,10 +5,12 @@
                                  ├────── deadline_passed ────────► all are finished here, and the stream is renewed
                                  └────── connection_lost ────────► all are finished here
 
-    the        opened ──► CLEAR ── stream_renewed, a pause of the heartbeats ──► CLOGGED
-    connection   ▲          ▲ ▲──────────────────── pinged ─────────────────────────┘
-                 │          └── measured while no frame is on the link
-                DOWN ◄────── silence, connection_lost ────── from CLEAR and from CLOGGED
+    the        DOWN ── opened ──► CLEAR ── stream_renewed, a pause of the heartbeats ──► CLOGGED
+    connection   ▲                  ▲                                                      │  │
+                 │                  └─────────────────────── pinged ───────────────────────┘  │
+                 └──────── silence, connection_lost ──── from CLEAR and from CLOGGED ─────────┘
+               What was CLOGGED before a loss still is after `opened`, until a ping is answered. Pings and probes wait
+               until no frame is on the link.
 
 The shells (`Offload`, `CloudLink`) turn I/O into these calls and carry out the orders. Measurements are judged here and
 in `estimators/uplink_samples.py`, and reach the controller as events.
