@@ -29,7 +29,7 @@ def networks() -> ModuleType:
     if found != ours:
         where = "none is installed" if spec is None else f"Python finds {found or 'a folder without __init__.py'} first"
         raise ShadowedNetworksError(
-            f"zoo: and torchvision: specs need this project's package `models`, {ours}, but {where}; start from another "
-            "folder, take that folder off PYTHONPATH, or name your network as `package.module:factory`"
+            f"zoo: and torchvision: specs need this project's package `models`, {ours}, but {where}; start from "
+            "another folder, take that folder off PYTHONPATH, or name your network as `package.module:factory`"
         )
     return importlib.import_module("models")
