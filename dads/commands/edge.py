@@ -14,6 +14,7 @@ from typing import Annotated, TextIO
 import typer
 
 from dads import logs
+from dads.demo.summary import BASELINES
 from dads.errors import CommandError, InvalidUsageError
 from dads.loading import SEEDED, is_seeded, load_model
 from dads.options import (
@@ -43,8 +44,6 @@ from dads.planning.profiles import check_profile_of, measure_profile
 from dads.ports import check_free
 from dads.session.settings import compared, settings
 from dads.tracing import is_wanted, tracer
-
-_BASELINES = ("edge_only", "cloud_only")
 
 _NOT_WRITTEN = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 
@@ -227,7 +226,7 @@ def edge(
 def _policies(first: str, *, compare: bool, compare_with: str | None) -> list[str]:
     """The policies to run, in order, each once."""
     others = () if compare_with is None else compared("--compare-with", compare_with)
-    return list(dict.fromkeys([first, *(_BASELINES if compare else ()), *others]))
+    return list(dict.fromkeys([first, *(BASELINES if compare else ()), *others]))
 
 
 def _needs_cloud(policy: str) -> bool:

@@ -24,7 +24,8 @@ class Conditions:
         rate_hz: Rate of frames.
         stalled_s: How long the upload under way has taken, if it is late; it is expected to take as long again. Else 0.
         slow_start: Slow start at the beginning of each upload; None if the connection is kept out of it.
-        heads_run: Heads that have run so far; a policy can see by it that its last choice was used.
+        heads_run: Heads that were measured so far, which are those that compute something; a policy can see by it that
+            its last choice was used.
         now_s: The time, on the clock of the controller's calls.
         used: The split in use while frames are offloaded, priced at its decision. Else None.
         mode: The mode in use.

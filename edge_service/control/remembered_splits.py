@@ -11,6 +11,7 @@ import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from edge_service.control.pricing import everything, inputs
 from partitioner import CostProfile, Decision, Encoding, LayerGraph, Link, Partition
 from partitioner.splits import Splits
 
@@ -61,9 +62,8 @@ class RememberedSplits:
     def __init__(self, searched: Splits, found: Sequence[tuple[frozenset[str], str]] = ()) -> None:
         self.searched = searched
         self.question: Question | None = None
-        layers = searched.graph.layers
-        self._everything = frozenset(layer.name for layer in layers)
-        self._inputs = frozenset(layer.name for layer in layers if not layer.inputs)
+        self._everything = everything(searched)
+        self._inputs = inputs(searched)
         self._found = list(found)
         self._measured: dict[tuple[frozenset[str], str], Partition] = {}
 

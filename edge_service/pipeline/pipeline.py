@@ -30,7 +30,7 @@ from edge_service.parts import Parts
 from edge_service.pipeline.background_search import BackgroundSearch
 from edge_service.pipeline.job import Job, Started
 from edge_service.pipeline.offload import Offload
-from split_model import Head, Model
+from split_model import CompiledHeads, Head, Model
 from split_wire import limits
 
 __all__ = ["Pipeline"]
@@ -182,7 +182,5 @@ class Pipeline:
 def _heads(model: Model, *, compiled: bool) -> Callable[[frozenset[str]], Head]:
     """Returns a function from a split to its head."""
     if compiled:
-        from split_model.engines.compiled import CompiledHeads  # noqa: PLC0415 # imports torch's compiler, which takes seconds
-
         return CompiledHeads(model).head
     return lambda edge: model.split(edge)[0]

@@ -431,7 +431,7 @@ async def test_heads_are_compiled_where_that_is_wanted(model, cloud, monkeypatch
             asked.append(edge)
             return self._model.split(edge)[0]
 
-    monkeypatch.setattr("split_model.engines.compiled.CompiledHeads", Heads)
+    monkeypatch.setattr("edge_service.pipeline.pipeline.CompiledHeads", Heads)
     for wanted in (False, True):
         async with agent_for(model, cloud, compile=wanted) as agent:
             check_right(model, [await agent.submit(frame(model))])
