@@ -77,6 +77,9 @@ class Detect(nn.Module):
             rows, columns = torch.meshgrid(place, place, indexing="ij")
             centres.append(torch.stack([columns.flatten(), rows.flatten()]))
             strides.append(torch.full((side * side,), float(stride)))
+        self.centres: Tensor
+        self.strides: Tensor
+        self.bins: Tensor
         self.register_buffer("centres", torch.cat(centres, 1))
         self.register_buffer("strides", torch.cat(strides))
         self.register_buffer("bins", torch.arange(_BINS, dtype=torch.float32).view(1, _BINS, 1, 1))
@@ -88,7 +91,7 @@ class Detect(nn.Module):
     def forward(self, levels: list[Tensor]) -> Tensor:
         found = [torch.cat([self.boxes[i](x), self.classes[i](x)], 1) for i, x in enumerate(levels)]
         joined = torch.cat([level.flatten(2) for level in found], 2)
-        sides, classes = joined.split((4 * _BINS, _CLASSES), 1)
+        sides, classes = torch.split(joined, [4 * _BINS, _CLASSES], 1)
         shares = sides.view(1, 4, _BINS, -1).transpose(1, 2).softmax(1)
         near, far = (shares * self.bins).sum(1).chunk(2, 1)
         low, high = self.centres - near, self.centres + far
