@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # After torch.export the caller's own module can return fake tensors, for good.
 #
-# Expected: an export reads a module and leaves it as it was: numbers that forward assigns to attributes are restored.
-# So a network that keeps its grid of anchors from the first call on works afterwards as before.
-# What happens: a tensor that forward keeps is not restored. If the first call is that of the export, the kept value is
-# a FakeTensor: in an attribute of the module (with a warning, which does not say this), in a class attribute, behind
-# functools.lru_cache (without a warning). Every later eager call of the caller's module then returns a FakeTensor
-# without data, and no error is raised until somebody reads a number. Many detectors keep grids and strides so. One
-# eager call before the export avoids it.
+# Expected: an export reads a module and leaves it as it was: what forward assigns to attributes is restored. So a
+# network that keeps its grid of anchors from the first call on works afterwards as before.
+# What happens: only attributes that the module had before are restored. If the first call is that of the export, a
+# tensor kept in a new attribute (with a warning, which does not say this), in a class attribute, or behind
+# functools.lru_cache (without a warning) stays a FakeTensor. Every later eager call of the caller's module then returns
+# a FakeTensor without data, and no error is raised until somebody reads a number. Many detectors keep grids and
+# strides so. One eager call before the export avoids it.
 #
 # Run by hand; installs torch (some 200 MB). Exits 0 while this is so, and 1 once it is not.
 set -euo pipefail
@@ -27,11 +27,13 @@ from torch import nn
 
 
 class KeepsInItself(nn.Module):
-    grid, calls = None, 0
+    def __init__(self):
+        super().__init__()
+        self.calls = 0
 
     def forward(self, x):
         self.calls += 1
-        if self.grid is None:
+        if not hasattr(self, "grid"):
             self.grid = 2 * torch.arange(3.0)
         return x + self.grid
 
@@ -72,7 +74,7 @@ for kind in (KeepsInItself, KeepsInItsClass, KeepsInACache):
     module = kind()
     torch.export.export(module, (x,))
     if getattr(module, "calls", 0) != 0:
-        sys.exit("numbers are not restored any more")
+        sys.exit("an attribute that the module had is not restored any more")
     exported_first = type(module(x)).__name__
     print(f"{kind.__name__}: called, exported, called: {eager_before}; exported, called: {exported_first}")
     found.append((eager_before, exported_first) == ("Tensor", "FakeTensor"))
