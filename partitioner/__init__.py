@@ -26,6 +26,8 @@ from partitioner.graph import Layer, LayerGraph
 from partitioner.listed.split_table import SplitTable
 from partitioner.partition import Decision, Partition
 from partitioner.splits import Splits, splits_of
+from partitioner.tabled.tabled_splits import TabledSplits
+from partitioner.tabled.tabulate import tabulate
 
 __all__ = [
     "CostProfile",
@@ -38,10 +40,12 @@ __all__ = [
     "PartitionError",
     "SplitTable",
     "Splits",
+    "TabledSplits",
     "TooManySplitsError",
     "decide",
     "dsh",
     "dsl",
     "evaluate",
     "splits_of",
+    "tabulate",
 ]

@@ -21,6 +21,7 @@ class Layer:
         inputs: Names of the distinct layers it reads, each once even where it is read twice (``x + x``); none for a
             model input.
         output_bytes: Size of its value on the wire, in bytes; 0 or more.
+        sendable: Whether its value may be sent, up or (for an output) down; False for one that no message can hold.
 
     Raises:
         PartitionError: An input is repeated, or the size is not a finite number of at least 0.
@@ -29,6 +30,7 @@ class Layer:
     name: str
     inputs: tuple[str, ...]
     output_bytes: int
+    sendable: bool = True
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name:
