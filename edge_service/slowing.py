@@ -1,7 +1,7 @@
 """A slow edge, imitated: whatever it computes takes several times as long, its decisions included.
 
-Waiting leaves the core to the cloud if both share a machine, as in the demo. What runs on the event loop blocks it while
-it waits, as it would block it on a slow machine.
+Waiting leaves the core to the cloud if both share a machine, as in the demo. What runs on the event loop blocks it
+while it waits, as it would on a slow machine.
 """
 
 from __future__ import annotations

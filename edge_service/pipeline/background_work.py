@@ -55,10 +55,10 @@ class BackgroundWork:
 
     def _run(self, job: Job, loop: asyncio.AbstractEventLoop) -> None:
         began_s = time.monotonic()
+        result: Splits | Partition | None = None
         try:
             result = stretched(job.run, self._slowdown, time.thread_time, self._closed.wait)
         except Exception:  # noqa: BLE001 # without the result of a job, the agent uses the splits it knows
-            result = None
             _log_failure(job)
         if self._closed.is_set():
             return

@@ -27,7 +27,6 @@ ZSTD = Encoding("zstd", (90_000.0, math.inf, 9_000.0, 3_000.0, 4_000.0), (1e-2,)
 class PartlyProven:
     """A table of every split that proves only `share` of each answer's value."""
 
-
     def __init__(self, table, share):
         self.table, self.share = table, share
         self.asked = 0
