@@ -54,10 +54,13 @@ class BackgroundWork:
         self._closed.set()
 
     def _run(self, job: Job, loop: asyncio.AbstractEventLoop) -> None:
+        def run() -> Splits | Partition:
+            return job.run()
+
         began_s = time.monotonic()
         result: Splits | Partition | None = None
         try:
-            result = stretched(job.run, self._slowdown, time.thread_time, self._closed.wait)
+            result = stretched(run, self._slowdown, time.thread_time, self._closed.wait)
         except Exception:  # noqa: BLE001 # without the result of a job, the agent uses the splits it knows
             _log_failure(job)
         if self._closed.is_set():
