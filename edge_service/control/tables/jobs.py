@@ -72,4 +72,6 @@ Job = Reprice | Build | Search
 
 
 def _priced(splits: Splits, numbers: Numbers) -> Splits:
-    return splits.with_costs(numbers.costs).with_encodings(numbers.encodings)
+    if splits.costs is not numbers.costs:
+        splits = splits.with_costs(numbers.costs)
+    return splits if splits.encodings is numbers.encodings else splits.with_encodings(numbers.encodings)

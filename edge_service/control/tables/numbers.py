@@ -1,14 +1,16 @@
 """What splits are priced with, as one value: times and encodings; and when a table for other numbers is good enough."""
 
+import math
 from dataclasses import dataclass
 
 from partitioner import CostProfile, Encoding, LayerGraph
 
-# Sizes of encoded values drift with what the camera sees. A table for sizes that differ by less than this still holds
-# a split within a few per cent of the best: its splits are priced at the sizes of now, and only a split that was left
-# out of it, because it was never the best, could be better by at most this factor, and in its transfer alone. That is
-# less than a policy's hysteresis in all but transfers that dominate, so it is not worth seconds of building.
+# Sizes of encoded values drift with what the camera sees. If all sizes change by one factor, a table stays as good as
+# it was, because that is a link of another rate. Else no split is better than the best of the table, at the sizes of
+# now, by more than the largest change over the smallest, and that in its transfer alone. For less than this factor,
+# seconds of building are not worth it.
 _DRIFT = 1.25
+_NO_RATIO = (0.0, math.inf)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,13 +33,11 @@ class Numbers:
             return True
         if self.costs != earlier.costs or len(self.encodings) != len(earlier.encodings):
             return False
-        return all(map(_near, self.encodings, earlier.encodings))
-
-
-def _near(one: Encoding, other: Encoding) -> bool:
-    if (one.name, one.encode_s, one.decode_s) != (other.name, other.encode_s, other.decode_s):
-        return False
-    return all(
-        size == before or (size <= before * _DRIFT and before <= size * _DRIFT)
-        for size, before in zip(one.output_bytes, other.output_bytes, strict=True)
-    )
+        pairs = list(zip(self.encodings, earlier.encodings, strict=True))
+        if any((one.name, one.encode_s, one.decode_s) != (two.name, two.encode_s, two.decode_s) for one, two in pairs):
+            return False
+        sizes = [size for one, two in pairs for size in zip(one.output_bytes, two.output_bytes, strict=True)]
+        if any((size in _NO_RATIO or before in _NO_RATIO) and size != before for size, before in sizes):
+            return False
+        changes = [size / before for size, before in sizes if before not in _NO_RATIO]
+        return not changes or max(changes) <= _DRIFT * min(changes)

@@ -31,6 +31,14 @@ class PartlyProven:
         self.table, self.share = table, share
         self.asked = 0
 
+    @property
+    def costs(self):
+        return self.table.costs
+
+    @property
+    def encodings(self):
+        return self.table.encodings
+
     def dsl(self, *args, **loads):
         return self._proven(self.table.dsl(*args, **loads))
 
