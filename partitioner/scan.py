@@ -1,7 +1,7 @@
 """Exact scans: the best of many choices that are written as arrays of four numbers, for one link and load.
 
-A choice is a split in one encoding. Seconds on the edge, bits up, bits down and seconds in the cloud depend on no link, no
-load and no rate, so they are computed once; a question then takes a few operations on whole arrays.
+A choice is a split in one encoding. Seconds on the edge, bits up, bits down and seconds in the cloud depend on no
+link, no load and no rate, so they are computed once; a question then takes a few operations on whole arrays.
 
 Ties: the lowest latency takes the lower bottleneck, heavy load the lower latency, then both take fewer bits, then the
 choice that comes first.

@@ -1,11 +1,12 @@
 """What each layer adds to the four numbers of a split, which depend on no link and no load.
 
-A split in one encoding costs (E, U, D, C): seconds on the edge, bits up, bits down, seconds in the cloud; encoding is part
-of E and decoding of C. Every price is a sum of the four with weights that are at least 0, or the largest of such sums
-(see `partitioner.evaluate`). So a split whose four numbers are all smaller than another's is better on every link.
+A split in one encoding costs (E, U, D, C): seconds on the edge, bits up, bits down, seconds in the cloud; encoding is
+part of E and decoding of C. Every price is a sum of the four with weights that are at least 0, or the largest of such
+sums (see `partitioner.evaluate`). So a split whose four numbers are all smaller than another's is better on every
+link.
 
-Each of the four is a sum over layers, so the numbers of many splits are products of matrices. They are added up without
-any subtraction, so a sum over no layers is 0, and no other loses precision.
+Each of the four is a sum over layers, so the numbers of many splits are products of matrices. They are added up
+without any subtraction, so a sum over no layers is 0, and no other loses precision.
 """
 
 from collections.abc import Sequence

@@ -2,11 +2,12 @@
 
 A latency is a weighted sum of a split's four numbers, so only splits on the lower hull of all numbers can win, and for
 any weights a minimum cut finds one that does. Cuts are made at the corners of the envelope of the splits found so far
-(see `partitioner.tabled.weight_corners`) until no corner shows a better split. Then the splits are complete: the best of
-them is the best of all, whatever the weights. Real models have 8 to 200 such splits, found by five to six cuts each.
+(see `partitioner.tabled.weight_corners`) until no corner shows a better split. Then the splits are complete: the best
+of them is the best of all, whatever the weights. Real models have 8 to 200 such splits, found by five to six cuts
+each.
 
-The fixed time of a call is not part of a cut. It does not matter: where the cut finds edge-only, edge-only is best with a
-fixed time too; elsewhere every split but edge-only pays the same.
+The fixed time of a call is not part of a cut. It does not matter: where the cut finds edge-only, edge-only is best
+with a fixed time too; elsewhere every split but edge-only pays the same.
 """
 
 from dataclasses import dataclass
@@ -81,7 +82,7 @@ def lower_hull(network: CutNetwork, crossings: Crossings, numbers: LayerNumbers,
 
 
 def weighted(numbers: LayerNumbers, weights: FloatArray) -> Weights:
-    """Returns what each layer adds to a weighted sum of E, U, D and C; inf where a value would be sent that never is."""
+    """Returns what each layer adds to a weighted sum of E, U, D and C; inf for sending what is never sent."""
     edge, up, down, cloud = weights.tolist()
     return Weights(
         edge=edge * numbers.edge_s,

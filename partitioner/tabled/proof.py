@@ -1,9 +1,10 @@
 """What a table of split points proves about all other splits, for any link, load and rate.
 
-* A frontier (see `partitioner.tabled.frontier`) has the least numbers of everything that each of its splits stands for.
-  No split costs less than the best of these.
+* A frontier (see `partitioner.tabled.frontier`) has the least numbers of everything that each of its splits stands
+  for. No split costs less than the best of these.
 * The lower hull, where it is complete, proves that no split has a lower latency than the best point. An average of the
-  stages is at most the largest of them, and a minimum over the hull too, which bounds the bottleneck without a frontier.
+  stages is at most the largest of them, and a minimum over the hull too, which bounds the bottleneck without a
+  frontier.
 * Where the hull is not complete, its cuts bound the latency: the weights of a cut, made smaller until none of them is
   above the price of its number now, cost no more than the latency does.
 """

@@ -1,7 +1,8 @@
 """The best split in microseconds for any graph: a scan over split points that were found in advance.
 
-The points hold every split that can win under light load (see `partitioner.tabled.lower_hull`), so light load is exact.
-Under heavy load the best of them is within a proven factor of the best of all (see `partitioner.tabled.frontier`).
+The points hold every split that can win under light load (see `partitioner.tabled.lower_hull`), so light load is
+exact. Under heavy load the best of them is within a proven factor of the best of all (see
+`partitioner.tabled.frontier`).
 """
 
 import copy

@@ -7,15 +7,25 @@ import numpy as np
 from partitioner.costs import CostProfile
 from partitioner.encodings import Encoding, check_encodings
 from partitioner.graph import LayerGraph
+from partitioner.scan import Choices
 from partitioner.searched.min_cut import CutNetwork, model_arcs
-from partitioner.tabled.layer_numbers import Crossings, layer_numbers
+from partitioner.tabled.frontier import Frontier, frontier
+from partitioner.tabled.layer_numbers import Crossings, LayerNumbers, layer_numbers
+from partitioner.tabled.layer_orders import fewest_states
 from partitioner.tabled.lower_hull import lower_hull
-from partitioner.tabled.points import Points
+from partitioner.tabled.points import Points, not_dominated
 from partitioner.tabled.proof import Proof
+from partitioner.tabled.state_graph import StateGraph
 from partitioner.tabled.tabled_splits import TabledSplits
 
-# Real models need 50 to 700 cuts for each encoding. Random graphs of hundreds of layers may need more.
-_MOST_CUTS = 3000
+# How close heavy load is proven; the second where the first takes too much, as for some random graphs.
+_EPS = (0.015, 0.05)
+# Real models need 50 to 700 cuts for each encoding, 1,000 to 17,000 states, a million labels and 10^8 pairs. With these
+# limits a build takes a few seconds at most.
+_MOST_CUTS = 3_000
+_MOST_STATES = 60_000
+_MOST_LABELS = 3_000_000
+_MOST_PAIRS = 4e8
 
 
 def tabulate(graph: LayerGraph, costs: CostProfile, encodings: Sequence[Encoding] = ()) -> TabledSplits:
@@ -36,9 +46,33 @@ def tabulate(graph: LayerGraph, costs: CostProfile, encodings: Sequence[Encoding
     network, crossings = CutNetwork(model_arcs(graph.structure)), Crossings(graph.structure)
     numbers = [layer_numbers(graph, costs, each) for each in checked]
     hulls = [lower_hull(network, crossings, each, _MOST_CUTS) for each in numbers]
-    found = np.concatenate([hull.inside for hull in hulls])
-    encoding = np.repeat(np.arange(len(hulls)), [len(hull.inside) for hull in hulls])
-    inside, split = np.unique(found, axis=0, return_inverse=True)
-    pairs = np.column_stack([split.reshape(-1), encoding])
-    points = Points(graph, costs, checked, inside, pairs, thin=True)
-    return TabledSplits(graph, costs, checked, points, Proof(hulls))
+    frontiers = _frontiers(fewest_states(graph.structure, _MOST_STATES), numbers)
+    found = [(k, hull.inside) for k, hull in enumerate(hulls)]
+    found += [(k, each.inside) for k, each in enumerate(frontiers)]
+    inside, split = np.unique(np.concatenate([splits for _, splits in found]), axis=0, return_inverse=True)
+    encoding = np.repeat([k for k, _ in found], [len(splits) for _, splits in found])
+    points = Points(graph, costs, checked, inside, np.column_stack([split.reshape(-1), encoding]), thin=True)
+    return TabledSplits(graph, costs, checked, points, Proof(hulls, _least(frontiers, points)))
+
+
+def _frontiers(states: StateGraph | None, numbers: Sequence[LayerNumbers]) -> list[Frontier]:
+    """Returns a frontier for each encoding; none at all if one of them would take too much."""
+    found: list[Frontier] = []
+    if states is None:
+        return found
+    for each in numbers:
+        tries = (frontier(states, each, eps, _MOST_PAIRS, _MOST_LABELS) for eps in _EPS)
+        built = next((one for one in tries if one is not None), None)
+        if built is None:
+            return []
+        found.append(built)
+    return found
+
+
+def _least(frontiers: Sequence[Frontier], points: Points) -> Choices | None:
+    if not frontiers:
+        return None
+    rows = np.concatenate([each.least for each in frontiers])
+    edge_only = np.array([[points.choices.edge_s[-1], 0.0, 0.0, 0.0]])
+    rows = np.concatenate([rows[not_dominated(rows)], edge_only])
+    return Choices(*np.ascontiguousarray(rows.T), tie=points.choices.tie)

@@ -3,11 +3,11 @@
 For weights w >= 0, let g(w) be the least weighted sum over some splits, and f(w) over all splits. Both are concave and
 grow in proportion to the weights, so they need only be compared on the simplex of weights that sum to 1. There g is
 linear on cells, one for each split, and f is concave: if the two are equal at the corners of a cell, they are equal in
-all of it. So g = f everywhere when they are equal at every corner, and each corner where they differ shows a split that
-was missed.
+all of it. So g = f everywhere when they are equal at every corner, and each corner where they differ shows a split
+that was missed.
 
-Reference: the corners are found by Qhull, C. B. Barber, D. P. Dobkin, H. Huhdanpaa, "The Quickhull Algorithm for Convex
-Hulls", ACM Transactions on Mathematical Software 22 (1996), doi:10.1145/235815.235821.
+Reference: the corners are found by Qhull, C. B. Barber, D. P. Dobkin, H. Huhdanpaa, "The Quickhull Algorithm for
+Convex Hulls", ACM Transactions on Mathematical Software 22 (1996), doi:10.1145/235815.235821.
 """
 
 import numpy as np
