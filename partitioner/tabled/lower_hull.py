@@ -52,7 +52,7 @@ def lower_hull(network: CutNetwork, crossings: Crossings, numbers: LayerNumbers,
     """
     scale = _scale(network, numbers)
     inside = np.ones((1, network.arcs.count), dtype=np.bool_)
-    rows = price_splits(inside, crossings, [numbers])[0]
+    rows = price_splits(inside, crossings, [numbers])[0, :, :4]
     seen: set[bytes] = set()
     weights: list[FloatArray] = []
     bounds: list[float] = []
@@ -77,7 +77,7 @@ def lower_hull(network: CutNetwork, crossings: Crossings, numbers: LayerNumbers,
             if cut.cost < known * (1.0 - _BETTER):
                 found_any = True
                 inside = np.concatenate([inside, cut.inside[np.newaxis]])
-                rows = np.concatenate([rows, price_splits(cut.inside[np.newaxis], crossings, [numbers])[0]])
+                rows = np.concatenate([rows, price_splits(cut.inside[np.newaxis], crossings, [numbers])[0, :, :4]])
     return LowerHull(inside, not found_any, np.array(weights).reshape(-1, 4), np.array(bounds))
 
 

@@ -1,5 +1,7 @@
 """Split points: chosen splits in encodings, with their four numbers and the names of their layers."""
 
+import math
+
 import numpy as np
 import numpy.typing as npt
 
@@ -9,7 +11,7 @@ from partitioner.evaluate import crossing
 from partitioner.graph import LayerGraph
 from partitioner.scan import Choices, FloatArray
 from partitioner.searched.min_cut import BoolArray
-from partitioner.tabled.layer_numbers import Crossings, colexicographic, layer_numbers, price_splits
+from partitioner.tabled.layer_numbers import Crossings, layer_numbers, price_splits
 
 # Sums of thousands of floats are no more precise than this.
 _TIE = 1.0 + 1e-12
@@ -25,12 +27,12 @@ class Points:
         graph: The model.
         costs: The profile; valid for the graph.
         encodings: The encodings; valid for the graph.
-        inside: bool [splits, layers]: distinct splits; closed, with all model inputs. Edge-only is always added.
-        pairs: int [pairs, 2]: which split in which encoding; None for every pair.
+        inside: bool [splits, layers]: splits as `partitioner.tabled.layer_numbers.distinct` orders them.
+        pairs: int [pairs, 2]: which split in which encoding, in ascending order; None for every pair.
         thin: Leave out pairs that another one is never worse than. That takes longer than a price.
 
     Attributes:
-        choices: The points as a scan takes them; the last one is edge-only.
+        choices: The points as a scan takes them; the last one is edge-only, which is always added.
         encoding: int [points]: the number of each point's encoding.
         encode_s: float64 [points]: seconds that encoding takes.
         decode_s: float64 [points]: seconds that decoding takes.
@@ -51,30 +53,19 @@ class Points:
             pairs = np.argwhere(np.broadcast_to(offloads[:, np.newaxis], (len(inside), len(encodings))))
         else:
             pairs = pairs[offloads[pairs[:, 0]]]
-        crossings = Crossings(graph.structure)
+        # All pairs are kept for other prices; at these, a pair that sends what is never sent is no point.
+        self._graph, self._bits, self._pairs = graph, np.packbits(inside, axis=1), pairs
         layers = [layer_numbers(graph, costs, each) for each in encodings]
-        rows = price_splits(inside, crossings, layers)[pairs[:, 1], pairs[:, 0]]
-        # All pairs are kept for other prices; here, a pair that sends what is never sent is no point.
-        self._bits, self._pairs = np.packbits(inside, axis=1), pairs
-        usable = np.isfinite(rows).all(axis=1)
-        pairs, rows = pairs[usable], rows[usable]
-        # The order decides ties, as in the table of all closed sets.
-        place = np.empty(len(inside), dtype=np.intp)
-        place[colexicographic(inside)] = np.arange(len(inside))
-        order = np.lexsort((pairs[:, 1], place[pairs[:, 0]]))
-        pairs, rows = pairs[order], rows[order]
+        rows = price_splits(inside, Crossings(graph.structure), layers)[pairs[:, 1], pairs[:, 0]]
+        kept = np.flatnonzero(np.isfinite(rows).all(axis=1))
         if thin:
-            kept = not_dominated(rows)
-            pairs, rows = pairs[kept], rows[kept]
-
-        self._graph = graph
-        self._split: IntArray = pairs[:, 0]
-        self.encoding: IntArray = np.append(pairs[:, 1], 0)
-        edge_only = np.array([[sum(costs.edge_s), 0.0, 0.0, 0.0]])
-        self.choices = Choices(*np.ascontiguousarray(np.concatenate([rows, edge_only]).T), tie=_TIE)
-        crosses = crossings.of(inside)
-        self.encode_s = self._coding(crosses, [each.encode_s for each in layers])
-        self.decode_s = self._coding(crosses, [each.decode_s for each in layers])
+            kept = kept[not_dominated(rows[kept, :4])]
+        edge_only = np.array([[math.fsum(costs.edge_s), 0.0, 0.0, 0.0, 0.0, 0.0]])
+        columns = np.ascontiguousarray(np.concatenate([rows[kept], edge_only]).T)
+        self.choices = Choices(*columns[:4], tie=_TIE)
+        self.encode_s, self.decode_s = columns[4:]
+        self._split: IntArray = pairs[kept, 0]
+        self.encoding: IntArray = np.append(pairs[kept, 1], 0)
         self._names: dict[int, tuple[frozenset[str], tuple[str, ...]]] = {}
 
     def __len__(self) -> int:
@@ -98,13 +89,6 @@ class Points:
             cut = tuple(layers[i].name for i in crossing(self._graph, inside))
             names = self._names[split] = frozenset(layers[i].name for i in inside), cut
         return names
-
-    def _coding(self, crosses: BoolArray, seconds: list[FloatArray]) -> FloatArray:
-        total = np.zeros(len(self.encoding))
-        for k, each in enumerate(seconds):
-            chosen = np.flatnonzero(self.encoding[:-1] == k)
-            total[chosen] = crosses[self._split[chosen]] @ each if each.any() else 0.0
-        return total
 
 
 def not_dominated(rows: FloatArray) -> IntArray:

@@ -10,7 +10,7 @@ from partitioner.graph import LayerGraph
 from partitioner.scan import Choices
 from partitioner.searched.min_cut import CutNetwork, model_arcs
 from partitioner.tabled.frontier import Frontier, frontier
-from partitioner.tabled.layer_numbers import Crossings, LayerNumbers, layer_numbers
+from partitioner.tabled.layer_numbers import Crossings, LayerNumbers, distinct, layer_numbers
 from partitioner.tabled.layer_orders import fewest_states
 from partitioner.tabled.lower_hull import lower_hull
 from partitioner.tabled.points import Points, not_dominated
@@ -49,9 +49,10 @@ def tabulate(graph: LayerGraph, costs: CostProfile, encodings: Sequence[Encoding
     frontiers = _frontiers(fewest_states(graph.structure, _MOST_STATES), numbers)
     found = [(k, hull.inside) for k, hull in enumerate(hulls)]
     found += [(k, each.inside) for k, each in enumerate(frontiers)]
-    inside, split = np.unique(np.concatenate([splits for _, splits in found]), axis=0, return_inverse=True)
+    inside, split = distinct(np.concatenate([splits for _, splits in found]))
     encoding = np.repeat([k for k, _ in found], [len(splits) for _, splits in found])
-    points = Points(graph, costs, checked, inside, np.column_stack([split.reshape(-1), encoding]), thin=True)
+    pairs = np.unique(np.column_stack([split, encoding]), axis=0)
+    points = Points(graph, costs, checked, inside, pairs, thin=True)
     return TabledSplits(graph, costs, checked, points, Proof(hulls, _least(frontiers, points)))
 
 
