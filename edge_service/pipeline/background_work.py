@@ -13,6 +13,7 @@ import time
 from edge_service.control import Controller, Job
 from edge_service.log import log
 from edge_service.output.metrics import EdgeMetrics
+from edge_service.pipeline.turns import short_turns
 from edge_service.slowing import stretched
 from partitioner import Partition
 from partitioner.splits import Splits
@@ -55,7 +56,8 @@ class BackgroundWork:
 
     def _run(self, job: Job, loop: asyncio.AbstractEventLoop) -> None:
         def run() -> Splits | Partition:
-            return job.run()
+            with short_turns():
+                return job.run()
 
         began_s = time.monotonic()
         result: Splits | Partition | None = None
