@@ -4,6 +4,7 @@ A program needs only `Agent`. In reading order:
 
 * `agent`, `config`, `frame`: the library's interface: frames in, results out;
 * `pipeline/`: head, transfer and tail over consecutive frames; `compute`: the worker thread of heads and tails;
+  `slowing`: how a slow edge is imitated;
 * `control/`: the decision logic, without I/O;
 * `cloud/`: one cloud, as the agent uses it;
 * `wire_costs`: bytes and seconds of each encoding of each layer's value;

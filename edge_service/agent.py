@@ -31,6 +31,7 @@ from edge_service.output.metrics import EdgeMetrics
 from edge_service.parts import Parts
 from edge_service.pipeline.order import InOrder
 from edge_service.pipeline.pipeline import Pipeline
+from edge_service.slowing import SlowedController
 from edge_service.wire_costs import WireCosts, measure_wire_costs
 from partitioner import LayerGraph
 from split_model import Model, Profile, compute_clock, profile
@@ -128,7 +129,10 @@ class Agent:
             self._edge_profile = await asyncio.get_running_loop().run_in_executor(None, profile, self._model)
         if self._wire_costs is None:
             self._wire_costs = await asyncio.get_running_loop().run_in_executor(None, self._raw_costs)
-        self._controller = self._new_controller(self._edge_profile, self._wire_costs)
+        # Listing the splits of a large model takes up to tenths of a second.
+        self._controller = await asyncio.get_running_loop().run_in_executor(
+            None, self._new_controller, self._edge_profile, self._wire_costs
+        )
         self._compute = EdgeCompute(config.slowdown, compute_clock(self._model.device))
         parts = Parts(
             self._model,
@@ -206,7 +210,8 @@ class Agent:
     def _new_controller(self, edge_profile: Profile, wire_costs: WireCosts) -> Controller:
         config = self._config
         encodings = tuple(encoding.slowed(config.slowdown) for encoding in wire_costs.encodings)
-        return Controller(
+        return SlowedController(
+            config.slowdown,
             _sendable(self._model.graph),
             edge_seconds(edge_profile.layer_s, config.slowdown),
             rate_hz=config.rate_hz,

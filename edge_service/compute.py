@@ -15,6 +15,8 @@ from typing import TypeVar
 
 import torch
 
+from edge_service.slowing import stretched
+
 __all__ = ["EdgeCompute", "edge_seconds"]
 
 T = TypeVar("T")
@@ -61,9 +63,7 @@ class EdgeCompute:
         self._executor.shutdown(wait=True, cancel_futures=True)
 
     def _stretched(self, function: Callable[[], T]) -> tuple[T, float]:
-        began_s, computed_s = time.perf_counter(), self._clock()
+        began_s = time.perf_counter()
         with torch.inference_mode():
-            value = function()
-        if self._slowdown > 1.0:
-            time.sleep((self._slowdown - 1.0) * (self._clock() - computed_s))
+            value = stretched(function, self._slowdown, self._clock)
         return value, time.perf_counter() - began_s

@@ -110,6 +110,7 @@ class _Feed:
         self._split = -1
         self._telling = False
         self._blocked_s = 0.0
+        self._agent: Agent | None = None
 
     async def watch(self) -> None:
         """Measures by how much a timer of the event loop is late."""
@@ -119,7 +120,7 @@ class _Feed:
             self._blocked_s = max(self._blocked_s, time.monotonic() - began_s - _TIMER_S)
 
     async def feed(self, agent: Agent, policy: Policy) -> None:
-        self._zero_s = time.monotonic()
+        self._zero_s, self._agent = time.monotonic(), agent
         if isinstance(policy, Oracle):
             policy.zero_s = self._zero_s
         for position in range(len(self._run.splits)) if self._run.splits else (-1,):
@@ -173,6 +174,7 @@ class _Feed:
                 times=asdict(result.times),
                 uplink_bps=result.uplink_bps,
                 loop_blocked_s=self._blocked_s,
+                table_splits=0 if self._agent is None else self._agent.state.table_splits,
                 error=result.error,
             )
         )

@@ -64,6 +64,7 @@ class RunFrame:
         times: Every stage of `StageTimes`.
         uplink_bps: The estimate it was planned with.
         loop_blocked_s: The longest block of the agent's event loop since the frame before it.
+        table_splits: How many splits the table has that answers decisions; 0 while no table does.
         error: Why it failed or fell back.
     """
 
@@ -80,6 +81,7 @@ class RunFrame:
     times: dict[str, float]
     uplink_bps: float | None
     loop_blocked_s: float
+    table_splits: int
     error: str | None
 
     @property

@@ -1,1 +1,1 @@
-"""The benchmark `wide_live`: a model whose splits are searched for while frames come."""
+"""The benchmark `wide_live`: a model with too many splits to list, whose table is built while frames come."""

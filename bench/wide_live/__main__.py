@@ -19,7 +19,7 @@ def measure(_: Run) -> dict[str, Any]:
         layers = len(live.load(MODEL).graph)
         paced: Any = {"pace": "rate", "rate_hz": RATE_HZ, "limit_s": FRAMES / RATE_HZ}
         run = EdgeRun(MODEL, live.address, frames=FRAMES, warmup=0, slowdown=SLOWDOWN, encodings="auto", **paced)
-        kept = ("outcome", "cut", "encoding", "latency_s", "loop_blocked_s", "error")
+        kept = ("outcome", "cut", "encoding", "latency_s", "loop_blocked_s", "table_splits", "error")
         rows = [{name: asdict(frame)[name] for name in kept} for frame in live.run(run)]
         sizes = {"uplink_bps": UPLINK_BPS, "slowdown": SLOWDOWN, "rate_hz": RATE_HZ, "layers": layers}
         return {"link": {**link.used, "rtt_s": RTT_S}, **sizes, "rows": rows}

@@ -5,12 +5,13 @@ from statistics import median
 from bench.publishing.figures import Figure, Row, grouped, table
 from bench.publishing.publish import Report, from_text
 
-WANTED_BLOCK_S = 0.1
+WANTED_BLOCK_S = 0.02
 
 
 def report(data: Row) -> Report:
     rows = data["rows"]
     dropped = sum(row["outcome"] == "dropped" for row in rows)
+    before = next((i for i, row in enumerate(rows) if row["table_splits"]), len(rows))
     return from_text(
         __file__,
         [
@@ -18,6 +19,8 @@ def report(data: Row) -> Report:
             Figure("longest block of the event loop", WANTED_BLOCK_S, max(row["loop_blocked_s"] for row in rows), "s"),
         ],
         frames=len(rows),
+        before=before,
+        splits=rows[-1]["table_splits"],
         layers=data["layers"],
         slowdown=data["slowdown"],
         rate=data["rate_hz"],

@@ -13,7 +13,7 @@ Read in this order:
 * `conditions`, `pricing`, `policies/`: what a decision depends on, what a split costs, and who chooses one;
 * `hysteresis`: when another split is worth a switch;
 * `planner`: makes plans of a policy's choices;
-* `remembered_splits`, `searching`: the same for models with too many splits to list.
+* `tables/`: how models with many splits are decided: by tables, which are made in the background.
 """
 
 from edge_service.control.breaker import Breaker, BreakerConfig, BreakerState
@@ -50,8 +50,8 @@ from edge_service.control.orders import Answered, Duty, FinishHere, Probe, answe
 from edge_service.control.plan import ControllerConfig, ControllerState, Mode, Phase, Plan
 from edge_service.control.policies import Choice, Policy
 from edge_service.control.probing import ProbeConfig, ProbeScheduler
-from edge_service.control.searching import Search
 from edge_service.control.stage_times import LinkTimes, ServerTimes, StageTimes
+from edge_service.control.tables import Job
 
 __all__ = [
     "AnswerMissed",
@@ -77,6 +77,7 @@ __all__ = [
     "Flow",
     "HeadMeasured",
     "HeartbeatsResumed",
+    "Job",
     "LinkTimes",
     "LoadEstimator",
     "Mode",
@@ -91,7 +92,6 @@ __all__ = [
     "RateChanged",
     "RoundTripEstimator",
     "RoundTripMeasured",
-    "Search",
     "ServerTimes",
     "SizeRatios",
     "StageTimes",

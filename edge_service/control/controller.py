@@ -17,10 +17,10 @@ ALONE to OFFLOADING.
 Laws:
 
 - time is an argument of every call and never goes back;
-- `plan` is called for every frame, decides only when something moved, and never searches: `search_due` returns a search
-  that is due, to run on another thread;
+- `plan` is called for every frame, decides only when something moved, and never waits: `work_due` returns a search or
+  the pricing or building of a table that is due, to run on another thread;
 - the split in a plan is closed and holds the model's inputs, whatever was observed;
-- a positive answer of `probe_due`, `ping_due`, `reconnect_due` or `search_due` counts as acted upon.
+- a positive answer of `probe_due`, `ping_due`, `reconnect_due` or `work_due` counts as acted upon.
 """
 
 import math
@@ -57,8 +57,9 @@ from edge_service.control.planner import Planner
 from edge_service.control.policies.adaptive import Adaptive
 from edge_service.control.policies.policy import Policy
 from edge_service.control.probing import ProbeScheduler
-from edge_service.control.searching import Search
+from edge_service.control.tables import Job
 from partitioner import LayerGraph, Partition
+from partitioner.splits import Splits
 
 _TAILS_FRESH_S = 5.0
 
@@ -137,16 +138,16 @@ class Controller:
         """How to run a frame that starts now. It takes microseconds unless something moved since the last call."""
         return self._planner.plan(self._conditions(now_s), now_s)
 
-    def search_due(self, now_s: float) -> Search | None:
-        """The search for a better split to run now, or None. It is for models with too many splits to list.
+    def work_due(self, now_s: float) -> Job | None:
+        """The job to run now on another thread, or None. It is for models with too many splits to price at once.
 
-        Until `searched` was called for it, the next calls return None.
+        Until `work_ended` was called for it, the next calls return None.
         """
-        return self._planner.search_due(now_s)
+        return self._planner.work_due(now_s)
 
-    def searched(self, search: Search, found: Partition | None, now_s: float) -> None:
-        """Takes the result of a search, None if it failed; a search that is not the last one begun is ignored."""
-        self._planner.searched(search, found, now_s)
+    def work_ended(self, job: Job, result: Splits | Partition | None, now_s: float) -> None:
+        """Takes the result of a job, None if it failed; a job that is not the last one begun is ignored."""
+        self._planner.work_ended(job, result, now_s)
 
     def probe_due(self, now_s: float) -> int | None:
         """Bytes of a probe to send now, or None. The next calls return None until the next probe is due."""
@@ -205,6 +206,7 @@ class Controller:
             mode=self._planner.mode,
             decisions=self._planner.decisions,
             switches=self._planner.switches,
+            table_splits=self._planner.table_splits,
         )
 
     def _phase(self) -> Phase:

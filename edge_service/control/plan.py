@@ -147,6 +147,7 @@ class ControllerState:
         mode: Mode of the last plan.
         decisions: How often a best split was computed.
         switches: How often the split in use changed.
+        table_splits: How many splits the table has that answers decisions; 0 while no table does.
     """
 
     phase: Phase
@@ -163,3 +164,4 @@ class ControllerState:
     mode: Mode
     decisions: int
     switches: int
+    table_splits: int = 0

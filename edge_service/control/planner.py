@@ -5,7 +5,7 @@ The planner has no samples, probes or breaker; the controller has no splits. Onl
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sized
 
 from edge_service.control.conditions import Conditions
 from edge_service.control.estimators.encoding_costs import EncodingCosts, SizeRatios, bytes_of, usable
@@ -13,10 +13,13 @@ from edge_service.control.plan import ControllerConfig, Mode, Phase, Plan
 from edge_service.control.policies.adaptive import Adaptive
 from edge_service.control.policies.policy import Choice, Policy, keep_to
 from edge_service.control.pricing import everything, price
-from edge_service.control.remembered_splits import RememberedSplits
-from edge_service.control.searching import Search, SearchPace
-from partitioner import CostProfile, LayerGraph, Partition, splits_of
+from edge_service.control.tables import BackgroundWork, Job, LiveSplits
+from partitioner import CostProfile, Encoding, LayerGraph, Partition, splits_of
+from partitioner.listed.split_table import SplitTable
 from partitioner.splits import Splits
+
+# Pricing so many splits anew, four encodings included, takes about a millisecond. More are priced in the background.
+_PRICED_AT_ONCE = 2_000
 
 
 class Planner:
@@ -49,9 +52,11 @@ class Planner:
         self._policy: Policy = Adaptive(config.hysteresis) if policy is None else policy
         self._edge_s = edge_s
         self._cloud_s: tuple[float, ...] | None = None
-        self._splits = _quick(splits_of(graph, self._costs(None)))
-        self._everything = everything(self._splits)
-        self._searches = SearchPace(config.search_interval_s, config.tolerance)
+        splits = splits_of(graph, self._costs(None))
+        at_once = isinstance(splits, SplitTable) and len(splits) <= _PRICED_AT_ONCE
+        self._splits: Splits = splits if at_once else LiveSplits.of(splits)
+        self._everything = everything(splits)
+        self._work = BackgroundWork(splits, config.search_interval_s, config.tolerance)
         self._plan: Plan | None = None
         self._conditions: Conditions | None = None
         self._contrary_since_s: float | None = None
@@ -64,6 +69,13 @@ class Planner:
         """Whether the cloud's times are known."""
         return self._cloud_s is not None
 
+    @property
+    def table_splits(self) -> int:
+        """How many splits the table has that answers decisions; 0 while no table does."""
+        splits = self._splits
+        table = splits.answering if isinstance(splits, LiveSplits) else splits
+        return len(table) if isinstance(table, Sized) else 0
+
     def cloud_profiled(self, cloud_s: tuple[float, ...], decode_s: Mapping[str, tuple[float, ...]]) -> None:
         """Replaces the cloud's times."""
         if cloud_s != self._cloud_s:
@@ -72,15 +84,20 @@ class Planner:
             self._conditions = None
         if decode_s != self._decode_s:
             self._decode_s = decode_s
-            self._reencode()
+            self._splits = self._splits.with_encodings(self._encodings_now())
+            self._encodings_changed()
 
     def cut_encoded(self, encoding: str, measured_bytes: float, sent_bytes: float) -> None:
         """Takes a cut's size now, and its size when the encoding was measured."""
         if self._sizes.add(encoding, measured_bytes, sent_bytes):
-            self._reencode()
+            splits, encodings = self._splits, self._encodings_now()
+            self._splits = (
+                splits.resized(encodings) if isinstance(splits, LiveSplits) else splits.with_encodings(encodings)
+            )
+            self._encodings_changed()
 
     def plan(self, conditions: Conditions, now_s: float) -> Plan:
-        """The plan under these conditions; the last one while they have not moved. Never searches."""
+        """The plan under these conditions; the last one while they have not moved. Never waits for a job."""
         last = self._plan
         if last is not None and not self._due(conditions, now_s):
             if last.changed:
@@ -91,19 +108,18 @@ class Planner:
         self.mode = plan.mode
         return plan
 
-    def search_due(self, now_s: float) -> Search | None:
-        """The search for a better split to begin now, or None; see `SearchPace`."""
-        return self._searches.due(now_s)
+    def work_due(self, now_s: float) -> Job | None:
+        """The job to begin now in the background, or None; see `BackgroundWork`."""
+        return self._work.due(self._splits, now_s) if isinstance(self._splits, LiveSplits) else None
 
-    def searched(self, search: Search, found: Partition | None, now_s: float) -> None:
-        """Takes the result of a search, None if it failed. The next plan compares it with the split in use."""
-        if not self._searches.ended(search, now_s) or found is None:
+    def work_ended(self, job: Job, result: Splits | Partition | None, now_s: float) -> None:
+        """Takes the result of a job, None if it failed. The next plan asks again."""
+        ours = self._work.ended(job, result is not None, now_s)
+        if not ours or result is None or not isinstance(self._splits, LiveSplits):
             return
-        known = {"raw", *(encoding.name for encoding in self._splits.encodings)}
-        if isinstance(self._splits, RememberedSplits) and found.encoding in known:
-            self._splits.remember(found)
-            self._conditions = None
-            self.decisions += 1
+        self._splits = self._splits.with_result(job, result)
+        self._conditions = None
+        self.decisions += isinstance(result, Partition)
 
     def _due(self, conditions: Conditions, now_s: float) -> bool:
         earlier = self._conditions
@@ -120,7 +136,7 @@ class Planner:
             conditions, now_s=now_s, used=used, mode=self.mode, headroom=self._config.headroom
         )
         if conditions.phase is not Phase.OFFLOADING:
-            self._searches.dropped()
+            self._work.dropped()
             self._contrary_since_s = None
             choice = keep_to(self._everything, self._splits, conditions)
             return self._plan_for(choice, choice.mode, conditions)
@@ -130,12 +146,13 @@ class Planner:
     def _policy_choice(self, conditions: Conditions) -> Choice:
         """The policy's choice."""
         splits = self._splits
-        if not isinstance(splits, RememberedSplits):
+        if not isinstance(splits, LiveSplits):
             self.decisions += not self._policy.keeps_to_split
             return self._policy.choose(splits, conditions)
         splits.question = None
         choice = self._policy.choose(splits, conditions)
-        self._searches.asked(splits, conditions)
+        self._work.asked(splits, conditions)
+        self.decisions += splits.current and splits.question is not None
         return choice
 
     def _held_mode(self, choice: Choice, conditions: Conditions) -> Mode:
@@ -214,18 +231,15 @@ class Planner:
         """Costs of the splits; the cloud's times are 0 while unknown, and no split that needs them is used then."""
         return CostProfile(edge_s=self._edge_s, cloud_s=cloud_s or (0.0,) * len(self._graph.layers))
 
-    def _reencode(self) -> None:
-        priced = [
+    def _encodings_now(self) -> tuple[Encoding, ...]:
+        """The encodings that the cloud accepts, at the sizes of now."""
+        return tuple(
             encoding.priced(self._decode_s[encoding.name], self._sizes.ratio(encoding.name))
             for encoding in usable(self._encodings, self._decode_s)
-        ]
-        self._splits = self._splits.with_encodings(priced)
+        )
+
+    def _encodings_changed(self) -> None:
         self._conditions = None
-        known = {"raw", *(encoding.name for encoding in priced)}
+        known = {"raw", *(encoding.name for encoding in self._splits.encodings)}
         if self._plan is not None and self._plan.partition.encoding not in known:
             self._plan = None  # another cloud, which does not accept the encoding in use
-
-
-def _quick(splits: Splits) -> Splits:
-    """Splits that answer in microseconds; searches run in the background."""
-    return splits if splits.listed else RememberedSplits(splits)

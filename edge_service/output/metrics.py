@@ -68,6 +68,13 @@ class EdgeMetrics:
         self._connected = Gauge("dads_cloud_connected", "1 while the cloud answers, else 0.", registry=r)
         self._rate = Gauge("dads_sampling_rate_hertz", "Frames offered per second.", registry=r)
         self._max_rate = Gauge("dads_max_rate_hertz", "Frames per second that could be sustained now.", registry=r)
+        self._table = Gauge(
+            "dads_table_splits", "Splits in the table that answers decisions; 0 while no table does.", registry=r
+        )
+        self._jobs = Counter(
+            "dads_planning_jobs", "Work of the planner in the background, by its end.", ["job", "result"], registry=r
+        )
+        self._jobs_s = Counter("dads_planning_seconds", "Seconds of that work, slowdown included.", ["job"], registry=r)
         self._bytes = Counter("dads_bytes_sent", "Bytes sent to the cloud.", ["kind"], registry=r)
         self._build = Info("dads_build", "What runs here.", registry=r)
         self._model_info = Info("dads_model", "The model that runs here.", registry=r)
@@ -135,6 +142,12 @@ class EdgeMetrics:
         self._load.labels("cloud").set(state.cloud_load)
         self._rate.set(state.rate_hz)
         self._connected.set(state.phase is not Phase.ALONE)
+        self._table.set(state.table_splits)
+
+    def planned(self, job: str, seconds: float, *, failed: bool) -> None:
+        """Counts a job of the planner that ended; job is "reprice", "build" or "search"."""
+        self._jobs.labels(job, "failed" if failed else "done").inc()
+        self._jobs_s.labels(job).inc(seconds)
 
     def sent(self, kind: str, size: int) -> None:
         """Counts bytes handed to the network; kind is "tensor" or "probe"."""

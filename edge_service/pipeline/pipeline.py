@@ -27,7 +27,7 @@ from edge_service.errors import CloudError
 from edge_service.frame import FrameResult, Outcome, StageTimes
 from edge_service.log import log
 from edge_service.parts import Parts
-from edge_service.pipeline.background_search import BackgroundSearch
+from edge_service.pipeline.background_work import BackgroundWork
 from edge_service.pipeline.job import Job, Started
 from edge_service.pipeline.offload import Offload
 from split_model import CompiledHeads, Head, Model
@@ -48,7 +48,7 @@ class Pipeline:
     def __init__(self, parts: Parts, cloud: Cloud | None, on_result: Callable[[FrameResult], None]) -> None:
         self._model = parts.model
         self._controller = parts.controller
-        self._searches = BackgroundSearch(parts.controller)
+        self._background = BackgroundWork(parts.controller, parts.metrics, parts.config.slowdown)
         self._compute = parts.compute
         self._config = parts.config
         self._metrics = parts.metrics
@@ -79,7 +79,7 @@ class Pipeline:
 
     async def close(self) -> None:
         """Ends the background work; frames still under way get no result."""
-        self._searches.close()
+        self._background.close()
         if self._heads is not None:
             self._heads.cancel()
             await asyncio.gather(self._heads, return_exceptions=True)
@@ -130,7 +130,7 @@ class Pipeline:
             log.exception("choosing a split failed", frame=job.frame_id)
             self.ended(job, Outcome.FAILED, error=f"choosing a split failed: {error}")
             return None
-        self._searches.begin_due()
+        self._background.begin_due()
         return plan
 
     async def _run_head(self, job: Job) -> None:

@@ -442,3 +442,34 @@ async def test_frames_that_come_faster_than_expected_are_noticed(model, cloud):
     async with agent_for(model, cloud, max_waiting=64, rate_hz=1.0) as agent:
         await asyncio.gather(*(agent.put(frame(model)) for _ in range(20)))
         assert agent.state.rate_hz > 10.0
+
+
+class Wide(torch.nn.Module):
+    """22 branches: more closed sets than can be listed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.branches = torch.nn.ModuleList(torch.nn.Linear(64, 4) for _ in range(22))
+        for seed, branch in enumerate(self.branches):
+            torch.nn.init.normal_(branch.weight, generator=torch.Generator().manual_seed(seed))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.cat([torch.relu(branch(x)) for branch in self.branches], dim=1)
+
+
+async def test_the_table_of_a_wide_model_is_built_while_frames_run():
+    wide = split_model.model.Model(Wide(), (torch.zeros(1, 64),), name="wide")
+    async with agent_for(wide, FakeCloud(wide), slowdown=2.0) as agent:
+        results = []
+        deadline_s = time.monotonic() + 60.0
+        while agent.state.table_splits < 2:
+            assert time.monotonic() < deadline_s, "no table"
+            results.append(await agent.submit(torch.randn(1, 64)))
+        results.append(await agent.submit(torch.ones(1, 64)))
+        jobs = {
+            name: agent.metrics.registry.get_sample_value("dads_planning_jobs_total", {"job": name, "result": "done"})
+            for name in ("search", "build")
+        }
+    assert all(jobs.values()), jobs
+    assert results[-1].outcome is Outcome.OFFLOADED
+    check_right(wide, results)

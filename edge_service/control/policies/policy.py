@@ -53,9 +53,11 @@ class Policy(Protocol):
     def choose(self, splits: Splits, conditions: Conditions) -> Choice:
         """The split for a frame that starts now.
 
-        It runs on the agent's event loop and must return within a few milliseconds. If the model's splits cannot be
-        listed, `splits` answers `dsl`, `dsh` and `decide` with the best split known so far. A search for that question
-        then runs in the background, and `choose` is called again when it has found a split.
+        It runs on the agent's event loop and must return within a few milliseconds. `splits` answers `dsl`, `dsh` and
+        `decide` in well under one. For a model with many splits, a table of those that can win answers. It is built in
+        the background once a policy has asked. Until then, and where the table cannot prove its answer within a few
+        per cent, the answer is the best split known so far. The question is then searched for in the background, and
+        `choose` is called again when there is a table or a split was found.
 
         Args:
             splits: Every split of the model, at current times and sizes.

@@ -34,6 +34,9 @@ PROMISED = {
     "dads_sampling_rate_hertz": set(),
     "dads_max_rate_hertz": set(),
     "dads_bytes_sent_total": {"kind"},
+    "dads_table_splits": set(),
+    "dads_planning_jobs_total": {"job", "result"},
+    "dads_planning_seconds_total": {"job"},
     "dads_stage_predicted_seconds_total": {"stage"},
     "dads_cloud_connected": set(),
     "dads_build_info": {"version", "python", "torch"},
@@ -97,6 +100,7 @@ def used(metrics: EdgeMetrics) -> EdgeMetrics:
     metrics.state(state())
     metrics.sent("tensor", 10)
     metrics.sent("probe", 20)
+    metrics.planned("build", 0.5, failed=False)
     metrics.frame(offloaded())
     metrics.started(AgentConfig(rate_hz=3.0), cloud="192.0.2.7:50051", digest="abc", torch_version="2.13.0")
     return metrics

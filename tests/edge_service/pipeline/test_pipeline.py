@@ -71,7 +71,7 @@ class Dictator:
     def plan(self, now_s):
         return self.plan_
 
-    def search_due(self, now_s):
+    def work_due(self, now_s):
         return None
 
     def state(self, now_s):
@@ -424,8 +424,8 @@ async def test_frames_go_on_while_a_search_for_a_better_split_computes(running, 
     searches = [search := Endless()]
 
     async with running() as run:
-        run.controller.search_due = lambda now_s: searches.pop() if searches else None
-        run.controller.searched = lambda *told: ended.append((*told[:2], threading.current_thread()))
+        run.controller.work_due = lambda now_s: searches.pop() if searches else None
+        run.controller.work_ended = lambda *told: ended.append((*told[:2], threading.current_thread()))
         for frame_id in range(3):
             run.pipeline.put(frame_id, random_inputs(two_by_two))
             await wait_until(lambda count=frame_id + 1: len(run.sent) == count)
@@ -445,8 +445,8 @@ async def test_a_search_that_fails_is_told_as_one_without_a_result(running, two_
 
     searches, found = [Fails()], []
     async with running() as run:
-        run.controller.search_due = lambda now_s: searches.pop() if searches else None
-        run.controller.searched = lambda search, what, now_s: found.append(what)
+        run.controller.work_due = lambda now_s: searches.pop() if searches else None
+        run.controller.work_ended = lambda search, what, now_s: found.append(what)
         run.pipeline.put(0, random_inputs(two_by_two))
         await wait_until(lambda: found)
     assert found == [None]
@@ -458,13 +458,13 @@ async def test_a_search_that_cannot_begin_is_told_as_one_without_a_result(
     start, searches, found = threading.Thread.start, ["a search"], []
 
     def no_thread_left(thread):
-        if thread.name == "split-search":
+        if thread.name == "split-planner":
             raise RuntimeError("can't start new thread")
         start(thread)
 
     async with running() as run:
-        run.controller.search_due = lambda now_s: searches.pop() if searches else None
-        run.controller.searched = lambda search, what, now_s: found.append((search, what))
+        run.controller.work_due = lambda now_s: searches.pop() if searches else None
+        run.controller.work_ended = lambda search, what, now_s: found.append((search, what))
         monkeypatch.setattr(threading.Thread, "start", no_thread_left)
         run.pipeline.put(0, random_inputs(two_by_two))
         await wait_until(lambda: found and run.sent)
