@@ -11,7 +11,7 @@ import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from edge_service.control.pricing import everything, inputs
+from edge_service.control.pricing import answer_bytes, everything, inputs
 from partitioner import CostProfile, Decision, Encoding, LayerGraph, Link, Partition
 from partitioner.splits import Splits
 
@@ -130,19 +130,17 @@ class RememberedSplits:
     ) -> Partition:
         """Prices one closed set; a set that was priced before is only scaled."""
         edge = frozenset(edge)
-        if not math.isinf(link.downlink_bps):
-            return self.searched.evaluate(edge, link, edge_load=edge_load, cloud_load=cloud_load, encoding=encoding)
         measured = self._measured.get((edge, encoding))
         if measured is None:
             if len(self._measured) >= 8 * _MOST_FOUND:
                 self._measured.clear()
             measured = self.searched.evaluate(edge, _BYTES_AS_SECONDS, encoding=encoding)
             self._measured[edge, encoding] = measured
-        sent_bytes = measured.transfer_s
+        sent_bytes, down_bytes = measured.transfer_s, answer_bytes(edge, self.graph)
         return dataclasses.replace(
             measured,
             edge_s=measured.edge_s * edge_load,
-            transfer_s=link.transfer_s(sent_bytes, 0.0) if math.isfinite(sent_bytes) else math.inf,
+            transfer_s=link.transfer_s(sent_bytes, down_bytes) if math.isfinite(sent_bytes) else math.inf,
             cloud_s=measured.cloud_s * cloud_load,
             fixed_s=link.fixed_s if edge != self._everything else 0.0,
             encode_s=measured.encode_s * edge_load,

@@ -21,6 +21,7 @@ class Wire:
         self.stream = FrameStream(
             answer=self.answer,
             heartbeat=lambda: "beat",
+            announce=lambda response: f"before {response}" if response == "answer large" else None,
             write=self.write,
             max_frames=max_frames,
             interval_s=interval_s,

@@ -42,6 +42,7 @@ class Wishes:
     def __init__(self):
         self.heard = []
         self.probe_bytes = None
+        self.down_probe_bytes = None
         self.wants_ping = False
         self.wants_reconnect = False
         self.window_is_small = True
@@ -51,6 +52,12 @@ class Wishes:
 
     def probe_due(self, now_s):
         return self.probe_bytes
+
+    def down_probe_due(self, now_s):
+        return self.down_probe_bytes
+
+    def downlink_slow_starts(self, now_s):
+        return self.window_is_small
 
     def ping_due(self, now_s):
         return self.wants_ping

@@ -75,7 +75,7 @@ class Heard:
         self.rtt_s = None
         self.window_is_small = False
         self.wants_ping = self.wants_reconnect = False
-        self.probe_bytes = None
+        self.probe_bytes = self.down_probe_bytes = None
 
     def observe(self, event, now_s):
         self.heard.append((event, now_s))
@@ -88,6 +88,12 @@ class Heard:
 
     def ping_due(self, now_s):
         return self.wants_ping
+
+    def downlink_slow_starts(self, now_s):
+        return self.window_is_small
+
+    def down_probe_due(self, now_s):
+        return self.down_probe_bytes
 
     def probe_due(self, now_s):
         return self.probe_bytes

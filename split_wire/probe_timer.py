@@ -1,4 +1,4 @@
-"""The arithmetic of an uplink probe: bytes and seconds of the filler that arrived.
+"""The arithmetic of a probe, up or down: bytes and seconds of the filler that arrived.
 
 Pure; the time of each arrival is an argument. The first chunk's bytes do not count, because only the sender's clock
 knows when its transfer began. The second half of the arrivals is right even when the probe begins in TCP slow start.
