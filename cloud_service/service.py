@@ -27,7 +27,7 @@ from cloud_service.tails import announcement, answer
 from split_wire import Reason, split_pb2, split_pb2_grpc
 from split_wire.frames import Malformed, StreamEvent, StreamRequest, TailRequest, TailResponse
 from split_wire.limits import HEARTBEAT_INTERVAL_S, MAX_PROBE_BYTES, MAX_PROBE_S
-from split_wire.probe_timer import ProbeTimer
+from split_wire.probe_timer import ProbeTimer, chunk_bytes
 
 if TYPE_CHECKING:  # OpenTelemetry is an extra
     from cloud_service.tracing import Tracing
@@ -41,9 +41,6 @@ Readable = TypeVar(
     split_pb2.ProbeRequest,
     split_pb2.ProbeDownRequest,
 )
-
-_FILLER_BYTES = 16 * 1024  # a chunk of a downlink probe: many chunks for a receiver to time, even of a small probe
-_FEWEST_CHUNKS = 4
 
 
 class SplitInference(split_pb2_grpc.SplitInferenceServicer):
@@ -133,12 +130,11 @@ class SplitInference(split_pb2_grpc.SplitInferenceServicer):
             with self._counted("ProbeDown"):
                 self._check_not_draining()
                 left = min(_readable(request).bytes, MAX_PROBE_BYTES)
-                chunk_bytes = max(1, min(_FILLER_BYTES, left // _FEWEST_CHUNKS))
+                filler = bytes(chunk_bytes(left))
                 try:
                     async with asyncio.timeout(MAX_PROBE_S):
                         while left > 0:
-                            filler = bytes(min(left, chunk_bytes))
-                            await context.write(split_pb2.ProbeDownResponse(filler=filler))
+                            await context.write(split_pb2.ProbeDownResponse(filler=filler[:left]))
                             left -= len(filler)
                 except TimeoutError:
                     pass  # the caller times what has arrived by now

@@ -47,7 +47,7 @@ from split_wire.access import PLAIN, ClientAccess, Identity, Metadata, advice, c
 from split_wire.encodings import of_wire
 from split_wire.errors import AccessError
 from split_wire.frames import Malformed, TailRequest, TailResponse, TimedRequest, WrittenRequest, write_stream_request
-from split_wire.probe_timer import ProbeTimer
+from split_wire.probe_timer import ProbeTimer, chunk_bytes
 from split_wire.transport import stream_tails
 
 __all__ = ["GrpcCloud"]
@@ -60,9 +60,6 @@ OPTIONS = (
     ("grpc.max_reconnect_backoff_ms", 250),
     ("grpc.use_local_subchannel_pool", 1),
 )
-# Few enough chunks for a busy machine to keep up with a fast link, enough to time the second half.
-_PROBE_CHUNKS, _LEAST_CHUNK_BYTES = 48, 4096
-_FEWEST_CHUNKS = 4  # so that a small probe has a second half
 _LOST = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED)
 
 
@@ -125,9 +122,8 @@ class GrpcCloud:
         """Sends filler (`Probe`) and reads the receiver's clock over the second half of the arrivals."""
 
         async def filler() -> AsyncIterator[split_pb2.ProbeRequest]:
-            chunk_bytes = max(size // _PROBE_CHUNKS, min(_LEAST_CHUNK_BYTES, -(-size // _FEWEST_CHUNKS)))
-            chunk = split_pb2.ProbeRequest(filler=bytes(chunk_bytes))
-            for _ in range(-(-size // chunk_bytes)):
+            chunk = split_pb2.ProbeRequest(filler=bytes(chunk_bytes(size)))
+            for _ in range(-(-size // len(chunk.filler))):
                 yield chunk
 
         try:

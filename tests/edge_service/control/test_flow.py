@@ -493,6 +493,8 @@ class TestTwentySeconds:
 
 STEPS = {
     "answer": lambda flow, frame_id, now_s: flow.answered(frame_id, served(0.01), now_s),
+    "announce": lambda flow, frame_id, now_s: flow.announced(frame_id, 500_000, 0.01, now_s),
+    "large answer": lambda flow, frame_id, now_s: flow.answered(frame_id, served(0.01), now_s, 500_000),
     "refuse": lambda flow, frame_id, now_s: flow.refused(frame_id, "no", None, now_s),
     "not sent": lambda flow, frame_id, now_s: flow.not_sent(frame_id, "no", now_s),
     "deadline": lambda flow, frame_id, now_s: flow.deadline_passed(frame_id, now_s),
