@@ -18,16 +18,16 @@ from cloud_service.config import CloudConfig
 from cloud_service.errors import DrainingError, InternalError, InvalidRequestError, OverloadedError, RequestError
 from cloud_service.load.admission import Admission
 from cloud_service.load.factor import ServerLoad
-from cloud_service.load.probe import ProbeTimer
 from cloud_service.load.streams import FrameStream
 from cloud_service.log import log
 from cloud_service.metrics import CloudMetrics
 from cloud_service.registry import Registry
 from cloud_service.statuses import Context, abort, status_of
-from cloud_service.tails import answer
+from cloud_service.tails import announcement, answer
 from split_wire import Reason, split_pb2, split_pb2_grpc
 from split_wire.frames import Malformed, StreamEvent, StreamRequest, TailRequest, TailResponse
-from split_wire.limits import HEARTBEAT_INTERVAL_S, MAX_PROBE_S
+from split_wire.limits import HEARTBEAT_INTERVAL_S, MAX_PROBE_BYTES, MAX_PROBE_S
+from split_wire.probe_timer import ProbeTimer, chunk_bytes
 
 if TYPE_CHECKING:  # OpenTelemetry is an extra
     from cloud_service.tracing import Tracing
@@ -39,6 +39,7 @@ Readable = TypeVar(
     split_pb2.ListModelsRequest,
     split_pb2.GetProfileRequest,
     split_pb2.ProbeRequest,
+    split_pb2.ProbeDownRequest,
 )
 
 
@@ -121,6 +122,25 @@ class SplitInference(split_pb2_grpc.SplitInferenceServicer):
         except RequestError as error:
             await abort(context, error)
 
+    async def ProbeDown(  # type: ignore[override] # noqa: N802 # as ListModels; it writes instead of yielding
+        self, request: split_pb2.ProbeDownRequest | Malformed, context: Context
+    ) -> None:
+        """Send filler for the caller to time, until it has what it asked for or a limit is reached."""
+        try:
+            with self._counted("ProbeDown"):
+                self._check_not_draining()
+                left = min(_readable(request).bytes, MAX_PROBE_BYTES)
+                filler = bytes(chunk_bytes(left))
+                try:
+                    async with asyncio.timeout(MAX_PROBE_S):
+                        while left > 0:
+                            await context.write(split_pb2.ProbeDownResponse(filler=filler[:left]))
+                            left -= len(filler)
+                except TimeoutError:
+                    pass  # the caller times what has arrived by now
+        except RequestError as error:
+            await abort(context, error)
+
     async def RunTail(  # type: ignore[override] # noqa: N802 # gRPC's name; with the values of split_wire.frames
         self, request: TailRequest | Malformed, context: Context
     ) -> TailResponse:
@@ -158,6 +178,7 @@ class SplitInference(split_pb2_grpc.SplitInferenceServicer):
         stream = FrameStream(
             answer=self._answer_frame,
             heartbeat=self._heartbeat,
+            announce=announcement,
             write=context.write,
             max_frames=self._config.max_frames_per_stream,
             interval_s=HEARTBEAT_INTERVAL_S,

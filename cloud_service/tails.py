@@ -14,9 +14,18 @@ import torch
 import split_model
 from cloud_service.errors import InvalidRequestError
 from cloud_service.registry import ServedModel
-from split_wire import CodecError, EncodedTensor, Reason, decode_tensor, decoded_bytes, dtype_name, encode_tensor
-from split_wire.frames import TailRequest, TailResponse
-from split_wire.limits import MAX_MESSAGE_BYTES
+from split_wire import (
+    CodecError,
+    EncodedTensor,
+    Reason,
+    decode_tensor,
+    decoded_bytes,
+    dtype_name,
+    encode_tensor,
+    split_pb2,
+)
+from split_wire.frames import StreamEvent, TailRequest, TailResponse
+from split_wire.limits import ANNOUNCED_BYTES, MAX_MESSAGE_BYTES
 
 Array = npt.NDArray[np.generic]
 
@@ -120,6 +129,16 @@ def write_outputs(model: split_model.Model, computed: Mapping[str, torch.Tensor]
     for path, tensor in computed.items():
         (array,) = split_model.arrays_of(tensor)  # an output is one tensor
         yield encode_tensor(path, array, dtype=dtypes[path])
+
+
+def announcement(event: StreamEvent) -> split_pb2.Announcement | None:
+    """Return what is sent before an event: for a large result, the words that its download begins now; else None."""
+    if not isinstance(event, TailResponse):
+        return None
+    size = sum(len(tensor.data) for tensor in event.outputs)
+    if size < ANNOUNCED_BYTES:
+        return None
+    return split_pb2.Announcement(frame_id=event.frame_id, bytes=size, timing=event.timing)
 
 
 def _read_tensor(model: split_model.Model, tensor: EncodedTensor, left: int) -> Array:

@@ -46,6 +46,7 @@ class FrameResult:
         latency_s: seconds from submission to result.
         times: the measured stages.
         uplink_bps: the uplink estimate for which the split was chosen, or None.
+        downlink_bps: the downlink estimate likewise; None for a model whose outputs are small.
         error: why it failed, fell back or was dropped; else None.
         feeds: the inputs, if the agent keeps them for verification; else None.
     """
@@ -61,6 +62,7 @@ class FrameResult:
     latency_s: float = 0.0
     times: StageTimes = field(default_factory=StageTimes)
     uplink_bps: float | None = None
+    downlink_bps: float | None = None
     error: str | None = None
     feeds: tuple[torch.Tensor, ...] | None = None
 

@@ -109,7 +109,7 @@ class TailResponse:
     size: int = 0
 
 
-StreamEvent = TailResponse | split_pb2.FrameError | split_pb2.Heartbeat
+StreamEvent = TailResponse | split_pb2.FrameError | split_pb2.Heartbeat | split_pb2.Announcement
 """The events of a `StreamTailsResponse`."""
 
 
@@ -142,6 +142,8 @@ def write_event(event: StreamEvent) -> bytes:
         return split_pb2.StreamTailsResponse(error=event).SerializeToString()
     if isinstance(event, split_pb2.Heartbeat):
         return split_pb2.StreamTailsResponse(heartbeat=event).SerializeToString()
+    if isinstance(event, split_pb2.Announcement):
+        return split_pb2.StreamTailsResponse(announcement=event).SerializeToString()
     parts, size = _response_parts(event, _HEADER_BYTES)
     return b"".join((length_delimited(1, size - _HEADER_BYTES, _LENGTH_BYTES), *parts))
 
@@ -196,6 +198,8 @@ def read_event(message: bytes) -> StreamEvent | Malformed | None:
                 return parsed.error
             case "heartbeat":
                 return parsed.heartbeat
+            case "announcement":
+                return parsed.announcement
             case _:
                 return None
 

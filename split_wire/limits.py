@@ -22,10 +22,13 @@ MAX_NAME_BYTES = 256
 """A layer's, model's or output's name, in UTF-8."""
 
 MAX_PROBE_BYTES = 4 * 1024 * 1024
-"""Filler accepted in one probe."""
+"""Filler accepted in one probe of the uplink, or sent in one of the downlink."""
 
 MAX_PROBE_S = 5.0
 """Seconds that one probe may take."""
+
+ANNOUNCED_BYTES = 16_000
+"""A result whose outputs' data take so much or more is announced on `StreamTails`; smaller ones time no downlink."""
 
 HEARTBEAT_INTERVAL_S = 0.5
 """Seconds between two heartbeats of `StreamTails`."""

@@ -14,7 +14,7 @@ Limits (RESOURCE_EXHAUSTED or INVALID_ARGUMENT when exceeded; the server's flags
   dimensions of a tensor     8
   channels of a tensor       4096, if they are quantised separately
   a name                     256 bytes (of a layer, a model, an output)
-  a probe                    4 MiB of filler, 5 s
+  a probe, up or down        4 MiB of filler, 5 s
 
 Errors carry a google.rpc.ErrorInfo with domain "dads.v1" and one of these reasons:
   INVALID_ARGUMENT     BAD_TENSOR        bytes, shape or encoding of a tensor do not fit each other
@@ -447,6 +447,45 @@ class ProbeResponse(_message.Message):
 Global___ProbeResponse: _TypeAlias = ProbeResponse  # noqa: Y015
 
 @_typing.final
+class ProbeDownRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BYTES_FIELD_NUMBER: _builtins.int
+    bytes: _builtins.int
+    """Filler wanted. The server sends at most 4 MiB, for at most 5 s."""
+    def __init__(
+        self,
+        *,
+        bytes: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bytes", b"bytes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ProbeDownRequest: _TypeAlias = ProbeDownRequest  # noqa: Y015
+
+@_typing.final
+class ProbeDownResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FILLER_FIELD_NUMBER: _builtins.int
+    filler: _builtins.bytes
+    def __init__(
+        self,
+        *,
+        filler: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["filler", b"filler"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ProbeDownResponse: _TypeAlias = ProbeDownResponse  # noqa: Y015
+
+@_typing.final
 class RunTailRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -589,28 +628,66 @@ class StreamTailsResponse(_message.Message):
     RESULT_FIELD_NUMBER: _builtins.int
     ERROR_FIELD_NUMBER: _builtins.int
     HEARTBEAT_FIELD_NUMBER: _builtins.int
+    ANNOUNCEMENT_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def result(self) -> Global___RunTailResponse: ...
     @_builtins.property
     def error(self) -> Global___FrameError: ...
     @_builtins.property
     def heartbeat(self) -> Global___Heartbeat: ...
+    @_builtins.property
+    def announcement(self) -> Global___Announcement: ...
     def __init__(
         self,
         *,
         result: Global___RunTailResponse | None = ...,
         error: Global___FrameError | None = ...,
         heartbeat: Global___Heartbeat | None = ...,
+        announcement: Global___Announcement | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["error", b"error", "event", b"event", "heartbeat", b"heartbeat", "result", b"result"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["announcement", b"announcement", "error", b"error", "event", b"event", "heartbeat", b"heartbeat", "result", b"result"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["error", b"error", "event", b"event", "heartbeat", b"heartbeat", "result", b"result"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["announcement", b"announcement", "error", b"error", "event", b"event", "heartbeat", b"heartbeat", "result", b"result"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["result", "error", "heartbeat"]  # noqa: Y015
+    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["result", "error", "heartbeat", "announcement"]  # noqa: Y015
     _WhichOneofArgType_event: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_event) -> _WhichOneofReturnType_event | None: ...
 
 Global___StreamTailsResponse: _TypeAlias = StreamTailsResponse  # noqa: Y015
+
+@_typing.final
+class Announcement(_message.Message):
+    """Sent right before the result of a frame whose outputs' data take 16000 bytes or more. Its arrival ends the upload and
+    begins the download, so the client can time each of them on its own clock. Without it (older servers) they cannot be
+    told apart.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FRAME_ID_FIELD_NUMBER: _builtins.int
+    BYTES_FIELD_NUMBER: _builtins.int
+    TIMING_FIELD_NUMBER: _builtins.int
+    frame_id: _builtins.int
+    bytes: _builtins.int
+    """Bytes of the outputs' data in the result that follows."""
+    @_builtins.property
+    def timing(self) -> Global___ServerTiming:
+        """As in the result that follows."""
+
+    def __init__(
+        self,
+        *,
+        frame_id: _builtins.int = ...,
+        bytes: _builtins.int = ...,
+        timing: Global___ServerTiming | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["timing", b"timing"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bytes", b"bytes", "frame_id", b"frame_id", "timing", b"timing"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Announcement: _TypeAlias = Announcement  # noqa: Y015
 
 @_typing.final
 class FrameError(_message.Message):

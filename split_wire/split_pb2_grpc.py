@@ -51,6 +51,11 @@ class SplitInferenceStub:
                 request_serializer=split__wire_dot_split__pb2.ProbeRequest.SerializeToString,
                 response_deserializer=split__wire_dot_split__pb2.ProbeResponse.FromString,
                 _registered_method=True)
+        self.ProbeDown = channel.unary_stream(
+                '/dads.v1.SplitInference/ProbeDown',
+                request_serializer=split__wire_dot_split__pb2.ProbeDownRequest.SerializeToString,
+                response_deserializer=split__wire_dot_split__pb2.ProbeDownResponse.FromString,
+                _registered_method=True)
         self.RunTail = channel.unary_unary(
                 '/dads.v1.SplitInference/RunTail',
                 request_serializer=split__wire_dot_split__pb2.RunTailRequest.SerializeToString,
@@ -89,6 +94,14 @@ class SplitInferenceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ProbeDown(self, request, context):
+        """Measures the downlink: the server sends filler, the client times its arrival on its own clock. A server that is
+        older than this method answers UNIMPLEMENTED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def RunTail(self, request, context):
         """Runs the rest of a model, from the tensors that are sent. Stateless: the tensors determine the cut.
         """
@@ -121,6 +134,11 @@ def add_SplitInferenceServicer_to_server(servicer, server):
                     servicer.Probe,
                     request_deserializer=split__wire_dot_split__pb2.ProbeRequest.FromString,
                     response_serializer=split__wire_dot_split__pb2.ProbeResponse.SerializeToString,
+            ),
+            'ProbeDown': grpc.unary_stream_rpc_method_handler(
+                    servicer.ProbeDown,
+                    request_deserializer=split__wire_dot_split__pb2.ProbeDownRequest.FromString,
+                    response_serializer=split__wire_dot_split__pb2.ProbeDownResponse.SerializeToString,
             ),
             'RunTail': grpc.unary_unary_rpc_method_handler(
                     servicer.RunTail,
@@ -216,6 +234,33 @@ class SplitInference:
             '/dads.v1.SplitInference/Probe',
             split__wire_dot_split__pb2.ProbeRequest.SerializeToString,
             split__wire_dot_split__pb2.ProbeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ProbeDown(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/dads.v1.SplitInference/ProbeDown',
+            split__wire_dot_split__pb2.ProbeDownRequest.SerializeToString,
+            split__wire_dot_split__pb2.ProbeDownResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -14,7 +14,7 @@ Limits (RESOURCE_EXHAUSTED or INVALID_ARGUMENT when exceeded; the server's flags
   dimensions of a tensor     8
   channels of a tensor       4096, if they are quantised separately
   a name                     256 bytes (of a layer, a model, an output)
-  a probe                    4 MiB of filler, 5 s
+  a probe, up or down        4 MiB of filler, 5 s
 
 Errors carry a google.rpc.ErrorInfo with domain "dads.v1" and one of these reasons:
   INVALID_ARGUMENT     BAD_TENSOR        bytes, shape or encoding of a tensor do not fit each other
@@ -78,6 +78,10 @@ class SplitInferenceStub:
     """Returns the measured cloud time of every layer of one model."""
     Probe: _grpc.StreamUnaryMultiCallable[_split_pb2.ProbeRequest, _split_pb2.ProbeResponse]
     """Measures the uplink: the client sends filler, the server times its arrival on its own clock."""
+    ProbeDown: _grpc.UnaryStreamMultiCallable[_split_pb2.ProbeDownRequest, _split_pb2.ProbeDownResponse]
+    """Measures the downlink: the server sends filler, the client times its arrival on its own clock. A server that is
+    older than this method answers UNIMPLEMENTED.
+    """
     RunTail: _grpc.UnaryUnaryMultiCallable[_split_pb2.RunTailRequest, _split_pb2.RunTailResponse]
     """Runs the rest of a model, from the tensors that are sent. Stateless: the tensors determine the cut."""
     StreamTails: _grpc.StreamStreamMultiCallable[_split_pb2.StreamTailsRequest, _split_pb2.StreamTailsResponse]
@@ -98,6 +102,10 @@ class SplitInferenceAsyncStub(SplitInferenceStub):
     """Returns the measured cloud time of every layer of one model."""
     Probe: _aio.StreamUnaryMultiCallable[_split_pb2.ProbeRequest, _split_pb2.ProbeResponse]  # type: ignore[assignment]
     """Measures the uplink: the client sends filler, the server times its arrival on its own clock."""
+    ProbeDown: _aio.UnaryStreamMultiCallable[_split_pb2.ProbeDownRequest, _split_pb2.ProbeDownResponse]  # type: ignore[assignment]
+    """Measures the downlink: the server sends filler, the client times its arrival on its own clock. A server that is
+    older than this method answers UNIMPLEMENTED.
+    """
     RunTail: _aio.UnaryUnaryMultiCallable[_split_pb2.RunTailRequest, _split_pb2.RunTailResponse]  # type: ignore[assignment]
     """Runs the rest of a model, from the tensors that are sent. Stateless: the tensors determine the cut."""
     StreamTails: _aio.StreamStreamMultiCallable[_split_pb2.StreamTailsRequest, _split_pb2.StreamTailsResponse]  # type: ignore[assignment]
@@ -133,6 +141,16 @@ class SplitInferenceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_split_pb2.ProbeResponse, _abc.Awaitable[_split_pb2.ProbeResponse]]:
         """Measures the uplink: the client sends filler, the server times its arrival on its own clock."""
+
+    @_abc_1.abstractmethod
+    def ProbeDown(
+        self,
+        request: _split_pb2.ProbeDownRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_split_pb2.ProbeDownResponse], _abc.AsyncIterator[_split_pb2.ProbeDownResponse]]:
+        """Measures the downlink: the server sends filler, the client times its arrival on its own clock. A server that is
+        older than this method answers UNIMPLEMENTED.
+        """
 
     @_abc_1.abstractmethod
     def RunTail(

@@ -37,6 +37,9 @@ def add_to_server(servicer: SplitInferenceServicer, server: grpc.aio.Server) -> 
         "Probe": grpc.stream_unary_rpc_method_handler(
             servicer.Probe, frames.reader(split_pb2.ProbeRequest), _serialized
         ),
+        "ProbeDown": grpc.unary_stream_rpc_method_handler(
+            servicer.ProbeDown, frames.reader(split_pb2.ProbeDownRequest), _serialized
+        ),
         "RunTail": grpc.unary_unary_rpc_method_handler(servicer.RunTail, frames.read_request, frames.write_response),
         "StreamTails": grpc.stream_stream_rpc_method_handler(
             servicer.StreamTails, frames.read_stream_request, frames.write_event

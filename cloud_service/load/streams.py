@@ -5,6 +5,7 @@ Laws:
       and the stream continues.
     * At most `max_frames` requests are unanswered. At the limit reading pauses, and HTTP/2's flow control slows the
       sender; a caller that reads its answers slowly is slowed likewise.
+    * What announces a response is written right before it, with nothing in between: its arrival begins the download.
     * A heartbeat is sent at once and then at every interval, whatever else is sent.
     * After the caller's last request, or after `finish`, the stream ends when every request read is answered. When the
       call is cancelled, the work of its frames is cancelled too.
@@ -24,6 +25,7 @@ class FrameStream(Generic[Request, Response]):
     Args:
         answer: Returns the response to one request. Must not raise for a bad request.
         heartbeat: Returns a heartbeat.
+        announce: Returns what is to be written before a response; None for nothing.
         write: Sends one response; the stream waits for each call before the next.
         max_frames: Requests that may be unanswered.
         interval_s: Seconds between two heartbeats.
@@ -34,12 +36,14 @@ class FrameStream(Generic[Request, Response]):
         *,
         answer: Callable[[Request], Awaitable[Response]],
         heartbeat: Callable[[], Response],
+        announce: Callable[[Response], Response | None],
         write: Callable[[Response], Awaitable[None]],
         max_frames: int,
         interval_s: float,
     ) -> None:
         self._answer = answer
         self._heartbeat = heartbeat
+        self._announce = announce
         self._write = write
         self._writing = asyncio.Lock()
         self._slots = asyncio.Semaphore(max_frames)
@@ -79,4 +83,7 @@ class FrameStream(Generic[Request, Response]):
 
     async def _send(self, response: Response) -> None:
         async with self._writing:
+            announcement = self._announce(response)
+            if announcement is not None:
+                await self._write(announcement)
             await self._write(response)

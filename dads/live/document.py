@@ -74,9 +74,10 @@ def _split_text(graph: LayerGraph, now: Snapshot) -> dict[str, str]:
 
 def _state_text(state: ControllerState | None) -> dict[str, str]:
     if state is None:
-        return dict.fromkeys(("uplink", "round_trip", "rate", "cloud", "loads"), _UNKNOWN)
+        return dict.fromkeys(("uplink", "downlink", "round_trip", "rate", "cloud", "loads"), _UNKNOWN)
     return {
         "uplink": _UNKNOWN if state.uplink_bps is None else units.format_rate(state.uplink_bps),
+        "downlink": _UNKNOWN if state.downlink_bps is None else units.format_rate(state.downlink_bps),
         "round_trip": _UNKNOWN if state.rtt_s is None else units.format_duration(state.rtt_s),
         "rate": f"{state.rate_hz:.3g}/s",
         "cloud": _PHASES[state.phase],

@@ -16,6 +16,12 @@ def network() -> list[Json]:
             query(f"dads_uplink_bits_per_second{{{EDGE}}}", "{{instance}}"),
         ),
         lines(
+            "Downlink",
+            "Estimated from large answers and probes; 0 while unknown, and where a model's outputs are small.",
+            "bps",
+            query(f"dads_downlink_bits_per_second{{{EDGE}}}", "{{instance}}"),
+        ),
+        lines(
             "Round trip",
             "The recent minimum of small calls.",
             "s",

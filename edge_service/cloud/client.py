@@ -23,7 +23,17 @@ import numpy.typing as npt
 from google.rpc import status_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from edge_service.cloud.seam import ALL_RAW, Answer, Beat, CloudProfile, FrameToSend, ProbeReading, Refusal, StreamEvent
+from edge_service.cloud.seam import (
+    ALL_RAW,
+    Announcement,
+    Answer,
+    Beat,
+    CloudProfile,
+    FrameToSend,
+    ProbeReading,
+    Refusal,
+    StreamEvent,
+)
 from edge_service.cloud.statuses import frame_error, refused, status_of
 from edge_service.errors import (
     CloudRefusedError,
@@ -37,6 +47,7 @@ from split_wire.access import PLAIN, ClientAccess, Identity, Metadata, advice, c
 from split_wire.encodings import of_wire
 from split_wire.errors import AccessError
 from split_wire.frames import Malformed, TailRequest, TailResponse, TimedRequest, WrittenRequest, write_stream_request
+from split_wire.probe_timer import ProbeTimer, chunk_bytes
 from split_wire.transport import stream_tails
 
 __all__ = ["GrpcCloud"]
@@ -49,9 +60,6 @@ OPTIONS = (
     ("grpc.max_reconnect_backoff_ms", 250),
     ("grpc.use_local_subchannel_pool", 1),
 )
-# Few enough chunks for a busy machine to keep up with a fast link, enough to time the second half.
-_PROBE_CHUNKS, _LEAST_CHUNK_BYTES = 48, 4096
-_FEWEST_CHUNKS = 4  # so that a small probe has a second half
 _LOST = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED)
 
 
@@ -114,9 +122,8 @@ class GrpcCloud:
         """Sends filler (`Probe`) and reads the receiver's clock over the second half of the arrivals."""
 
         async def filler() -> AsyncIterator[split_pb2.ProbeRequest]:
-            chunk_bytes = max(size // _PROBE_CHUNKS, min(_LEAST_CHUNK_BYTES, -(-size // _FEWEST_CHUNKS)))
-            chunk = split_pb2.ProbeRequest(filler=bytes(chunk_bytes))
-            for _ in range(-(-size // chunk_bytes)):
+            chunk = split_pb2.ProbeRequest(filler=bytes(chunk_bytes(size)))
+            for _ in range(-(-size // len(chunk.filler))):
                 yield chunk
 
         try:
@@ -124,6 +131,20 @@ class GrpcCloud:
         except grpc.aio.AioRpcError as error:
             self._translate(error)
         return ProbeReading(answer.second_half_bytes, answer.second_half_s)
+
+    async def probe_down(self, size: int, timeout_s: float) -> ProbeReading | None:
+        """Asks for filler (`ProbeDown`) and times the second half of its arrivals; None from a cloud without it."""
+        timer = ProbeTimer()
+        request = split_pb2.ProbeDownRequest(bytes=size)
+        try:
+            async for chunk in self._service().ProbeDown(request, timeout=timeout_s, metadata=self._metadata):
+                timer.arrived(time.perf_counter(), len(chunk.filler))
+        except grpc.aio.AioRpcError as error:
+            if error.code() is grpc.StatusCode.UNIMPLEMENTED:
+                return None
+            self._translate(error)
+        second = timer.second_half()
+        return ProbeReading(second.received_bytes, second.received_s)
 
     def encode(
         self,
@@ -254,6 +275,8 @@ class GrpcTails:
                         yield _answer(event)
                     case split_pb2.FrameError():
                         yield Refusal(event.frame_id, frame_error(event.status))
+                    case split_pb2.Announcement():
+                        yield Announcement(event.frame_id, event.bytes, event.timing.total_s)
                     case split_pb2.Heartbeat():
                         yield Beat(max(1.0, event.load_factor))
                     case Malformed():

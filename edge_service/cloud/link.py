@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
-from edge_service.cloud.seam import Answer, Beat, Cloud, FrameToSend, Refusal, Tails
+from edge_service.cloud.seam import Announcement, Answer, Beat, Cloud, FrameToSend, ProbeReading, Refusal, Tails
 from edge_service.control import Duty, FinishHere, Flow
 from edge_service.errors import (
     CloudDeniedError,
@@ -182,6 +183,9 @@ class CloudLink:
         size = self._flow.probe_due(time.monotonic())
         if size is not None:
             await self._probe(size)
+        size = self._flow.down_probe_due(time.monotonic())
+        if size is not None:
+            await self._probe(size, down=True)
 
     async def _ping(self) -> bool:
         """Measures the round trip; returns whether there was an answer."""
@@ -195,19 +199,23 @@ class CloudLink:
         self._flow.pinged(seconds, time.monotonic())
         return True
 
-    async def _probe(self, size: int) -> None:
+    async def _probe(self, size: int, *, down: bool = False) -> None:
         if self._tails is None:
             return
-        self._metrics.sent("probe", size)
-        probe = self._flow.probe_begun(size, time.monotonic())
+        call: Callable[[int, float], Awaitable[ProbeReading | None]] = self._cloud.probe_down
+        if not down:
+            call = self._cloud.probe
+            self._metrics.sent("probe", size)
+        probe = self._flow.probe_begun(size, time.monotonic(), down=down)
         try:
-            reading = await self._cloud.probe(size, self._config.call_timeout_s)
+            reading = await call(size, self._config.call_timeout_s)
         except CloudSilentError:
             self._flow.probe_timed_out(probe, self._config.call_timeout_s, time.monotonic())
         except CloudError as error:
             self._lost(error)
         else:
-            self._flow.probe_read(probe, reading.received_bytes, reading.received_s, time.monotonic())
+            if reading is not None:
+                self._flow.probe_read(probe, reading.received_bytes, reading.received_s, time.monotonic())
 
     # --- streams ------------------------------------------------------------------------------------------------
 
@@ -241,6 +249,9 @@ class CloudLink:
                     self._measuring = None
                 if isinstance(event, Beat):
                     self._flow.heartbeat(event.load_factor, now_s)
+                    continue
+                if isinstance(event, Announcement):
+                    self._flow.announced(event.frame_id, event.size, event.server_s, now_s)
                     continue
                 self._listener.answered(event)
                 if isinstance(event, Refusal) and isinstance(event.error, _FOR_ALL_FRAMES) and tails is self._tails:

@@ -19,6 +19,7 @@ from split_wire import Encoding
 
 __all__ = [
     "ALL_RAW",
+    "Announcement",
     "Answer",
     "Beat",
     "Cloud",
@@ -105,6 +106,20 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class Announcement:
+    """The answer of one frame begins to arrive.
+
+    Attributes:
+        size: bytes of the answer.
+        server_s: as in the answer.
+    """
+
+    frame_id: int
+    size: int
+    server_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Refusal:
     """The cloud's error for one frame; the stream continues."""
 
@@ -119,7 +134,7 @@ class Beat:
     load_factor: float
 
 
-StreamEvent = Answer | Refusal | Beat
+StreamEvent = Answer | Announcement | Refusal | Beat
 
 
 class Tails(Protocol):
@@ -154,6 +169,9 @@ class Cloud(Protocol):
 
     async def probe(self, size: int, timeout_s: float) -> ProbeReading:
         """Sends `size` bytes of filler and returns how fast they arrived."""
+
+    async def probe_down(self, size: int, timeout_s: float) -> ProbeReading | None:
+        """Asks for `size` bytes of filler and returns how fast they arrived here; None if the cloud sends none."""
 
     def encode(
         self,

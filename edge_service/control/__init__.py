@@ -19,6 +19,7 @@ Read in this order:
 from edge_service.control.breaker import Breaker, BreakerConfig, BreakerState
 from edge_service.control.controller import Controller
 from edge_service.control.estimators.arrival_rate import ArrivalRate
+from edge_service.control.estimators.download_clock import DownloadClock
 from edge_service.control.estimators.encoding_costs import EncodingCosts, SizeRatios
 from edge_service.control.estimators.load import LoadEstimator
 from edge_service.control.estimators.overhead import OverheadEstimator
@@ -33,6 +34,9 @@ from edge_service.control.events import (
     CloudLost,
     CloudProfiled,
     CutEncoded,
+    DownlinkAtLeast,
+    DownlinkMeasured,
+    DownloadStalled,
     Event,
     HeadMeasured,
     HeartbeatsResumed,
@@ -70,6 +74,10 @@ __all__ = [
     "ControllerConfig",
     "ControllerState",
     "CutEncoded",
+    "DownlinkAtLeast",
+    "DownlinkMeasured",
+    "DownloadClock",
+    "DownloadStalled",
     "Duty",
     "EncodingCosts",
     "Event",

@@ -30,6 +30,8 @@ class Conditions:
         used: The split in use while frames are offloaded, priced at its decision. Else None.
         mode: The mode in use.
         headroom: Largest share of the time that a stage may be busy: decide for `rate_hz / headroom`.
+        downlink_bps: Estimated goodput of the way down; None while unknown.
+        large_answers: Whether the model's outputs are so large that the way down counts.
     """
 
     phase: Phase
@@ -45,11 +47,19 @@ class Conditions:
     used: Partition | None = None
     mode: Mode = Mode.LIGHT
     headroom: float = 0.9
+    downlink_bps: float | None = None
+    large_answers: bool = False
 
     @property
     def link(self) -> Link:
-        """The link to price with. An unknown rate is infinite here, and used only if nothing depends on it."""
-        return Link(uplink_bps=math.inf if self.uplink_bps is None else self.uplink_bps, fixed_s=self.fixed_s)
+        """The link to price with. An unknown uplink is infinite here, and used only if nothing depends on it.
+
+        Small answers come down in no time. For large ones, an unknown downlink is taken to be as fast as the uplink:
+        infinite, it would let the first frame wait for an answer that may take minutes.
+        """
+        uplink_bps = math.inf if self.uplink_bps is None else self.uplink_bps
+        unknown_bps = uplink_bps if self.large_answers else math.inf
+        return Link(uplink_bps, unknown_bps if self.downlink_bps is None else self.downlink_bps, self.fixed_s)
 
     def jumped(self, earlier: "Conditions") -> bool:
         """Whether something changed that is not an estimate."""
@@ -57,6 +67,7 @@ class Conditions:
             self.phase is not earlier.phase
             or self.rate_hz != earlier.rate_hz
             or (self.uplink_bps is None) != (earlier.uplink_bps is None)
+            or (self.downlink_bps is None) != (earlier.downlink_bps is None)
             or (self.slow_start is None) != (earlier.slow_start is None)
         )
 
@@ -65,6 +76,7 @@ class Conditions:
         return (
             self.stalled_s != earlier.stalled_s
             or _differ(self.uplink_bps or 0.0, earlier.uplink_bps or 0.0, tolerance)
+            or _differ(self.downlink_bps or 0.0, earlier.downlink_bps or 0.0, tolerance)
             or _differ(self.fixed_s, earlier.fixed_s, tolerance)
             or _differ(self.edge_load, earlier.edge_load, tolerance)
             or _differ(self.cloud_load, earlier.cloud_load, tolerance)

@@ -40,6 +40,9 @@ from edge_service.control.events import (
     CloudLost,
     CloudProfiled,
     CutEncoded,
+    DownlinkAtLeast,
+    DownlinkMeasured,
+    DownloadStalled,
     Event,
     HeadMeasured,
     HeartbeatsResumed,
@@ -56,12 +59,14 @@ from edge_service.control.plan import ControllerConfig, ControllerState, Phase, 
 from edge_service.control.planner import Planner
 from edge_service.control.policies.adaptive import Adaptive
 from edge_service.control.policies.policy import Policy
+from edge_service.control.pricing import answer_bytes
 from edge_service.control.probing import ProbeScheduler
 from edge_service.control.tables import Job
 from partitioner import LayerGraph, Partition
 from partitioner.splits import Splits
 
 _TAILS_FRESH_S = 5.0
+_LARGE_ANSWER_BYTES = 16_000  # smaller ones are not announced, and hardly take time
 
 
 class Controller:
@@ -98,6 +103,8 @@ class Controller:
         self._edge_load = LoadEstimator()
         self._cloud_load = LoadEstimator()
         self._probes = ProbeScheduler(self._config.probe)
+        self._down_probes = ProbeScheduler(self._config.probe)
+        self._large_answers = answer_bytes(frozenset(), graph) >= _LARGE_ANSWER_BYTES
         self._breaker = Breaker(self._config.breaker)
         self._breaker.expect(-math.inf)
         self._lost_reason = ""
@@ -112,14 +119,10 @@ class Controller:
             ValueError: For a rate that is not positive and finite.
         """
         match event:
-            case UplinkMeasured():
-                self._path.uploaded(event, now_s)
-            case UplinkAtLeast(size, seconds):
-                self._path.uploaded_within(size, seconds, now_s)
-            case UploadLate(size, seconds):
-                self._path.late(size, seconds, now_s)
-            case RoundTripMeasured(seconds):
-                self._path.answered(seconds, now_s)
+            case UplinkMeasured() | UplinkAtLeast() | UploadLate():
+                self._path.observe(event, now_s)
+            case DownlinkMeasured() | DownlinkAtLeast() | RoundTripMeasured():
+                self._path.observe(event, now_s)
             case OverheadMeasured(seconds):
                 self._overhead.add(seconds, now_s)
             case HeadMeasured(predicted_s, measured_s):
@@ -164,6 +167,21 @@ class Controller:
             pause_s=1.0 / self._rate_hz,
         )
 
+    def down_probe_due(self, now_s: float) -> int | None:
+        """Bytes of a probe of the downlink to send now, or None, as for `probe_due`; only for large answers."""
+        if not (self._large_answers and self._policy.needs_uplink) or self._phase() is Phase.ALONE:
+            return None
+        downlink = self._path.downlink
+        return self._down_probes.probe_due(
+            now_s,
+            uplink_bps=downlink.bps,
+            highest_bps=downlink.highest_bps,
+            age_s=downlink.age_s(now_s),
+            unconfirmed=downlink.unconfirmed or downlink.rests_on_one,
+            slow_start_rtt_s=self._path.rtt_s if self._path.downlink_slow_starts(now_s) else 0.0,
+            pause_s=1.0 / self._rate_hz,
+        )
+
     def ping_due(self, now_s: float) -> bool:
         """Whether to measure the round trip now, with a call of about 1 kB on the connection that carries frames.
 
@@ -179,6 +197,10 @@ class Controller:
     def slow_starts(self, now_s: float) -> bool:
         """Whether an upload that begins now starts with a window smaller than the link needs."""
         return self._path.slow_starts(now_s)
+
+    def downlink_slow_starts(self, now_s: float) -> bool:
+        """The same for a download."""
+        return self._path.downlink_slow_starts(now_s)
 
     def reconnect_due(self, now_s: float) -> bool:
         """Whether to try to reach the cloud now.
@@ -207,6 +229,7 @@ class Controller:
             decisions=self._planner.decisions,
             switches=self._planner.switches,
             table_splits=self._planner.table_splits,
+            downlink_bps=self._path.downlink.bps,
         )
 
     def _phase(self) -> Phase:
@@ -228,6 +251,8 @@ class Controller:
             stalled_s=self._path.stalled_s,
             slow_start=self._path.slow_start() if self._frames_are_rare else None,
             heads_run=self._heads_run,
+            downlink_bps=self._path.downlink.bps,
+            large_answers=self._large_answers,
         )
 
     def _cloud_seen(self, event: Event, now_s: float) -> None:
@@ -243,6 +268,9 @@ class Controller:
             case UploadStalled(size, seconds):
                 self._path.uplink.at_most(size, seconds, now_s)
                 self._missed(now_s)
+            case DownloadStalled(size, seconds):
+                self._path.downlink.at_most(size, seconds, now_s)
+                self._missed(now_s)
             case CloudBusy(retry_after_s):
                 self._path.stalled_s = 0.0
                 self._breaker.hold(now_s, retry_after_s)
@@ -250,11 +278,11 @@ class Controller:
                 self._lost_reason = reason
                 self._path.stalled_s = 0.0
                 self._breaker.trip(now_s, asked_s=retry_after_s)
-                self._path.uplink.forget()
+                self._path.forget()
             case HeartbeatsResumed():
                 self._path.stalled_s = 0.0
-                self._path.uplink.doubt()
-                self._probes.restart()
+                self._path.doubt()
+                self._restart_probes()
 
     def _cloud_worked(self, event: TailMeasured | CloudLoadReported, now_s: float) -> None:
         if isinstance(event, TailMeasured):
@@ -266,12 +294,12 @@ class Controller:
             self._cloud_load.reported(event.factor, now_s)
         if self._breaker.resume(now_s) and self._path.uplink.bps is None:
             # Frames went unanswered, but heartbeats arrive: the connection is there, so only measure the rate again.
-            self._probes.restart()
+            self._restart_probes()
 
     def _answered(self, now_s: float) -> None:
         self._path.stalled_s = 0.0
         if self._breaker.state is not BreakerState.CLOSED:
-            self._probes.restart()
+            self._restart_probes()
         self._breaker.succeeded(now_s)
 
     def _missed(self, now_s: float) -> None:
@@ -279,7 +307,11 @@ class Controller:
         self._breaker.failed(now_s)
         if self._breaker.state is not BreakerState.CLOSED:
             self._lost_reason = self._lost_reason or "no answers"
-            self._path.uplink.forget()
+            self._path.forget()
+
+    def _restart_probes(self) -> None:
+        self._probes.restart()
+        self._down_probes.restart()
 
     def _keeps_warm(self, now_s: float) -> bool:
         idle = self._path.idle_s(now_s) >= self._config.warm_interval_s

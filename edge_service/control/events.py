@@ -51,6 +51,39 @@ class UploadLate:
 
 
 @dataclass(frozen=True, slots=True)
+class DownlinkMeasured:
+    """A download arrived: a large answer (timed by `DownloadClock`) or a probe. The attributes are as for the uplink.
+
+    Attributes:
+        bytes: Bytes that arrived.
+        seconds: How long they took.
+        after_idle: Whether the link was idle before, so that slow start may be part of the time.
+        by_receiver: Whether it is the second half of a probe, by when slow start is over.
+    """
+
+    bytes: int
+    seconds: float
+    after_idle: bool = False
+    by_receiver: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DownlinkAtLeast:
+    """A download arrived within `seconds`, which other causes than the link may have lengthened: a lower bound."""
+
+    bytes: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class DownloadStalled:
+    """A download was given up: `bytes` did not arrive within `seconds`. It is a failure for the breaker."""
+
+    bytes: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class RoundTripMeasured:
     """A small call and its answer took this long."""
 
@@ -61,7 +94,7 @@ class RoundTripMeasured:
 class OverheadMeasured:
     """What one call cost besides head, upload, round trip, queue and tail.
 
-    It includes the answer's download, scheduling, and the time of encoding beyond its prediction.
+    It includes reading the answer, scheduling, and the time of encoding beyond its prediction.
     """
 
     seconds: float
@@ -165,6 +198,9 @@ Event = (
     | UplinkAtLeast
     | UploadStalled
     | UploadLate
+    | DownlinkMeasured
+    | DownlinkAtLeast
+    | DownloadStalled
     | RoundTripMeasured
     | OverheadMeasured
     | HeadMeasured

@@ -1,6 +1,6 @@
 """The state machine of frames and connection: takes what happened and when, and returns what to do.
 
-    a frame    handed_over ─► in flight ─ answered ──────────────► its outputs are read
+    a frame    handed_over ─► in flight ─ answered ──────────────► its outputs are read; if large, announced before
                                  ├────── refused, not_sent ──────► it is finished here
                                  ├────── deadline_passed ────────► all are finished here, and the stream is renewed
                                  └────── connection_lost ────────► all are finished here
@@ -22,13 +22,16 @@ Laws:
   an unknown frame, change nothing;
 - after a deadline or a loss no frame is in flight: answers to frames sent before are neither awaited nor timed;
 - while the socket may hold data of a cancelled stream, no probe is sent: the probe would measure a slow link;
-- if two heartbeats are too far apart, the link was stalled between them: uploads under way then give no sample.
+- if two heartbeats are too far apart, the link was stalled between them: uploads under way then give no sample;
+- while a large answer arrives, heartbeats wait behind it: then silence means nothing, and the frame's deadline judges.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 
 from edge_service.control.controller import Controller
+from edge_service.control.estimators.download_clock import Download, DownloadClock
 from edge_service.control.estimators.uplink_samples import probe_sample
 from edge_service.control.estimators.upload_clock import UploadClock
 from edge_service.control.events import (
@@ -39,17 +42,23 @@ from edge_service.control.events import (
     CloudLost,
     CloudProfiled,
     CutEncoded,
+    DownlinkAtLeast,
+    DownlinkMeasured,
+    DownloadStalled,
     HeadMeasured,
     HeartbeatsResumed,
     OverheadMeasured,
     RoundTripMeasured,
     TailMeasured,
+    UplinkAtLeast,
+    UplinkMeasured,
     UploadStalled,
 )
 from edge_service.control.orders import Answered, Duty, FinishHere, Probe, Sent, answer_timeout_s
 from edge_service.control.plan import Plan
 from edge_service.control.stage_times import LinkTimes, ServerTimes, StageTimes
 
+_UNANNOUNCED_BYTES = 32_000  # an answer of so much that was not announced is from a cloud that announces none
 _PAUSE_RATIO = 1.8  # in heartbeat intervals: a longer gap is not jitter, a heartbeat is missing
 
 
@@ -68,6 +77,8 @@ class Flow:
         self._pause_s = _PAUSE_RATIO * heartbeat_s
         self._in_flight: dict[int, Sent] = {}
         self._uploads = UploadClock()
+        self._downloads = DownloadClock()
+        self._announces = False
         self._link_times = LinkTimes()
         self._heard_s: float | None = None  # None while DOWN
         self._clogged = False
@@ -91,33 +102,54 @@ class Flow:
     def handed_over(self, frame_id: int, size: int, plan: Plan, *, encode_s: float, now_s: float) -> Sent:
         """A frame of `size` bytes, encoded in `encode_s`, is handed to the link."""
         timeout_s = answer_timeout_s(plan, len(self._in_flight))
-        sent = self._in_flight[frame_id] = Sent(plan, encode_s, now_s, timeout_s)
+        sent = self._in_flight[frame_id] = Sent(plan, encode_s, now_s, timeout_s, size)
         self._uploads.sent(frame_id, size, now_s)
         return sent
 
     def look_for_late_uploads(self, now_s: float) -> None:
         """Checks for uploads that take too long, to notice a slow link before a deadline passes; call it often."""
         oldest = next(iter(self._in_flight.values()), None)
-        if oldest is None:
+        if oldest is None or self._downloads.under_way is not None:
             return
-        cloud_s = oldest.plan.partition.cloud_s
-        late = self._uploads.late(now_s, server_s=cloud_s, rtt_s=self._rtt_s(now_s))
+        late = self._uploads.late(now_s, server_s=self._unheard_s(oldest), rtt_s=self._rtt_s(now_s))
         if late is not None:
             self._controller.observe(late, now_s)
 
-    def answered(self, frame_id: int, server: ServerTimes, now_s: float) -> Answered | None:
-        """A frame was answered; returns None if the frame is not in flight any more."""
+    def announced(self, frame_id: int, size: int, server_s: float, now_s: float) -> None:
+        """A frame's answer of `size` bytes begins to arrive, after `server_s` in the cloud."""
+        self._announces = True
+        if frame_id not in self._in_flight:
+            return
+        if self._downloads.announced(frame_id, size, now_s).waited:
+            self._upload_lost(frame_id, now_s)
+            return
+        for sample in self._uploads.answered(frame_id, now_s, server_s=server_s, rtt_s=self._rtt_s(now_s)):
+            self._controller.observe(sample, now_s)
+
+    def answered(self, frame_id: int, server: ServerTimes, now_s: float, size: int = 0) -> Answered | None:
+        """A frame was answered with `size` bytes; returns None if the frame is not in flight any more."""
         sent = self._in_flight.get(frame_id)
         if sent is None:
             return None
         observe, rtt_s = self._controller.observe, self._rtt_s(now_s)
-        for sample in self._uploads.answered(frame_id, now_s, server_s=server.server_s, rtt_s=rtt_s):
-            observe(sample, now_s)
+        download = self._downloads.answered(frame_id, now_s) or self._unannounced(frame_id, sent, server, now_s, size)
+        if download is not None:
+            observe(download.sample(now_s), now_s)
+        else:
+            for sample in self._uploads.answered(frame_id, now_s, server_s=server.server_s, rtt_s=rtt_s):
+                observe(sample, now_s)
         observe(CloudAnswered(), now_s)
         observe(CloudLoadReported(server.load_factor), now_s)
         if sent.plan.base_cloud_s > 0:
             observe(TailMeasured(sent.plan.base_cloud_s, server.decode_s + server.compute_s), now_s)
-        times = self._link_times.of(server, sent_s=sent.sent_s, now_s=now_s, rtt_s=rtt_s)
+        times = self._link_times.of(
+            server,
+            sent_s=sent.sent_s,
+            now_s=now_s,
+            rtt_s=rtt_s,
+            download_s=0.0 if download is None else now_s - download.began_s,
+            longest_upload_s=_upload_s(sent) if download is not None and download.waited else math.inf,
+        )
         del self._in_flight[frame_id]  # only now: a frame whose answer cannot be judged goes with the connection
         return Answered(sent, now_s, times)
 
@@ -134,6 +166,7 @@ class Flow:
         if self._in_flight.pop(frame_id, None) is None:
             return None
         self._upload_lost(frame_id, now_s)
+        self._downloads.answered(frame_id, now_s)
         missed = AnswerMissed() if retry_after_s is None else CloudBusy(retry_after_s)
         self._controller.observe(missed, now_s)
         return FinishHere((frame_id,), reason)
@@ -150,9 +183,13 @@ class Flow:
         sent = self._in_flight.get(frame_id)
         if sent is None:
             return None
-        cloud_s = sent.plan.partition.cloud_s
-        stalled, _ = self._uploads.lost(frame_id, now_s, server_s=cloud_s, rtt_s=self._rtt_s(now_s))
-        self._controller.observe(AnswerMissed() if stalled is None else stalled, now_s)
+        download = self._downloads.under_way
+        if download is None:
+            stalled, _ = self._uploads.lost(frame_id, now_s, server_s=self._unheard_s(sent), rtt_s=self._rtt_s(now_s))
+            self._controller.observe(AnswerMissed() if stalled is None else stalled, now_s)
+        else:
+            self._controller.observe(download.bound(now_s), now_s)
+            self._heard_s = now_s  # heartbeats still wait behind what the socket holds of it
         return FinishHere(self._give_up_all(), f"no answer within {now_s - sent.sent_s:.2f} s", renew=True)
 
     # --- the connection -----------------------------------------------------------------------------------------
@@ -161,7 +198,7 @@ class Flow:
         """What the connection needs now. A `CONNECT` counts as an attempt: report its outcome."""
         if self._heard_s is None:
             return Duty.CONNECT if self._controller.reconnect_due(now_s) else Duty.NOTHING
-        if now_s - self._heard_s > self._silence_s:
+        if now_s - self._heard_s > self._silence_s and self._downloads.under_way is None:
             return Duty.GIVE_UP
         return Duty.NOTHING if self._in_flight else Duty.MEASURE
 
@@ -184,6 +221,7 @@ class Flow:
     def connection_lost(self, reason: str, retry_after_s: float | None, now_s: float) -> FinishHere:
         """The connection broke, was given up or could not be opened."""
         self._heard_s = None
+        self._announces = False
         self._controller.observe(CloudLost(reason, retry_after_s), now_s)
         return FinishHere(self._give_up_all(), reason)
 
@@ -195,7 +233,7 @@ class Flow:
         """Something arrived from the cloud; returns whether the link was stalled before: then a probe is void."""
         if self._heard_s is None:
             return False
-        resumed = now_s - self._heard_s > self._pause_s
+        resumed = now_s - self._heard_s > self._pause_s and self._downloads.under_way is None
         self._heard_s = now_s
         if resumed:
             self._clogged = True  # the socket holds what was sent during the pause
@@ -224,20 +262,26 @@ class Flow:
         """Bytes of a probe to send now, or None."""
         return None if self._clogged else self._controller.probe_due(now_s)
 
-    def probe_begun(self, size: int, now_s: float) -> Probe:
-        """A probe of `size` bytes is being sent."""
-        return Probe(size, now_s, window_is_open=not self._controller.slow_starts(now_s))
+    def down_probe_due(self, now_s: float) -> int | None:
+        """Bytes of a probe of the downlink to ask for now, or None."""
+        return None if self._clogged else self._controller.down_probe_due(now_s)
+
+    def probe_begun(self, size: int, now_s: float, *, down: bool = False) -> Probe:
+        """A probe of `size` bytes is being sent, or asked for if it is to come down."""
+        slow_starts = self._controller.downlink_slow_starts if down else self._controller.slow_starts
+        return Probe(size, now_s, window_is_open=not slow_starts(now_s), down=down)
 
     def probe_read(self, probe: Probe, received_bytes: int, received_s: float, now_s: float) -> None:
-        """The cloud read a probe: its second half, `received_bytes`, took `received_s` on the cloud's clock."""
+        """A probe was read: its second half, `received_bytes`, took `received_s` on the receiver's clock."""
         call_s = now_s - probe.began_s - self._rtt_s(now_s)
         sample = probe_sample(probe.bytes, call_s, received_bytes, received_s, window_is_open=probe.window_is_open)
         if sample is not None:
-            self._controller.observe(sample, now_s)
+            self._controller.observe(_down(sample) if probe.down else sample, now_s)
 
     def probe_timed_out(self, probe: Probe, timeout_s: float, now_s: float) -> None:
         """A probe was not read within `timeout_s`."""
-        self._controller.observe(UploadStalled(probe.bytes, timeout_s), now_s)
+        stalled = DownloadStalled if probe.down else UploadStalled
+        self._controller.observe(stalled(probe.bytes, timeout_s), now_s)
 
     # --- shared -------------------------------------------------------------------------------------------------
 
@@ -247,11 +291,41 @@ class Flow:
         for sample in samples:
             self._controller.observe(sample, now_s)
 
+    def _unannounced(self, frame_id: int, sent: Sent, server: ServerTimes, now_s: float, size: int) -> Download | None:
+        """The download of a large answer from a cloud that announces none; None for any other answer.
+
+        Its time is what the expected upload leaves; known only for a frame that was alone on the link.
+        """
+        if size < _UNANNOUNCED_BYTES or self._announces or sent.plan.uplink_bps is None:
+            return None
+        self._upload_lost(frame_id, now_s)
+        began_s = sent.sent_s + _upload_s(sent) + self._rtt_s(now_s) + server.server_s
+        if len(self._in_flight) > 1 or began_s >= now_s:
+            return None
+        return Download(frame_id, size, began_s, after_idle=True, waited=False)
+
+    def _unheard_s(self, sent: Sent) -> float:
+        """Seconds between the end of a frame's upload and the first that is heard of it, besides the round trip."""
+        return sent.plan.partition.cloud_s + (0.0 if self._announces else sent.plan.answer_s)
+
     def _give_up_all(self) -> tuple[int, ...]:
         frame_ids = tuple(self._in_flight)
         self._in_flight.clear()
         self._uploads.restart()
+        self._downloads.restart()
         return frame_ids
 
     def _rtt_s(self, now_s: float) -> float:
         return self._controller.state(now_s).rtt_s or 0.0
+
+
+def _upload_s(sent: Sent) -> float:
+    """How long a frame's upload was expected to take."""
+    return 8.0 * sent.bytes / (sent.plan.uplink_bps or math.inf)
+
+
+def _down(sample: UplinkMeasured | UplinkAtLeast) -> DownlinkMeasured | DownlinkAtLeast:
+    """What a probe's sample says if the probe came down."""
+    if isinstance(sample, UplinkAtLeast):
+        return DownlinkAtLeast(sample.bytes, sample.seconds)
+    return DownlinkMeasured(sample.bytes, sample.seconds, sample.after_idle, sample.by_receiver)

@@ -39,11 +39,13 @@ class Probe:
         bytes: Its size.
         began_s: When it began.
         window_is_open: Whether the connection was out of slow start then.
+        down: Whether it measures the downlink; else the uplink.
     """
 
     bytes: int
     began_s: float
     window_is_open: bool
+    down: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +57,14 @@ class Sent:
         encode_s: How long its encoding took.
         sent_s: When it was handed over.
         timeout_s: How long its answer is awaited after that.
+        bytes: Its size.
     """
 
     plan: Plan
     encode_s: float
     sent_s: float
     timeout_s: float
+    bytes: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,6 +97,8 @@ class Plan:
         edge_load: Load factor of the edge in the partition's times.
         cloud_load: Load factor of the cloud in the partition's times.
         measured_bytes: Size of the cut when its encoding was measured; 0 if it was not.
+        downlink_bps: As `uplink_bps`, for the way down.
+        answer_s: The part of the partition's transfer that is the answer's download.
     """
 
     partition: Partition
@@ -112,6 +114,8 @@ class Plan:
     edge_load: float
     cloud_load: float
     measured_bytes: float = 0.0
+    downlink_bps: float | None = None
+    answer_s: float = 0.0
 
     @property
     def base_head_s(self) -> float:
@@ -148,6 +152,7 @@ class ControllerState:
         decisions: How often a best split was computed.
         switches: How often the split in use changed.
         table_splits: How many splits the table has that answers decisions; 0 while no table does.
+        downlink_bps: Estimated goodput of the way down; None while unknown, as it stays where answers are small.
     """
 
     phase: Phase
@@ -165,3 +170,4 @@ class ControllerState:
     decisions: int
     switches: int
     table_splits: int = 0
+    downlink_bps: float | None = None

@@ -12,7 +12,7 @@ from edge_service.control.estimators.encoding_costs import EncodingCosts, SizeRa
 from edge_service.control.plan import ControllerConfig, Mode, Phase, Plan
 from edge_service.control.policies.adaptive import Adaptive
 from edge_service.control.policies.policy import Choice, Policy, keep_to
-from edge_service.control.pricing import everything, price
+from edge_service.control.pricing import answer_bytes, everything, price
 from edge_service.control.tables import BackgroundWork, Job, LiveSplits
 from partitioner import CostProfile, Encoding, LayerGraph, Partition, splits_of
 from partitioner.listed.split_table import SplitTable
@@ -190,6 +190,8 @@ class Planner:
             edge_load=conditions.edge_load,
             cloud_load=conditions.cloud_load,
             measured_bytes=bytes_of(self._encodings, partition.encoding, map(self._position, partition.cut)),
+            downlink_bps=conditions.downlink_bps,
+            answer_s=8.0 * answer_bytes(partition.edge, self._graph) / conditions.link.downlink_bps,
         )
 
     def _in_flight(self, partition: Partition, rate_hz: float) -> int:

@@ -1,9 +1,10 @@
 """What a split costs under the current conditions, slow start included."""
 
 import dataclasses
+import math
 
 from edge_service.control.conditions import Conditions
-from partitioner import Link, Partition
+from partitioner import LayerGraph, Link, Partition
 from partitioner.splits import Splits
 
 
@@ -23,7 +24,7 @@ def price(edge: frozenset[str], splits: Splits, conditions: Conditions, encoding
     partition = splits.evaluate(edge, link, edge_load=edge_load, cloud_load=cloud_load, encoding=encoding)
     if conditions.slow_start is None or not partition.transfer_s:
         return partition
-    lost_s = conditions.slow_start.lost_s(partition.transfer_s * link.uplink_bps / 8.0)
+    lost_s = conditions.slow_start.lost_s(_upload_s(partition, splits, link) * link.uplink_bps / 8.0)
     return dataclasses.replace(partition, transfer_s=partition.transfer_s + lost_s)
 
 
@@ -36,11 +37,23 @@ def link_for(used: Partition, splits: Splits, conditions: Conditions) -> Link:
     link, slow_start = conditions.link, conditions.slow_start
     if slow_start is None:
         return link
-    open_s = splits.evaluate(used.edge, link, encoding=used.encoding).transfer_s
+    open_s = _upload_s(used, splits, link)
     if not open_s:
         return link
     lost_s = slow_start.lost_s(open_s * link.uplink_bps / 8.0)
-    return Link(link.uplink_bps * open_s / (open_s + lost_s), fixed_s=link.fixed_s)
+    return dataclasses.replace(link, uplink_bps=link.uplink_bps * open_s / (open_s + lost_s))
+
+
+def answer_bytes(edge: frozenset[str], graph: LayerGraph) -> float:
+    """Bytes of the outputs that a split computes in the cloud: what comes down."""
+    layers = (graph.layers[i] for i in graph.structure.outputs)
+    return float(sum(layer.output_bytes for layer in layers if layer.name not in edge))
+
+
+def _upload_s(partition: Partition, splits: Splits, link: Link) -> float:
+    """Seconds of a split's upload on an open window."""
+    up = dataclasses.replace(link, downlink_bps=math.inf)
+    return splits.evaluate(partition.edge, up, encoding=partition.encoding).transfer_s
 
 
 def everything(splits: Splits) -> frozenset[str]:

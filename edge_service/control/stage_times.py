@@ -6,6 +6,7 @@ Laws:
 - no stage is negative, and the stages between sending and answer add up to the time between them.
 """
 
+import math
 from dataclasses import dataclass
 
 
@@ -62,22 +63,45 @@ class ServerTimes:
 class LinkTimes:
     """Divides the time between sending and answer among link, round trip and server.
 
-    A frame's transfer begins when it is handed to the link, or when the frame before it has arrived, if that is later.
+    A frame's transfer is its upload and its download. The upload begins when the frame is handed to the link, or when
+    the frame before it has arrived, if that is later.
     """
 
     def __init__(self) -> None:
         self._free_s = 0.0
 
-    def of(self, server: ServerTimes, *, sent_s: float, now_s: float, rtt_s: float) -> StageTimes:
-        """The stages of a frame sent at `sent_s` and answered now."""
-        outside_s = max(0.0, now_s - sent_s - server.server_s)
+    def of(
+        self,
+        server: ServerTimes,
+        *,
+        sent_s: float,
+        now_s: float,
+        rtt_s: float,
+        download_s: float = 0.0,
+        longest_upload_s: float = math.inf,
+    ) -> StageTimes:
+        """The stages of a frame sent at `sent_s` and answered now.
+
+        Args:
+            server: The cloud's own times.
+            sent_s: When the frame was handed to the link.
+            now_s: When its answer had arrived.
+            rtt_s: The round trip.
+            download_s: How long its answer took to arrive; 0 if that was not timed.
+            longest_upload_s: The upload took no longer, so the rest of the time was spent waiting for the link: for an
+                answer that waited behind another one, the upload's expected time.
+        """
+        began_s = max(sent_s, now_s - download_s)
+        outside_s = max(0.0, began_s - sent_s - server.server_s)
         round_trip_s = min(rtt_s, outside_s)
-        arrived_s = now_s - server.server_s - round_trip_s
+        arrived_s = began_s - server.server_s - round_trip_s
         link_wait_s = max(0.0, min(self._free_s, arrived_s) - sent_s)
-        self._free_s = max(self._free_s, arrived_s)
+        upload_s = min(max(0.0, outside_s - round_trip_s - link_wait_s), longest_upload_s)
+        link_wait_s = max(0.0, outside_s - round_trip_s - upload_s)
+        self._free_s = max(self._free_s, min(arrived_s, sent_s + link_wait_s + upload_s))
         return StageTimes(
             link_wait_s=link_wait_s,
-            transfer_s=max(0.0, outside_s - round_trip_s - link_wait_s),
+            transfer_s=upload_s + (now_s - began_s),
             round_trip_s=round_trip_s,
             queue_s=server.queue_s,
             unpack_s=server.decode_s,

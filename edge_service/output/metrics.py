@@ -63,6 +63,11 @@ class EdgeMetrics:
         self._decisions = Counter("dads_decisions", "Frames by the mode they were decided in.", ["mode"], registry=r)
         self._switches = Counter("dads_split_switches", "Changes of the split from one frame to the next.", registry=r)
         self._uplink = Gauge("dads_uplink_bits_per_second", "Estimated uplink; 0 while unknown.", registry=r)
+        self._downlink = Gauge(
+            "dads_downlink_bits_per_second",
+            "Estimated downlink; 0 while unknown, as it stays where a model's outputs are small.",
+            registry=r,
+        )
         self._round_trip = Gauge("dads_round_trip_seconds", "Estimated round trip.", registry=r)
         self._load = Gauge("dads_load_factor", "How many times slower a side is than profiled.", ["side"], registry=r)
         self._connected = Gauge("dads_cloud_connected", "1 while the cloud answers, else 0.", registry=r)
@@ -137,6 +142,7 @@ class EdgeMetrics:
     def state(self, state: ControllerState) -> None:
         """Sets the metrics of the controller's estimates."""
         self._uplink.set(state.uplink_bps or 0.0)
+        self._downlink.set(state.downlink_bps or 0.0)
         self._round_trip.set(state.rtt_s or 0.0)
         self._load.labels("edge").set(state.edge_load)
         self._load.labels("cloud").set(state.cloud_load)

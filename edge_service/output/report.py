@@ -51,6 +51,7 @@ class RunReport:
         self._mean_latency_s = _Mean()
         self._stages: dict[str, tuple[_Mean, _Mean]] = {}
         self._uplink_bps: float | None = None
+        self._downlink_bps: float | None = None
         self._first_s: float | None = None
         self._last_s: float | None = None
 
@@ -59,6 +60,7 @@ class RunReport:
         self._outcomes[result.outcome] += 1
         self._switches += result.switched
         self._uplink_bps = result.uplink_bps or self._uplink_bps
+        self._downlink_bps = result.downlink_bps or self._downlink_bps
         if self._first_s is None:
             self._first_s = finished_s - result.latency_s
         self._last_s = finished_s
@@ -108,6 +110,7 @@ class RunReport:
                 for stage, (predicted, measured) in self._stages.items()
             },
             "uplink_bps": self._uplink_bps,
+            "downlink_bps": self._downlink_bps,
         }
 
     def _frames(self) -> Mapping[str, int]:

@@ -68,6 +68,7 @@ class Job:
             keeps_up=plan.keeps_up,
             max_rate_hz=plan.max_rate_hz,
             uplink_bps=plan.uplink_bps,
+            downlink_bps=plan.downlink_bps,
             switched=started.switched,
             times=replace(
                 times or StageTimes(),

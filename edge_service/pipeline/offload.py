@@ -186,7 +186,7 @@ class Offload:
         if isinstance(answer, Refusal):
             self._refused(answer)
             return
-        answered = self._flow.answered(answer.frame_id, answer.times, time.monotonic())
+        answered = self._flow.answered(answer.frame_id, answer.times, time.monotonic(), answer.size)
         if answered is None:
             return
         job, started = self._take_off(answer.frame_id)

@@ -559,3 +559,21 @@ async def test_a_probe_is_answered_when_it_takes_too_long(model, serve, monkeypa
         for _ in range(3):
             await call.write(split_pb2.ProbeRequest(filler=bytes(10)))
         assert (await call).received_bytes == 20  # although the caller never ends it
+
+
+@pytest.mark.parametrize("size", [1, 5_000, 100_000, 10**9])
+async def test_a_probe_of_the_downlink_sends_what_was_asked_for_up_to_the_limit(model, serve, size):
+    async with serve(model) as (_, stub):
+        chunks = [len(chunk.filler) async for chunk in stub.ProbeDown(split_pb2.ProbeDownRequest(bytes=size))]
+    assert sum(chunks) == min(size, MAX_PROBE_BYTES)
+    assert len(chunks) >= min(4, size)
+
+
+async def test_a_probe_of_the_downlink_ends_when_nobody_reads_it(model, serve, monkeypatch, wait_for):
+    monkeypatch.setattr("cloud_service.service.MAX_PROBE_S", 0.1)
+    async with serve(model) as (server, stub):
+        call = stub.ProbeDown(split_pb2.ProbeDownRequest(bytes=MAX_PROBE_BYTES))
+        value, labels = server._metrics.registry.get_sample_value, {"method": "ProbeDown", "code": "OK"}
+        await wait_for(lambda: value("dads_rpc_seconds_count", labels))
+        received = sum([len(chunk.filler) async for chunk in call])
+    assert 0 < received < MAX_PROBE_BYTES

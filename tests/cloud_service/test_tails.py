@@ -12,9 +12,9 @@ import split_model
 from cloud_service import tails
 from cloud_service.errors import InvalidRequestError
 from cloud_service.registry import ServedModel
-from cloud_service.tails import answer, read_feeds
+from cloud_service.tails import announcement, answer, read_feeds
 from split_wire import EncodedTensor, Encoding, decode_tensor, dtype_name, encode_tensor, split_pb2
-from split_wire.frames import TailRequest, read_request, write_request
+from split_wire.frames import TailRequest, TailResponse, read_request, write_request
 
 
 class Branching(nn.Module):
@@ -176,3 +176,13 @@ async def test_an_image_model_is_served_at_every_cut(easy_net, serve):
             response = await stub.RunTail(split_pb2.RunTailRequest.FromString(write_request(request)))
             found = outputs_of(map(EncodedTensor.of, response.outputs))
             assert_same(easy_net, easy_net.assemble(values, found), expected)
+
+
+@pytest.mark.parametrize(("elements", "announced"), [(3999, False), (4000, True), (100_000, True)])
+def test_only_a_large_result_is_announced(elements, announced):
+    outputs = tuple(encode_tensor(path, np.zeros(elements // 2, np.float32)) for path in ("a", "b"))
+    response = TailResponse(7, outputs, split_pb2.ServerTiming(total_s=0.5))
+    size = sum(len(tensor.data) for tensor in outputs)
+    expected = split_pb2.Announcement(frame_id=7, bytes=size, timing=split_pb2.ServerTiming(total_s=0.5))
+    assert announcement(response) == (expected if announced else None)
+    assert announcement(split_pb2.Heartbeat(load_factor=1.0)) is None

@@ -84,6 +84,7 @@ class ManualCloud:
         self.ping_error: CloudError | None = None
         self.probe_error: CloudError | None = None
         self.probe_bps = 1e9
+        self.probe_down_bps: float | None = 1e9
         self.calls: list[tuple[str, float]] = []
         self.streams: list[ManualTails] = []
         self.pulses: list[ManualTails] = []
@@ -99,6 +100,10 @@ class ManualCloud:
     async def probe(self, size: int, timeout_s: float) -> ProbeReading:
         self._called("probe", self.error or self.probe_error)
         return ProbeReading(size, 8 * size / self.probe_bps)
+
+    async def probe_down(self, size: int, timeout_s: float) -> ProbeReading | None:
+        self._called("probe_down", self.error or self.probe_error)
+        return None if self.probe_down_bps is None else ProbeReading(size, 8 * size / self.probe_down_bps)
 
     def encode(self, frame_id, tensors, outputs, encodings=ALL_RAW, traceparent="") -> FrameToSend:
         feeds = {}

@@ -54,6 +54,9 @@ class FakeCloud:
         self._check()
         return ProbeReading(size, 8 * size / self.uplink_bps)
 
+    async def probe_down(self, size: int, timeout_s: float) -> ProbeReading:
+        return await self.probe(size, timeout_s)
+
     def encode(self, frame_id, tensors, outputs, encodings=ALL_RAW, traceparent="") -> FrameToSend:
         values = {
             layer: tuple(torch.from_numpy(np.array(array)) for array, _ in parts) for layer, parts in tensors.items()

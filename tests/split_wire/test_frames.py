@@ -119,13 +119,15 @@ EVENTS = st.one_of(
     RESPONSES,
     st.builds(split_pb2.FrameError, frame_id=UINT64, status=st.binary(max_size=9)),
     st.builds(split_pb2.Heartbeat, load_factor=st.floats(1, 9)),
+    st.builds(split_pb2.Announcement, frame_id=UINT64, bytes=UINT64),
 )
 
 
 @settings(deadline=None)  # a busy machine is no failure
 @given(EVENTS)
 def test_a_streams_events_are_the_generated_ones_both_ways(event):
-    kind = {split_pb2.FrameError: "error", split_pb2.Heartbeat: "heartbeat"}.get(type(event), "result")
+    kinds = {split_pb2.FrameError: "error", split_pb2.Heartbeat: "heartbeat", split_pb2.Announcement: "announcement"}
+    kind = kinds.get(type(event), "result")
     body = generated_response(event) if kind == "result" else event
     expected = split_pb2.StreamTailsResponse(**{kind: body})
     message = frames.write_event(event)

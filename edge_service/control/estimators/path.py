@@ -1,7 +1,8 @@
-"""The path to the cloud: its rate, its round trip, and the window of the connection.
+"""The path to the cloud: its rates up and down, its round trip, and the window of the connection.
 
 An upload measures the rate if the link limited it; `uplink_samples` judges that. An upload that slow start limited
-gives a lower bound of the rate, and the cost of slow start.
+gives a lower bound of the rate, and the cost of slow start. A download gives a lower bound likewise, but slow start is
+not priced on the way down.
 """
 
 import math
@@ -10,7 +11,15 @@ from edge_service.control.estimators.round_trip import RoundTripEstimator
 from edge_service.control.estimators.slow_start import INITIAL_WINDOW_BYTES, SlowStart, SlowStartShare, Warmth
 from edge_service.control.estimators.uplink import UplinkEstimator
 from edge_service.control.estimators.uplink_samples import WINDOW_MARGIN, slow_started
-from edge_service.control.events import UplinkMeasured
+from edge_service.control.estimators.upload_clock import IDLE_S
+from edge_service.control.events import (
+    DownlinkAtLeast,
+    DownlinkMeasured,
+    RoundTripMeasured,
+    UplinkAtLeast,
+    UplinkMeasured,
+    UploadLate,
+)
 
 
 class NetworkPath:
@@ -21,7 +30,8 @@ class NetworkPath:
         late_margin_s: plus this margin for jitter.
 
     Attributes:
-        uplink: The rate.
+        uplink: The rate up.
+        downlink: The rate down, by the same statistics.
         round_trip: The round trip.
         stalled_s: How long the upload under way has taken, if it is late; else 0.
         probes_untimed: Probes in a row that only bounded the rate.
@@ -31,6 +41,7 @@ class NetworkPath:
         self._late_ratio = late_ratio
         self._late_margin_s = late_margin_s
         self.uplink = UplinkEstimator()
+        self.downlink = UplinkEstimator()
         self.round_trip = RoundTripEstimator()
         self.stalled_s = 0.0
         self.probes_untimed = 0
@@ -38,6 +49,27 @@ class NetworkPath:
         self._slow_start = SlowStartShare()
         self._uploaded_at_s = -math.inf
         self._probe_too_small = False
+        self._downloaded_at_s = -math.inf
+
+    def observe(
+        self,
+        event: UplinkMeasured | UplinkAtLeast | UploadLate | DownlinkMeasured | DownlinkAtLeast | RoundTripMeasured,
+        now_s: float,
+    ) -> None:
+        """Takes what was measured of the path."""
+        match event:
+            case UplinkMeasured():
+                self.uploaded(event, now_s)
+            case UplinkAtLeast(size, seconds):
+                self.uploaded_within(size, seconds, now_s)
+            case UploadLate(size, seconds):
+                self.late(size, seconds, now_s)
+            case DownlinkMeasured():
+                self.downloaded(event, now_s)
+            case DownlinkAtLeast(size, seconds):
+                self.downlink.at_least(size, seconds, now_s)
+            case RoundTripMeasured(seconds):
+                self.answered(seconds, now_s)
 
     @property
     def rtt_s(self) -> float:
@@ -58,6 +90,17 @@ class NetworkPath:
     def reconnected(self) -> None:
         """The connection is a new one."""
         self._warmth.restart()
+        self._downloaded_at_s = -math.inf
+
+    def forget(self) -> None:
+        """After an outage the old rates may be wrong."""
+        self.uplink.forget()
+        self.downlink.forget()
+
+    def doubt(self) -> None:
+        """The link was stalled: what was measured meanwhile is discarded."""
+        self.uplink.doubt()
+        self.downlink.doubt()
 
     def slow_starts(self, now_s: float) -> bool:
         """Whether an upload that begins now starts with a window smaller than the link needs."""
@@ -67,6 +110,12 @@ class NetworkPath:
         """What slow start costs an upload after a pause; None if no upload has shown such a cost."""
         bps, share = self.uplink.bps, self._slow_start.value
         return None if bps is None or not share else SlowStart(bps, self.rtt_s, share)
+
+    def downlink_slow_starts(self, now_s: float) -> bool:
+        """Whether a download that begins now may be limited by the cloud's window."""
+        bps = self.downlink.bps
+        needs_bytes = math.inf if bps is None else WINDOW_MARGIN * bps * self.rtt_s / 8.0
+        return now_s - self._downloaded_at_s > IDLE_S and needs_bytes > INITIAL_WINDOW_BYTES
 
     def idle_s(self, now_s: float) -> float:
         """Seconds since the last upload."""
@@ -116,3 +165,9 @@ class NetworkPath:
             self.stalled_s = seconds
         elif self.stalled_s > 0.0:
             self.stalled_s = max(self.stalled_s, seconds)
+
+    def downloaded(self, event: DownlinkMeasured, now_s: float) -> None:
+        """A download has arrived."""
+        held_up = slow_started(event, INITIAL_WINDOW_BYTES, self.rtt_s)
+        self._downloaded_at_s = now_s
+        self.downlink.add(event.bytes, event.seconds, now_s, after_idle=held_up, by_receiver=event.by_receiver)

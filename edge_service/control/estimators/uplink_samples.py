@@ -17,7 +17,7 @@ A sample passes these steps in turn:
 import math
 from dataclasses import dataclass
 
-from edge_service.control.events import UplinkAtLeast, UplinkMeasured
+from edge_service.control.events import DownlinkMeasured, UplinkAtLeast, UplinkMeasured
 
 # In slow start the measured rate is too low, and for a lower rate the window would suffice; so ask for twice as much.
 WINDOW_MARGIN = 2.0
@@ -62,8 +62,8 @@ def probe_sample(
     return None
 
 
-def slow_started(sample: UplinkMeasured, window_bytes: float, rtt_s: float) -> bool:
-    """Whether the connection's window limited an upload.
+def slow_started(sample: UplinkMeasured | DownlinkMeasured, window_bytes: float, rtt_s: float) -> bool:
+    """Whether the connection's window limited an upload, or a download.
 
     It did not if the window was larger than the upload, or larger than the link needs at this rate. By the second half
     of a probe, the window has grown by at least half of the bytes before it.

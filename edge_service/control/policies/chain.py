@@ -24,6 +24,7 @@ class _Prefix:
     layers: int
     edge_s: float
     sent_bytes: float
+    answer_bytes: float
     cloud_s: float
     offloads: bool
 
@@ -32,7 +33,8 @@ class _Prefix:
         edge_s, cloud_s = self.edge_s * conditions.edge_load, self.cloud_s * conditions.cloud_load
         if not self.offloads:
             return edge_s, edge_s
-        transfer_s = conditions.link.transfer_s(self.sent_bytes, 0.0) if math.isfinite(self.sent_bytes) else math.inf
+        finite = math.isfinite(self.sent_bytes)
+        transfer_s = conditions.link.transfer_s(self.sent_bytes, self.answer_bytes) if finite else math.inf
         if conditions.slow_start is not None and math.isfinite(transfer_s):
             transfer_s += conditions.slow_start.lost_s(self.sent_bytes)
         return edge_s + transfer_s + cloud_s + conditions.fixed_s, max(edge_s, transfer_s, cloud_s)
@@ -87,9 +89,11 @@ def _prefixes(splits: Splits, order: tuple[int, ...]) -> Iterator[_Prefix]:
     unread = [len(readers) for readers in structure.successors]
     remaining_s = _suffix_sums([costs.cloud_s[i] for i in order])
     crossing: set[int] = set()
+    answers = set(structure.outputs)
     edge_s = 0.0
     for count, layer in enumerate(order, 1):
         edge_s += costs.edge_s[layer]
+        answers.discard(layer)
         if unread[layer]:
             crossing.add(layer)
         for source in structure.predecessors[layer]:
@@ -101,6 +105,7 @@ def _prefixes(splits: Splits, order: tuple[int, ...]) -> Iterator[_Prefix]:
                 layers=count,
                 edge_s=edge_s + math.fsum(raw.encode_s[i] for i in crossing),
                 sent_bytes=math.fsum(raw.output_bytes[i] for i in crossing),
+                answer_bytes=float(sum(graph.layers[i].output_bytes for i in answers)),
                 cloud_s=remaining_s[count] + math.fsum(raw.decode_s[i] for i in crossing),
                 offloads=count < len(order),
             )

@@ -21,6 +21,7 @@ class Wire:
         self.stream = FrameStream(
             answer=self.answer,
             heartbeat=lambda: "beat",
+            announce=lambda response: f"before {response}" if response == "answer large" else None,
             write=self.write,
             max_frames=max_frames,
             interval_s=interval_s,
@@ -84,6 +85,18 @@ async def test_every_request_is_answered_once_and_then_the_stream_ends(start):
     await ended(start(wire))
     assert wire.got[0] == "beat"
     assert sorted(wire.got[1:]) == sorted(f"answer {n}" for n in range(10))
+
+
+async def test_an_announcement_comes_right_before_its_answer(start):
+    wire = Wire()
+    requests = ["small", "large", "other"]
+    wire.let(*requests)
+    for request in [*requests, None]:
+        wire.sent.put_nowait(request)
+    await ended(start(wire))
+    assert wire.got.count("before answer large") == 1
+    assert wire.got[wire.got.index("before answer large") + 1] == "answer large"
+    assert len(wire.got) == 5
 
 
 async def test_a_slow_frame_is_overtaken(start):

@@ -102,6 +102,7 @@ CALLS = {
     "profile": lambda cloud, timeout_s: cloud.profile(timeout_s),
     "ping": lambda cloud, timeout_s: cloud.ping(timeout_s),
     "probe": lambda cloud, timeout_s: cloud.probe(64_000, timeout_s),
+    "probe_down": lambda cloud, timeout_s: cloud.probe_down(64_000, timeout_s),
 }
 
 
@@ -147,6 +148,19 @@ async def test_a_probe_reads_the_second_half_of_what_it_sent(served, size):
     reading = await cloud.probe(size, LIMIT_S)
     assert size * 0.3 < reading.received_bytes < size * 0.7
     assert reading.received_s > 0
+
+
+@pytest.mark.parametrize("size", [2_000, 16_000, 256_000])
+async def test_a_probe_of_the_downlink_reads_the_second_half_of_what_came(served, size):
+    _, cloud = served
+    reading = await cloud.probe_down(size, LIMIT_S)
+    assert size * 0.3 < reading.received_bytes < size * 0.7
+    assert reading.received_s > 0
+
+
+async def test_an_older_cloud_sends_no_filler(client):
+    async with answering(split_pb2_grpc.SplitInferenceServicer()) as address, client(address) as cloud:
+        assert await cloud.probe_down(64_000, LIMIT_S) is None
 
 
 @pytest.mark.parametrize("size", [1, 4096, 4097, 10_000])

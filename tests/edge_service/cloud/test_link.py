@@ -11,7 +11,7 @@ import pytest
 
 from edge_service import AgentConfig, CloudUnreachableError, WrongTwinError
 from edge_service.cloud.link import CloudLink
-from edge_service.cloud.seam import CloudProfile, Refusal
+from edge_service.cloud.seam import Announcement, CloudProfile, Refusal
 from edge_service.compute import EdgeCompute
 from edge_service.control import (
     BreakerConfig,
@@ -21,6 +21,7 @@ from edge_service.control import (
     CloudProfiled,
     Controller,
     ControllerConfig,
+    DownlinkMeasured,
     Flow,
     HeartbeatsResumed,
     RoundTripMeasured,
@@ -42,6 +43,7 @@ class Wishes:
     def __init__(self):
         self.heard = []
         self.probe_bytes = None
+        self.down_probe_bytes = None
         self.wants_ping = False
         self.wants_reconnect = False
         self.window_is_small = True
@@ -51,6 +53,12 @@ class Wishes:
 
     def probe_due(self, now_s):
         return self.probe_bytes
+
+    def down_probe_due(self, now_s):
+        return self.down_probe_bytes
+
+    def downlink_slow_starts(self, now_s):
+        return self.window_is_small
 
     def ping_due(self, now_s):
         return self.wants_ping
@@ -155,6 +163,31 @@ async def test_the_start_profiles_warms_up_and_tells_the_controller(linked, clou
         assert shell.link.last_error is None
         sent = shell.metrics.registry.get_sample_value("dads_bytes_sent_total", {"kind": "probe"})
         assert sent == 5000 * cloud.count("probe")
+
+
+async def test_a_probe_of_the_downlink_follows_and_counts_as_nothing_sent(linked, cloud, wishes):
+    wishes.down_probe_bytes = 5000
+    async with linked() as shell:
+        assert [name for name, _ in cloud.calls][:6] == ["profile", "stream", "ping", "ping", "ping", "probe_down"]
+        assert wishes.of(DownlinkMeasured)[0] == DownlinkMeasured(5000, 4e-5, by_receiver=True)
+        assert shell.metrics.registry.get_sample_value("dads_bytes_sent_total", {"kind": "probe"}) == 0
+
+
+async def test_a_cloud_that_sends_no_filler_leaves_the_downlink_unknown(linked, cloud, wishes):
+    wishes.down_probe_bytes, cloud.probe_down_bps = 5000, None
+    async with linked():
+        assert cloud.count("probe_down")
+        assert wishes.of(DownlinkMeasured) == []
+
+
+async def test_an_announcement_reaches_the_flow_and_nobody_else(linked, cloud, wishes, wait_until):
+    async with linked() as shell:
+        shell.flow.announced = lambda *told: shell.announced.append(told[:3])
+        shell.announced = []
+        cloud.streams[-1].give(Announcement(7, 500_000, 0.25))
+        await wait_until(lambda: shell.announced)
+        assert shell.announced == [(7, 500_000, 0.25)]
+        assert shell.answers == []
 
 
 async def test_a_probe_out_of_an_open_window_is_timed_as_a_whole(linked, cloud, wishes):

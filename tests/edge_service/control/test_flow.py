@@ -75,7 +75,7 @@ class Heard:
         self.rtt_s = None
         self.window_is_small = False
         self.wants_ping = self.wants_reconnect = False
-        self.probe_bytes = None
+        self.probe_bytes = self.down_probe_bytes = None
 
     def observe(self, event, now_s):
         self.heard.append((event, now_s))
@@ -88,6 +88,12 @@ class Heard:
 
     def ping_due(self, now_s):
         return self.wants_ping
+
+    def downlink_slow_starts(self, now_s):
+        return self.window_is_small
+
+    def down_probe_due(self, now_s):
+        return self.down_probe_bytes
 
     def probe_due(self, now_s):
         return self.probe_bytes
@@ -487,6 +493,8 @@ class TestTwentySeconds:
 
 STEPS = {
     "answer": lambda flow, frame_id, now_s: flow.answered(frame_id, served(0.01), now_s),
+    "announce": lambda flow, frame_id, now_s: flow.announced(frame_id, 500_000, 0.01, now_s),
+    "large answer": lambda flow, frame_id, now_s: flow.answered(frame_id, served(0.01), now_s, 500_000),
     "refuse": lambda flow, frame_id, now_s: flow.refused(frame_id, "no", None, now_s),
     "not sent": lambda flow, frame_id, now_s: flow.not_sent(frame_id, "no", now_s),
     "deadline": lambda flow, frame_id, now_s: flow.deadline_passed(frame_id, now_s),

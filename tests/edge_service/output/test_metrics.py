@@ -29,6 +29,7 @@ PROMISED = {
     "dads_decisions_total": {"mode"},
     "dads_split_switches_total": set(),
     "dads_uplink_bits_per_second": set(),
+    "dads_downlink_bits_per_second": set(),
     "dads_round_trip_seconds": set(),
     "dads_load_factor": {"side"},
     "dads_sampling_rate_hertz": set(),
@@ -211,6 +212,7 @@ def test_the_controllers_estimates_are_shown(metrics):
     metrics.state(state(12.5))
     value = metrics.registry.get_sample_value
     assert value("dads_uplink_bits_per_second") == 0, "unknown"
+    assert value("dads_downlink_bits_per_second") == 0, "unknown"
     assert value("dads_round_trip_seconds") == 0
     assert value("dads_load_factor", {"side": "edge"}) == value("dads_load_factor", {"side": "cloud"}) == 1
     assert value("dads_sampling_rate_hertz") == 12.5

@@ -95,6 +95,7 @@ def test_all_names_of_the_report():
         "switches",
         "stages",
         "uplink_bps",
+        "downlink_bps",
     }
 
 
@@ -148,9 +149,10 @@ def test_throughput_counts_from_the_first_frames_submission():
     )
 
 
-def test_the_uplink_is_the_last_one_known():
-    assert gathered(result(0, uplink_bps=5e6), result(1, uplink_bps=None))["uplink_bps"] == 5e6
-    assert gathered(result(0, uplink_bps=5e6), result(1, uplink_bps=7e6))["uplink_bps"] == 7e6
+@pytest.mark.parametrize("name", ["uplink_bps", "downlink_bps"])
+def test_a_rate_is_the_last_one_known(name):
+    assert gathered(result(0, **{name: 5e6}), result(1, **{name: None}))[name] == 5e6
+    assert gathered(result(0, **{name: 5e6}), result(1, **{name: 7e6}))[name] == 7e6
 
 
 def test_thinning_keeps_counts_and_means_exact_and_percentiles_close(monkeypatch):

@@ -80,6 +80,9 @@ class Dictator:
     def observe(self, event, now_s):
         self.heard.append(event)
 
+    def down_probe_due(self, now_s):
+        return None
+
     def probe_due(self, now_s):
         return None
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloud_service.load.probe import Arrivals, ProbeTimer
+from split_wire.probe_timer import Arrivals, ProbeTimer
 
 
 def timed(arrivals):

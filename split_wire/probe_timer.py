@@ -1,4 +1,4 @@
-"""The arithmetic of an uplink probe: bytes and seconds of the filler that arrived.
+"""The arithmetic of a probe, up or down: chunks to send, and bytes and seconds of the filler that arrived.
 
 Pure; the time of each arrival is an argument. The first chunk's bytes do not count, because only the sender's clock
 knows when its transfer began. The second half of the arrivals is right even when the probe begins in TCP slow start.
@@ -7,6 +7,15 @@ knows when its transfer began. The second half of the arrivals is right even whe
 from dataclasses import dataclass
 
 from split_wire.limits import MAX_PROBE_BYTES
+
+# Few enough chunks for a busy machine to keep up with a fast link, enough to time the second half.
+_CHUNKS, _LEAST_CHUNK_BYTES = 48, 4096
+_FEWEST_CHUNKS = 4  # so that a small probe has a second half
+
+
+def chunk_bytes(size: int) -> int:
+    """Return the size of the chunks in which a probe of `size` bytes is sent."""
+    return max(size // _CHUNKS, min(_LEAST_CHUNK_BYTES, -(-size // _FEWEST_CHUNKS)))
 
 
 @dataclass(frozen=True, slots=True)
