@@ -11,7 +11,7 @@ Limits (RESOURCE_EXHAUSTED or INVALID_ARGUMENT when exceeded; the server's flags
   a request without its data 1 MiB and 16384 fields (tags on the wire), of RunTail and StreamTails
   tensors in one request     256
   a request's tensors        64 MiB, decoded, together
-  dimensions of a tensor     8
+  dimensions of a tensor     32
   channels of a tensor       4096, if they are quantised separately
   a name                     256 bytes (of a layer, a model, an output)
   a probe                    4 MiB of filler, 5 s
