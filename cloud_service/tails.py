@@ -59,7 +59,7 @@ def answer(served: ServedModel, request: TailRequest) -> Answer:
         if model.device.type == "cuda":
             torch.cuda.synchronize(model.device)  # run returns when the kernels are launched, not when they are done
     computed_s = time.monotonic()
-    response = TailResponse(request.frame_id, tuple(write_outputs(model, computed)))
+    response = TailResponse(request.frame_id, tuple(write_outputs(computed)))
     response.timing.decode_s = decoded_s - started_s
     response.timing.compute_s = computed_s - decoded_s
     response.timing.encode_s = time.monotonic() - computed_s
@@ -114,12 +114,11 @@ def find_tail(model: split_model.Model, feeds: Mapping[str, object], outputs: Se
         ) from error
 
 
-def write_outputs(model: split_model.Model, computed: Mapping[str, torch.Tensor]) -> Iterator[EncodedTensor]:
+def write_outputs(computed: Mapping[str, torch.Tensor]) -> Iterator[EncodedTensor]:
     """Encode computed outputs, by path, one at a time."""
-    dtypes = {spec.path: spec.dtype for spec in model.outputs}
     for path, tensor in computed.items():
         (array,) = split_model.arrays_of(tensor)  # an output is one tensor
-        yield encode_tensor(path, array, dtype=dtypes[path])
+        yield encode_tensor(path, array, dtype=split_model.TensorSpec.of(tensor).sent.dtype)
 
 
 def _read_tensor(model: split_model.Model, tensor: EncodedTensor, left: int) -> Array:
@@ -151,7 +150,7 @@ def _check_spec(specs: Sequence[split_model.TensorSpec], tensor: EncodedTensor) 
         raise InvalidRequestError(
             Reason.WRONG_TENSOR, f"layer {layer!r} has {len(specs)} tensors; index {tensor.index} is not one of them"
         )
-    spec = specs[tensor.index]
+    spec = specs[tensor.index].sent
     dtype, shape = dtype_name(tensor.meta), tuple(tensor.meta.shape)
     if dtype != spec.dtype or shape != tuple(spec.shape):
         raise InvalidRequestError(

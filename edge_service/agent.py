@@ -8,10 +8,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
-import numpy as np
-import numpy.typing as npt
-import torch
-
 from edge_service.cloud.client import GrpcCloud
 from edge_service.cloud.seam import Cloud
 from edge_service.compute import EdgeCompute, edge_seconds
@@ -34,6 +30,7 @@ from edge_service.pipeline.pipeline import Pipeline
 from edge_service.wire_costs import WireCosts, measure_wire_costs
 from partitioner import LayerGraph
 from split_model import Model, Profile, compute_clock, profile
+from split_model.structure import Tree
 from split_wire import limits
 
 if TYPE_CHECKING:  # OpenTelemetry is an extra
@@ -165,11 +162,12 @@ class Agent:
             await pipeline.close()
             self._compute.close()
 
-    async def submit(self, *inputs: torch.Tensor | npt.NDArray[np.generic]) -> FrameResult:
+    async def submit(self, *inputs: Tree) -> FrameResult:
         """Runs one frame.
 
         Args:
-            inputs: as the model takes them; for image models one uint8 tensor or array [1, 3, H, W].
+            inputs: as the module takes them: tensors, tuples, lists and dictionaries of tensors, and the numbers of the
+                example inputs; arrays may take the place of tensors. For image models one uint8 [1, 3, H, W].
 
         Returns:
             Its result, after those of all frames submitted before. A dropped or failed frame has no outputs.
@@ -180,7 +178,7 @@ class Agent:
         """
         return await self.put(*inputs)
 
-    def put(self, *inputs: torch.Tensor | npt.NDArray[np.generic]) -> asyncio.Future[FrameResult]:
+    def put(self, *inputs: Tree) -> asyncio.Future[FrameResult]:
         """Like `submit`, but returns a future at once; the order of calls is the order of frames."""
         if self._pipeline is None:
             raise AgentClosedError("the agent is not running; use `async with Agent(...) as agent`")

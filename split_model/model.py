@@ -128,6 +128,14 @@ class Model:
         head = self._heads.get(edge, lambda: self._head(edge))
         return head, self.tail(head.sends, self.remote_outputs(edge))
 
+    def check_inputs(self, inputs: Sequence[Tree]) -> None:
+        """Checks the arguments of a call.
+
+        Raises:
+            InputError: They are not nested as `example_inputs` are, or have another shape or dtype.
+        """
+        self._feed(inputs)
+
     def walk(self, *inputs: Tree) -> Iterator[tuple[str, dict[str, Value]]]:
         """Runs the model one layer at a time.
 
@@ -290,8 +298,7 @@ def _check_input(value: object, spec: ValueSpec) -> None:
 
 
 def _to(value: Tree, device: torch.device) -> Tree:
-    leaves, nesting = structure.flatten(value)
-    return structure.unflatten([leaf.to(device) if isinstance(leaf, Tensor) else leaf for leaf in leaves], nesting)
+    return structure.map_leaves(lambda leaf: leaf.to(device) if isinstance(leaf, Tensor) else leaf, value)
 
 
 def _input_specs(captured: Capture, trace: Trace) -> tuple[ValueSpec, ...]:
