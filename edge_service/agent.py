@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
 from edge_service.cloud.client import GrpcCloud
@@ -27,18 +26,15 @@ from edge_service.output.metrics import EdgeMetrics
 from edge_service.parts import Parts
 from edge_service.pipeline.order import InOrder
 from edge_service.pipeline.pipeline import Pipeline
+from edge_service.sendable import sendable_graph
 from edge_service.wire_costs import WireCosts, measure_wire_costs
-from partitioner import LayerGraph
 from split_model import Model, Profile, compute_clock, profile
 from split_model.structure import Tree
-from split_wire import limits
 
 if TYPE_CHECKING:  # OpenTelemetry is an extra
     from edge_service.output.tracing import Tracing
 
 __all__ = ["Agent"]
-
-_ENDLESS_BYTES = 10**15
 
 
 class Agent:
@@ -66,7 +62,7 @@ class Agent:
 
     Raises:
         AccessError: the cloud's address does not fit the access settings, or one of their files cannot be used.
-        PolicyError: the model has no split as named in the settings.
+        PolicyError: the model has no split as named in the settings, or it cannot be sent.
 
     Attributes:
         metrics: the Prometheus metrics, in their own registry.
@@ -87,7 +83,8 @@ class Agent:
     ) -> None:
         self._model = model
         self._config = config or AgentConfig()
-        self._policy = policy_named(self._config.policy, model.graph) if policy is None else policy
+        self._graph = sendable_graph(model)
+        self._policy = policy_named(self._config.policy, self._graph) if policy is None else policy
         if not self._policy.uses_cloud:
             cloud = None
         address = cloud if cloud is None or isinstance(cloud, str) else type(cloud).__name__
@@ -205,7 +202,7 @@ class Agent:
         config = self._config
         encodings = tuple(encoding.slowed(config.slowdown) for encoding in wire_costs.encodings)
         return Controller(
-            _sendable(self._model.graph),
+            self._graph,
             edge_seconds(edge_profile.layer_s, config.slowdown),
             rate_hz=config.rate_hz,
             encodings=encodings,
@@ -226,14 +223,3 @@ class Agent:
         self.metrics.state(self.state)
         if self._on_result is not None:
             self._on_result(result)
-
-
-def _sendable(graph: LayerGraph) -> LayerGraph:
-    """The graph for decisions: a layer too large for a message gets so many bytes here that no split sends it."""
-    limit = limits.MAX_CUT_BYTES
-    if all(layer.output_bytes <= limit for layer in graph.layers):
-        return graph
-    layers = (
-        layer if layer.output_bytes <= limit else replace(layer, output_bytes=_ENDLESS_BYTES) for layer in graph.layers
-    )
-    return replace(graph, layers=tuple(layers))

@@ -20,9 +20,10 @@ from edge_service.config import AgentConfig
 from edge_service.control import EncodingCosts
 from edge_service.log import log
 from edge_service.output.verify import difference
+from edge_service.sendable import value_fits
 from split_model import Model, TensorSpec, Value, arrays_of, value_of
 from split_model.structure import Tree, map_leaves
-from split_wire import LOSSLESS, Encoding, applies, fits, roundtrip
+from split_wire import LOSSLESS, Encoding, applies, roundtrip
 from split_wire.codec_timing import measure
 
 __all__ = ["WireCosts", "measure_wire_costs"]
@@ -195,7 +196,7 @@ class _Sample:
     def _measure(self, layer: str, values: Mapping[str, Value]) -> None:
         measured: dict[Encoding, tuple[float, float]] = {}
         kept: dict[Encoding, bool] = {}
-        if not self._fits(layer):
+        if not value_fits(self._model, layer):
             self.sizes |= {(layer, encoding): math.inf for encoding in self._encodings}
             self.seconds |= {(layer, encoding): 0.0 for encoding in self._encodings}
             return
@@ -211,11 +212,6 @@ class _Sample:
                 kept[lossy] = self._is_close(layer, values, lossy)
             if not kept[lossy]:
                 self.forbidden.add((layer, encoding))
-
-    def _fits(self, layer: str) -> bool:
-        """Whether the layer's value can be sent at all; the limit of a message holds for the decoded tensors too."""
-        specs = [spec.sent for spec in self._model.layer_specs[layer]]
-        return fits(layer, [spec.shape for spec in specs], sum(spec.bytes for spec in specs))
 
     def _sent(self, layer: str, encoding: Encoding) -> Encoding:
         """The layer's actual encoding: raw if the wanted one does not apply."""

@@ -21,8 +21,8 @@ class Layer:
         inputs: Names of the distinct layers it reads, each once even where it is read twice (``x + x``); none for a
             model input.
         output_bytes: Size of its value on the wire, in bytes; 0 or more.
-        sendable: Whether its value can be sent at all, up or, as an output, down. If not (it is too large for a message),
-            a split that would send it takes forever.
+        sendable: Whether its value can be sent at all, up or, as an output, down. If not (it is too large for a
+            message), a split that would send it takes forever.
 
     Raises:
         PartitionError: An input is repeated, or the size is not a finite number of at least 0.
@@ -58,8 +58,8 @@ class Structure:
         successors: Positions that read each layer, ascending.
         inputs: Positions of the model inputs.
         outputs: Positions of the model outputs, ascending.
-        kept: Positions, ascending, of the layers that are on the edge in every split that can be sent: the model inputs,
-            and the outputs whose values cannot be sent, with all layers before them.
+        kept: Positions, ascending, of the layers that are on the edge in every split that can be sent: the model
+            inputs, and the outputs whose values cannot be sent, with all layers before them.
     """
 
     position: Mapping[str, int]

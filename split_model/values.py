@@ -50,8 +50,8 @@ def value_of(
     """A layer's value from arrays: the inverse of `arrays_of`.
 
     Args:
-        arrays: One per tensor, little-endian, as `arrays_of` returns them. On the CPU their memory is shared, even if they
-            are read-only (a schedule never modifies its feeds); arrays that are not aligned in memory are copied.
+        arrays: One per tensor, little-endian, as `arrays_of` returns them. On the CPU their memory is shared, even if
+            they are read-only (a schedule never modifies its feeds); arrays that are not aligned in memory are copied.
         specs: The layer's tensors: `model.layer_specs[name]`.
         device: The device of the value.
 

@@ -12,7 +12,7 @@ from edge_service.control.estimators.encoding_costs import EncodingCosts, SizeRa
 from edge_service.control.plan import ControllerConfig, Mode, Phase, Plan
 from edge_service.control.policies.adaptive import Adaptive
 from edge_service.control.policies.policy import Choice, Policy, keep_to
-from edge_service.control.pricing import everything, price
+from edge_service.control.pricing import can_be_sent, everything, price
 from edge_service.control.remembered_splits import RememberedSplits
 from edge_service.control.searching import Search, SearchPace
 from partitioner import CostProfile, LayerGraph, Partition, splits_of
@@ -125,6 +125,8 @@ class Planner:
             choice = keep_to(self._everything, self._splits, conditions)
             return self._plan_for(choice, choice.mode, conditions)
         choice = self._policy_choice(conditions)
+        if not can_be_sent(self._graph, choice.partition):
+            choice = keep_to(self._everything, self._splits, conditions)
         return self._plan_for(choice, self._held_mode(choice, conditions), conditions)
 
     def _policy_choice(self, conditions: Conditions) -> Choice:

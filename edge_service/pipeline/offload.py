@@ -30,7 +30,7 @@ from split_wire import limits
 __all__ = ["FrameListener", "Offload"]
 
 _WATCH_S = 0.05
-_MOST_BYTES = limits.MAX_CUT_BYTES
+_MOST_BYTES = limits.MAX_MESSAGE_BYTES - limits.TIMEOUT_BYTES
 
 
 class FrameListener(Protocol):

@@ -14,6 +14,7 @@ from edge_service.control.plan import Mode
 from edge_service.control.policies.policy import Choice, Policy
 from edge_service.control.pricing import price
 from partitioner import Encoding
+from partitioner.evaluate import fits_message
 from partitioner.splits import Splits
 
 
@@ -87,9 +88,11 @@ def _prefixes(splits: Splits, order: tuple[int, ...]) -> Iterator[_Prefix]:
     unread = [len(readers) for readers in structure.successors]
     remaining_s = _suffix_sums([costs.cloud_s[i] for i in order])
     crossing: set[int] = set()
+    returned = set(structure.outputs)
     edge_s = 0.0
     for count, layer in enumerate(order, 1):
         edge_s += costs.edge_s[layer]
+        returned.discard(layer)
         if unread[layer]:
             crossing.add(layer)
         for source in structure.predecessors[layer]:
@@ -100,7 +103,9 @@ def _prefixes(splits: Splits, order: tuple[int, ...]) -> Iterator[_Prefix]:
             yield _Prefix(
                 layers=count,
                 edge_s=edge_s + math.fsum(raw.encode_s[i] for i in crossing),
-                sent_bytes=math.fsum(raw.output_bytes[i] for i in crossing),
+                sent_bytes=math.fsum(raw.output_bytes[i] for i in crossing)
+                if fits_message(graph, crossing) and fits_message(graph, returned)
+                else math.inf,
                 cloud_s=remaining_s[count] + math.fsum(raw.decode_s[i] for i in crossing),
                 offloads=count < len(order),
             )
