@@ -159,12 +159,13 @@ class Agent:
             await pipeline.close()
             self._compute.close()
 
-    async def submit(self, *inputs: Tree) -> FrameResult:
+    async def submit(self, *inputs: Tree, **named: Tree) -> FrameResult:
         """Runs one frame.
 
         Args:
             inputs: as the module takes them: tensors, tuples, lists and dictionaries of tensors, and the numbers of the
                 example inputs; arrays may take the place of tensors. For image models one uint8 [1, 3, H, W].
+            named: those that are given by name.
 
         Returns:
             Its result, after those of all frames submitted before. A dropped or failed frame has no outputs.
@@ -173,13 +174,13 @@ class Agent:
             InputError: the inputs do not fit the model.
             AgentClosedError: the agent is not running.
         """
-        return await self.put(*inputs)
+        return await self.put(*inputs, **named)
 
-    def put(self, *inputs: Tree) -> asyncio.Future[FrameResult]:
+    def put(self, *inputs: Tree, **named: Tree) -> asyncio.Future[FrameResult]:
         """Like `submit`, but returns a future at once; the order of calls is the order of frames."""
         if self._pipeline is None:
             raise AgentClosedError("the agent is not running; use `async with Agent(...) as agent`")
-        tensors = own_inputs(self._model, inputs)
+        tensors = own_inputs(self._model, inputs, named)
         self._report_rate(time.monotonic())
         frame_id, self.next_id = self.next_id, self.next_id + 1
         future = self._order.expect(frame_id)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
+from types import MappingProxyType
 
 import numpy as np
 import torch
@@ -15,8 +16,10 @@ from split_model.structure import Tree, flatten, map_leaves
 
 __all__ = ["own_inputs"]
 
+_NONE: Mapping[str, Tree] = MappingProxyType({})
 
-def own_inputs(model: Model, inputs: Sequence[Tree]) -> tuple[Tree, ...]:
+
+def own_inputs(model: Model, inputs: Sequence[Tree], named: Mapping[str, Tree] = _NONE) -> tuple[Tree, ...]:
     """Copies a frame's inputs to the model's device.
 
     They are copied, because the caller may reuse its buffer for the next frame while this one waits.
@@ -25,11 +28,19 @@ def own_inputs(model: Model, inputs: Sequence[Tree]) -> tuple[Tree, ...]:
         model: the model.
         inputs: the arguments of a call of the module, nested as it takes them; in place of each tensor there may be a
             numpy array, of any strides and byte order.
+        named: those that are given by name.
+
+    Returns:
+        All of them, in the order of the model's example inputs.
 
     Raises:
         InputError: number, nesting, type, shape or dtype is not that of the model's inputs.
     """
     examples = model.example_inputs
+    try:
+        inputs = model.in_order(inputs, named)
+    except split_model.InputError as error:
+        raise InputError(str(error)) from error
     if len(inputs) != len(examples):
         raise InputError(f"{model.name} takes {len(examples)} inputs, not {len(inputs)}")
     specs = iter(model.inputs)

@@ -100,6 +100,7 @@ class Model:
         self._program = Program(packed, layering.root, self.device, overwrites(trace), channels_last(packed))
         self._input_nesting, self._output_nesting = captured.input_nesting, captured.output_nesting
         self._input_nodes, self._output_paths, self._output_leaves = trace.inputs, captured.output_paths, trace.outputs
+        self._input_names = tuple(dict.fromkeys(path.split(".")[0] for path in captured.input_paths))
         self._contiguous_outputs = captured.contiguous_outputs
         self.inputs = _input_specs(captured, trace)
         self.outputs = _output_specs(captured, trace, layering)
@@ -127,6 +128,20 @@ class Model:
         """
         head = self._heads.get(edge, lambda: self._head(edge))
         return head, self.tail(head.sends, self.remote_outputs(edge))
+
+    def in_order(self, inputs: Sequence[Tree], named: Mapping[str, Tree]) -> tuple[Tree, ...]:
+        """The arguments of a call, also those by name, in the order of `example_inputs`.
+
+        Raises:
+            InputError: A name is unknown, given twice or missing.
+        """
+        if not named:
+            return tuple(inputs)
+        rest = self._input_names[len(inputs) :]
+        if named.keys() != set(rest):
+            got = f"{len(inputs)} by position, and {', '.join(named)}"
+            raise InputError(f"expected the inputs {', '.join(self._input_names)}; got {got}")
+        return (*inputs, *(named[name] for name in rest))
 
     def check_inputs(self, inputs: Sequence[Tree]) -> None:
         """Checks the arguments of a call.
