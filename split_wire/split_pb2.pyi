@@ -24,6 +24,7 @@ Errors carry a google.rpc.ErrorInfo with domain "dads.v1" and one of these reaso
                        MISSING_TENSOR    the wanted outputs need a tensor that was not sent
                        UNKNOWN_OUTPUT    a wanted output is not an output of the model
                        BAD_REQUEST       anything else that is malformed
+  OUT_OF_RANGE         ANSWER_TOO_LARGE  the wanted outputs do not fit in a message; a retry would fail again
   UNAUTHENTICATED      UNAUTHENTICATED   the server requires a token, and none was sent; see below
                        BAD_TOKEN         the server does not accept the token
   FAILED_PRECONDITION  DIGEST_MISMATCH   the caller's model is not the model served under this name

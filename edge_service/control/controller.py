@@ -46,6 +46,7 @@ from edge_service.control.events import (
     OverheadMeasured,
     RateChanged,
     RoundTripMeasured,
+    SplitImpossible,
     TailMeasured,
     UplinkAtLeast,
     UplinkMeasured,
@@ -241,6 +242,8 @@ class Controller:
             case UploadStalled(size, seconds):
                 self._path.uplink.at_most(size, seconds, now_s)
                 self._missed(now_s)
+            case SplitImpossible(edge):
+                self._planner.forbid(edge)
             case CloudBusy(retry_after_s):
                 self._path.stalled_s = 0.0
                 self._breaker.hold(now_s, retry_after_s)

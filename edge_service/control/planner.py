@@ -52,6 +52,7 @@ class Planner:
         self._splits = _quick(splits_of(graph, self._costs(None)))
         self._everything = everything(self._splits)
         self._searches = SearchPace(config.search_interval_s, config.tolerance)
+        self._forbidden: set[frozenset[str]] = set()
         self._plan: Plan | None = None
         self._conditions: Conditions | None = None
         self._contrary_since_s: float | None = None
@@ -78,6 +79,11 @@ class Planner:
         """Takes a cut's size now, and its size when the encoding was measured."""
         if self._sizes.add(encoding, measured_bytes, sent_bytes):
             self._reencode()
+
+    def forbid(self, edge: frozenset[str]) -> None:
+        """Never uses this split again: the cloud cannot answer it."""
+        self._forbidden.add(edge)
+        self._conditions = None
 
     def plan(self, conditions: Conditions, now_s: float) -> Plan:
         """The plan under these conditions; the last one while they have not moved. Never searches."""
@@ -125,7 +131,7 @@ class Planner:
             choice = keep_to(self._everything, self._splits, conditions)
             return self._plan_for(choice, choice.mode, conditions)
         choice = self._policy_choice(conditions)
-        if not can_be_sent(self._graph, choice.partition):
+        if choice.partition.edge in self._forbidden or not can_be_sent(self._graph, choice.partition):
             choice = keep_to(self._everything, self._splits, conditions)
         return self._plan_for(choice, self._held_mode(choice, conditions), conditions)
 
