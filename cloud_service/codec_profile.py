@@ -2,7 +2,7 @@
 
 Measuring every layer in every encoding would take seconds to minutes for large models. Decoding is a pass or two over
 memory, so a few tensors are measured, and for each encoding and dtype seconds = a + b * bytes is fitted to them, with
-least squared relative errors.
+least squared relative errors. A value that is too large for a message is never received, so it is never measured.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,7 +13,7 @@ import numpy.typing as npt
 from scipy.optimize import nnls
 
 import split_model
-from split_wire import Encoding, applies
+from split_wire import Encoding, applies, fits
 from split_wire.codec_timing import measure
 
 SAMPLED_LAYERS = 6
@@ -30,19 +30,27 @@ def profile_decoding(model: split_model.Model) -> dict[Encoding, tuple[float, ..
     """Measure how long a few layers' values take to decode, and estimate it for all layers.
 
     Returns:
-        By encoding, the seconds of each layer, in graph order; raw's for a layer to which the encoding does not apply.
+        By encoding, the seconds of each layer, in graph order; raw's for a layer to which the encoding does not apply,
+        and 0 for a layer whose value cannot be sent.
     """
     samples = _samples(model, _spread(model))
     lines = {encoding: _lines(samples, encoding) for encoding in Encoding}
-    specs = [model.layer_specs[layer.name] for layer in model.graph.layers]
+    specs = [_sent(model, layer.name) for layer in model.graph.layers]
     return {encoding: tuple(_decode_s(layer, encoding, lines) for layer in specs) for encoding in Encoding}
+
+
+def _sent(model: split_model.Model, layer: str) -> tuple[split_model.TensorSpec, ...]:
+    """Return the tensors that are sent for a layer's value; none if it cannot be sent."""
+    specs = [spec.sent for spec in model.layer_specs[layer]]
+    sendable = fits(layer, [spec.shape for spec in specs], sum(spec.bytes for spec in specs))
+    return tuple(specs) if sendable else ()
 
 
 def _spread(model: split_model.Model) -> list[str]:
     """Return the names of the layers to measure."""
     by_dtype: dict[str, dict[int, str]] = {}
     for layer in model.graph.layers:
-        for spec in model.layer_specs[layer.name]:
+        for spec in _sent(model, layer.name):
             by_dtype.setdefault(spec.dtype, {})[layer.output_bytes] = layer.name
     names = []
     for by_bytes in by_dtype.values():
@@ -64,7 +72,8 @@ def _samples(model: split_model.Model, names: Iterable[str]) -> list[Sample]:
     return [
         (array, spec.dtype)
         for layer, value in values.items()
-        for array, spec in zip(split_model.arrays_of(value), model.layer_specs[layer], strict=True)
+        if _sent(model, layer)
+        for array, spec in zip(split_model.arrays_of(value), _sent(model, layer), strict=True)
     ]
 
 

@@ -40,12 +40,15 @@ def profile_response(served: ServedModel, load_factor: float) -> split_pb2.GetPr
 
 
 def _specs(values: Iterable[split_model.ValueSpec]) -> list[split_pb2.TensorSpec]:
-    return [
-        split_pb2.TensorSpec(
-            path=value.path,
-            layer=value.layer or "",
-            dtype=DTYPES.get(value.dtype, split_pb2.DATA_TYPE_UNSPECIFIED),
-            shape=value.shape,
-        )
-        for value in values
-    ]
+    return [_spec(value) for value in values]
+
+
+def _spec(value: split_model.ValueSpec) -> split_pb2.TensorSpec:
+    """Describe a tensor as it is sent."""
+    sent = split_model.TensorSpec(value.dtype, value.shape).sent
+    return split_pb2.TensorSpec(
+        path=value.path,
+        layer=value.layer or "",
+        dtype=DTYPES.get(sent.dtype, split_pb2.DATA_TYPE_UNSPECIFIED),
+        shape=sent.shape,
+    )

@@ -7,6 +7,7 @@
         └── RequestError              a request that gets an error status instead of an answer
             ├── InvalidRequestError   INVALID_ARGUMENT     BAD_TENSOR, WRONG_TENSOR, UNKNOWN_LAYER, DUPLICATE_TENSOR,
             │                                              MISSING_TENSOR, UNKNOWN_OUTPUT, BAD_REQUEST
+            ├── AnswerTooLargeError   OUT_OF_RANGE         ANSWER_TOO_LARGE
             ├── UnauthenticatedError  UNAUTHENTICATED      UNAUTHENTICATED, BAD_TOKEN
             ├── DigestMismatchError   FAILED_PRECONDITION  DIGEST_MISMATCH
             ├── UnknownModelError     NOT_FOUND            UNKNOWN_MODEL
@@ -58,6 +59,13 @@ class InvalidRequestError(RequestError):
     def __init__(self, reason: Reason, message: str) -> None:
         super().__init__(message)
         self.reason = reason
+
+
+class AnswerTooLargeError(RequestError):
+    """The outputs that the caller wants do not fit in a message."""
+
+    code = grpc.StatusCode.OUT_OF_RANGE
+    reason = Reason.ANSWER_TOO_LARGE
 
 
 class UnauthenticatedError(RequestError):

@@ -73,7 +73,7 @@ class Registry:
                 raise ConfigurationError(f"two models are named {name!r}; expected distinct names")
         for model in candidates:
             for spec in model.outputs:
-                if spec.dtype not in DTYPES:
+                if split_model.TensorSpec(spec.dtype, ()).sent.dtype not in DTYPES:
                     raise ConfigurationError(
                         f"model {model.name!r}: output {spec.path!r} is {spec.dtype}, which cannot be sent; "
                         f"expected one of {', '.join(DTYPES)}"

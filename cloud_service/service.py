@@ -230,7 +230,7 @@ class SplitInference(split_pb2_grpc.SplitInferenceServicer):
             )
         served = self._registry.find(request.model, request.digest)
         answered = await self._admission.run(
-            partial(answer, served, request),
+            partial(answer, served, request, self._config.max_message_bytes),
             size_bytes=request.size,
             timeout_s=timeout_s,
             client=clients.CURRENT.get(),

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import torch
 
 import split_model
-from cloud_service.errors import InvalidRequestError
+from cloud_service.errors import AnswerTooLargeError, InvalidRequestError
 from cloud_service.registry import ServedModel
 from split_wire import (
     CodecError,
@@ -28,6 +28,9 @@ from split_wire.frames import StreamEvent, TailRequest, TailResponse
 from split_wire.limits import ANNOUNCED_BYTES, MAX_MESSAGE_BYTES
 
 Array = npt.NDArray[np.generic]
+
+# At most, in an answer: what it has besides its outputs; and the length of an output, with the padding of its data.
+_TIMING_BYTES, _HEADER_BYTES = 100, 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +48,17 @@ class Answer:
     predicted_s: float
 
 
-def answer(served: ServedModel, request: TailRequest) -> Answer:
+def answer(served: ServedModel, request: TailRequest, most_bytes: int = MAX_MESSAGE_BYTES) -> Answer:
     """Run the rest of the model.
 
     Args:
         served: The model that the request names.
         request: Its feeds and fetches; its model and digest have been checked.
+        most_bytes: The most that a message may have.
 
     Raises:
         InvalidRequestError: the request does not fit the model; the message says what was expected.
+        AnswerTooLargeError: the outputs do not fit in a message.
     """
     started_s = time.monotonic()
     model = served.model
@@ -68,7 +73,7 @@ def answer(served: ServedModel, request: TailRequest) -> Answer:
         if model.device.type == "cuda":
             torch.cuda.synchronize(model.device)  # run returns when the kernels are launched, not when they are done
     computed_s = time.monotonic()
-    response = TailResponse(request.frame_id, tuple(write_outputs(model, computed)))
+    response = TailResponse(request.frame_id, tuple(_within(most_bytes, write_outputs(computed))))
     response.timing.decode_s = decoded_s - started_s
     response.timing.compute_s = computed_s - decoded_s
     response.timing.encode_s = time.monotonic() - computed_s
@@ -123,12 +128,27 @@ def find_tail(model: split_model.Model, feeds: Mapping[str, object], outputs: Se
         ) from error
 
 
-def write_outputs(model: split_model.Model, computed: Mapping[str, torch.Tensor]) -> Iterator[EncodedTensor]:
+def write_outputs(computed: Mapping[str, torch.Tensor]) -> Iterator[EncodedTensor]:
     """Encode computed outputs, by path, one at a time."""
-    dtypes = {spec.path: spec.dtype for spec in model.outputs}
     for path, tensor in computed.items():
         (array,) = split_model.arrays_of(tensor)  # an output is one tensor
-        yield encode_tensor(path, array, dtype=dtypes[path])
+        yield encode_tensor(path, array, dtype=split_model.TensorSpec.of(tensor).sent.dtype)
+
+
+def _within(most_bytes: int, outputs: Iterator[EncodedTensor]) -> Iterator[EncodedTensor]:
+    """Yield outputs as long as they fit in one message."""
+    left = most_bytes - _TIMING_BYTES
+    try:
+        for output in outputs:
+            left -= output.size + _HEADER_BYTES
+            if left < 0:
+                raise AnswerTooLargeError(
+                    f"with output {output.name!r} the answer is larger than a message of {most_bytes} bytes; "
+                    "expected the edge to compute this output, or smaller inputs"
+                )
+            yield output
+    except CodecError as error:
+        raise AnswerTooLargeError(f"an output cannot be sent: {error}") from error
 
 
 def announcement(event: StreamEvent) -> split_pb2.Announcement | None:
@@ -170,7 +190,7 @@ def _check_spec(specs: Sequence[split_model.TensorSpec], tensor: EncodedTensor) 
         raise InvalidRequestError(
             Reason.WRONG_TENSOR, f"layer {layer!r} has {len(specs)} tensors; index {tensor.index} is not one of them"
         )
-    spec = specs[tensor.index]
+    spec = specs[tensor.index].sent
     dtype, shape = dtype_name(tensor.meta), tuple(tensor.meta.shape)
     if dtype != spec.dtype or shape != tuple(spec.shape):
         raise InvalidRequestError(

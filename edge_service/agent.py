@@ -5,12 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TYPE_CHECKING, Self
-
-import numpy as np
-import numpy.typing as npt
-import torch
 
 from edge_service.cloud.client import GrpcCloud
 from edge_service.cloud.seam import Cloud
@@ -31,18 +26,16 @@ from edge_service.output.metrics import EdgeMetrics
 from edge_service.parts import Parts
 from edge_service.pipeline.order import InOrder
 from edge_service.pipeline.pipeline import Pipeline
+from edge_service.sendable import sendable_graph
 from edge_service.slowing import SlowedController
 from edge_service.wire_costs import WireCosts, measure_wire_costs
-from partitioner import LayerGraph
 from split_model import Model, Profile, compute_clock, profile
-from split_wire import limits
+from split_model.structure import Tree
 
 if TYPE_CHECKING:  # OpenTelemetry is an extra
     from edge_service.output.tracing import Tracing
 
 __all__ = ["Agent"]
-
-_ENDLESS_BYTES = 10**15
 
 
 class Agent:
@@ -70,7 +63,7 @@ class Agent:
 
     Raises:
         AccessError: the cloud's address does not fit the access settings, or one of their files cannot be used.
-        PolicyError: the model has no split as named in the settings.
+        PolicyError: the model has no split as named in the settings, or it cannot be sent.
 
     Attributes:
         metrics: the Prometheus metrics, in their own registry.
@@ -91,7 +84,8 @@ class Agent:
     ) -> None:
         self._model = model
         self._config = config or AgentConfig()
-        self._policy = policy_named(self._config.policy, model.graph) if policy is None else policy
+        self._graph = sendable_graph(model)
+        self._policy = policy_named(self._config.policy, self._graph) if policy is None else policy
         if not self._policy.uses_cloud:
             cloud = None
         address = cloud if cloud is None or isinstance(cloud, str) else type(cloud).__name__
@@ -169,11 +163,13 @@ class Agent:
             await pipeline.close()
             self._compute.close()
 
-    async def submit(self, *inputs: torch.Tensor | npt.NDArray[np.generic]) -> FrameResult:
+    async def submit(self, *inputs: Tree, **named: Tree) -> FrameResult:
         """Runs one frame.
 
         Args:
-            inputs: as the model takes them; for image models one uint8 tensor or array [1, 3, H, W].
+            inputs: as the module takes them: tensors, tuples, lists and dictionaries of tensors, and the numbers of the
+                example inputs; arrays may take the place of tensors. For image models one uint8 [1, 3, H, W].
+            named: those that are given by name.
 
         Returns:
             Its result, after those of all frames submitted before. A dropped or failed frame has no outputs.
@@ -182,13 +178,13 @@ class Agent:
             InputError: the inputs do not fit the model.
             AgentClosedError: the agent is not running.
         """
-        return await self.put(*inputs)
+        return await self.put(*inputs, **named)
 
-    def put(self, *inputs: torch.Tensor | npt.NDArray[np.generic]) -> asyncio.Future[FrameResult]:
+    def put(self, *inputs: Tree, **named: Tree) -> asyncio.Future[FrameResult]:
         """Like `submit`, but returns a future at once; the order of calls is the order of frames."""
         if self._pipeline is None:
             raise AgentClosedError("the agent is not running; use `async with Agent(...) as agent`")
-        tensors = own_inputs(self._model, inputs)
+        tensors = own_inputs(self._model, inputs, named)
         self._report_rate(time.monotonic())
         frame_id, self.next_id = self.next_id, self.next_id + 1
         future = self._order.expect(frame_id)
@@ -212,7 +208,7 @@ class Agent:
         encodings = tuple(encoding.slowed(config.slowdown) for encoding in wire_costs.encodings)
         return SlowedController(
             config.slowdown,
-            _sendable(self._model.graph),
+            self._graph,
             edge_seconds(edge_profile.layer_s, config.slowdown),
             rate_hz=config.rate_hz,
             encodings=encodings,
@@ -233,14 +229,3 @@ class Agent:
         self.metrics.state(self.state)
         if self._on_result is not None:
             self._on_result(result)
-
-
-def _sendable(graph: LayerGraph) -> LayerGraph:
-    """The graph for decisions: a layer too large for a message gets so many bytes here that no split sends it."""
-    limit = limits.MAX_CUT_BYTES
-    if all(layer.output_bytes <= limit for layer in graph.layers):
-        return graph
-    layers = (
-        layer if layer.output_bytes <= limit else replace(layer, output_bytes=_ENDLESS_BYTES) for layer in graph.layers
-    )
-    return replace(graph, layers=tuple(layers))

@@ -7,10 +7,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-import torch
-
 from edge_service.control.stage_times import StageTimes
 from partitioner import Partition
+from split_model.structure import Tree
 
 __all__ = ["FrameResult", "Outcome", "StageTimes", "cut_label"]
 
@@ -64,7 +63,7 @@ class FrameResult:
     uplink_bps: float | None = None
     downlink_bps: float | None = None
     error: str | None = None
-    feeds: tuple[torch.Tensor, ...] | None = None
+    feeds: tuple[Tree, ...] | None = None
 
     def predicted(self) -> Mapping[str, float]:
         """The predicted seconds of the stages; empty if the frame never started.

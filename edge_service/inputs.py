@@ -2,42 +2,78 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
+from types import MappingProxyType
 
 import numpy as np
 import torch
 
+import split_model
 from edge_service.errors import InputError
-from split_model import Model, TensorSpec
+from split_model import Model, TensorSpec, ValueSpec
+from split_model.structure import Tree, flatten, map_leaves
 
 __all__ = ["own_inputs"]
 
+_NONE: Mapping[str, Tree] = MappingProxyType({})
 
-def own_inputs(model: Model, inputs: Sequence[object]) -> tuple[torch.Tensor, ...]:
+
+def own_inputs(model: Model, inputs: Sequence[Tree], named: Mapping[str, Tree] = _NONE) -> tuple[Tree, ...]:
     """Copies a frame's inputs to the model's device.
 
     They are copied, because the caller may reuse its buffer for the next frame while this one waits.
 
     Args:
         model: the model.
-        inputs: tensors or numpy arrays, of any strides and byte order.
+        inputs: the arguments of a call of the module, nested as it takes them; in place of each tensor there may be a
+            numpy array, of any strides and byte order.
+        named: those that are given by name.
+
+    Returns:
+        All of them, in the order of the model's example inputs.
 
     Raises:
-        InputError: number, type, shape or dtype is not that of the model's inputs.
+        InputError: number, nesting, type, shape or dtype is not that of the model's inputs.
     """
-    specs = model.inputs
-    if len(inputs) != len(specs):
-        raise InputError(f"{model.name} takes {len(specs)} inputs, not {len(inputs)}")
-    tensors = []
-    for value, want in zip(inputs, specs, strict=True):
-        tensor = _tensor(value, f"{want.path}: expected a tensor or array, {want.dtype} {list(want.shape)}")
-        found = TensorSpec.of(tensor)
-        if (found.dtype, found.shape) != (want.dtype, want.shape):
-            raise InputError(
-                f"input {want.path} is {found.dtype} {list(found.shape)}, expected {want.dtype} {list(want.shape)}"
-            )
-        tensors.append(tensor.to(model.device))
-    return tuple(tensors)
+    examples = model.example_inputs
+    try:
+        inputs = model.in_order(inputs, named)
+    except split_model.InputError as error:
+        raise InputError(str(error)) from error
+    if len(inputs) != len(examples):
+        raise InputError(f"{model.name} takes {len(examples)} inputs, not {len(inputs)}")
+    specs = iter(model.inputs)
+    owned: list[Tree] = []
+    for value, example in zip(inputs, examples, strict=True):
+        if isinstance(example, torch.Tensor):
+            owned.append(_own_tensor(value, next(specs)).to(model.device))
+            continue
+        leaves, _ = flatten(example)
+        wanted = [next(specs).path for leaf in leaves if isinstance(leaf, torch.Tensor)]
+        owned.append(map_leaves(partial(_own_leaf, wanted=wanted, device=model.device), value))
+    try:
+        model.check_inputs(owned)
+    except split_model.InputError as error:
+        raise InputError(str(error)) from error
+    return tuple(owned)
+
+
+def _own_tensor(value: object, want: ValueSpec) -> torch.Tensor:
+    tensor = _tensor(value, f"{want.path}: expected a tensor or array, {want.dtype} {list(want.shape)}")
+    found = TensorSpec.of(tensor)
+    if (found.dtype, found.shape) != (want.dtype, want.shape):
+        raise InputError(
+            f"input {want.path} is {found.dtype} {list(found.shape)}, expected {want.dtype} {list(want.shape)}"
+        )
+    return tensor
+
+
+def _own_leaf(leaf: object, *, wanted: Sequence[str], device: torch.device) -> object:
+    """Copies a tensor or array inside a nested input; other leaves, such as numbers, stay as they are."""
+    if not isinstance(leaf, torch.Tensor | np.ndarray):
+        return leaf
+    return _tensor(leaf, f"{', '.join(wanted) or 'none'}: expected tensors or arrays").to(device)
 
 
 def _tensor(value: object, expected: str) -> torch.Tensor:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from statistics import median
 from time import thread_time
 
@@ -19,8 +20,10 @@ from edge_service.config import AgentConfig
 from edge_service.control import EncodingCosts
 from edge_service.log import log
 from edge_service.output.verify import difference
+from edge_service.sendable import value_fits
 from split_model import Model, TensorSpec, Value, arrays_of, value_of
-from split_wire import LOSSLESS, Encoding, applies, limits, roundtrip
+from split_model.structure import Tree, map_leaves
+from split_wire import LOSSLESS, Encoding, applies, roundtrip
 from split_wire.codec_timing import measure
 
 __all__ = ["WireCosts", "measure_wire_costs"]
@@ -72,13 +75,14 @@ class WireCosts:
 
 def measure_wire_costs(
     model: Model,
-    frames: Sequence[tuple[torch.Tensor, ...]],
+    frames: Sequence[tuple[Tree, ...]],
     config: AgentConfig,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> WireCosts:
     """Measures every encoding that the configuration allows.
 
-    A layer's size in an encoding is infinite if the encoding exceeds the largest error on any of the frames. If JPEG
+    A layer's size in an encoding is infinite if the encoding exceeds the largest error on any of the frames, and in
+    every encoding if the value is too large for a message: it is not measured then. If JPEG
     exceeds it on the inputs, they are sent raw; with a largest error of 0, the inputs' encoding is not checked.
 
     Args:
@@ -123,12 +127,12 @@ def _allowed(config: AgentConfig) -> tuple[Encoding, ...]:
     return (Encoding.RAW, Encoding.ZSTD, *(_LOSSY if config.max_error > 0 else ()))
 
 
-def _input_encoding(model: Model, frames: Sequence[tuple[torch.Tensor, ...]], config: AgentConfig) -> Encoding:
+def _input_encoding(model: Model, frames: Sequence[tuple[Tree, ...]], config: AgentConfig) -> Encoding:
     wanted = Encoding(config.input_encoding)
     if wanted is Encoding.RAW or config.max_error == 0:
         return wanted
     for frame in frames:
-        arrived = [_arrived(value, (TensorSpec.of(value),), wanted, model.device) for value in frame]
+        arrived = map_leaves(partial(_arrived_input, encoding=wanted, device=model.device), frame)
         found = difference(model.flatten(model(*frame)), model.flatten(model(*arrived)), config.max_error)
         if found is not None:
             log.warning("frames are sent raw, because JPEG changes the result too much", difference=found)
@@ -136,10 +140,14 @@ def _input_encoding(model: Model, frames: Sequence[tuple[torch.Tensor, ...]], co
     return wanted
 
 
+def _arrived_input(leaf: object, *, encoding: Encoding, device: torch.device) -> object:
+    return _arrived(leaf, (TensorSpec.of(leaf),), encoding, device) if isinstance(leaf, torch.Tensor) else leaf
+
+
 def _arrived(value: Value, specs: Sequence[TensorSpec], encoding: Encoding, device: torch.device) -> Value:
     """A value after encoding and decoding."""
     arrays = [
-        roundtrip(array, encoding) if applies(encoding, spec.dtype, spec.shape) else array
+        roundtrip(array, encoding) if applies(encoding, spec.sent.dtype, spec.sent.shape) else array
         for array, spec in zip(arrays_of(value), specs, strict=True)
     ]
     return value_of(arrays, specs, device)
@@ -163,7 +171,7 @@ class _Sample:
     def __init__(
         self,
         model: Model,
-        frame: tuple[torch.Tensor, ...],
+        frame: tuple[Tree, ...],
         wire: WireCosts,
         encodings: tuple[Encoding, ...],
         max_error: float,
@@ -188,6 +196,10 @@ class _Sample:
     def _measure(self, layer: str, values: Mapping[str, Value]) -> None:
         measured: dict[Encoding, tuple[float, float]] = {}
         kept: dict[Encoding, bool] = {}
+        if not value_fits(self._model, layer):
+            self.sizes |= {(layer, encoding): math.inf for encoding in self._encodings}
+            self.seconds |= {(layer, encoding): 0.0 for encoding in self._encodings}
+            return
         for encoding in self._encodings:
             sent = self._sent(layer, encoding)
             if sent not in measured:
@@ -204,19 +216,17 @@ class _Sample:
     def _sent(self, layer: str, encoding: Encoding) -> Encoding:
         """The layer's actual encoding: raw if the wanted one does not apply."""
         wanted = self._wire.of_layer(layer, encoding)
-        specs = self._model.layer_specs[layer]
+        specs = [spec.sent for spec in self._model.layer_specs[layer]]
         return wanted if any(applies(wanted, spec.dtype, spec.shape) for spec in specs) else Encoding.RAW
 
     def _encode(self, layer: str, value: Value, encoding: Encoding) -> tuple[float, float]:
         """The encoded bytes, and this thread's seconds, with the copy that makes a value contiguous."""
         specs = self._model.layer_specs[layer]
-        if sum(spec.bytes for spec in specs) > limits.MAX_CUT_BYTES:
-            return math.inf, 0.0  # the limit of a message holds for the decoded tensors too
         began_s = thread_time()
         arrays = arrays_of(value)
         copied_s = thread_time() - began_s
         # One repeat is enough: there are other frames, and start-up waits for all layers in all encodings.
-        tensors = [(array, spec.dtype) for array, spec in zip(arrays, specs, strict=True)]
+        tensors = [(array, spec.sent.dtype) for array, spec in zip(arrays, specs, strict=True)]
         cost = measure({layer: tensors}, encoding, most_repeats=1)[layer]
         return float(cost.size_bytes), copied_s + cost.encode_s
 

@@ -21,6 +21,7 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from models.weights_file import fitted
 from split_model.errors import WeightsError
 
 __all__ = ["NoRandomInit", "load_file", "seed"]
@@ -116,7 +117,7 @@ def load_file(module: nn.Module, path: Path, *, ignored: tuple[str, ...] = ()) -
         ignored: Prefixes of names in the file to ignore (auxiliary heads for training).
 
     Raises:
-        WeightsError: No such file, not safetensors, or names or shapes do not fit.
+        WeightsError: No such file, not safetensors, or names, shapes or numbers do not fit; see `fitted`.
     """
     if not path.is_file():
         raise WeightsError(f"no weights file {str(path)!r}; expected a .safetensors file, `DEFAULT`, or nothing")
@@ -124,8 +125,7 @@ def load_file(module: nn.Module, path: Path, *, ignored: tuple[str, ...] = ()) -
         state = safetensors.torch.load_file(path)
     except (OSError, safetensors.SafetensorError) as error:
         raise WeightsError(f"{str(path)!r} is not a safetensors file: {error}") from error
-    state = {name: tensor for name, tensor in state.items() if not name.startswith(ignored)} if ignored else state
     try:
-        module.load_state_dict(state)
-    except RuntimeError as error:
+        module.load_state_dict(fitted(state, module, ignored))
+    except WeightsError as error:
         raise WeightsError(f"the weights in {str(path)!r} do not fit the model: {error}") from error

@@ -100,6 +100,7 @@ class Model:
         self._program = Program(packed, layering.root, self.device, overwrites(trace), channels_last(packed))
         self._input_nesting, self._output_nesting = captured.input_nesting, captured.output_nesting
         self._input_nodes, self._output_paths, self._output_leaves = trace.inputs, captured.output_paths, trace.outputs
+        self._input_names = tuple(dict.fromkeys(path.split(".")[0] for path in captured.input_paths))
         self._contiguous_outputs = captured.contiguous_outputs
         self.inputs = _input_specs(captured, trace)
         self.outputs = _output_specs(captured, trace, layering)
@@ -127,6 +128,28 @@ class Model:
         """
         head = self._heads.get(edge, lambda: self._head(edge))
         return head, self.tail(head.sends, self.remote_outputs(edge))
+
+    def in_order(self, inputs: Sequence[Tree], named: Mapping[str, Tree]) -> tuple[Tree, ...]:
+        """The arguments of a call, also those by name, in the order of `example_inputs`.
+
+        Raises:
+            InputError: A name is unknown, given twice or missing.
+        """
+        if not named:
+            return tuple(inputs)
+        rest = self._input_names[len(inputs) :]
+        if named.keys() != set(rest):
+            got = f"{len(inputs)} by position, and {', '.join(named)}"
+            raise InputError(f"expected the inputs {', '.join(self._input_names)}; got {got}")
+        return (*inputs, *(named[name] for name in rest))
+
+    def check_inputs(self, inputs: Sequence[Tree]) -> None:
+        """Checks the arguments of a call.
+
+        Raises:
+            InputError: They are not nested as `example_inputs` are, or have another shape or dtype.
+        """
+        self._feed(inputs)
 
     def walk(self, *inputs: Tree) -> Iterator[tuple[str, dict[str, Value]]]:
         """Runs the model one layer at a time.
@@ -290,8 +313,7 @@ def _check_input(value: object, spec: ValueSpec) -> None:
 
 
 def _to(value: Tree, device: torch.device) -> Tree:
-    leaves, nesting = structure.flatten(value)
-    return structure.unflatten([leaf.to(device) if isinstance(leaf, Tensor) else leaf for leaf in leaves], nesting)
+    return structure.map_leaves(lambda leaf: leaf.to(device) if isinstance(leaf, Tensor) else leaf, value)
 
 
 def _input_specs(captured: Capture, trace: Trace) -> tuple[ValueSpec, ...]:

@@ -4,14 +4,14 @@ A path joins dictionary keys, positions and field names by dots, as in `parts.0`
 backslash. An output that is a bare tensor has the path `out`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from torch.utils import _pytree as pytree
 
 from split_model.errors import UnsupportedModelError
 
-__all__ = ["BARE", "Nesting", "Tree", "flatten", "paths_of", "unflatten"]
+__all__ = ["BARE", "Nesting", "Tree", "flatten", "map_leaves", "paths_of", "unflatten"]
 
 Tree = Any
 """A value nested in tuples, lists, dictionaries and the other types that `torch.utils._pytree` knows."""
@@ -58,3 +58,9 @@ def flatten(tree: Tree) -> tuple[list[Any], Nesting]:
 def unflatten(leaves: Sequence[Any], nesting: Nesting) -> Tree:
     """Restores a nested value from its leaves and its nesting."""
     return pytree.tree_unflatten(list(leaves), nesting)
+
+
+def map_leaves(function: Callable[[Any], Any], tree: Tree) -> Tree:
+    """Copies a nested value, replacing every leaf by `function(leaf)`."""
+    leaves, nesting = flatten(tree)
+    return unflatten([function(leaf) for leaf in leaves], nesting)

@@ -13,6 +13,13 @@ from split_model.trace.trace import TensorSpec
 
 __all__ = ["Value", "arrays_of", "value_of"]
 
+_IN_PAIRS = " (complex numbers come as two floats each, in a last dimension of size 2)"
+_CARRIED = {
+    "bfloat16": " (bfloat16 comes as its bits, uint16)",
+    "complex64": _IN_PAIRS,
+    "complex128": _IN_PAIRS,
+}
+
 Value = Tensor | tuple[Tensor, ...]
 """A layer's value: a tensor, or several if its operator returns a tuple."""
 
@@ -21,16 +28,19 @@ def arrays_of(value: Value) -> tuple[NDArray[np.generic], ...]:
     """A layer's value as contiguous little-endian arrays, one per tensor.
 
     The array of a contiguous tensor in CPU memory shares its memory. numpy has no bfloat16, so its bits are returned as
-    `uint16`.
+    `uint16`. The wire has no complex numbers: they are returned as two floats each, in a last dimension of size 2
+    (`TensorSpec.sent`).
     """
     return tuple(_array_of(tensor) for tensor in (value if isinstance(value, tuple) else (value,)))
 
 
 def _array_of(tensor: Tensor) -> NDArray[np.generic]:
-    tensor = tensor.detach().cpu().contiguous()
+    tensor = tensor.detach().cpu().resolve_conj().resolve_neg().contiguous()
     if tensor.dtype is torch.bfloat16:
         tensor = tensor.view(torch.uint16)
-    array: NDArray[np.generic] = tensor.resolve_conj().resolve_neg().numpy()
+    elif tensor.is_complex():
+        tensor = torch.view_as_real(tensor)
+    array: NDArray[np.generic] = tensor.numpy()
     return array.astype(array.dtype.newbyteorder("<"), copy=False)
 
 
@@ -40,8 +50,8 @@ def value_of(
     """A layer's value from arrays: the inverse of `arrays_of`.
 
     Args:
-        arrays: One per tensor, little-endian, in the shapes of `specs`. On the CPU their memory is shared, even if they
-            are read-only (a schedule never modifies its feeds); arrays that are not aligned in memory are copied.
+        arrays: One per tensor, little-endian, as `arrays_of` returns them. On the CPU their memory is shared, even if
+            they are read-only (a schedule never modifies its feeds); arrays that are not aligned in memory are copied.
         specs: The layer's tensors: `model.layer_specs[name]`.
         device: The device of the value.
 
@@ -55,11 +65,11 @@ def value_of(
 
 
 def _tensor_of(array: NDArray[np.generic], spec: TensorSpec) -> Tensor:
-    carried = "uint16" if spec.dtype == "bfloat16" else spec.dtype
-    if array.shape != spec.shape or array.dtype.name != carried:
+    carried = "uint16" if spec.dtype == "bfloat16" else spec.sent.dtype
+    if array.shape != spec.sent.shape or array.dtype.name != carried:
         raise InputError(
             f"expected {spec.dtype} {list(spec.shape)}, got {array.dtype.name} {list(array.shape)}"
-            + (" (bfloat16 comes as its bits, uint16)" if spec.dtype == "bfloat16" else "")
+            + _CARRIED.get(spec.dtype, "")
         )
     native = array.astype(array.dtype.newbyteorder("="), copy=False)
     if not (native.flags.aligned and native.flags.c_contiguous):
@@ -70,4 +80,6 @@ def _tensor_of(array: NDArray[np.generic], spec: TensorSpec) -> Tensor:
         if native.size
         else torch.empty(native.shape, dtype=getattr(torch, carried))
     )
-    return tensor.view(torch.bfloat16) if spec.dtype == "bfloat16" else tensor
+    if spec.dtype == "bfloat16":
+        return tensor.view(torch.bfloat16)
+    return tensor if spec.sent is spec else torch.view_as_complex(tensor)

@@ -4,7 +4,16 @@ This package knows nothing of models or partitioning and does not import torch, 
 can use it.
 """
 
-from split_wire.codec import DTYPES, EncodedTensor, decode_tensor, decoded_bytes, dtype_name, encode_tensor, roundtrip
+from split_wire.codec import (
+    DTYPES,
+    EncodedTensor,
+    decode_tensor,
+    decoded_bytes,
+    dtype_name,
+    encode_tensor,
+    fits,
+    roundtrip,
+)
 from split_wire.encodings import LOSSLESS, Encoding, applies
 from split_wire.errors import CodecError, WireError
 from split_wire.reasons import ERROR_DOMAIN, Reason
@@ -23,5 +32,6 @@ __all__ = [
     "decoded_bytes",
     "dtype_name",
     "encode_tensor",
+    "fits",
     "roundtrip",
 ]

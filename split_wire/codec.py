@@ -10,7 +10,7 @@ Laws:
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from split_wire import split_pb2
+from split_wire import limits, split_pb2
 from split_wire.encodings import WIRE, Encoding, applies, of_wire
 from split_wire.errors import CodecError
 from split_wire.limits import MAX_DIMS, MAX_MESSAGE_BYTES, MAX_NAME_BYTES, MAX_TENSORS
@@ -99,6 +99,22 @@ class EncodedTensor:
         whole.CopyFrom(self.meta)
         whole.data = bytes(self.data)
         return whole
+
+
+def fits(name: str, shapes: Sequence[Sequence[int]], size_bytes: int) -> bool:
+    """Whether the value of a layer or output can be sent at all, in any encoding.
+
+    Args:
+        name: The layer's name, or an output's path.
+        shapes: Of its tensors, as they are sent.
+        size_bytes: Bytes of their elements, together.
+    """
+    return (
+        size_bytes <= limits.MAX_CUT_BYTES
+        and 1 <= len(name.encode()) <= MAX_NAME_BYTES
+        and len(shapes) <= MAX_TENSORS
+        and all(len(shape) <= MAX_DIMS and _most_elements(shape) <= MAX_MESSAGE_BYTES for shape in shapes)
+    )
 
 
 def encode_tensor(
@@ -229,12 +245,16 @@ def _decoded_bytes(name: str, shape: tuple[int, ...], itemsize: int) -> int:
         raise CodecError(f"tensor {name!r}: {len(shape)} dimensions; expected at most {MAX_DIMS}")
     if any(size < 0 for size in shape):
         raise CodecError(f"tensor {name!r}: shape {list(shape)} has a negative size; expected sizes of 0 or more")
-    # One size of 0 makes the product 0, but numpy still refuses a shape whose other sizes overflow.
-    if math.prod(size or 1 for size in shape) * itemsize > MAX_MESSAGE_BYTES:
+    if _most_elements(shape) * itemsize > MAX_MESSAGE_BYTES:
         raise CodecError(
             f"tensor {name!r}: shape {list(shape)} is larger than a message; expected at most {MAX_MESSAGE_BYTES} bytes"
         )
     return math.prod(shape) * itemsize
+
+
+def _most_elements(shape: Iterable[int]) -> int:
+    """Return the product of the sizes other than 0: numpy refuses an empty shape whose other sizes overflow."""
+    return math.prod(size or 1 for size in shape)
 
 
 def _listed(names: Mapping[str, object]) -> str:

@@ -6,16 +6,19 @@ A server may be configured to accept less; neither side may send more.
 MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 """One gRPC message, in both directions. gRPC's own default of 4 MiB is too small for a first layer's output."""
 
-ENVELOPE_BYTES = 4096
-"""Reserved in a message of maximal size for all but the tensors' bytes: names, shapes, digest."""
+ENVELOPE_BYTES = 64 * 1024
+"""Reserved in a message of maximal size for all but tensors' bytes: `MAX_TENSORS` names and shapes, and a digest."""
 
 MAX_CUT_BYTES = MAX_MESSAGE_BYTES - ENVELOPE_BYTES
-"""The tensors of one request, together."""
+"""The tensors of one request, or of one answer, together."""
+
+TIMEOUT_BYTES = 9
+"""The timeout that `StreamTailsRequest` has besides the request: a tag and a double."""
 
 MAX_TENSORS = 256
 """Tensors in one request; also the bound on `Tensor.index`."""
 
-MAX_DIMS = 8
+MAX_DIMS = 32
 """Dimensions of one tensor."""
 
 MAX_NAME_BYTES = 256

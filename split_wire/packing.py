@@ -159,6 +159,7 @@ def _halve(array: Array) -> Packed | None:
 
 
 def _quantise(array: Array, encoding: Encoding) -> Packed | None:
+    array = np.atleast_1d(array)  # numpy's functions return scalars, not arrays, for arrays without dimensions
     axes = _axes(encoding, array.ndim)
     low, high = array.min(axis=axes, keepdims=True), array.max(axis=axes, keepdims=True)
     if not (np.isfinite(low).all() and np.isfinite(high).all()):
@@ -190,7 +191,8 @@ def _dequantise(
     scales, offsets = (np.array(values, np.float32).reshape(along) for values in (scale, offset))
     if (scales < 0).any() or not _finite(scales, offsets):
         raise CodecError("expected scales of 0 or more, and scales and offsets that keep every value finite")
-    values: Array = np.multiply(levels, scales, dtype=dtype.newbyteorder("="))
+    values: Array = np.empty(levels.shape, dtype.newbyteorder("="))  # given, for it stays an array without dimensions
+    np.multiply(levels, scales, out=values, dtype=values.dtype)
     values += offsets
     return values
 

@@ -11,7 +11,7 @@ Limits (RESOURCE_EXHAUSTED or INVALID_ARGUMENT when exceeded; the server's flags
   a request without its data 1 MiB and 16384 fields (tags on the wire), of RunTail and StreamTails
   tensors in one request     256
   a request's tensors        64 MiB, decoded, together
-  dimensions of a tensor     8
+  dimensions of a tensor     32
   channels of a tensor       4096, if they are quantised separately
   a name                     256 bytes (of a layer, a model, an output)
   a probe, up or down        4 MiB of filler, 5 s
@@ -24,6 +24,7 @@ Errors carry a google.rpc.ErrorInfo with domain "dads.v1" and one of these reaso
                        MISSING_TENSOR    the wanted outputs need a tensor that was not sent
                        UNKNOWN_OUTPUT    a wanted output is not an output of the model
                        BAD_REQUEST       anything else that is malformed
+  OUT_OF_RANGE         ANSWER_TOO_LARGE  the wanted outputs do not fit in a message; a retry would fail again
   UNAUTHENTICATED      UNAUTHENTICATED   the server requires a token, and none was sent; see below
                        BAD_TOKEN         the server does not accept the token
   FAILED_PRECONDITION  DIGEST_MISMATCH   the caller's model is not the model served under this name

@@ -196,12 +196,14 @@ def edge(
     from dads.planning.encodings import fits, restored  # noqa: PLC0415 - torch takes seconds to import
     from dads.session.session import EdgeSession, StreamOptions  # noqa: PLC0415 - see above
     from edge_service.control.policies import policy_named  # noqa: PLC0415 - see above
+    from edge_service.sendable import sendable_graph  # noqa: PLC0415 - see above
     from split_model import Profile  # noqa: PLC0415 - see above
 
     if results != "-" and is_seeded(model, weights):
         typer.echo(SEEDED)
     kept = stored.encodings
-    chosen = [policy_named(name, loaded.graph) for name in policies]
+    graph = sendable_graph(loaded)
+    chosen = [policy_named(name, graph) for name in policies]
     with _opened(results) as file, tracer("dads-edge", wanted=is_traced) as spans:
         session = EdgeSession(
             loaded,

@@ -78,7 +78,9 @@ def graph(
     if uplink is not None:
         costs = files.costs_of(loaded, edge_slowdown=edge_slowdown)
         link = Link(uplink, math.inf if downlink is None else downlink, rtt or 0.0)
-        partition, question = chosen(loaded.graph, costs, link, rate)
+        from edge_service.sendable import sendable_graph  # noqa: PLC0415 # see above
+
+        partition, question = chosen(sendable_graph(loaded), costs, link, rate)
         edge, lines = partition.edge, caption_lines(loaded.graph, link, partition, question)
     output_bytes = {layer.name: layer.output_bytes for layer in loaded.graph.layers}
     drawing = graph_svg(fold(loaded.graph, edge, detail), output_bytes, Caption(loaded.name, lines))

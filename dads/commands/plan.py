@@ -86,6 +86,7 @@ def plan(
     """Show the split that would be chosen, beside edge only, cloud only and the best cut of the model as a chain."""
     from dads.planning.alternatives import Alternatives  # noqa: PLC0415 # see above
     from dads.planning.output import plan_json, print_plan  # noqa: PLC0415 # keeps `dads --help` fast
+    from edge_service.sendable import sendable_graph  # noqa: PLC0415 # see above
     from partitioner import Link  # noqa: PLC0415 # see above
 
     config = encoding_settings(source, max_error=max_error, input_encoding=input_encoding)
@@ -94,7 +95,7 @@ def plan(
     loaded = load_model(model, weights=weights, device=device, threads=threads)
     costs = files.costs_of(loaded, edge_slowdown=edge_slowdown)
     link = Link(uplink, math.inf if downlink is None else downlink, rtt)
-    alternatives = Alternatives(loaded.graph, costs, _encodings(loaded, source, config, files, edge_slowdown))
+    alternatives = Alternatives(sendable_graph(loaded), costs, _encodings(loaded, source, config, files, edge_slowdown))
     answer = alternatives.compare(link, rate)
     # If splits are searched, each of the hundreds of decisions may take a second, so only on request.
     found = alternatives.sweep(link, rate) if sweep or alternatives.splits.listed else None

@@ -70,7 +70,7 @@ def figure_of(curves: Curves, link: Link, title: str) -> Figure:
     latency, throughput = figure.subplots(2, 1, sharex=True)
     uplink_mbps = [rate_bps / 1e6 for rate_bps in curves.uplink_bps]
     for curve, style in zip(curves.curves, _STYLES, strict=True):
-        latency.plot(uplink_mbps, [1e3 * seconds for seconds in curve.latency_s], label=curve.name, **style)
+        latency.plot(uplink_mbps, [1e3 * _drawable(seconds) for seconds in curve.latency_s], label=curve.name, **style)
         throughput.plot(uplink_mbps, [_drawable(rate_hz) for rate_hz in curve.throughput_hz], **style)
     latency.set_ylabel("latency (ms)")
     throughput.set_ylabel("throughput (frames/s)")
@@ -101,6 +101,6 @@ def _finish(axes: Axes, uplink_mbps: list[float], planned_mbps: float) -> None:
         )  # fmt: skip
 
 
-def _drawable(rate_hz: float) -> float:
-    """Return NaN, a gap in the curve, for a throughput without limit."""
-    return rate_hz if math.isfinite(rate_hz) else math.nan
+def _drawable(number: float) -> float:
+    """Return NaN, a gap in the curve, for a throughput without limit, and for a split that cannot be sent."""
+    return number if 0.0 < number < math.inf else math.nan

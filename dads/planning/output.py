@@ -60,6 +60,9 @@ def print_plan(
             name, *map(units.format_duration, times), _frames(max_rate_hz(partition)), str(len(partition.edge))
         )
     console.print(table)
+    for name, partition in _rows(answer):
+        if partition.transfer_s == math.inf:
+            console.print(f"{name} cannot be sent: it takes more than a message holds", soft_wrap=True)
     decision = answer.decision
     console.print(f"sent: {_sent(decision.partition)}", soft_wrap=True)
     if decision.keeps_up:
@@ -118,8 +121,9 @@ def plan_json(
     *,
     sweep: bool,
 ) -> dict[str, Any]:
-    """Return a plan in base units; see `print_plan`. An infinite rate is null, because JSON has no infinity.
+    """Return a plan in base units; see `print_plan`.
 
+    What is infinite is null, because JSON has no infinity: rates without a limit, times of splits that cannot be sent.
     `break_points` is null if the choices over all uplinks were not computed; `sweep` is empty unless it was requested.
     """
     decision = answer.decision
@@ -179,14 +183,14 @@ def _partition_json(partition: Partition) -> dict[str, Any]:
         "encoding": partition.encoding,
         "edge_layers": len(partition.edge),
         "edge_s": partition.edge_s,
-        "transfer_s": partition.transfer_s,
+        "transfer_s": _finite(partition.transfer_s),
         "cloud_s": partition.cloud_s,
         "fixed_s": partition.fixed_s,
-        "latency_s": partition.latency_s,
-        "bottleneck_s": partition.bottleneck_s,
+        "latency_s": _finite(partition.latency_s),
+        "bottleneck_s": _finite(partition.bottleneck_s),
     }
 
 
 def _finite(number: float) -> float | None:
-    """JSON has no infinity: null stands for no limit."""
+    """JSON has no infinity: null stands for no limit, or for never."""
     return number if math.isfinite(number) else None

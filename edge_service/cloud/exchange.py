@@ -36,7 +36,8 @@ def encode_cut(
     """
     tensors = {
         layer: [
-            (array, spec.dtype) for array, spec in zip(arrays_of(values[layer]), model.layer_specs[layer], strict=True)
+            (array, spec.sent.dtype)
+            for array, spec in zip(arrays_of(values[layer]), model.layer_specs[layer], strict=True)
         ]
         for layer in encodings
     }

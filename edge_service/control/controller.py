@@ -49,6 +49,7 @@ from edge_service.control.events import (
     OverheadMeasured,
     RateChanged,
     RoundTripMeasured,
+    SplitImpossible,
     TailMeasured,
     UplinkAtLeast,
     UplinkMeasured,
@@ -271,6 +272,8 @@ class Controller:
             case DownloadStalled(size, seconds):
                 self._path.downlink.at_most(size, seconds, now_s)
                 self._missed(now_s)
+            case SplitImpossible(edge):
+                self._planner.forbid(edge)
             case CloudBusy(retry_after_s):
                 self._path.stalled_s = 0.0
                 self._breaker.hold(now_s, retry_after_s)

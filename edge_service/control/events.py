@@ -182,6 +182,17 @@ class CloudBusy:
 
 
 @dataclass(frozen=True, slots=True)
+class SplitImpossible:
+    """The cloud refused a frame because its split can never be answered; cloud and link work.
+
+    Attributes:
+        edge: Names of the layers that the split has on the edge.
+    """
+
+    edge: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class HeartbeatsResumed:
     """Heartbeats arrive again after a pause too short for a loss: measurements of the link during it are void."""
 
@@ -212,6 +223,7 @@ Event = (
     | AnswerMissed
     | CloudLost
     | CloudBusy
+    | SplitImpossible
     | HeartbeatsResumed
     | RateChanged
 )

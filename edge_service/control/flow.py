@@ -49,6 +49,7 @@ from edge_service.control.events import (
     HeartbeatsResumed,
     OverheadMeasured,
     RoundTripMeasured,
+    SplitImpossible,
     TailMeasured,
     UplinkAtLeast,
     UplinkMeasured,
@@ -161,14 +162,27 @@ class Flow:
         self._controller.observe(OverheadMeasured(times.server_s + times.decode_s + encoded_late_s), now_s)
         return times
 
-    def refused(self, frame_id: int, reason: str, retry_after_s: float | None, now_s: float) -> FinishHere | None:
-        """The cloud refused a frame; `retry_after_s` is when it accepts the next one, None if it did not say."""
-        if self._in_flight.pop(frame_id, None) is None:
+    def refused(
+        self, frame_id: int, reason: str, retry_after_s: float | None, now_s: float, *, always: bool = False
+    ) -> FinishHere | None:
+        """The cloud refused a frame.
+
+        Args:
+            frame_id: The frame.
+            reason: Why, in words.
+            retry_after_s: When the cloud accepts the next one; None if it did not say.
+            now_s: The time.
+            always: Whether it will refuse every frame with this split.
+        """
+        sent = self._in_flight.pop(frame_id, None)
+        if sent is None:
             return None
         self._upload_lost(frame_id, now_s)
         self._downloads.answered(frame_id, now_s)
-        missed = AnswerMissed() if retry_after_s is None else CloudBusy(retry_after_s)
-        self._controller.observe(missed, now_s)
+        if always:
+            self._controller.observe(SplitImpossible(sent.plan.partition.edge), now_s)
+        else:
+            self._controller.observe(AnswerMissed() if retry_after_s is None else CloudBusy(retry_after_s), now_s)
         return FinishHere((frame_id,), reason)
 
     def not_sent(self, frame_id: int, reason: str, now_s: float) -> FinishHere | None:

@@ -12,7 +12,7 @@ from edge_service.control.estimators.encoding_costs import EncodingCosts, SizeRa
 from edge_service.control.plan import ControllerConfig, Mode, Phase, Plan
 from edge_service.control.policies.adaptive import Adaptive
 from edge_service.control.policies.policy import Choice, Policy, keep_to
-from edge_service.control.pricing import answer_bytes, everything, price
+from edge_service.control.pricing import answer_bytes, can_be_sent, everything, price
 from edge_service.control.tables import BackgroundWork, Job, LiveSplits
 from partitioner import CostProfile, Encoding, LayerGraph, Partition, splits_of
 from partitioner.listed.split_table import SplitTable
@@ -57,6 +57,7 @@ class Planner:
         self._splits: Splits = splits if at_once else LiveSplits.of(splits)
         self._everything = everything(splits)
         self._work = BackgroundWork(splits, config.search_interval_s, config.tolerance)
+        self._forbidden: set[frozenset[str]] = set()
         self._plan: Plan | None = None
         self._conditions: Conditions | None = None
         self._contrary_since_s: float | None = None
@@ -95,6 +96,11 @@ class Planner:
                 splits.resized(encodings) if isinstance(splits, LiveSplits) else splits.with_encodings(encodings)
             )
             self._encodings_changed()
+
+    def forbid(self, edge: frozenset[str]) -> None:
+        """Never uses this split again: the cloud cannot answer it."""
+        self._forbidden.add(edge)
+        self._conditions = None
 
     def plan(self, conditions: Conditions, now_s: float) -> Plan:
         """The plan under these conditions; the last one while they have not moved. Never waits for a job."""
@@ -141,6 +147,8 @@ class Planner:
             choice = keep_to(self._everything, self._splits, conditions)
             return self._plan_for(choice, choice.mode, conditions)
         choice = self._policy_choice(conditions)
+        if choice.partition.edge in self._forbidden or not can_be_sent(self._graph, choice.partition):
+            choice = keep_to(self._everything, self._splits, conditions)
         return self._plan_for(choice, self._held_mode(choice, conditions), conditions)
 
     def _policy_choice(self, conditions: Conditions) -> Choice:

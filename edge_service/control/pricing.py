@@ -5,6 +5,7 @@ import math
 
 from edge_service.control.conditions import Conditions
 from partitioner import LayerGraph, Link, Partition
+from partitioner.evaluate import crossing, fits_message
 from partitioner.splits import Splits
 
 
@@ -22,7 +23,7 @@ def price(edge: frozenset[str], splits: Splits, conditions: Conditions, encoding
     """
     link, edge_load, cloud_load = conditions.link, conditions.edge_load, conditions.cloud_load
     partition = splits.evaluate(edge, link, edge_load=edge_load, cloud_load=cloud_load, encoding=encoding)
-    if conditions.slow_start is None or not partition.transfer_s:
+    if conditions.slow_start is None or partition.transfer_s in {0.0, math.inf}:
         return partition
     lost_s = conditions.slow_start.lost_s(_upload_s(partition, splits, link) * link.uplink_bps / 8.0)
     return dataclasses.replace(partition, transfer_s=partition.transfer_s + lost_s)
@@ -38,7 +39,7 @@ def link_for(used: Partition, splits: Splits, conditions: Conditions) -> Link:
     if slow_start is None:
         return link
     open_s = _upload_s(used, splits, link)
-    if not open_s:
+    if open_s in {0.0, math.inf}:
         return link
     lost_s = slow_start.lost_s(open_s * link.uplink_bps / 8.0)
     return dataclasses.replace(link, uplink_bps=link.uplink_bps * open_s / (open_s + lost_s))
@@ -64,3 +65,23 @@ def everything(splits: Splits) -> frozenset[str]:
 def inputs(splits: Splits) -> frozenset[str]:
     """The split that runs every layer in the cloud: the edge has the model's inputs."""
     return frozenset(layer.name for layer in splits.graph.layers if not layer.inputs)
+
+
+def traffic(graph: LayerGraph, edge: frozenset[str]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Positions of the layers whose values a split sends up, and of the outputs that come down."""
+    structure = graph.structure
+    inside = {structure.position[name] for name in edge}
+    return crossing(graph, inside), tuple(i for i in structure.outputs if i not in inside)
+
+
+def can_be_sent(graph: LayerGraph, partition: Partition) -> bool:
+    """Whether all that a split sends, up and down, fits in messages.
+
+    No split that is found in a table lacks that. But a search does not know how much values take together, and a policy
+    may be the caller's own.
+    """
+    if partition.transfer_s == math.inf:
+        return False
+    if graph.max_message_bytes == math.inf:
+        return True
+    return all(fits_message(graph, positions) for positions in traffic(graph, partition.edge))

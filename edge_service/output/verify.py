@@ -16,6 +16,7 @@ import torch
 
 from edge_service.frame import FrameResult
 from split_model import InputError, Model, TensorSpec
+from split_model.structure import flatten
 
 __all__ = ["TOLERANCE", "Verification", "Verifier", "difference"]
 
@@ -80,7 +81,8 @@ class Verifier:
     def _bytes(self, result: FrameResult) -> int:
         outputs = self._model.outputs
         made = sum(TensorSpec(output.dtype, output.shape).bytes for output in outputs)
-        return made + sum(feed.nbytes for feed in result.feeds or ())
+        fed, _ = flatten(result.feeds)
+        return made + sum(feed.nbytes for feed in fed if isinstance(feed, torch.Tensor))
 
     def _check(self, result: FrameResult) -> None:
         if result.feeds is None:

@@ -8,12 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-import torch
-
 from edge_service.cloud.seam import FrameToSend
 from edge_service.control import Plan
 from edge_service.frame import FrameResult, Outcome, StageTimes
 from split_model import Value
+from split_model.structure import Tree
 
 if TYPE_CHECKING:  # OpenTelemetry is an extra
     from edge_service.output.tracing import FrameTrace
@@ -34,7 +33,7 @@ class Job:
     """
 
     frame_id: int
-    inputs: tuple[torch.Tensor, ...]
+    inputs: tuple[Tree, ...]
     submitted_s: float
     started: Started | None = None
     trace: FrameTrace | None = None

@@ -25,12 +25,12 @@ from edge_service.log import log
 from edge_service.parts import Parts
 from edge_service.pipeline.job import Job, Started
 from split_model import ModelError
-from split_wire import limits
+from split_wire import Reason, limits
 
 __all__ = ["FrameListener", "Offload"]
 
 _WATCH_S = 0.05
-_MOST_BYTES = limits.MAX_CUT_BYTES
+_MOST_BYTES = limits.MAX_MESSAGE_BYTES - limits.TIMEOUT_BYTES
 
 
 class FrameListener(Protocol):
@@ -206,8 +206,14 @@ class Offload:
 
     def _refused(self, refusal: Refusal) -> None:
         error = refusal.error
-        retry_after_s = error.retry_after_s if isinstance(error, CloudRefusedError) else None
-        order = self._flow.refused(refusal.frame_id, str(error), retry_after_s, time.monotonic())
+        refused = error if isinstance(error, CloudRefusedError) else None
+        order = self._flow.refused(
+            refusal.frame_id,
+            str(error),
+            None if refused is None else refused.retry_after_s,
+            time.monotonic(),
+            always=refused is not None and refused.reason == Reason.ANSWER_TOO_LARGE,
+        )
         if order is not None:
             self.finish_here(order)
 

@@ -19,8 +19,6 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-import torch
-
 from edge_service.cloud.seam import Cloud
 from edge_service.control import Flow, Plan
 from edge_service.errors import CloudError
@@ -31,6 +29,7 @@ from edge_service.pipeline.background_work import BackgroundWork
 from edge_service.pipeline.job import Job, Started
 from edge_service.pipeline.offload import Offload
 from split_model import CompiledHeads, Head, Model
+from split_model.structure import Tree
 from split_wire import limits
 
 __all__ = ["Pipeline"]
@@ -86,7 +85,7 @@ class Pipeline:
         if self._offload is not None:
             await self._offload.close()
 
-    def put(self, frame_id: int, inputs: tuple[torch.Tensor, ...]) -> None:
+    def put(self, frame_id: int, inputs: tuple[Tree, ...]) -> None:
         """Queues a frame for its head; drops the oldest waiting frame if there are too many."""
         job = Job(frame_id, inputs, time.monotonic())
         if self._tracing is not None:

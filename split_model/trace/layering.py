@@ -14,8 +14,13 @@ from split_model.trace.trace import Node, TensorSpec, Trace, refs_of
 
 __all__ = ["Layering", "layer"]
 
-SENDABLE = frozenset({"bool", "uint8", "int8", "int16", "int32", "int64", "float16", "bfloat16", "float32", "float64"})
-"""Dtypes that the wire carries."""
+SENDABLE = frozenset(
+    {
+        *("bool", "uint8", "int8", "int16", "int32", "int64"),
+        *("float16", "bfloat16", "float32", "float64", "complex64", "complex128"),
+    }
+)
+"""Dtypes that the wire carries, complex ones as pairs of floats."""
 
 
 @dataclass(frozen=True, slots=True)

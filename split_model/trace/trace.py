@@ -18,6 +18,10 @@ Argument = Any
 """An operator's argument or value: tensors, numbers, lists of them, and in a trace `Ref`s."""
 
 
+_PARTS = {"complex64": "float32", "complex128": "float64"}
+"""The dtypes of a complex number's two parts."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ref:
     """The value of node `index`."""
@@ -36,6 +40,12 @@ class TensorSpec:
     def of(cls, tensor: Tensor) -> "TensorSpec":
         """The dtype and shape of a tensor."""
         return cls(dtype_name(tensor.dtype), tuple(tensor.shape))
+
+    @property
+    def sent(self) -> "TensorSpec":
+        """The spec of what is sent: complex numbers go as two floats each, in a last dimension of size 2."""
+        parts = _PARTS.get(self.dtype)
+        return self if parts is None else TensorSpec(parts, (*self.shape, 2))
 
     @property
     def elements(self) -> int:

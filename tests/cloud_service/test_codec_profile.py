@@ -7,7 +7,7 @@ from torch import nn
 
 import split_model
 from cloud_service import codec_profile
-from split_wire import Encoding, applies
+from split_wire import Encoding, applies, limits
 from split_wire.codec_timing import CodecCost
 
 
@@ -62,4 +62,35 @@ def test_every_layer_and_encoding_has_the_time_of_its_bytes(mixed, costs):
 def test_real_times_are_positive_and_finite(mixed):
     for decode_s in codec_profile.profile_decoding(mixed).values():
         assert len(decode_s) == len(mixed.graph.layers)
+        assert all(0 < seconds < 10 for seconds in decode_s)
+
+
+def test_what_does_not_fit_in_a_message_is_not_measured(mixed, monkeypatch):
+    """Neither the convolution's float32, which is the largest, nor the picture; and nothing of int64 is left out."""
+    monkeypatch.setattr(limits, "MAX_CUT_BYTES", 700)
+    seen = []
+
+    def measured(values, encoding):
+        seen.extend(array.nbytes for arrays in values.values() for array, _ in arrays)
+        return {layer: CodecCost(0, 0.0, 1.0) for layer in values}
+
+    monkeypatch.setattr(codec_profile, "measure", measured)
+    found = codec_profile.profile_decoding(mixed)
+    assert 0 < max(seen) <= 700
+    sizes = {layer.name: layer.output_bytes for layer in mixed.graph.layers}
+    assert max(sizes.values()) > 700
+    for decode_s in found.values():
+        assert [seconds > 0 for seconds in decode_s] == [size <= 700 for size in sizes.values()]
+
+
+class Odd(nn.Module):
+    """A value without dimensions, one without elements, a complex one, and one of nine dimensions."""
+
+    def forward(self, x):
+        return x / x.max(), x[:0] + 1, torch.fft.fft(x), x.reshape((1,) * 8 + (4,)) * 2
+
+
+def test_values_of_any_shape_and_kind_are_measured():
+    model = split_model.Model(Odd().eval(), (torch.ones(4),), name="odd")
+    for decode_s in codec_profile.profile_decoding(model).values():
         assert all(0 < seconds < 10 for seconds in decode_s)

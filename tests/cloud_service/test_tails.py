@@ -10,11 +10,11 @@ from torch import nn
 
 import split_model
 from cloud_service import tails
-from cloud_service.errors import InvalidRequestError
+from cloud_service.errors import AnswerTooLargeError, InvalidRequestError
 from cloud_service.registry import ServedModel
 from cloud_service.tails import announcement, answer, read_feeds
 from split_wire import EncodedTensor, Encoding, decode_tensor, dtype_name, encode_tensor, split_pb2
-from split_wire.frames import TailRequest, TailResponse, read_request, write_request
+from split_wire.frames import TailRequest, TailResponse, read_request, write_request, write_response
 
 
 class Branching(nn.Module):
@@ -53,7 +53,7 @@ def served(model):
 def request_of(model, values, outputs=()):
     """What an edge sends: every tensor of every value."""
     tensors = tuple(
-        encode_tensor(layer, array, index=index, dtype=spec.dtype)
+        encode_tensor(layer, array, index=index, dtype=spec.sent.dtype)
         for layer, value in values.items()
         for index, (array, spec) in enumerate(zip(split_model.arrays_of(value), model.layer_specs[layer], strict=True))
     )
@@ -186,3 +186,37 @@ def test_only_a_large_result_is_announced(elements, announced):
     expected = split_pb2.Announcement(frame_id=7, bytes=size, timing=split_pb2.ServerTiming(total_s=0.5))
     assert announcement(response) == (expected if announced else None)
     assert announcement(split_pb2.Heartbeat(load_factor=1.0)) is None
+
+
+class Kinds(nn.Module):
+    """Values without dimensions, with none of their elements, with nine dimensions, complex, and half as long."""
+
+    def forward(self, x):
+        largest = x.max()
+        empty, nine = x[:0] * 2, (x / largest).reshape((1,) * 8 + (4,)) + 1
+        spectrum = torch.fft.fft(x)
+        return largest, empty, nine, spectrum, (x > 0).sum(), spectrum.abs().half(), x.bfloat16() + 1
+
+
+def test_values_of_every_kind_are_sent_either_way():
+    model = split_model.Model(Kinds().eval(), (torch.tensor([1.0, -2.0, 3.0, 0.5]),), name="kinds")
+    expected = model(*model.example_inputs)
+    specs = {spec.path: split_model.TensorSpec(spec.dtype, spec.shape) for spec in model.outputs}
+    order = [layer.name for layer in model.graph.layers]
+    for count in range(1, len(order)):
+        edge = frozenset(order[:count])
+        values = model.split(edge)[0](*model.example_inputs)
+        request = request_of(model, values, model.remote_outputs(edge))
+        found = answer(served(model), request).response.outputs
+        read = {each.name: split_model.value_of((decode_tensor(each),), (specs[each.name],)) for each in found}
+        assert_same(model, model.assemble(values, read), expected)
+
+
+def test_an_answer_larger_than_a_message_is_refused(branching):
+    request = request_of(branching, branching.split(frozenset({"x", "mask"}))[0](*branching.example_inputs))
+    whole = answer(served(branching), request).response
+    size = len(write_response(whole))
+    assert answer(served(branching), request, 10 * size).response.outputs
+    with pytest.raises(AnswerTooLargeError, match=f"is larger than a message of {size - 1} bytes") as refused:
+        answer(served(branching), request, size - 1)
+    assert (refused.value.code.name, refused.value.retry_after_s) == ("OUT_OF_RANGE", None)

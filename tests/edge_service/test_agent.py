@@ -13,7 +13,7 @@ import split_model
 from edge_service import Agent, AgentClosedError, AgentConfig, CloudUnreachableError, InputError, Outcome, Verifier
 from edge_service.cloud.seam import ALL_RAW, Answer, Beat, CloudProfile, FrameToSend, ProbeReading, Refusal, StreamEvent
 from edge_service.control import Policy
-from edge_service.control.policies import keep_to
+from edge_service.control.policies import Given, keep_to
 from edge_service.errors import CloudRefusedError, PolicyError, WrongTwinError
 from split_model import arrays_of
 
@@ -151,10 +151,13 @@ def frame(model: split_model.Model, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 255, model.inputs[0].shape, dtype=np.uint8)
 
 
-def agent_for(model: split_model.Model, cloud: FakeCloud | None, **settings: object) -> Agent:
+def agent_for(
+    model: split_model.Model, cloud: FakeCloud | None, own_policy: Policy | None = None, **settings: object
+) -> Agent:
     config = AgentConfig(**{"rate_hz": 1.0, "keep_inputs": True, **settings})
     seconds = tuple(EDGE_LAYER_S if layer.inputs else 0.0 for layer in model.graph.layers)
-    return Agent(model, cloud, config, edge_profile=split_model.Profile(layer_s=seconds, whole_s=sum(seconds)))
+    profile = split_model.Profile(layer_s=seconds, whole_s=sum(seconds))
+    return Agent(model, cloud, config, edge_profile=profile, policy=own_policy)
 
 
 async def until(condition, limit_s: float = 10.0) -> None:
@@ -414,12 +417,13 @@ async def test_a_cut_too_large_for_a_message_is_never_chosen(too_large):
     assert not set(result.partition.cut) & {value.layer for value in too_large.inputs}
 
 
-async def test_a_cut_too_large_for_a_message_is_finished_here_where_it_was_ordered(too_large):
-    cloud = FakeCloud(too_large)
-    async with agent_for(too_large, cloud, strategy="cloud_only") as agent:
+async def test_a_cut_too_large_for_a_message_is_refused_where_it_was_ordered(too_large):
+    with pytest.raises(PolicyError, match="cloud_only: the split sends more than a message holds: 'input' alone"):
+        agent_for(too_large, FakeCloud(too_large), strategy="cloud_only")
+    everything_there = Given(frozenset(value.layer for value in too_large.inputs))
+    async with agent_for(too_large, FakeCloud(too_large), own_policy=everything_there) as agent:
         result = await agent.submit(torch.zeros(1, 1, 20_000_000))
-    assert result.outcome is Outcome.LOCAL_FALLBACK
-    assert "more than a message may have" in result.error
+    assert result.outcome is Outcome.EDGE_ONLY
     check_right(too_large, [result])
 
 

@@ -7,6 +7,7 @@ import torch
 import split_model
 from edge_service import InputError
 from edge_service.inputs import own_inputs
+from split_model.structure import map_leaves
 
 
 @pytest.fixture(scope="module")
@@ -41,3 +42,72 @@ def test_any_strides_and_byte_order_will_do(model, frame):
 def test_what_is_no_tensor_is_an_input_error(model, wrong):
     with pytest.raises(InputError, match=r"expected a tensor or array, uint8 \[1, 3, "):
         own_inputs(model, [wrong])
+
+
+class Nested(torch.nn.Module):
+    """A tensor, a tuple of two states, a dictionary, a number and something unused, as recurrent networks have them."""
+
+    def forward(self, x, state, options, scale, unused=None):
+        return x * scale + state[0] + options["bias"], {"state": (state[1] * 2,)}
+
+
+NESTED = (
+    torch.ones(2, 3),
+    (torch.full((2, 3), 2.0), torch.full((3,), 4.0)),
+    {"bias": torch.tensor(0.5), "steps": 7},
+    3,
+    None,
+)
+
+
+@pytest.fixture(scope="module")
+def nested() -> split_model.Model:
+    return split_model.Model(Nested().eval(), NESTED, name="nested")
+
+
+def as_arrays(value):
+    return map_leaves(lambda leaf: leaf.numpy() if isinstance(leaf, torch.Tensor) else leaf, value)
+
+
+@pytest.mark.parametrize("given", [NESTED, as_arrays(NESTED)])
+def test_nested_inputs_are_taken_as_the_module_takes_them(nested, given):
+    owned = own_inputs(nested, given)
+    assert type(owned[1]) is tuple
+    assert (owned[2]["steps"], owned[3:]) == (7, (3, None))
+    assert torch.equal(nested(*owned)[0], torch.full((2, 3), 5.5))
+    head, tail = nested.split(frozenset(layer.name for layer in nested.graph.layers if not layer.inputs))
+    assert torch.equal(tail(head(*owned))[1]["state"][0], torch.full((3,), 8.0))
+    before = owned[1][0].clone()
+    (given[1][0] if isinstance(given[1][0], torch.Tensor) else torch.from_numpy(given[1][0])).add_(1)
+    assert torch.equal(owned[1][0], before), "a state is copied too"
+    given[1][0][:] -= 1
+
+
+def test_inputs_may_be_named(nested):
+    x, state, options, scale, unused = NESTED
+    named = {"scale": scale, "options": options, "unused": unused}
+    found = own_inputs(nested, (x, state), named)
+    assert torch.equal(nested(*found)[0], nested(*NESTED)[0])
+    with pytest.raises(InputError, match=r"expected the inputs x, state, .*, unused; got 2 by position, and s"):
+        own_inputs(nested, (x, state), {"s": 1})
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "expected"),
+    [
+        (0, 5, r"input x: expected a tensor or array, float32 \[2, 3\], not int"),
+        (1, torch.ones(2, 3), "expected the inputs x, state.0, state.1, options.bias"),
+        (1, (torch.ones(2, 3), torch.ones(2)), r"input 'state.1' must be float32 \[3\]; got float32 \[2\]"),
+        (
+            1,
+            (torch.ones(2, 3), np.array(["a"])),
+            "input state.0, state.1: expected tensors or arrays, not an array",
+        ),
+        (2, {"bias": 0.5, "steps": 7}, r"input 'options.bias' must be float32 \[\]; got float"),
+    ],
+)
+def test_nested_inputs_that_do_not_fit_say_where(nested, place, value, expected):
+    given = list(NESTED)
+    given[place] = value
+    with pytest.raises(InputError, match=expected):
+        own_inputs(nested, given)

@@ -6,6 +6,7 @@ import split_model
 from split_model import TensorSpec
 
 DTYPES = ["bool", "uint8", "int8", "int16", "int32", "int64", "float16", "bfloat16", "float32", "float64"]
+COMPLEX = ["complex64", "complex128"]
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -21,6 +22,25 @@ def test_arrays_and_back_through_bytes(dtype, shape):
     assert back.dtype is tensor.dtype
     assert torch.equal(back, tensor)
     assert TensorSpec.of(tensor) == TensorSpec(dtype, shape)
+
+
+@pytest.mark.parametrize("dtype", COMPLEX)
+@pytest.mark.parametrize("shape", [(), (0, 3), (2, 3)])
+@pytest.mark.parametrize("conjugate", [False, True])
+def test_complex_numbers_are_pairs_of_floats(dtype, shape, conjugate):
+    tensor = torch.complex(torch.arange(6.0), -torch.arange(6.0) - 1).reshape(2, 3).to(getattr(torch, dtype))
+    tensor = tensor[1, 1] if shape == () else tensor[: shape[0]]
+    tensor = tensor.conj() if conjugate else tensor
+    (array,), spec = split_model.arrays_of(tensor), TensorSpec.of(tensor)
+    assert (array.dtype.name, array.shape) == (spec.sent.dtype, (*shape, 2)) == (spec.sent.dtype, spec.sent.shape)
+    assert array.nbytes == spec.bytes == spec.sent.bytes
+    np.testing.assert_array_equal(array[..., 0] + 1j * array[..., 1], tensor.resolve_conj().numpy())
+    read_only = np.frombuffer(array.tobytes(), dtype=array.dtype).reshape(array.shape)
+    back = split_model.value_of([read_only], [spec], "cpu")
+    assert back.dtype is tensor.dtype
+    assert torch.equal(back, tensor)
+    with pytest.raises(split_model.InputError, match="complex numbers come as two floats each"):
+        split_model.value_of([read_only[..., 0]], [spec], "cpu")
 
 
 def test_a_tuple_stays_a_tuple():

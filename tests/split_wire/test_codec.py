@@ -10,11 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from split_wire import DTYPES, CodecError, decode_tensor, dtype_name, encode_tensor, split_pb2
+from split_wire import DTYPES, CodecError, decode_tensor, dtype_name, encode_tensor, fits, split_pb2
 from split_wire.limits import MAX_DIMS, MAX_MESSAGE_BYTES, MAX_NAME_BYTES, MAX_TENSORS
 
 NUMPY_DTYPES = sorted(set(DTYPES) - {"bfloat16"})
-SHAPES = hnp.array_shapes(min_dims=0, max_dims=MAX_DIMS, min_side=0, max_side=4)
+SHAPES = st.one_of(
+    hnp.array_shapes(min_dims=0, max_dims=8, min_side=0, max_side=4),
+    st.lists(st.sampled_from([0, *[1] * 9]), min_size=9, max_size=MAX_DIMS).map(tuple),
+)
 
 
 @st.composite
@@ -105,7 +108,7 @@ def message(**fields):
         ({"shape": [2**62, 4]}, r"larger than a message"),  # the product wraps to 0 in 64 bits
         ({"shape": [2**32, 2**32, 2]}, r"larger than a message"),  # and here
         ({"shape": [0, 2**62], "data": b""}, r"larger than a message"),  # numpy cannot hold it, though it is empty
-        ({"shape": [1] * 9}, r"9 dimensions; expected at most 8"),
+        ({"shape": [1] * (MAX_DIMS + 1)}, rf"{MAX_DIMS + 1} dimensions; expected at most {MAX_DIMS}"),
         ({"dtype": 0}, r"dtype 0 is unknown; expected one of bool, .*bfloat16, float32"),
         ({"dtype": 99}, r"dtype 99 is unknown"),
         ({"encoding": 0}, r"encoding 0 is unknown; expected one of ENCODING_RAW \(1\)"),
@@ -156,7 +159,7 @@ def test_arbitrary_messages_decode_or_raise_codec_error(shape, dtype, data):
         (np.array([None]), {}, r"dtype object cannot be sent"),
         (np.zeros(1, np.float32), {"dtype": "bfloat16"}, r"sent as bfloat16, the array must be uint16, not float32"),
         (np.zeros(1, np.float32), {"dtype": "float64"}, r"sent as float64, the array must be float64, not float32"),
-        (np.zeros((1,) * 9, np.float32), {}, r"9 dimensions; expected at most 8"),
+        (np.zeros((1,) * (MAX_DIMS + 1), np.float32), {}, rf"{MAX_DIMS + 1} dimensions; expected at most {MAX_DIMS}"),
         (np.zeros(1, np.float32), {"index": -1}, r"index -1 is outside"),
         (np.broadcast_to(np.float64(0), 2**23 + 1), {}, r"larger than a message"),
     ],
@@ -164,6 +167,33 @@ def test_arbitrary_messages_decode_or_raise_codec_error(shape, dtype, data):
 def test_an_array_that_cannot_be_sent_is_refused(array, options, expected):
     with pytest.raises(CodecError, match=expected):
         encode_tensor("layer", array, **options)
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "sent"),
+    [
+        ("layer", (), True),
+        ("layer", (2, 0, 3), True),
+        ("layer", (1,) * MAX_DIMS, True),
+        ("layer", (1,) * (MAX_DIMS + 1), False),
+        ("layer", (2**23 - 2**13,), True),
+        ("layer", (2**23 - 2**13 + 1,), False),
+        ("layer", (0, 2**27), False),
+        ("n" * MAX_NAME_BYTES, (1,), True),
+        ("n" * (MAX_NAME_BYTES + 1), (1,), False),
+    ],
+)
+def test_what_fits_can_be_sent_and_what_does_not_is_known_before(name, shape, sent):
+    """The arrays are of doubles, and take no memory; a message has room for more than its elements."""
+    array = np.lib.stride_tricks.as_strided(np.zeros(1), shape, (0,) * len(shape))
+    assert fits(name, [shape], 8 * int(np.prod(shape))) is sent
+    if sent and np.prod(shape) < 1000:
+        np.testing.assert_array_equal(decode_tensor(encode_tensor(name, array)), array)
+
+
+def test_a_tuple_has_at_most_as_many_tensors_as_a_message():
+    assert fits("layer", [(1,)] * MAX_TENSORS, 4 * MAX_TENSORS)
+    assert not fits("layer", [(1,)] * (MAX_TENSORS + 1), 4 * MAX_TENSORS + 4)
 
 
 def test_names_are_bounded_in_bytes():

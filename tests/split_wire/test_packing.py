@@ -11,7 +11,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from split_wire import LOSSLESS, CodecError, Encoding, applies, decode_tensor, encode_tensor, roundtrip, split_pb2
+from split_wire import (
+    DTYPES,
+    LOSSLESS,
+    CodecError,
+    Encoding,
+    applies,
+    decode_tensor,
+    encode_tensor,
+    roundtrip,
+    split_pb2,
+)
 from split_wire.encodings import FLOATS, WIRE, of_wire
 from split_wire.limits import MAX_CHANNELS, MIN_CHANNEL_ELEMENTS
 
@@ -28,6 +38,13 @@ def arrays(**bounds):
     return st.sampled_from(sorted(FLOATS)).flatmap(
         lambda dtype: hnp.arrays(dtype, shapes, elements=st.floats(width=32, **bounds))
     )
+
+
+def shapes():
+    """No dimensions, one element, none, pictures, and more dimensions than any encoding knows."""
+    few = hnp.array_shapes(min_dims=0, max_dims=5, min_side=0, max_side=5)
+    pictures = st.tuples(st.just(1), st.just(3), st.integers(0, 9), st.integers(0, 9))
+    return st.one_of(few, pictures, st.lists(st.integers(0, 2), min_size=9, max_size=11).map(tuple))
 
 
 def used(array, encoding):
@@ -88,6 +105,27 @@ def test_what_an_encoding_applies_to(dtype, shape, lossy):
 def test_an_encoding_that_does_not_apply_gives_way_to_raw(array, encoding):
     assert used(array, encoding) is Encoding.RAW
     np.testing.assert_array_equal(roundtrip(array, encoding), array)
+
+
+@relaxed
+@given(st.sampled_from(sorted(DTYPES)).flatmap(lambda dtype: st.tuples(st.just(dtype), shapes())), st.data())
+def test_every_encoding_takes_every_shape_and_dtype(kind, data):
+    dtype, shape = kind
+    held = "uint16" if dtype == "bfloat16" else dtype
+    elements = st.floats(-1e3, 1e3, width=16) if held.startswith("float") else None
+    array = data.draw(hnp.arrays(held, shape, elements=elements))
+    for encoding in Encoding:
+        sent = encode_tensor("x", array, dtype=dtype, encoding=encoding)
+        found = decode_tensor(sent)
+        assert (found.dtype, found.shape) == (array.dtype, array.shape)
+        plain = of_wire(sent.meta.encoding).plain
+        if plain is Encoding.RAW:
+            np.testing.assert_array_equal(found, array)
+        elif plain is Encoding.FLOAT16:
+            assert (np.abs(found - array) <= np.maximum(2.0**-11 * np.abs(array), 2.0**-25)).all()
+        elif plain is not Encoding.JPEG:
+            scale = np.max(sent.meta.scale)
+            assert (np.abs(found - array) <= 0.5001 * scale + slack(array)).all()
 
 
 # Lossless

@@ -14,6 +14,7 @@ from edge_service.control.plan import Mode
 from edge_service.control.policies.policy import Choice, Policy
 from edge_service.control.pricing import price
 from partitioner import Encoding
+from partitioner.evaluate import fits_message
 from partitioner.splits import Splits
 
 
@@ -104,7 +105,9 @@ def _prefixes(splits: Splits, order: tuple[int, ...]) -> Iterator[_Prefix]:
             yield _Prefix(
                 layers=count,
                 edge_s=edge_s + math.fsum(raw.encode_s[i] for i in crossing),
-                sent_bytes=math.fsum(raw.output_bytes[i] for i in crossing),
+                sent_bytes=math.fsum(raw.output_bytes[i] for i in crossing)
+                if fits_message(graph, crossing) and fits_message(graph, answers)
+                else math.inf,
                 answer_bytes=float(sum(graph.layers[i].output_bytes for i in answers)),
                 cloud_s=remaining_s[count] + math.fsum(raw.decode_s[i] for i in crossing),
                 offloads=count < len(order),

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 
 from edge_service.control.conditions import Conditions
 from edge_service.control.policies.policy import Choice, Policy, keep_to
+from edge_service.control.pricing import traffic
 from edge_service.errors import PolicyError
 from partitioner import LayerGraph
-from partitioner.evaluate import crossing
+from partitioner.evaluate import crossing, fits_message
 from partitioner.splits import Splits
 
 
@@ -59,3 +60,24 @@ def edge_before(graph: LayerGraph, cut: Sequence[str]) -> frozenset[str]:
             f"no split has the cut {','.join(cut)}: with these and all layers before them on the edge, {instead}"
         )
     return frozenset(graph.layers[i].name for i in inside)
+
+
+def check_sendable(graph: LayerGraph, edge: frozenset[str]) -> None:
+    """Checks that what a split sends, up and down, fits in messages.
+
+    Args:
+        graph: The model, with the limits of the wire.
+        edge: Names of the layers on the edge; a feasible split.
+
+    Raises:
+        PolicyError: It does not; the message names the largest value.
+    """
+    for way, positions in zip(("sends", "gets back"), traffic(graph, edge), strict=True):
+        if not fits_message(graph, positions):
+            layer = max(
+                (graph.layers[i] for i in positions), key=lambda layer: (not layer.sendable, layer.output_bytes)
+            )
+            raise PolicyError(
+                f"the split {way} more than a message holds: {layer.name!r} alone is {layer.output_bytes} bytes; "
+                "use the policy adaptive, which never chooses such a split, or smaller inputs"
+            )

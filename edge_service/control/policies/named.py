@@ -4,7 +4,7 @@ from edge_service.control.policies.adaptive import Adaptive
 from edge_service.control.policies.chain import Chain
 from edge_service.control.policies.cloud_only import CloudOnly
 from edge_service.control.policies.edge_only import EdgeOnly
-from edge_service.control.policies.given import Given, edge_before
+from edge_service.control.policies.given import Given, check_sendable, edge_before
 from edge_service.control.policies.policy import Policy
 from edge_service.errors import PolicyError
 from partitioner import LayerGraph
@@ -34,14 +34,19 @@ def policy_named(name: str, graph: LayerGraph) -> Policy:
     """The policy of that name for a model.
 
     Raises:
-        PolicyError: There is no such policy, or the model has no such split.
+        PolicyError: There is no such policy, or the model has no such split, or it cannot be sent.
     """
-    if policy_type(name) is not Given:
-        return _PLAIN[name]()
+    kind = policy_type(name)
     try:
-        return Given(edge_before(graph, name.removeprefix(_GIVEN).split(",")), name)
+        if kind is CloudOnly:
+            check_sendable(graph, frozenset(layer.name for layer in graph.layers if not layer.inputs))
+        if kind is not Given:
+            return _PLAIN[name]()
+        edge = edge_before(graph, name.removeprefix(_GIVEN).split(","))
+        check_sendable(graph, edge)
     except PolicyError as error:
         raise PolicyError(f"{name}: {error}") from error
+    return Given(edge, name)
 
 
 def policy_names(text: str) -> tuple[str, ...]:

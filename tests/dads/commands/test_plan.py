@@ -9,6 +9,7 @@ import pytest
 from dads.planning.profile_file import profile_json
 from dads.planning.profiles import StoredEncodings
 from partitioner import CostProfile, Link, decide, dsh, dsl, evaluate
+from split_wire import limits
 
 LINK = ("--uplink", "20Mbit/s", "--rtt", "10ms", "--rate", "5")
 
@@ -204,3 +205,19 @@ def test_a_profile_of_another_model_is_refused(dads, times, other_model):
     result = dads("plan", "zoo:easy_net", *LINK, "--edge-profile", other_model)
     assert result.exit_code == 2
     assert str(other_model) in result.stderr
+
+
+def test_what_does_not_fit_in_a_message_is_told_and_never_recommended(dads, times, monkeypatch):
+    """The network's output is its largest value, so nothing can be in the cloud."""
+    monkeypatch.setattr(limits, "MAX_CUT_BYTES", max(times.output_bytes) - 1)
+    fast = ("--uplink", "10Gbit/s", "--rtt", "1us", "--rate", "5", *times.options)
+    plan = plan_json(dads, *fast)
+    assert plan["cloud_only"]["latency_s"] is plan["cloud_only"]["transfer_s"] is None
+    assert plan["chosen"] == plan["edge_only"] == plan["chain_cut"]
+    monkeypatch.setattr(limits, "MAX_CUT_BYTES", max(times.output_bytes))
+    assert plan_json(dads, *fast)["chosen"] == plan_json(dads, *fast)["cloud_only"]
+    monkeypatch.setattr(limits, "MAX_CUT_BYTES", max(times.output_bytes) - 1)
+    told = dads("plan", "zoo:easy_net", *fast)
+    assert told.exit_code == 0
+    assert "cloud only cannot be sent: it takes more than a message holds" in told.stdout
+    assert "never" in told.stdout

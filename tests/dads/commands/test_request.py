@@ -25,6 +25,37 @@ def test_a_file_leaves_stdout_alone(dads, tmp_path):
     assert json.loads(path.read_text())["model"] == "zoo:easy_net"
 
 
+def test_nested_inputs_of_any_type_make_a_request_that_the_cloud_answers(dads, tmp_path, monkeypatch):
+    """A state, a number, a complex tensor, and tensors without dimensions and with nine."""
+    (tmp_path / "nets_of_a_user.py").write_text(
+        "import torch\n"
+        "class Net(torch.nn.Module):\n"
+        "    def forward(self, x, state, options, scale):\n"
+        "        return x * scale + state[0].abs() + options['bias'], state[1] * 2\n"
+        "def net():\n"
+        "    nine = torch.ones((1,) * 9)\n"
+        "    spectrum = torch.tensor([3 + 4j, 0])\n"
+        "    return Net().eval(), (torch.ones(2), (spectrum, nine), {'bias': torch.tensor(0.5)}, 2.0)\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    result = dads("request", "nets_of_a_user:net")
+    assert result.exit_code == 0, result.stderr
+    message = json_format.Parse(result.stdout, split_pb2.RunTailRequest())
+    import split_model
+    from cloud_service.tails import find_tail, read_feeds, write_outputs
+    from split_wire.frames import read_request
+
+    model = split_model.load("nets_of_a_user:net")
+    arrays = read_feeds(model, read_request(message.SerializeToString()).tensors)
+    feeds = {layer: split_model.value_of(values, model.layer_specs[layer]) for layer, values in arrays.items()}
+    sent = {
+        tensor.name: decode_tensor(tensor.message())
+        for tensor in write_outputs(find_tail(model, arrays, ()).run(feeds))
+    }
+    np.testing.assert_array_equal(sent["0"], [7.5, 2.5])
+    assert sent["1"].shape == (1,) * 9
+
+
 @pytest.mark.parametrize("spec", ["zoo:nothing", "nothing", "file:/nowhere.pt2", "no.such.module:factory", ""])
 def test_an_unknown_model_is_wrong_usage(dads, spec):
     result = dads("request", spec)

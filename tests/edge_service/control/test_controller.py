@@ -29,13 +29,14 @@ from edge_service.control import (
     Phase,
     RateChanged,
     RoundTripMeasured,
+    SplitImpossible,
     TailMeasured,
     UplinkAtLeast,
     UplinkMeasured,
     UploadLate,
     UploadStalled,
 )
-from edge_service.control.policies import Chain, CloudOnly, EdgeOnly, Given
+from edge_service.control.policies import Chain, CloudOnly, EdgeOnly, Given, Policy
 from edge_service.control.tables import Build
 from partitioner import CostProfile, Layer, LayerGraph, Link, PartitionError, SplitTable, TooManySplitsError
 from partitioner.searched.searched_splits import SearchedSplits
@@ -622,3 +623,41 @@ class TestUploadsAfterAPause:
 
     def test_tell_of_a_slower_link_where_it_holds_no_more_than_the_first_window(self):
         assert self.slower(self.controller(0.005)) == pytest.approx(4e6, rel=0.1)
+
+
+class Everywhere(Policy):
+    """Of one's own: sends the inputs, whatever a message holds."""
+
+    name = "everywhere"
+
+    def choose(self, splits, conditions):
+        return CloudOnly().choose(splits, conditions)
+
+
+def ready(graph, policy=None):
+    controller = Controller(graph, EDGE_S, policy=policy)
+    for event in (CloudProfiled(CLOUD_S), CloudAnswered(), RoundTripMeasured(0.01), UplinkMeasured(10**6, 0.001)):
+        controller.observe(event, 0.0)
+    return controller
+
+
+@pytest.mark.parametrize(
+    "graph",
+    [
+        LayerGraph((Layer("image", (), 150_000, sendable=False), *GRAPH.layers[1:]), ("head",)),
+        LayerGraph(GRAPH.layers, ("head",), 100_000),
+    ],
+)
+def test_no_policy_sends_what_does_not_fit_in_a_message(graph):
+    assert ready(GRAPH, Everywhere()).plan(0.1).partition.cut == ("image",)
+    assert ready(graph, Everywhere()).plan(0.1).partition.edge == ALL
+
+
+def test_a_split_that_the_cloud_cannot_answer_is_never_used_again():
+    controller = ready(GRAPH)
+    used = controller.plan(0.1).partition
+    assert used.edge != ALL
+    controller.observe(SplitImpossible(used.edge), 0.2)
+    for now_s in (0.3, 5.0, 60.0):
+        controller.observe(UplinkMeasured(10**6, 0.001), now_s)
+        assert controller.plan(now_s).partition.edge != used.edge

@@ -25,6 +25,7 @@ from edge_service.control import (
     Phase,
     RoundTripMeasured,
     ServerTimes,
+    SplitImpossible,
     TailMeasured,
     UplinkAtLeast,
     UplinkMeasured,
@@ -179,6 +180,11 @@ class TestAFrame:
         assert [event for event, _ in heard.heard] == [told]
         assert flow.refused(0, "overloaded", retry_after_s, 1.2) is None
         assert flow.in_flight == 1
+
+    def test_a_split_that_can_never_be_answered_is_told_and_no_failure(self, flow, heard):
+        hand_over(flow, 0, 1.0)
+        assert flow.refused(0, "too large", None, 1.1, always=True) == FinishHere((0,), "too large")
+        assert [event for event, _ in heard.heard] == [SplitImpossible(PLAN.partition.edge)]
 
     def test_what_the_transport_does_not_take_gives_no_sample_and_holds_up_none(self, flow, heard):
         for frame_id, now_s in enumerate((1.0, 1.1, 1.2)):

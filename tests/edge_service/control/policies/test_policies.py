@@ -180,6 +180,46 @@ class TestGiven:
             Given(INPUTS | {"left"}).choose(SPLITS, conditions())
 
 
+class TestWhatCannotBeSent:
+    """`stem` alone is too large for a message, `left` and `right` together, and `image` for a smaller limit."""
+
+    GRAPH = LayerGraph(
+        tuple(dataclasses.replace(layer, sendable=layer.name != "stem") for layer in GRAPH.layers), ("head",), 35_000
+    )
+    SPLITS = splits_of(GRAPH, COSTS)
+
+    @pytest.mark.parametrize(
+        ("name", "said"),
+        [
+            ("cloud_only", "cloud_only: the split sends more than a message holds: 'image' alone is 150000 bytes"),
+            ("given:stem,mask", "given:stem,mask: the split sends more than a message holds: 'stem' alone is 60000"),
+            ("given:left,right", "given:left,right: the split sends more than a message holds: 'left' alone is 30000"),
+        ],
+    )
+    def test_a_fixed_split_is_refused_at_the_start(self, name, said):
+        with pytest.raises(PolicyError, match=said):
+            policy_named(name, self.GRAPH)
+        policy_named(name, GRAPH)
+
+    def test_an_output_that_cannot_return_is_too(self):
+        output = dataclasses.replace(GRAPH.layers[-1], sendable=False)
+        with pytest.raises(PolicyError, match="the split gets back more than a message holds: 'head' alone is 4000 by"):
+            policy_named("cloud_only", LayerGraph((*GRAPH.layers[:-1], output), ("head",)))
+
+    @pytest.mark.parametrize("policy", [Adaptive(), Chain()])
+    @pytest.mark.parametrize("bps", [1e4, 1e6, 1e9, 1e12])
+    @pytest.mark.parametrize("slow_start", [None, SlowStart(14_600.0, 0.02)])
+    def test_the_others_never_choose_it(self, policy, bps, slow_start):
+        fast = conditions(bps, slow_start=slow_start)
+        chosen = policy.choose(self.SPLITS, fast).partition
+        assert chosen.edge == set(NAMES), "nothing else is left here"
+        assert math.isfinite(chosen.latency_s)
+        used = price(INPUTS, self.SPLITS, fast)
+        assert math.isinf(used.transfer_s)
+        again = policy.choose(self.SPLITS, dataclasses.replace(fast, used=used)).partition
+        assert again.edge == set(NAMES)
+
+
 class TestNames:
     def test_every_policy_has_its_name(self):
         for name in ("adaptive", "edge_only", "cloud_only", "chain"):

@@ -1,0 +1,77 @@
+import dataclasses
+import math
+
+import pytest
+import torch
+
+import split_model
+from edge_service import AgentConfig, measure_wire_costs
+from edge_service.sendable import sendable_graph
+from split_wire import limits
+
+
+class Grows(torch.nn.Module):
+    """Its middle layer is large, and what it returns is small, but for a view that repeats a layer's elements."""
+
+    def forward(self, x):
+        wide = torch.cat([x] * 25) + 1
+        mean = wide.mean(0)
+        return mean * 2, (mean * 3).expand(50, 8)
+
+
+@pytest.fixture(scope="module")
+def grows() -> split_model.Model:
+    return split_model.Model(Grows().eval(), (torch.ones(1, 8),), name="grows")
+
+
+def unsendable(graph):
+    return {layer.name for layer in graph.layers if not layer.sendable}
+
+
+def test_a_graph_within_the_limits_stays_as_it_is(grows):
+    assert sendable_graph(grows) is grows.graph
+
+
+def test_values_too_large_and_outputs_too_large_are_marked(grows, monkeypatch):
+    monkeypatch.setattr(limits, "MAX_CUT_BYTES", 500)
+    graph = sendable_graph(grows)
+    sizes = {layer.name: layer.output_bytes for layer in grows.graph.layers}
+    (repeated,) = {spec.layer for spec in grows.outputs if spec.shape == (50, 8)}
+    assert sizes[repeated] == 32, "the layer's own value is small"
+    assert unsendable(graph) == {repeated, *(name for name, size in sizes.items() if size > 500)}
+    assert len(unsendable(graph)) > 1
+    assert graph.max_message_bytes == 500
+    assert dataclasses.replace(graph.layers[0], sendable=True) == grows.graph.layers[0]
+
+
+def test_together_they_have_the_same_limit(grows, monkeypatch):
+    total = sum(layer.output_bytes for layer in grows.graph.layers)
+    monkeypatch.setattr(limits, "MAX_CUT_BYTES", total - 1)
+    graph = sendable_graph(grows)
+    assert graph.max_message_bytes == total - 1
+
+
+def test_what_cannot_be_sent_is_not_measured_and_costs_infinite_bytes(grows, monkeypatch):
+    monkeypatch.setattr(limits, "MAX_CUT_BYTES", 500)
+    costs = measure_wire_costs(grows, [grows.example_inputs], AgentConfig(max_error=0.5))
+    large = [layer.output_bytes > 500 for layer in grows.graph.layers]
+    assert any(large)
+    for encoding in costs.encodings:
+        assert [math.isinf(size) for size in encoding.output_bytes] == large
+        assert [seconds == 0.0 for seconds in encoding.encode_s] == large
+
+
+class Odd(torch.nn.Module):
+    """Complex numbers, a value without dimensions, none of nine dimensions; half of it in other precisions."""
+
+    def forward(self, x, state, scale):
+        spectrum = torch.fft.fft(x.float()) * state[0]
+        return spectrum.real / x.max() * scale, spectrum, x.bfloat16() * 2, (x > 0).reshape((1,) * 8 + (4,))
+
+
+def test_the_price_of_any_value_is_its_bytes_on_the_wire():
+    inputs = (torch.tensor([1.0, 2.0, -3.0, 0.5]).half(), (torch.tensor(2j),), 3)
+    model = split_model.Model(Odd().eval(), inputs, name="odd")
+    costs = measure_wire_costs(model, [inputs], AgentConfig(max_error=0.5))
+    for layer, size in zip(model.graph.layers, costs.encodings[0].output_bytes, strict=True):
+        assert 0 <= size - layer.output_bytes < 60, layer.name
