@@ -24,9 +24,9 @@ from partitioner.tabled.merging import merge
 from partitioner.tabled.state_graph import StateArray, StateGraph, Step
 
 # If all of eps were allowed from the start, the first merges would use it up, and later ones would find nothing.
-_FIRST_SHARE = 0.3
+_FIRST_SHARE = 0.15
 # Labels are merged when they have become this many times as many, and some more.
-_GROWTH, _MORE = 1.25, 16
+_GROWTH, _MORE = 2.0, 16
 
 
 @dataclass(frozen=True, slots=True, eq=False)
