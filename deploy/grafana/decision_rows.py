@@ -97,6 +97,26 @@ def decisions() -> list[Json]:
             "cpm",
             query(f"60 * rate(dads_split_switches_total{{{EDGE}}}[$__rate_interval])", "{{instance}}"),
         ),
+        lines(
+            "Splits in the table",
+            "How many splits a decision compares. 0: the table is not there yet, and the best known split is used.",
+            "short",
+            query(f"dads_table_splits{{{EDGE}}}", "{{instance}}"),
+        ),
+        lines(
+            "Planning beside the frames",
+            "Share of the time that pricing and building tables and searches take, for models with many splits.",
+            "percentunit",
+            query(f"rate(dads_planning_seconds_total{{{EDGE}}}[$__rate_interval])", "{{instance}} {{work}}"),
+        ),
+        lines(
+            "Planning jobs",
+            "Tables priced and built, and searches, per minute; the log says why one failed.",
+            "cpm",
+            query(
+                f"60 * rate(dads_planning_jobs_total{{{EDGE}}}[$__rate_interval])", "{{instance}} {{work}} {{result}}"
+            ),
+        ),
     ]
 
 

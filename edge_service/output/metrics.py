@@ -77,9 +77,11 @@ class EdgeMetrics:
             "dads_table_splits", "Splits in the table that answers decisions; 0 while no table does.", registry=r
         )
         self._jobs = Counter(
-            "dads_planning_jobs", "Work of the planner in the background, by its end.", ["job", "result"], registry=r
+            "dads_planning_jobs", "Work of the planner in the background, by its end.", ["work", "result"], registry=r
         )
-        self._jobs_s = Counter("dads_planning_seconds", "Seconds of that work, slowdown included.", ["job"], registry=r)
+        self._jobs_s = Counter(
+            "dads_planning_seconds", "Seconds of that work, slowdown included.", ["work"], registry=r
+        )
         self._bytes = Counter("dads_bytes_sent", "Bytes sent to the cloud.", ["kind"], registry=r)
         self._build = Info("dads_build", "What runs here.", registry=r)
         self._model_info = Info("dads_model", "The model that runs here.", registry=r)
@@ -89,6 +91,10 @@ class EdgeMetrics:
             self._frames.labels(outcome.value)
         for kind in ("tensor", "probe"):
             self._bytes.labels(kind)
+        for work in ("reprice", "build", "search"):
+            self._jobs_s.labels(work)
+            for result in ("done", "failed"):
+                self._jobs.labels(work, result)
 
     def started(
         self, config: AgentConfig, *, cloud: str | None, digest: str, torch_version: str, policy: str | None = None
@@ -150,10 +156,10 @@ class EdgeMetrics:
         self._connected.set(state.phase is not Phase.ALONE)
         self._table.set(state.table_splits)
 
-    def planned(self, job: str, seconds: float, *, failed: bool) -> None:
-        """Counts a job of the planner that ended; job is "reprice", "build" or "search"."""
-        self._jobs.labels(job, "failed" if failed else "done").inc()
-        self._jobs_s.labels(job).inc(seconds)
+    def planned(self, work: str, seconds: float, *, failed: bool) -> None:
+        """Counts a job of the planner that ended; work is "reprice", "build" or "search"."""
+        self._jobs.labels(work, "failed" if failed else "done").inc()
+        self._jobs_s.labels(work).inc(seconds)
 
     def sent(self, kind: str, size: int) -> None:
         """Counts bytes handed to the network; kind is "tensor" or "probe"."""

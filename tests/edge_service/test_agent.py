@@ -474,7 +474,7 @@ async def test_the_table_of_a_wide_model_is_built_while_frames_run():
             results.append(await agent.submit(torch.randn(1, 64)))
         results.append(await agent.submit(torch.ones(1, 64)))
         jobs = {
-            name: agent.metrics.registry.get_sample_value("dads_planning_jobs_total", {"job": name, "result": "done"})
+            name: agent.metrics.registry.get_sample_value("dads_planning_jobs_total", {"work": name, "result": "done"})
             for name in ("search", "build")
         }
     assert all(jobs.values()), jobs

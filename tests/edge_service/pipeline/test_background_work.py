@@ -62,8 +62,8 @@ async def test_the_event_loop_goes_on_while_a_table_is_built(metrics, wait_until
     await wait_until(lambda: listener.ended)
     assert listener.ended == [(build, "a table", threading.current_thread())]
     assert build.thread is not threading.current_thread()
-    assert metrics.registry.get_sample_value("dads_planning_jobs_total", {"job": "build", "result": "done"}) == 1
-    assert metrics.registry.get_sample_value("dads_planning_seconds_total", {"job": "build"}) > 0
+    assert metrics.registry.get_sample_value("dads_planning_jobs_total", {"work": "build", "result": "done"}) == 1
+    assert metrics.registry.get_sample_value("dads_planning_seconds_total", {"work": "build"}) > 0
 
 
 async def test_a_build_that_fails_is_logged_and_told_and_the_next_job_runs(metrics, wait_until, caplog):
@@ -79,7 +79,7 @@ async def test_a_build_that_fails_is_logged_and_told_and_the_next_job_runs(metri
         await wait_until(lambda: len(listener.ended) == 2)
     assert [result for _, result, _ in listener.ended] == [None, "a table"]
     assert "planning in the background failed" in caplog.text
-    assert metrics.registry.get_sample_value("dads_planning_jobs_total", {"job": "build", "result": "failed"}) == 1
+    assert metrics.registry.get_sample_value("dads_planning_jobs_total", {"work": "build", "result": "failed"}) == 1
 
 
 async def test_what_ends_after_closing_is_discarded(metrics, wait_until):
@@ -133,7 +133,7 @@ async def test_a_slow_edge_takes_as_much_longer(metrics, wait_until):
     await wait_until(lambda: listener.ended)
     (job, _, _), seconds = (
         listener.ended[0],
-        metrics.registry.get_sample_value("dads_planning_seconds_total", {"job": "busy"}),
+        metrics.registry.get_sample_value("dads_planning_seconds_total", {"work": "busy"}),
     )
     assert seconds >= 5 * job.computed_s
 
