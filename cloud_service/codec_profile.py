@@ -92,7 +92,7 @@ def _decode_s(
 ) -> float:
     total_s = 0.0
     for spec in specs:
-        used = encoding if applies(encoding, spec.dtype, spec.shape) else Encoding.RAW
+        used = encoding if applies(encoding, spec.dtype, spec.sizes) else Encoding.RAW
         # Every dtype was sampled, but an encoding may apply to none of the sampled shapes.
         a, b = lines[used].get(spec.dtype) or lines[Encoding.RAW][spec.dtype]
         total_s += a + b * spec.bytes

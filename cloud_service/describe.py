@@ -45,7 +45,7 @@ def _specs(values: Iterable[split_model.ValueSpec]) -> list[split_pb2.TensorSpec
             path=value.path,
             layer=value.layer or "",
             dtype=DTYPES.get(value.dtype, split_pb2.DATA_TYPE_UNSPECIFIED),
-            shape=value.shape,
+            shape=[-1 if size is None else size for size in value.shape],
         )
         for value in values
     ]

@@ -139,7 +139,7 @@ def _input_encoding(model: Model, frames: Sequence[tuple[torch.Tensor, ...]], co
 def _arrived(value: Value, specs: Sequence[TensorSpec], encoding: Encoding, device: torch.device) -> Value:
     """A value after encoding and decoding."""
     arrays = [
-        roundtrip(array, encoding) if applies(encoding, spec.dtype, spec.shape) else array
+        roundtrip(array, encoding) if applies(encoding, spec.dtype, spec.sizes) else array
         for array, spec in zip(arrays_of(value), specs, strict=True)
     ]
     return value_of(arrays, specs, device)
@@ -205,7 +205,7 @@ class _Sample:
         """The layer's actual encoding: raw if the wanted one does not apply."""
         wanted = self._wire.of_layer(layer, encoding)
         specs = self._model.layer_specs[layer]
-        return wanted if any(applies(wanted, spec.dtype, spec.shape) for spec in specs) else Encoding.RAW
+        return wanted if any(applies(wanted, spec.dtype, spec.sizes) for spec in specs) else Encoding.RAW
 
     def _encode(self, layer: str, value: Value, encoding: Encoding) -> tuple[float, float]:
         """The encoded bytes, and this thread's seconds, with the copy that makes a value contiguous."""

@@ -1,6 +1,7 @@
 """Layers' values to the numpy arrays that are sent, and back."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -40,8 +41,9 @@ def value_of(
     """A layer's value from arrays: the inverse of `arrays_of`.
 
     Args:
-        arrays: One per tensor, little-endian, in the shapes of `specs`. On the CPU their memory is shared, even if they
-            are read-only (a schedule never modifies its feeds); arrays that are not aligned in memory are copied.
+        arrays: One per tensor, little-endian, in the shapes of `specs`, where a size that depends on values may be any.
+            On the CPU their memory is shared, even if they are read-only (a schedule never modifies its feeds); arrays
+            that are not aligned in memory are copied.
         specs: The layer's tensors: `model.layer_specs[name]`.
         device: The device of the value.
 
@@ -56,7 +58,7 @@ def value_of(
 
 def _tensor_of(array: NDArray[np.generic], spec: TensorSpec) -> Tensor:
     carried = "uint16" if spec.dtype == "bfloat16" else spec.dtype
-    if array.shape != spec.shape or array.dtype.name != carried:
+    if not replace(spec, dtype=carried).admits(TensorSpec(array.dtype.name, array.shape)):
         raise InputError(
             f"expected {spec.dtype} {list(spec.shape)}, got {array.dtype.name} {list(array.shape)}"
             + (" (bfloat16 comes as its bits, uint16)" if spec.dtype == "bfloat16" else "")
