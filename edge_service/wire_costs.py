@@ -18,7 +18,7 @@ import torch
 from edge_service.config import AgentConfig
 from edge_service.control import EncodingCosts
 from edge_service.log import log
-from edge_service.output.verify import difference
+from edge_service.output.verify import Expected
 from split_model import Model, TensorSpec, Value, arrays_of, value_of
 from split_wire import LOSSLESS, Encoding, applies, limits, roundtrip
 from split_wire.codec_timing import measure
@@ -129,7 +129,7 @@ def _input_encoding(model: Model, frames: Sequence[tuple[torch.Tensor, ...]], co
         return wanted
     for frame in frames:
         arrived = [_arrived(value, (TensorSpec.of(value),), wanted, model.device) for value in frame]
-        found = difference(model.flatten(model(*frame)), model.flatten(model(*arrived)), config.max_error)
+        found = Expected(model, frame, config.max_error).difference(model.flatten(model(*arrived)))
         if found is not None:
             log.warning("frames are sent raw, because JPEG changes the result too much", difference=found)
             return Encoding.RAW
@@ -172,8 +172,7 @@ class _Sample:
         self._frame = frame
         self._wire = wire
         self._encodings = encodings
-        self._max_error = max_error
-        self._expected = model.flatten(model(*frame))
+        self._expected = Expected(model, frame, max_error)
         self.sizes: dict[tuple[str, Encoding], float] = {}
         self.seconds: dict[tuple[str, Encoding], float] = {}
         self.forbidden: set[tuple[str, Encoding]] = set()
@@ -225,4 +224,4 @@ class _Sample:
         arrived = _arrived(values[layer], self._model.layer_specs[layer], encoding, self._model.device)
         feeds = {**values, layer: arrived}
         outputs = self._model.tail(tuple(feeds)).run(feeds)
-        return difference(self._expected, outputs, tolerance=self._max_error) is None
+        return self._expected.difference(outputs) is None
