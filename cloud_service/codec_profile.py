@@ -42,7 +42,7 @@ def profile_decoding(model: split_model.Model) -> dict[Encoding, tuple[float, ..
 def _sent(model: split_model.Model, layer: str) -> tuple[split_model.TensorSpec, ...]:
     """Return the tensors that are sent for a layer's value; none if it cannot be sent."""
     specs = [spec.sent for spec in model.layer_specs[layer]]
-    sendable = fits(layer, [spec.shape for spec in specs], sum(spec.bytes for spec in specs))
+    sendable = fits(layer, [spec.sizes for spec in specs], sum(spec.bytes for spec in specs))
     return tuple(specs) if sendable else ()
 
 
@@ -101,7 +101,7 @@ def _decode_s(
 ) -> float:
     total_s = 0.0
     for spec in specs:
-        used = encoding if applies(encoding, spec.dtype, spec.shape) else Encoding.RAW
+        used = encoding if applies(encoding, spec.dtype, spec.sizes) else Encoding.RAW
         # Every dtype was sampled, but an encoding may apply to none of the sampled shapes.
         a, b = lines[used].get(spec.dtype) or lines[Encoding.RAW][spec.dtype]
         total_s += a + b * spec.bytes

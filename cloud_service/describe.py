@@ -50,5 +50,5 @@ def _spec(value: split_model.ValueSpec) -> split_pb2.TensorSpec:
         path=value.path,
         layer=value.layer or "",
         dtype=DTYPES.get(sent.dtype, split_pb2.DATA_TYPE_UNSPECIFIED),
-        shape=sent.shape,
+        shape=[-1 if size is None else size for size in sent.shape],
     )

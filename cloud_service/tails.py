@@ -192,7 +192,7 @@ def _check_spec(specs: Sequence[split_model.TensorSpec], tensor: EncodedTensor) 
         )
     spec = specs[tensor.index].sent
     dtype, shape = dtype_name(tensor.meta), tuple(tensor.meta.shape)
-    if dtype != spec.dtype or shape != tuple(spec.shape):
+    if not spec.admits(split_model.TensorSpec(dtype, shape)):
         raise InvalidRequestError(
             Reason.WRONG_TENSOR,
             f"layer {layer!r}, index {tensor.index}: expected {spec.dtype} of shape {list(spec.shape)}, "

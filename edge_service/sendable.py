@@ -39,11 +39,11 @@ def sendable_graph(model: Model) -> LayerGraph:
 def value_fits(model: Model, layer: str) -> bool:
     """Whether a layer's value can be sent at all; the limit of a message holds for the decoded tensors too."""
     specs = [spec.sent for spec in model.layer_specs[layer]]
-    return fits(layer, [spec.shape for spec in specs], sum(spec.bytes for spec in specs))
+    return fits(layer, [spec.sizes for spec in specs], sum(spec.bytes for spec in specs))
 
 
 def _fits(outputs: Sequence[ValueSpec]) -> bool:
     """Whether the outputs of one layer can be sent; an output may repeat the elements of its layer's value."""
     specs = [TensorSpec(output.dtype, output.shape).sent for output in outputs]
     size_bytes = sum(spec.bytes for spec in specs)
-    return all(fits(output.path, [spec.shape], size_bytes) for output, spec in zip(outputs, specs, strict=True))
+    return all(fits(output.path, [spec.sizes], size_bytes) for output, spec in zip(outputs, specs, strict=True))

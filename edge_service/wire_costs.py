@@ -19,7 +19,7 @@ import torch
 from edge_service.config import AgentConfig
 from edge_service.control import EncodingCosts
 from edge_service.log import log
-from edge_service.output.verify import difference
+from edge_service.output.verify import Expected
 from edge_service.sendable import value_fits
 from split_model import Model, TensorSpec, Value, arrays_of, value_of
 from split_model.structure import Tree, map_leaves
@@ -133,7 +133,7 @@ def _input_encoding(model: Model, frames: Sequence[tuple[Tree, ...]], config: Ag
         return wanted
     for frame in frames:
         arrived = map_leaves(partial(_arrived_input, encoding=wanted, device=model.device), frame)
-        found = difference(model.flatten(model(*frame)), model.flatten(model(*arrived)), config.max_error)
+        found = Expected(model, frame, config.max_error).difference(model.flatten(model(*arrived)))
         if found is not None:
             log.warning("frames are sent raw, because JPEG changes the result too much", difference=found)
             return Encoding.RAW
@@ -147,7 +147,7 @@ def _arrived_input(leaf: object, *, encoding: Encoding, device: torch.device) ->
 def _arrived(value: Value, specs: Sequence[TensorSpec], encoding: Encoding, device: torch.device) -> Value:
     """A value after encoding and decoding."""
     arrays = [
-        roundtrip(array, encoding) if applies(encoding, spec.sent.dtype, spec.sent.shape) else array
+        roundtrip(array, encoding) if applies(encoding, spec.sent.dtype, spec.sent.sizes) else array
         for array, spec in zip(arrays_of(value), specs, strict=True)
     ]
     return value_of(arrays, specs, device)
@@ -180,8 +180,7 @@ class _Sample:
         self._frame = frame
         self._wire = wire
         self._encodings = encodings
-        self._max_error = max_error
-        self._expected = model.flatten(model(*frame))
+        self._expected = Expected(model, frame, max_error)
         self.sizes: dict[tuple[str, Encoding], float] = {}
         self.seconds: dict[tuple[str, Encoding], float] = {}
         self.forbidden: set[tuple[str, Encoding]] = set()
@@ -217,7 +216,7 @@ class _Sample:
         """The layer's actual encoding: raw if the wanted one does not apply."""
         wanted = self._wire.of_layer(layer, encoding)
         specs = [spec.sent for spec in self._model.layer_specs[layer]]
-        return wanted if any(applies(wanted, spec.dtype, spec.shape) for spec in specs) else Encoding.RAW
+        return wanted if any(applies(wanted, spec.dtype, spec.sizes) for spec in specs) else Encoding.RAW
 
     def _encode(self, layer: str, value: Value, encoding: Encoding) -> tuple[float, float]:
         """The encoded bytes, and this thread's seconds, with the copy that makes a value contiguous."""
@@ -235,4 +234,4 @@ class _Sample:
         arrived = _arrived(values[layer], self._model.layer_specs[layer], encoding, self._model.device)
         feeds = {**values, layer: arrived}
         outputs = self._model.tail(tuple(feeds)).run(feeds)
-        return difference(self._expected, outputs, tolerance=self._max_error) is None
+        return self._expected.difference(outputs) is None

@@ -1,4 +1,4 @@
-"""torchvision's classifiers and segmentation models, built by name."""
+"""torchvision's classifiers, segmentation models and detectors, built by name."""
 
 import inspect
 from collections.abc import Callable
@@ -9,6 +9,8 @@ from typing import Any
 from torch import nn
 
 from models import weights as weights_of
+from models.detectors import DETECTORS, as_trained, source_of
+from models.detectors import describe as describe_detector
 from models.preprocessing import IMAGENET, Normalisation, Normalised, example_image
 from models.torchvision_import import torchvision_models
 from split_model.errors import UnknownModelError, WeightsError
@@ -24,7 +26,7 @@ _TRAINING_ONLY = ("aux1.", "aux2.", "AuxLogits.", "aux_classifier.")
 def names() -> tuple[str, ...]:
     """Names that `build` knows, sorted."""
     tv = torchvision_models()
-    return (*sorted(tv.list_models(module=tv)), *SEGMENTATION)
+    return (*sorted(tv.list_models(module=tv)), *SEGMENTATION, *sorted(DETECTORS))
 
 
 def build(name: str, weights: str | Path | None) -> Source:
@@ -53,7 +55,10 @@ def build(name: str, weights: str | Path | None) -> Source:
         if weights is None:
             weights_of.seed(module)
         else:
+            as_trained(name, module)
             weights_of.load_file(module, Path(weights), ignored=_TRAINING_ONLY)
+    if name in DETECTORS:
+        return source_of(name, module.eval(), preset.meta)
     transforms = preset.transforms()
     mean, std = (tuple(255 * part for part in parts) for parts in (transforms.mean, transforms.std))
     normalisation = Normalisation(mean, std) if weights is not None else IMAGENET
@@ -64,6 +69,8 @@ def build(name: str, weights: str | Path | None) -> Source:
 
 def describe(name: str) -> str:
     """A description of the model, in a few words."""
+    if name in DETECTORS:
+        return describe_detector(name)
     return "segmentation" if name in SEGMENTATION else "ImageNet classifier"
 
 

@@ -62,7 +62,14 @@ def load(spec: str, *, weights: str | Path | None = None, device: torch.device |
         source = _read_file(Path(name))
     else:
         source = _call_factory(prefix, name)
-    return Model(source.module, source.example_inputs, name=spec, device=target, labels=source.labels)
+    return Model(
+        source.module,
+        source.example_inputs,
+        name=spec,
+        device=target,
+        labels=source.labels,
+        postprocess=source.postprocess,
+    )
 
 
 def describe() -> tuple[Loadable, ...]:

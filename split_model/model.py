@@ -1,8 +1,9 @@
 """`Model`: a module with its graph of layers, its heads and its tails."""
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -17,13 +18,15 @@ from split_model.engines.schedule import Program
 from split_model.errors import InputError, NotClosedError, UnknownLayerError, UnknownOutputError
 from split_model.split import Head, Tail
 from split_model.structure import Tree
-from split_model.trace.capture import Capture, capture
+from split_model.trace.capture import Capture
 from split_model.trace.digest import digest_of
 from split_model.trace.folding import fold
 from split_model.trace.fusion import fuse
 from split_model.trace.layering import Layering, layer
 from split_model.trace.pruning import prune
+from split_model.trace.rest import capture_whole, rest_of
 from split_model.trace.trace import Ref, TensorSpec, Trace
+from split_model.trunk_and_rest import TrunkAndRest
 from split_model.values import Value
 
 __all__ = ["Model", "ValueSpec"]
@@ -39,13 +42,18 @@ class ValueSpec:
         path: Its place, such as `x`, `out` or `parts.0`.
         layer: The layer whose elements it has; `None` for a constant output.
         dtype: Numpy's name, or `bfloat16`.
-        shape: Sizes of the dimensions.
+        shape: Sizes of the dimensions; `None` for a size that depends on values, which only an output of a rest has.
     """
 
     path: str
     layer: str | None
     dtype: str
-    shape: tuple[int, ...]
+    shape: tuple[int | None, ...]
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """The shape, with 0, the least possible, for sizes that depend on values."""
+        return TensorSpec(self.dtype, self.shape).sizes
 
 
 class Model:
@@ -57,6 +65,7 @@ class Model:
         name: Its name on the wire.
         device: The device that it runs on.
         labels: Class names, if the output is a classification.
+        postprocess: Makes a value that JSON can represent from the module's return value.
 
     Attributes:
         name: As given.
@@ -67,6 +76,8 @@ class Model:
         layer_specs: The tensors of each layer's value, by layer name.
         example_inputs: As given, on `device`.
         labels: As given.
+        postprocess: As given.
+        rest: The layer of the rest of a `TrunkAndRest`; `None` for other modules.
         device: As given.
         torch_version: The version of torch that traced it; other versions may trace another graph.
 
@@ -82,17 +93,20 @@ class Model:
         name: str,
         device: torch.device | str = "cpu",
         labels: tuple[str, ...] | None = None,
+        postprocess: Callable[[Tree], Any] | None = None,
     ) -> None:
         self.name = name
         self.device = torch.device(device)
         self.labels = labels
+        self.postprocess = postprocess
         self.torch_version = torch.__version__
-        captured = capture(module, example_inputs)
+        captured = capture_whole(module, example_inputs)
         self.digest = digest_of(captured, module.state_dict())
         self._module = module.to(self.device)
         self.example_inputs = tuple(_to(value, self.device) for value in example_inputs)
         trace = _runnable(captured, self.device)
         layering = layer(trace)
+        self.rest = rest_of(trace)
         self.graph: LayerGraph = layering.graph
         self.layer_specs: Mapping[str, tuple[TensorSpec, ...]] = layering.specs
         self._node_of = layering.node_of
@@ -112,6 +126,16 @@ class Model:
         """Runs the whole original module, without recording gradients."""
         with torch.inference_mode():
             return self._module(*(_to(value, self.device) for value in inputs))
+
+    def nearby(self, inputs: Sequence[Tree], tolerance: float, count: int) -> Iterator[Tree]:
+        """Return values of a `TrunkAndRest` whose trunk is slightly off; none for other modules.
+
+        See `TrunkAndRest.nearby`.
+        """
+        if isinstance(self._module, TrunkAndRest):
+            with torch.inference_mode():
+                given = tuple(_to(value, self.device) for value in inputs)
+                yield from self._module.nearby(given, tolerance, count)
 
     def split(self, edge: frozenset[str]) -> tuple[Head, Tail]:
         """Splits the model.
@@ -244,7 +268,7 @@ class Model:
         Each call traces the model again, which takes seconds; keeping the trace would keep a second copy of the
         weights.
         """
-        return _runnable(capture(self._module, self.example_inputs), self.device)
+        return _runnable(capture_whole(self._module, self.example_inputs), self.device)
 
     def _head(self, edge: frozenset[str]) -> Head:
         self._check_closed(edge)

@@ -1,5 +1,6 @@
 """`Source`: a loaded module with example inputs, from whichever kind of spec."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,8 +17,10 @@ class Source:
         module: The module in evaluation mode, with its weights.
         example_inputs: Positional arguments of a call.
         labels: Class names, if the output is a classification.
+        postprocess: Makes a value that JSON can represent from the module's return value.
     """
 
     module: nn.Module
     example_inputs: tuple[Any, ...]
     labels: tuple[str, ...] | None = None
+    postprocess: Callable[[Any], Any] | None = None

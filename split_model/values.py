@@ -1,6 +1,7 @@
 """Layers' values to the numpy arrays that are sent, and back."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -50,8 +51,9 @@ def value_of(
     """A layer's value from arrays: the inverse of `arrays_of`.
 
     Args:
-        arrays: One per tensor, little-endian, as `arrays_of` returns them. On the CPU their memory is shared, even if
-            they are read-only (a schedule never modifies its feeds); arrays that are not aligned in memory are copied.
+        arrays: One per tensor, little-endian, as `arrays_of` returns them; a size that depends on values may be any. On
+            the CPU their memory is shared, even if they are read-only (a schedule never modifies its feeds); arrays
+            that are not aligned in memory are copied.
         specs: The layer's tensors: `model.layer_specs[name]`.
         device: The device of the value.
 
@@ -66,7 +68,7 @@ def value_of(
 
 def _tensor_of(array: NDArray[np.generic], spec: TensorSpec) -> Tensor:
     carried = "uint16" if spec.dtype == "bfloat16" else spec.sent.dtype
-    if array.shape != spec.sent.shape or array.dtype.name != carried:
+    if not replace(spec.sent, dtype=carried).admits(TensorSpec(array.dtype.name, array.shape)):
         raise InputError(
             f"expected {spec.dtype} {list(spec.shape)}, got {array.dtype.name} {list(array.shape)}"
             + _CARRIED.get(spec.dtype, "")

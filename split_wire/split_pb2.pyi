@@ -207,7 +207,9 @@ class TensorSpec(_message.Message):
     """The layer that produces it; empty for an output that is a constant."""
     dtype: Global___DataType.ValueType
     @_builtins.property
-    def shape(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
+    def shape(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Sizes of the dimensions; -1 for a size that depends on values, which the tensors of each answer state."""
+
     def __init__(
         self,
         *,

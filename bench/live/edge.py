@@ -49,8 +49,8 @@ async def serve(parent: Parent) -> None:
 async def _images(model: split_model.Model) -> list[Image]:
     """Frames of a real clip in the model's size: what is sent shall compress as real frames do. Noise for floats."""
     if model.inputs[0].dtype != "uint8":
-        return list(np.random.default_rng(0).random((_IMAGES, *model.inputs[0].shape), dtype=np.float32))
-    _, _, height, width = model.inputs[0].shape
+        return list(np.random.default_rng(0).random((_IMAGES, *model.inputs[0].sizes), dtype=np.float32))
+    _, _, height, width = model.inputs[0].sizes
     source = open_source("sample", height=height, width=width, rate_hz=1.0, frames=_IMAGES, paced=False)
     return [frame.image async for frame in source]
 

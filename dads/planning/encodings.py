@@ -37,7 +37,7 @@ def frame_size(model: Model) -> tuple[int, int]:
             f"{model.name} takes {found}; frames from a source are uint8 [1, 3, height, width]. "
             "Wrap the model in one that casts and normalises, or feed it through edge_service.Agent"
         )
-    return inputs[0].shape[2], inputs[0].shape[3]
+    return inputs[0].sizes[2], inputs[0].sizes[3]
 
 
 def first_frames(model: Model, source: str) -> AsyncGenerator[Frame, None]:

@@ -4,24 +4,29 @@ Two results are equal if structure, shapes and dtypes are the same, every elemen
 output's scale, and, for a classification, the top-1 is the same. Bits may differ, because kernels order floating point
 sums differently; with lossy encodings the tolerance is their allowed error. Infinities and NaN must be in the same
 places. Integers and booleans must be equal: no kernel rounds them, and a tolerance that scales with the largest index
-would accept wrong indices.
+would accept wrong indices. Outputs whose sizes depend on values, as those of detectors, are compared row by row,
+without the close calls (`edge_service.output.rows`).
 """
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 
 from edge_service.frame import FrameResult
-from split_model import InputError, Model, TensorSpec
-from split_model.structure import flatten
+from edge_service.output.rows import differing_rows
+from split_model import InputError, Model
+from split_model.structure import Tree, flatten
 
-__all__ = ["TOLERANCE", "Verification", "Verifier", "difference"]
+__all__ = ["TOLERANCE", "Expected", "Verification", "Verifier", "difference"]
 
 TOLERANCE = 1e-4
 _MOST_KEPT_BYTES = 256 * 1024 * 1024
+_CLOSE_CALLS = 8  # runs that look for them
+_CLOSE = 0.25  # of the tolerance: how far these runs are off
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,24 +84,55 @@ class Verifier:
         return Verification(self._checked, self._different, self._first)
 
     def _bytes(self, result: FrameResult) -> int:
-        outputs = self._model.outputs
-        made = sum(TensorSpec(output.dtype, output.shape).bytes for output in outputs)
-        fed, _ = flatten(result.feeds)
-        return made + sum(feed.nbytes for feed in fed if isinstance(feed, torch.Tensor))
+        leaves, _ = flatten((result.outputs, result.feeds))
+        return sum(leaf.nbytes for leaf in leaves if isinstance(leaf, torch.Tensor))
 
     def _check(self, result: FrameResult) -> None:
         if result.feeds is None:
             raise ValueError("the result has no feeds; set AgentConfig.keep_inputs")
-        with torch.inference_mode():
-            expected = self._model.flatten(self._model(*result.feeds))
+        expected = Expected(self._model, result.feeds, self._tolerance)
         try:
-            found = difference(expected, self._model.flatten(result.outputs), self._tolerance)
+            found = expected.difference(self._model.flatten(result.outputs))
         except InputError as error:  # another structure
             found = str(error)
         self._checked += 1
         if found is not None:
             self._different += 1
             self._first = self._first or f"frame {result.frame_id}: {found}"
+
+
+class Expected:
+    """What the original module returns for one frame's inputs, to compare outputs with.
+
+    Args:
+        model: the model; calling it runs the original module.
+        inputs: the frame's inputs.
+        tolerance: as `Verifier`.
+    """
+
+    def __init__(self, model: Model, inputs: Sequence[Tree], tolerance: float) -> None:
+        self._model = model
+        self._inputs = tuple(inputs)
+        self._tolerance = tolerance
+        self._nearby: list[dict[str, torch.Tensor]] | None = None
+        with torch.inference_mode():
+            self._outputs = model.flatten(model(*inputs))
+
+    def difference(self, outputs: dict[str, torch.Tensor]) -> str | None:
+        """Describes how outputs, by path, differ; None if they are equal in the sense of this module."""
+        found = difference(self._outputs, outputs, self._tolerance)
+        if found is None or self._model.rest is None or not _alike(self._outputs, outputs):
+            return found
+        if self._nearby is None:  # most frames have no close calls
+            runs = self._model.nearby(self._inputs, self._tolerance * _CLOSE, _CLOSE_CALLS)
+            self._nearby = [self._model.flatten(run) for run in runs]
+        return differing_rows(self._outputs, outputs, self._nearby, self._tolerance)
+
+
+def _alike(expected: dict[str, torch.Tensor], actual: dict[str, torch.Tensor]) -> bool:
+    return expected.keys() == actual.keys() and all(
+        (want.dtype, want.ndim) == (actual[path].dtype, actual[path].ndim) for path, want in expected.items()
+    )
 
 
 def difference(

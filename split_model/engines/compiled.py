@@ -2,7 +2,8 @@
 
 Only heads are compiled. The edge keeps one split for thousands of frames and chooses itself what to compile. A server
 that compiled its clients' cuts would spend a minute of CPU time on each, and leak memory, because torch.fx keeps the
-source of every module that it generates. For the same reason the number of a model's compiled heads is limited.
+source of every module that it generates. For the same reason the number of a model's compiled heads is limited. A head
+with the rest of a `TrunkAndRest` is not compiled.
 
 A thread of its own compiles, competing for CPU time with the plain schedule, which runs until the compiled head is
 ready.
@@ -106,7 +107,8 @@ class CompiledHeads:
 
     def _may_start(self, edge: frozenset[str]) -> bool:
         busy = self._thread is not None and self._thread.is_alive()
-        return self._left > 0 and edge not in self._started and not busy
+        has_rest = self._model.rest in edge  # Python code of any kind, which a compiler may refuse or change
+        return self._left > 0 and edge not in self._started and not busy and not has_rest
 
     def _make(self, edge: frozenset[str], head: Head) -> None:
         try:

@@ -63,7 +63,7 @@ def _convolution(node: Node, spec: TensorSpec) -> Node:
     return _with_packed_weight(
         node,
         lambda: torch.ops.mkldnn._reorder_convolution_weight(  # noqa: SLF001  # as torch.compile calls it
-            weight.detach(), *sizes, groups, list(spec.shape)
+            weight.detach(), *sizes, groups, list(spec.sizes)
         ),
         run_convolution,
         lambda packed: (source, packed, bias, *sizes, groups),
@@ -72,7 +72,7 @@ def _convolution(node: Node, spec: TensorSpec) -> Node:
 
 def _linear(node: Node, spec: TensorSpec) -> Node:
     source, weight, bias = (*node.args, None)[:3]
-    rows = prod(spec.shape[:-1])
+    rows = prod(spec.sizes[:-1])
     if rows < 2:  # with one row each weight is read once, so packing gains nothing and would copy the weights
         return node
     return _with_packed_weight(

@@ -77,7 +77,7 @@ def _shape_stand_in(trace: Trace, node: Node) -> tuple[Argument, ...]:
     (spec,) = trace.nodes[first.index].specs
     if spec is None:
         return node.args
-    return (torch.empty(spec.shape, dtype=getattr(torch, spec.dtype)), *node.args[1:])
+    return (torch.empty(spec.sizes, dtype=getattr(torch, spec.dtype)), *node.args[1:])
 
 
 def compact(trace: Trace) -> Trace:

@@ -59,7 +59,7 @@ def layer(trace: Trace) -> Layering:
         node_of[node.name] = index
         specs[node.name] = _sendable(node)
         names = tuple(trace.nodes[source].name for source in sources)
-        layers.append(Layer(node.name, names, sum(spec.bytes for spec in specs[node.name])))
+        layers.append(Layer(node.name, names, node.bytes))
     outputs = tuple(dict.fromkeys(trace.nodes[root[ref]].name for ref in refs_of(trace.outputs)))
     if not outputs:
         raise UnsupportedModelError("no output of the model depends on its inputs: there is nothing to split")

@@ -31,10 +31,10 @@ class Ref:
 
 @dataclass(frozen=True, slots=True)
 class TensorSpec:
-    """Dtype (numpy's name, or `bfloat16`) and shape of one tensor."""
+    """Dtype (numpy's name, or `bfloat16`) and shape of one tensor; a size that depends on values is `None`."""
 
     dtype: str
-    shape: tuple[int, ...]
+    shape: tuple[int | None, ...]
 
     @classmethod
     def of(cls, tensor: Tensor) -> "TensorSpec":
@@ -48,13 +48,24 @@ class TensorSpec:
         return self if parts is None else TensorSpec(parts, (*self.shape, 2))
 
     @property
+    def sizes(self) -> tuple[int, ...]:
+        """The shape, with 0, the least possible, for sizes that depend on values."""
+        return tuple(0 if size is None else size for size in self.shape)
+
+    @property
     def elements(self) -> int:
-        """Number of elements."""
-        return prod(self.shape)
+        """Number of elements; 0 if it depends on values."""
+        return prod(self.sizes)
+
+    def admits(self, other: "TensorSpec") -> bool:
+        """Whether a tensor of these dtype and shape may stand here: they are the same, but for unknown sizes."""
+        if self.dtype != other.dtype or len(self.shape) != len(other.shape):
+            return False
+        return all(size in {None, found} for size, found in zip(self.shape, other.shape, strict=True))
 
     @property
     def bytes(self) -> int:
-        """Bytes of the elements."""
+        """Bytes of the elements; 0 if their number depends on values."""
         dtype: torch.dtype = getattr(torch, self.dtype)
         return self.elements * dtype.itemsize
 
@@ -72,6 +83,7 @@ class Node:
         is_tuple: Whether the operator returns a tuple or list of tensors.
         keep: After pruning, the positions of the operator's tuple that are read; with one position, the node's value is
             that tensor itself. `None` before pruning, or without a tuple.
+        example_bytes: Bytes of the value for the example inputs, where they depend on values; else `None`.
     """
 
     name: str
@@ -81,11 +93,19 @@ class Node:
     specs: tuple[TensorSpec | None, ...] = ()
     is_tuple: bool = False
     keep: tuple[int, ...] | None = None
+    example_bytes: int | None = None
 
     @property
     def elements(self) -> int:
         """Number of elements of the value, summed over its tensors."""
         return sum(spec.elements for spec in self.specs if spec is not None)
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of the value."""
+        if self.example_bytes is not None:
+            return self.example_bytes
+        return sum(spec.bytes for spec in self.specs if spec is not None)
 
 
 @dataclass(frozen=True, slots=True)

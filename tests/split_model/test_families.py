@@ -7,6 +7,7 @@ import torch
 
 import split_model
 from models import torchvision_models
+from models.detectors import DETECTORS
 from partitioner import CostProfile, SplitTable
 from split_model.model import Model
 
@@ -80,7 +81,10 @@ def test_the_zoo(name):
 
 
 def test_all_classifiers_and_the_segmentation_models_are_covered():
-    """The fast and the slow tests take every name between them; a torchvision of other models wants a look."""
+    """The fast and the slow tests take every name between them; a torchvision of other models wants a look.
+
+    `tests/models/test_detectors.py` takes the detectors.
+    """
     known = torchvision_models.names()
     assert {"fcn_resnet50", "deeplabv3_resnet50", "lraspp_mobilenet_v3_large"} <= set(known)
     assert set(FAST) <= set(known)
@@ -89,7 +93,7 @@ def test_all_classifiers_and_the_segmentation_models_are_covered():
 
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
-@pytest.mark.parametrize("name", [name for name in torchvision_models.names() if name not in FAST])
+@pytest.mark.parametrize("name", [name for name in torchvision_models.names() if name not in (*FAST, *DETECTORS)])
 def test_every_other_torchvision_model(name):
     check(split_model.load(f"torchvision:{name}"), splits=3)
 

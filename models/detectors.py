@@ -1,0 +1,95 @@
+"""torchvision's detectors by name: what they see, in the pixels of the model's input picture."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from torch import Tensor, nn
+
+from models.detector_parts import divide
+from models.preprocessing import example_image
+from split_model.source import Source
+
+__all__ = ["DETECTORS", "as_trained", "describe", "source_of"]
+
+_FIXED_SIZES = {"ssd300_vgg16": (300, 300), "ssdlite320_mobilenet_v3_large": (320, 320)}
+_OTHER_SIZE = (480, 640)  # that of many cameras; torchvision resizes it again inside the model
+
+_FROZEN_NORM_EPSILONS = {
+    "fasterrcnn_mobilenet_v3_large_320_fpn": 1e-5,
+    "fasterrcnn_mobilenet_v3_large_fpn": 1e-5,
+    "fasterrcnn_resnet50_fpn": 0.0,
+    "fcos_resnet50_fpn": 1e-5,
+    "keypointrcnn_resnet50_fpn": 0.0,
+    "retinanet_resnet50_fpn": 0.0,
+}
+"""The epsilon of the frozen batch norms in the backbones of those that were trained with such."""
+
+DETECTORS = (*_FROZEN_NORM_EPSILONS, *_FIXED_SIZES, "fasterrcnn_resnet50_fpn_v2", "retinanet_resnet50_fpn_v2")
+"""Names of the detectors. Mask R-CNN is none of them: its masks of whole pictures, up to 123 MB, are no message."""
+
+
+def source_of(name: str, detector: nn.Module, meta: Mapping[str, Any]) -> Source:
+    """A detector that takes one uint8 picture.
+
+    Args:
+        name: One of `DETECTORS`.
+        detector: torchvision's module of that name, in evaluation mode, with its weights.
+        meta: The metadata of its trained weights, which name the categories.
+    """
+    example = example_image(*_size(name))
+    return Source(divide(detector, example).eval(), (example,), postprocess=_Boxes(meta["categories"]))
+
+
+def describe(name: str) -> str:
+    """A description of the detector, in a few words."""
+    height, width = _size(name)
+    what = "COCO detector of persons and their key points" if name.startswith("keypoint") else "COCO detector"
+    return f"{what}, for pictures of {width}x{height}"
+
+
+def as_trained(name: str, module: nn.Module) -> None:
+    """Replaces batch norms by frozen ones, as torchvision does before it loads trained weights."""
+    from torchvision.ops import FrozenBatchNorm2d  # noqa: PLC0415  # once torchvision can be imported
+
+    epsilon = _FROZEN_NORM_EPSILONS.get(name)
+    if epsilon is None:
+        return
+    for parent in list(module.get_submodule("backbone").modules()):
+        for child, part in parent.named_children():
+            if isinstance(part, nn.BatchNorm2d):
+                setattr(parent, child, FrozenBatchNorm2d(part.num_features, eps=epsilon))
+
+
+def _size(name: str) -> tuple[int, int]:
+    return _FIXED_SIZES.get(name, _OTHER_SIZE)
+
+
+class _Boxes:
+    """Makes boxes for JSON from a detector's return value.
+
+    Args:
+        categories: Names of the labels, by index.
+    """
+
+    def __init__(self, categories: Sequence[str]) -> None:
+        self._categories = tuple(categories)
+
+    def __call__(self, outputs: list[dict[str, Tensor]]) -> dict[str, list[Any]]:
+        """Boxes as x1, y1, x2, y2 in pixels, labels by name, scores; and key points as x, y, visibility."""
+        (found,) = outputs
+        made: dict[str, list[Any]] = {
+            "boxes": _rounded(found["boxes"], 2),
+            "labels": [self._label(index) for index in found["labels"].tolist()],
+            "scores": _rounded(found["scores"], 4),
+        }
+        if "keypoints" in found:
+            made["keypoints"] = _rounded(found["keypoints"], 2)
+        return made
+
+    def _label(self, index: int) -> str:
+        return self._categories[index] if 0 <= index < len(self._categories) else str(index)
+
+
+def _rounded(tensor: Tensor, digits: int) -> list[Any]:
+    rounded: list[Any] = tensor.double().round(decimals=digits).tolist()
+    return rounded

@@ -1,0 +1,163 @@
+"""Appends the rest of a `TrunkAndRest` to its trunk's trace, as one node that calls Python code.
+
+The passes see an operator that returns a tuple, and nothing else of it. The sizes of its tensors are unknown to them.
+"""
+
+import operator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from split_model import structure
+from split_model.errors import UnsupportedModelError
+from split_model.trace.capture import Capture, capture
+from split_model.trace.fingerprint import fingerprint
+from split_model.trace.trace import Argument, Node, Ref, TensorSpec, Trace
+from split_model.trunk_and_rest import TrunkAndRest
+
+__all__ = ["Rest", "capture_whole", "rest_of"]
+
+_NAME = "rest"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Rest:
+    """The rest as an operator: takes the leaves of the trunk's return value, returns its own tensors.
+
+    Attributes:
+        module: The rest.
+        taken: The nesting of the trunk's return value.
+        contiguous: For each of its leaves, whether the trunk returns it in row-major order.
+        returned: The nesting of the rest's return value.
+        specs: One per leaf of it; `None` for a leaf that is `None`.
+        text: What the digest knows of the rest.
+    """
+
+    module: nn.Module
+    taken: structure.Nesting
+    contiguous: tuple[bool, ...]
+    returned: structure.Nesting
+    specs: tuple[TensorSpec | None, ...]
+    text: str
+
+    def __call__(self, *leaves: Argument) -> tuple[Tensor, ...]:
+        """Calls the rest on copies, because Python code may write into what it is given."""
+        copies = [_copy(leaf, row_major=row_major) for leaf, row_major in zip(leaves, self.contiguous, strict=True)]
+        found, nesting = structure.flatten(self.module(structure.unflatten(copies, self.taken)))
+        if nesting != self.returned:
+            raise ValueError(
+                f"expected a return value nested as for the example inputs, {self.returned}; got {nesting}"
+            )
+        for leaf, spec in zip(found, self.specs, strict=True):
+            _check(leaf, spec)
+        return tuple(leaf for leaf in found if isinstance(leaf, Tensor))
+
+    def __repr__(self) -> str:
+        return self.text
+
+
+def capture_whole(module: nn.Module, example_inputs: tuple[Any, ...]) -> Capture:
+    """Captures a module; of a `TrunkAndRest` the trunk, followed by one node for the rest.
+
+    Raises:
+        UnsupportedModelError: As `capture`; or the rest fails on the example inputs, or returns leaves that are neither
+            tensors nor `None`.
+    """
+    if not isinstance(module, TrunkAndRest):
+        return capture(module, example_inputs)
+    captured = capture(module.trunk, example_inputs)
+    values, returned = _example(module, example_inputs)
+    paths = structure.paths_of(structure.unflatten(list(range(len(values))), returned))
+    rest = Rest(
+        module=module.rest,
+        taken=captured.output_nesting,
+        contiguous=tuple(path in captured.contiguous_outputs for path in captured.output_paths),
+        returned=returned,
+        specs=tuple(_spec(path, value) for path, value in zip(paths, values, strict=True)),
+        text=fingerprint(module.rest),
+    )
+    return _appended(captured, rest, paths, sum(value.nbytes for value in values if isinstance(value, Tensor)))
+
+
+def rest_of(trace: Trace) -> str | None:
+    """The name of the rest's node; `None` for a trace without one."""
+    return next((node.name for node in trace.nodes if isinstance(node.target, Rest)), None)
+
+
+def _example(module: TrunkAndRest, example_inputs: tuple[Any, ...]) -> tuple[list[Any], structure.Nesting]:
+    with torch.no_grad():
+        taken = module.trunk(*example_inputs)
+        try:
+            return structure.flatten(module.rest(taken))
+        except Exception as error:  # Python code raises exceptions of any type
+            raise UnsupportedModelError(
+                f"the rest ({type(module.rest).__name__}) failed on the example inputs: {type(error).__name__}: {error}"
+            ) from error
+
+
+def _spec(path: str, value: object) -> TensorSpec | None:
+    if value is None:
+        return None
+    if not isinstance(value, Tensor):
+        raise UnsupportedModelError(
+            f"the rest returns {type(value).__name__} at {path!r}; expected tensors, which can be sent: return "
+            "torch.tensor(value), or leave it to postprocess"
+        )
+    spec = TensorSpec.of(value)
+    return replace(spec, shape=(None,) * len(spec.shape))
+
+
+def _appended(captured: Capture, rest: Rest, paths: tuple[str, ...], example_bytes: int) -> Capture:
+    trace = captured.trace
+    nodes = [
+        replace(node, name=f"trunk.{node.name}") if index in trace.constants else node  # its name in the whole module
+        for index, node in enumerate(trace.nodes)
+    ]
+    name = _free(_NAME, {node.name for node in nodes})
+    specs = tuple(spec for spec in rest.specs if spec is not None)
+    place = len(nodes)
+    nodes.append(Node(name, rest, trace.outputs, specs=specs, is_tuple=True, example_bytes=example_bytes))
+    outputs: list[Argument] = []
+    for spec in rest.specs:
+        if spec is None:
+            outputs.append(None)
+            continue
+        position = len(nodes) - place - 1
+        outputs.append(Ref(len(nodes)))
+        nodes.append(Node(f"{name}_{position}", operator.getitem, (Ref(place), position), specs=(spec,)))
+    return replace(
+        captured,
+        trace=replace(trace, nodes=tuple(nodes), outputs=tuple(outputs)),
+        output_paths=paths,
+        output_nesting=rest.returned,
+        contiguous_outputs=frozenset(),
+    )
+
+
+def _copy(leaf: Argument, *, row_major: bool) -> Argument:
+    """A copy; a trunk in parts may have made another memory format than the whole one, and `view` would fail on it."""
+    if not isinstance(leaf, Tensor):
+        return leaf
+    return leaf.clone(memory_format=torch.contiguous_format if row_major else torch.preserve_format)
+
+
+def _check(leaf: object, spec: TensorSpec | None) -> None:
+    if spec is None:
+        if leaf is not None:
+            raise ValueError(f"returned {type(leaf).__name__} in a place of None")
+        return
+    expected = f"expected {spec.dtype} with {len(spec.shape)} dimensions, as for the example inputs"
+    if not isinstance(leaf, Tensor):
+        raise TypeError(f"{expected}; got {type(leaf).__name__}")
+    if not spec.admits(TensorSpec.of(leaf)):
+        raise ValueError(f"{expected}; got {TensorSpec.of(leaf)}")
+
+
+def _free(wanted: str, taken: set[str]) -> str:
+    name, number = wanted, 0
+    while name in taken:
+        number += 1
+        name = f"{wanted}_{number}"
+    return name
