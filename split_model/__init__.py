@@ -8,6 +8,7 @@ from split_model.engines.schedule import Recorder
 from split_model.errors import (
     BadSpecError,
     ExecutionError,
+    FactoryError,
     InputError,
     MissingExtraError,
     MissingTensorError,
@@ -30,6 +31,7 @@ __all__ = [
     "BadSpecError",
     "CompiledHeads",
     "ExecutionError",
+    "FactoryError",
     "Head",
     "InputError",
     "Loadable",

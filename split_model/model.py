@@ -1,8 +1,9 @@
 """`Model`: a module with its graph of layers, its heads and its tails."""
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +23,7 @@ from split_model.trace.digest import digest_of
 from split_model.trace.folding import fold
 from split_model.trace.fusion import fuse
 from split_model.trace.layering import Layering, layer
+from split_model.trace.places import places_of, root_of
 from split_model.trace.pruning import prune
 from split_model.trace.trace import Ref, TensorSpec, Trace
 from split_model.values import Value
@@ -57,6 +59,7 @@ class Model:
         name: Its name on the wire.
         device: The device that it runs on.
         labels: Class names, if the output is a classification.
+        postprocess: From the return value to a value that JSON can represent.
 
     Attributes:
         name: As given.
@@ -67,6 +70,9 @@ class Model:
         layer_specs: The tensors of each layer's value, by layer name.
         example_inputs: As given, on `device`.
         labels: As given.
+        postprocess: As given.
+        places: Each layer's name for people, by its name on the wire: its place in the module, such as
+            `backbone.layer2.0.conv1`. No two are equal.
         device: As given.
         torch_version: The version of torch that traced it; other versions may trace another graph.
 
@@ -82,10 +88,12 @@ class Model:
         name: str,
         device: torch.device | str = "cpu",
         labels: tuple[str, ...] | None = None,
+        postprocess: Callable[[Tree], Any] | None = None,
     ) -> None:
         self.name = name
         self.device = torch.device(device)
         self.labels = labels
+        self.postprocess = postprocess
         self.torch_version = torch.__version__
         captured = capture(module, example_inputs)
         self.digest = digest_of(captured, module.state_dict())
@@ -95,6 +103,7 @@ class Model:
         layering = layer(trace)
         self.graph: LayerGraph = layering.graph
         self.layer_specs: Mapping[str, tuple[TensorSpec, ...]] = layering.specs
+        self.places: Mapping[str, str] = places_of(trace, layering, root_of(module))
         self._node_of = layering.node_of
         packed = pack(trace, self.device)
         self._program = Program(packed, layering.root, self.device, overwrites(trace), channels_last(packed))

@@ -1,9 +1,12 @@
 """`Source`: a loaded module with example inputs, from whichever kind of spec."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from torch import nn
+
+from split_model.structure import Tree
 
 __all__ = ["Source"]
 
@@ -16,8 +19,10 @@ class Source:
         module: The module in evaluation mode, with its weights.
         example_inputs: Positional arguments of a call.
         labels: Class names, if the output is a classification.
+        postprocess: From the module's return value to one that JSON can represent, or None.
     """
 
     module: nn.Module
     example_inputs: tuple[Any, ...]
     labels: tuple[str, ...] | None = None
+    postprocess: Callable[[Tree], Any] | None = None

@@ -51,7 +51,7 @@ def test_the_library_is_imported_and_the_users_packages_are_not_until_they_are_a
 def test_a_factory_in_the_users_models_is_loaded(foreign):
     done = run(foreign, "import split_model; print(split_model.load('models.net:make').name)")
     assert done.returncode == 0, done.stderr
-    assert done.stdout.split() == ["imported", "models", "models.net:make"]
+    assert (done.stdout, done.stderr) == ("models.net:make\n", "imported models\n"), "prints go to stderr"
 
 
 def test_a_network_by_name_is_a_clear_error_while_the_users_models_stand_in_front(foreign):

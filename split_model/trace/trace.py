@@ -62,6 +62,7 @@ class Node:
         is_tuple: Whether the operator returns a tuple or list of tensors.
         keep: After pruning, the positions of the operator's tuple that are read; with one position, the node's value is
             that tensor itself. `None` before pruning, or without a tuple.
+        place: The path of the module that calls the operator; empty for the outermost one, and where it is unknown.
     """
 
     name: str
@@ -71,6 +72,7 @@ class Node:
     specs: tuple[TensorSpec | None, ...] = ()
     is_tuple: bool = False
     keep: tuple[int, ...] | None = None
+    place: str = ""
 
     @property
     def elements(self) -> int:

@@ -1,4 +1,4 @@
-"""Imports torchvision, also beside a torch without CUDA; no other module imports it.
+"""Makes torchvision importable, also beside a torch without CUDA; our own code imports it only through this module.
 
 The torchvision wheel on PyPI is built for CUDA. With a CPU torch its compiled operators do not load, and its import
 fails, because it registers a Python kernel for `torchvision::nms`. Declaring the two schemas before the import avoids
@@ -6,14 +6,17 @@ that; no classifier or segmentation model calls these operators.
 """
 
 import importlib
+import importlib.util
 from functools import cache
+from importlib.machinery import EXTENSION_SUFFIXES
+from pathlib import Path
 from types import ModuleType
 
 import torch
 
 from split_model.errors import ModelError
 
-__all__ = ["torchvision_models"]
+__all__ = ["make_importable", "torchvision_models"]
 
 _SCHEMAS = ("nms", "qnms")
 
@@ -25,18 +28,35 @@ def torchvision_models() -> ModuleType:
     Raises:
         ModelError: torchvision is missing, or does not fit the torch that is installed.
     """
+    make_importable()
     try:
         return importlib.import_module("torchvision.models")
-    except RuntimeError:  # "operator torchvision::nms does not exist"
-        _declare_schemas()
     except ImportError as error:
         raise ModelError(
             f"torchvision cannot be imported: {error}; install the one that fits torch {torch.__version__}"
         ) from error
-    try:
-        return importlib.import_module("torchvision.models")
     except Exception as error:  # mismatched versions raise errors of any type
         raise ModelError(f"torchvision does not fit torch {torch.__version__}: {error}") from error
+
+
+@cache
+def make_importable() -> None:
+    """Declares the operators that torchvision's import needs, if its own library cannot; imports nothing.
+
+    Its library is tried first: had we declared the operators, one that does load would end the process.
+    """
+    found = importlib.util.find_spec("torchvision")
+    if found is None or found.origin is None:
+        return
+    libraries = [Path(found.origin).with_name(f"_C{suffix}") for suffix in (*EXTENSION_SUFFIXES, ".so")]
+    for library in libraries:
+        if library.is_file():
+            try:
+                torch.ops.load_library(library)
+            except OSError:
+                continue
+            return
+    _declare_schemas()
 
 
 def _declare_schemas() -> None:
