@@ -90,7 +90,7 @@ class Agent:
     ) -> None:
         self._model = model
         self._config = config or AgentConfig()
-        self._policy = policy_named(self._config.policy, model.graph) if policy is None else policy
+        self._policy = policy_named(self._config.policy, model.graph, model.places) if policy is None else policy
         if not self._policy.uses_cloud:
             cloud = None
         address = cloud if cloud is None or isinstance(cloud, str) else type(cloud).__name__
@@ -102,7 +102,7 @@ class Agent:
         self._wire_costs = wire_costs
         self._on_result = on_result
         self._tracing = tracing
-        self.metrics = EdgeMetrics(model.name, model.graph)
+        self.metrics = EdgeMetrics(model.name, model.graph, model.places)
         self.metrics.started(
             self._config,
             policy=self._policy.name,

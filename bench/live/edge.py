@@ -95,7 +95,7 @@ class _Edge:
             return GivenSplits(frozenset(run.splits[0]))
         if run.trace is not None:
             return Oracle(Trace(*map(tuple, run.trace)), run.goodput_share)
-        return policy_named(run.strategy, self.model.graph)
+        return policy_named(run.strategy, self.model.graph, self.model.places)
 
 
 class _Feed:
@@ -162,7 +162,7 @@ class _Feed:
             RunFrame(
                 split=self._split,
                 outcome=result.outcome.value,
-                cut="" if split is None else cut_label(split),
+                cut="" if split is None else cut_label(split, self.model.places),
                 encoding=split.encoding if split is not None and split.cut else "",
                 switched=result.switched,
                 submitted_s=submitted_s - self._zero_s,

@@ -188,7 +188,7 @@ def test_what_cannot_be_called(tmp_path, monkeypatch):
         split_model.load("own:build")
     with pytest.raises(split_model.UnknownModelError, match=r"own.py has no function 'make'; it has build, other"):
         split_model.load("own.py:make")
-    with pytest.raises(split_model.UnknownModelError, match="no file 'none.py' for none.py:make; the working"):
+    with pytest.raises(split_model.UnknownModelError, match=r"no file 'none\.py' for none\.py:make"):
         split_model.load("none.py:make")
     with pytest.raises(split_model.BadSpecError, match=r"'own.py' names no function; expected own.py:FUNCTION"):
         split_model.load("own.py")
