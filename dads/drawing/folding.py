@@ -25,7 +25,7 @@ if TYPE_CHECKING:  # the command line imports this module, and `dads --help` mus
 # The most that is legible on one page; the first level of detail within these limits is drawn.
 _LEGIBLE_BOXES = 44
 _LEGIBLE_ARROWS = 90
-_LEGIBLE_ROWS = 24
+_LEGIBLE_ROWS = 20
 
 
 class Fold(StrEnum):

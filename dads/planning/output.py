@@ -120,7 +120,8 @@ def plan_json(
 ) -> dict[str, Any]:
     """Return a plan in base units; see `print_plan`. An infinite rate is null, because JSON has no infinity.
 
-    `places` has the place in the module of every layer that is named. `break_points` is null if the choices over all uplinks were not computed; `sweep` is empty unless it was requested.
+    `places` has the place in the module of every layer that is named. `break_points` is null if the choices over all
+    uplinks were not computed; `sweep` is empty unless it was requested.
     """
     decision = answer.decision
     named = {name for _, partition in _rows(answer) for name in partition.cut}
