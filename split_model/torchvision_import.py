@@ -52,7 +52,7 @@ def make_importable() -> None:
     for library in libraries:
         if library.is_file():
             try:
-                torch.ops.load_library(library)
+                torch.ops.load_library(library)  # type: ignore[no-untyped-call]  # torch leaves it untyped
             except OSError:
                 continue
             return

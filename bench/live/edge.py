@@ -162,7 +162,7 @@ class _Feed:
             RunFrame(
                 split=self._split,
                 outcome=result.outcome.value,
-                cut="" if split is None else cut_label(split, self.model.places),
+                cut="" if split is None else cut_label(split),
                 encoding=split.encoding if split is not None and split.cut else "",
                 switched=result.switched,
                 submitted_s=submitted_s - self._zero_s,

@@ -128,7 +128,7 @@ def _file_of(module: ModuleType) -> Path | None:
 def _no_usage() -> Iterator[None]:
     """Makes argparse's errors exceptions with its message: its usage would be many lines about the wrong command."""
 
-    def error(_: argparse.ArgumentParser, message: str) -> NoReturn:
+    def error(self: argparse.ArgumentParser, message: str) -> NoReturn:  # noqa: ARG001  # argparse's signature
         raise UsageExit(message)
 
     before = argparse.ArgumentParser.error

@@ -52,8 +52,8 @@ def _shown(file: Path) -> str:
 
 
 def _cut(text: str) -> str:
-    first = next((line.strip() for line in text.splitlines() if line.strip()), "")
-    return first if len(first) <= _LONGEST else f"{first[:_LONGEST]}…"
+    line = " ".join(text.split())
+    return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}…"
 
 
 def _advice(error: BaseException) -> str:

@@ -180,7 +180,7 @@ class TestGiven:
         named = policy_named("given:net.stem,mask", GRAPH, places)
         plain = policy_named("given:stem,mask", GRAPH)
         assert (named.name, named._edge) == ("given:net.stem,mask", plain._edge)
-        with pytest.raises(PolicyError, match="'left' names two layers: net.left and, on the wire, head"):
+        with pytest.raises(PolicyError, match=r"'left' names two layers: net.left and, on the wire, head"):
             policy_named("given:left,right", GRAPH, places)
 
     def test_a_set_that_is_not_closed_is_refused(self):
