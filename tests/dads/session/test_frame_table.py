@@ -82,6 +82,12 @@ def test_an_offloaded_frame(printed):
     assert " ".join(row.split()) == "7 done light conv1 19.9 Mbit/s 100 > 110 200 > 220 300 > 330 750 ms"
 
 
+def test_a_long_place_loses_its_middle(printed):
+    place = "features.denseblock3.denselayer12.conv1"
+    row = printed(record() | {"cut_label": place})[-1]
+    assert "features.…denselayer12.conv1 " in row
+
+
 def test_an_edge_only_frame(printed):
     given = {"partition": Partition(frozenset("x"), (), 0.1, 0.0, 0.0, 0.0, 0.1), "times": StageTimes(head_s=0.11)}
     row = printed(record(Outcome.EDGE_ONLY, uplink_bps=None, **given))[-1]
