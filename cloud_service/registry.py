@@ -2,6 +2,7 @@
 
 Laws:
     * A model is found by its exact name, and only if the caller's digest is empty or the model's.
+    * Where no model has the name, one of the caller's digest is found: a file has other paths on two machines.
     * Until the registry is ready, look-ups raise `StartingError`, never "not found".
 """
 
@@ -80,6 +81,7 @@ class Registry:
                     )
         self._candidates = tuple(candidates)
         self._served: dict[str, ServedModel] = {}
+        self._by_digest: dict[str, ServedModel] = {}
         self.ready = False
 
     def warm_up(
@@ -90,6 +92,7 @@ class Registry:
         """Run and measure every model, blocking; afterwards the models can be found."""
         for model in self._candidates:
             self._served[model.name] = ServedModel(model, measure(model), measure_decoding(model))
+        self._by_digest = {served.model.digest: served for served in self._served.values()}
         self.ready = True
 
     def all(self) -> tuple[ServedModel, ...]:
@@ -102,7 +105,7 @@ class Registry:
         return tuple(self._served.values())
 
     def find(self, name: str, digest: str) -> ServedModel:
-        """Return the model of this name and digest.
+        """Return the model of this name and digest; or where no model has the name, one of this digest.
 
         Args:
             name: The exact name.
@@ -110,21 +113,37 @@ class Registry:
 
         Raises:
             StartingError: the models are still being warmed up.
-            UnknownModelError: no model of this name is served.
+            UnknownModelError: no model of this name or digest is served.
             DigestMismatchError: the model of this name has another digest.
         """
         self._check_ready()
-        served = self._served.get(name)
+        served = self._served.get(name) or self._by_digest.get(digest)
         if served is None:
-            known = ", ".join(sorted(self._served))
-            raise UnknownModelError(f"model {name[:256]!r} is not served; expected one of: {known}")
+            raise UnknownModelError(self._nothing(name, digest))
         if digest and digest != served.model.digest:
             raise DigestMismatchError(
                 f"model {name!r} is served with digest {served.model.digest}, not {digest[:64]!r}; "
-                "expected the same graph, weights and preprocessing on both sides"
+                f"expected the same graph, weights and preprocessing on both sides{_advice(name)}"
             )
         return served
+
+    def _nothing(self, name: str, digest: str) -> str:
+        known = ", ".join(sorted(self._served))
+        alike = [other for other in self._served if _file_name(other) == _file_name(name)]
+        also = f", and {alike[0]!r} has another digest than {digest[:12]!r}{_advice(name)}" if alike and digest else ""
+        return f"model {name[:256]!r} is not served; expected one of: {known}, or one of their digests{also}"
 
     def _check_ready(self) -> None:
         if not self.ready:
             raise StartingError("the models are being warmed up; expected callers to wait until health is SERVING")
+
+
+def _file_name(name: str) -> str:
+    """What two machines' names of one file have in common: the part after the last folder."""
+    return name.removeprefix("file:").rpartition("/")[2]
+
+
+def _advice(name: str) -> str:
+    """What to do about another digest of a model that the user's own code makes."""
+    is_factory = not name.startswith(("torchvision:", "zoo:", "file:"))
+    return "; a factory must seed its weights or load them" if is_factory else ""

@@ -22,6 +22,9 @@ app = typer.Typer(
 def dads(
     context: typer.Context,
     version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+    debug: Annotated[  # noqa: ARG001 # `CommandLine` reads it, at any place in the line
+        bool, typer.Option("--debug", help="With an error, print its traceback too; may follow the command.")
+    ] = False,
 ) -> None:
     """Split a PyTorch model between an edge and a cloud, and keep choosing the best split."""
     if version:

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 from typing import Any
 
@@ -24,9 +25,12 @@ class CommandLine(TyperGroup):
         windows_expand_args: bool = True,
         **extra: Any,  # noqa: ANN401 # typer's signature
     ) -> Any:  # noqa: ANN401 # typer's signature
+        given = sys.argv[1:] if args is None else list(args)
+        words = [word for word in given if word != "--debug"]
+
         def run() -> Any:  # noqa: ANN401 # typer's signature
             return super(CommandLine, self).main(
-                args, prog_name, complete_var, standalone_mode=False, windows_expand_args=windows_expand_args, **extra
+                words, prog_name, complete_var, standalone_mode=False, windows_expand_args=windows_expand_args, **extra
             )
 
         if not standalone_mode:
@@ -41,6 +45,8 @@ class CommandLine(TyperGroup):
             explanation = explain(error)
             if explanation is None:
                 raise
+            if words != given:
+                traceback.print_exception(error)
             code = _fail(explanation.line, explanation.exit_code)
         _let_go_of_stdout()
         sys.exit(code if isinstance(code, int) else ExitCode.DONE)

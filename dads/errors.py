@@ -9,7 +9,7 @@
         └── InterruptedByUserError  130  a signal ended the command early
 
 An error of another package keeps its own message; `explain` only adds the exit code. An error that is not listed here
-is a defect, and keeps its traceback.
+is a defect, and keeps its traceback. `--debug` shows the traceback of a known error too.
 """
 
 import errno

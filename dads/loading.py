@@ -20,12 +20,18 @@ def is_seeded(spec: str, weights: str | None) -> bool:
 
 
 def load_model(
-    spec: str, *, weights: str | None = None, device: str = "cpu", threads: int | None = None
+    spec: str,
+    *,
+    name: str | None = None,
+    weights: str | None = None,
+    device: str = "cpu",
+    threads: int | None = None,
 ) -> split_model.Model:
     """Load a model by its specification.
 
     Args:
-        spec: `torchvision:NAME`, `zoo:NAME`, `file:PATH.pt2` or `package.module:factory`.
+        spec: `torchvision:NAME`, `zoo:NAME`, `file:PATH.pt2`, `package.module:factory` or `path/net.py:factory`.
+        name: Its name on the wire; None for the specification.
         weights: See `split_model.load`.
         device: `cpu` or `cuda`.
         threads: Number of torch's threads; None for torch's default.
@@ -41,6 +47,6 @@ def load_model(
         split_model.keep_freed_memory()  # each of our processes runs one model over and over
         if threads is not None:
             torch.set_num_threads(threads)
-        model = split_model.load(spec, weights=weights, device=device)
+        model = split_model.load(spec, name=name, weights=weights, device=device)
         split_model.spare_loaded_objects()
         return model

@@ -101,13 +101,25 @@ def an_error(value: float | None) -> float | None:
     return value
 
 
-MODEL_HELP = "torchvision:NAME, zoo:NAME, file:PATH.pt2 or package.module:factory; dads models lists them."
+MODEL_HELP = (
+    "torchvision:NAME, zoo:NAME, file:PATH.pt2, package.module:factory or path/net.py:factory; dads models lists those "
+    "with a name."
+)
 
 ModelArgument = Annotated[str, typer.Argument(metavar="MODEL", help=MODEL_HELP, show_default=False)]
 WeightsOption = Annotated[
     str | None,
     typer.Option(
         help="DEFAULT or a safetensors file; without it, weights are drawn from a fixed seed.", show_default=False
+    ),
+]
+NameOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="The model's name for cloud, reports and metrics; by default as --model has it. If the cloud has no model "
+        "of this name, it finds the same model by its digest.",
+        show_default=False,
     ),
 ]
 DeviceOption = Annotated[Device, typer.Option(help="The device of torch.")]

@@ -1,8 +1,9 @@
 """Progress of long work on stderr: a bar on a terminal, plain lines elsewhere."""
 
+import contextlib
+import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -12,9 +13,9 @@ OnProgress = Callable[[int, int], None]
 """Called with the steps that are done and the steps there are."""
 
 
-@contextmanager
+@contextlib.contextmanager
 def shown(title: str, console: Console | None = None) -> Iterator[OnProgress]:
-    """Show the progress of the work in the block.
+    """Show the progress of the work in the block; what the work itself prints, such as a model's code, goes to stderr.
 
     Args:
         title: The work, such as `profiling torchvision:alexnet`.
@@ -25,17 +26,18 @@ def shown(title: str, console: Console | None = None) -> Iterator[OnProgress]:
     """
     # A model's name must not be read as markup or an emoji: `hfac:two` contains one.
     console = console or Console(stderr=True, emoji=False, markup=False)
-    if console.is_terminal:
-        with _bar(title, console) as on_progress:
-            yield on_progress
-    else:
-        started_s = time.monotonic()
-        _print(f"{title} ...", console)
-        yield _quarters(title, console)
-        _print(f"{title}: done in {time.monotonic() - started_s:.1f} s", console)
+    with contextlib.redirect_stdout(sys.stderr):
+        if console.is_terminal:
+            with _bar(title, console) as on_progress:
+                yield on_progress
+        else:
+            started_s = time.monotonic()
+            _print(f"{title} ...", console)
+            yield _quarters(title, console)
+            _print(f"{title}: done in {time.monotonic() - started_s:.1f} s", console)
 
 
-@contextmanager
+@contextlib.contextmanager
 def _bar(title: str, console: Console) -> Iterator[OnProgress]:
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console) as progress:

@@ -85,7 +85,7 @@ class Agent:
         self._model = model
         self._config = config or AgentConfig()
         self._graph = sendable_graph(model)
-        self._policy = policy_named(self._config.policy, self._graph) if policy is None else policy
+        self._policy = policy_named(self._config.policy, self._graph, model.places) if policy is None else policy
         if not self._policy.uses_cloud:
             cloud = None
         address = cloud if cloud is None or isinstance(cloud, str) else type(cloud).__name__
@@ -97,7 +97,7 @@ class Agent:
         self._wire_costs = wire_costs
         self._on_result = on_result
         self._tracing = tracing
-        self.metrics = EdgeMetrics(model.name, model.graph)
+        self.metrics = EdgeMetrics(model.name, model.graph, model.places)
         self.metrics.started(
             self._config,
             policy=self._policy.name,

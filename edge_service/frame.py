@@ -91,8 +91,12 @@ class FrameResult:
         }
 
 
-def cut_label(partition: Partition) -> str:
+def cut_label(partition: Partition, places: Mapping[str, str] | None = None) -> str:
     """A short name of a cut for display: its first tensors and the number of others; "edge" if nothing is sent.
+
+    Args:
+        partition: The split.
+        places: Each layer's name for people, by its name; layers without one keep their name.
 
     >>> from partitioner import CostProfile, Layer, LayerGraph, Link, evaluate
     >>> graph = LayerGraph((Layer("x", (), 4), Layer("y", ("x",), 4)), ("y",))
@@ -103,5 +107,6 @@ def cut_label(partition: Partition) -> str:
     if not partition.cut:
         return "edge"
     # torch's name of batch normalisation is long.
-    shown = "+".join(partition.cut[:2]).replace("_native_batch_norm_legit_no_training", "batch_norm")
+    shown = "+".join((places or {}).get(name, name) for name in partition.cut[:2])
+    shown = shown.replace("_native_batch_norm_legit_no_training", "batch_norm")
     return shown if len(partition.cut) <= 2 else f"{shown}+{len(partition.cut) - 2} more"

@@ -33,6 +33,7 @@ class Normalised(nn.Module):
 
     mean: Tensor
     std: Tensor
+    known_child = "model"  # people know its layers' places; see split_model.trace.places
 
     def __init__(self, model: nn.Module, normalisation: Normalisation) -> None:
         super().__init__()

@@ -12,9 +12,9 @@ from models import weights as weights_of
 from models.detectors import DETECTORS, as_trained, source_of
 from models.detectors import describe as describe_detector
 from models.preprocessing import IMAGENET, Normalisation, Normalised, example_image
-from models.torchvision_import import torchvision_models
 from split_model.errors import UnknownModelError, WeightsError
 from split_model.source import Source
+from split_model.torchvision_import import torchvision_models
 
 __all__ = ["build", "describe", "imagenet_labels", "names"]
 

@@ -8,6 +8,7 @@ from split_model.engines.schedule import Recorder
 from split_model.errors import (
     BadSpecError,
     ExecutionError,
+    FactoryError,
     InputError,
     MissingExtraError,
     MissingTensorError,
@@ -31,6 +32,7 @@ __all__ = [
     "BadSpecError",
     "CompiledHeads",
     "ExecutionError",
+    "FactoryError",
     "Head",
     "InputError",
     "Loadable",

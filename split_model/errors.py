@@ -8,6 +8,7 @@
     ├── WeightsError             weights that are missing or do not fit the model
     ├── ShadowedNetworksError    Python finds another package `models` before this project's
     ├── MissingExtraError        the model needs a package of an optional extra
+    ├── FactoryError             the user's code, which makes the model, raised an exception
     ├── UnsupportedModelError    the model cannot be exported or split: random, stateful, dynamic shapes
     ├── InputError               inputs or values of the wrong number, shape or dtype
     ├── UnknownLayerError        a layer's name that the model does not have
@@ -27,7 +28,7 @@ class UnknownModelError(ModelError):
 
 
 class BadSpecError(ModelError):
-    """The spec is not `torchvision:NAME`, `zoo:NAME`, `file:PATH` or `package.module:factory`."""
+    """The spec is not one of the forms that `split_model.load` takes."""
 
 
 class WeightsError(ModelError):
@@ -40,6 +41,10 @@ class ShadowedNetworksError(ModelError):
 
 class MissingExtraError(ModelError):
     """The model needs a package that an optional extra installs."""
+
+
+class FactoryError(ModelError):
+    """The user's code raised an exception while it made the model; the cause is chained."""
 
 
 class UnsupportedModelError(ModelError):

@@ -1,21 +1,20 @@
 """`load`: a model from its spec, which names a network, a file or a factory."""
 
-import importlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
-from torch import nn
 
 from split_model.errors import BadSpecError, ModelError, UnknownModelError, UnsupportedModelError, WeightsError
+from split_model.factories.factory import call_factory
+from split_model.factories.surroundings import prints_to_stderr
 from split_model.model import Model
 from split_model.named import FAMILIES, networks
 from split_model.source import Source
 
 __all__ = ["Loadable", "describe", "load"]
 
-_FORMS = "`torchvision:NAME`, `zoo:NAME`, `file:MODEL.pt2` or `package.module:factory`"
+_FORMS = "`torchvision:NAME`, `zoo:NAME`, `file:MODEL.pt2`, `package.module:factory` or `path/net.py:factory`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +30,21 @@ class Loadable:
     description: str
 
 
-def load(spec: str, *, weights: str | Path | None = None, device: torch.device | str = "cpu") -> Model:
-    """Loads a model and prepares it for splitting.
+def load(
+    spec: str,
+    *,
+    name: str | None = None,
+    weights: str | Path | None = None,
+    device: torch.device | str = "cpu",
+) -> Model:
+    """Loads a model and prepares it for splitting. What the model's own code prints meanwhile goes to stderr.
 
     Args:
         spec: `torchvision:googlenet`, `zoo:tiny_yolov2`, `file:model.pt2` (written by `torch.export.save`; reading a
-            file may run code, so it must be trusted), or `package.module:factory`, where the factory takes no arguments
-            and returns `(module, example_inputs)`.
+            file may run code, so it must be trusted), `package.module:factory` or `path/net.py:factory`. A factory
+            takes no arguments and returns `(module, example_inputs)`, or `(module, example_inputs, postprocess)`. Its
+            code runs as from its own folder, or from the working directory where a module is named.
+        name: The model's name on the wire; by default the spec.
         weights: For torchvision and zoo models only: `None` for weights drawn from a fixed seed (for
             `zoo:efficientnet_lite0`: the real ones), `DEFAULT`, or the path of a safetensors file.
         device: `cpu`, `cuda` or a `torch.device`.
@@ -48,28 +55,25 @@ def load(spec: str, *, weights: str | Path | None = None, device: torch.device |
         WeightsError: The weights cannot be read or do not fit, or the model has its own.
         MissingExtraError: The model's package is not installed.
         ShadowedNetworksError: The spec names a network, but Python finds another package `models`.
+        FactoryError: The factory's own code raised an exception.
         UnsupportedModelError: The model cannot be exported, or has no fixed dataflow graph.
     """
-    prefix, colon, name = spec.partition(":")
-    if not colon or not prefix or not name:
+    if spec.endswith(".py"):
+        raise BadSpecError(f"{spec!r} names no function; expected {spec}:FUNCTION, which makes the model")
+    prefix, colon, rest = spec.rpartition(":") if ".py:" in spec else spec.partition(":")
+    if not colon or not prefix or not rest:
         raise BadSpecError(f"{spec!r} is not a model spec; expected {_FORMS}")
     target = _device(device)
-    if prefix in FAMILIES:
-        source = networks().build(prefix, name, weights)
-    elif weights is not None:
-        raise WeightsError(f"{spec!r} brings its own weights; `weights` is for torchvision and zoo models")
-    elif prefix == "file":
-        source = _read_file(Path(name))
-    else:
-        source = _call_factory(prefix, name)
-    return Model(
-        source.module,
-        source.example_inputs,
-        name=spec,
-        device=target,
-        labels=source.labels,
-        postprocess=source.postprocess,
-    )
+    with prints_to_stderr():
+        source = _source(prefix, rest, weights)
+        return Model(
+            source.module,
+            source.example_inputs,
+            name=name or spec,
+            device=target,
+            labels=source.labels,
+            postprocess=source.postprocess,
+        )
 
 
 def describe() -> tuple[Loadable, ...]:
@@ -79,6 +83,14 @@ def describe() -> tuple[Loadable, ...]:
         ShadowedNetworksError: Python finds another package `models` before this project's.
     """
     return tuple(Loadable(spec, text) for spec, text in networks().describe().items())
+
+
+def _source(prefix: str, rest: str, weights: str | Path | None) -> Source:
+    if prefix in FAMILIES:
+        return networks().build(prefix, rest, weights)  # type: ignore[no-any-return]  # a module found by its name
+    if weights is not None:
+        raise WeightsError(f"{prefix}:{rest} brings its own weights; `weights` is for torchvision and zoo models")
+    return _read_file(Path(rest)) if prefix == "file" else call_factory(prefix, rest)
 
 
 def _device(device: torch.device | str) -> torch.device:
@@ -106,18 +118,3 @@ def _read_file(path: Path) -> Source:
             f"{str(path)!r} was exported with keyword arguments; export it with positional ones"
         )
     return Source(program.module(), tuple(args))
-
-
-def _call_factory(module_name: str, attribute: str) -> Source:
-    try:
-        module = importlib.import_module(module_name)
-    except ModuleNotFoundError as error:
-        raise UnknownModelError(f"no module {error.name!r} for {module_name}:{attribute}; expected {_FORMS}") from error
-    factory = getattr(module, attribute, None)
-    if not callable(factory):
-        raise UnknownModelError(f"module {module_name!r} has no function {attribute!r}")
-    made: Any = factory()
-    if not (isinstance(made, tuple) and len(made) == 2 and isinstance(made[0], nn.Module)):
-        raise UnsupportedModelError(f"{module_name}:{attribute} must return (module, example_inputs), got {type(made)}")
-    network, inputs = made
-    return Source(network.eval(), tuple(inputs) if isinstance(inputs, tuple | list) else (inputs,))

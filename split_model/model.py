@@ -23,6 +23,7 @@ from split_model.trace.digest import digest_of
 from split_model.trace.folding import fold
 from split_model.trace.fusion import fuse
 from split_model.trace.layering import Layering, layer
+from split_model.trace.places import places_of, root_of
 from split_model.trace.pruning import prune
 from split_model.trace.rest import capture_whole, rest_of
 from split_model.trace.trace import Ref, TensorSpec, Trace
@@ -78,6 +79,8 @@ class Model:
         labels: As given.
         postprocess: As given.
         rest: The layer of the rest of a `TrunkAndRest`; `None` for other modules.
+        places: Each layer's name for people, by its name on the wire: its place in the module, such as
+            `backbone.layer2.0.conv1`. No two are equal.
         device: As given.
         torch_version: The version of torch that traced it; other versions may trace another graph.
 
@@ -109,6 +112,7 @@ class Model:
         self.rest = rest_of(trace)
         self.graph: LayerGraph = layering.graph
         self.layer_specs: Mapping[str, tuple[TensorSpec, ...]] = layering.specs
+        self.places: Mapping[str, str] = places_of(trace, layering, root_of(module))
         self._node_of = layering.node_of
         packed = pack(trace, self.device)
         self._program = Program(packed, layering.root, self.device, overwrites(trace), channels_last(packed))

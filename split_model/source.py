@@ -6,6 +6,8 @@ from typing import Any
 
 from torch import nn
 
+from split_model.structure import Tree
+
 __all__ = ["Source"]
 
 
@@ -23,4 +25,4 @@ class Source:
     module: nn.Module
     example_inputs: tuple[Any, ...]
     labels: tuple[str, ...] | None = None
-    postprocess: Callable[[Any], Any] | None = None
+    postprocess: Callable[[Tree], Any] | None = None

@@ -28,7 +28,7 @@ Errors carry a google.rpc.ErrorInfo with domain "dads.v1" and one of these reaso
   UNAUTHENTICATED      UNAUTHENTICATED   the server requires a token, and none was sent; see below
                        BAD_TOKEN         the server does not accept the token
   FAILED_PRECONDITION  DIGEST_MISMATCH   the caller's model is not the model served under this name
-  NOT_FOUND            UNKNOWN_MODEL     no model of this name is served
+  NOT_FOUND            UNKNOWN_MODEL     no model of this name or this digest is served
   RESOURCE_EXHAUSTED   OVERLOADED        too many requests or calls, of all clients or of this one; carries RetryInfo
   DEADLINE_EXCEEDED    EXPIRED           the deadline passed while the frame was queued
   UNAVAILABLE          STARTING          the models are being warmed up; carries google.rpc.RetryInfo
@@ -307,7 +307,7 @@ class GetProfileRequest(_message.Message):
     DIGEST_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     digest: _builtins.str
-    """Expected digest; empty accepts any model of that name."""
+    """Expected digest; empty accepts any model of that name. Where no model has the name, one of this digest answers."""
     def __init__(
         self,
         *,
@@ -500,7 +500,9 @@ class RunTailRequest(_message.Message):
     TRACEPARENT_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     digest: _builtins.str
-    """Expected digest of the model; required, so that a different model of the same name never answers."""
+    """Expected digest of the model; required, so that a different model of the same name never answers. Where no model
+    has the name, one of this digest does: a file or a factory has other paths on two machines.
+    """
     frame_id: _builtins.int
     """Chosen by the caller, returned in the response."""
     traceparent: _builtins.str

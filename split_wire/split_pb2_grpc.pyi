@@ -28,7 +28,7 @@ Errors carry a google.rpc.ErrorInfo with domain "dads.v1" and one of these reaso
   UNAUTHENTICATED      UNAUTHENTICATED   the server requires a token, and none was sent; see below
                        BAD_TOKEN         the server does not accept the token
   FAILED_PRECONDITION  DIGEST_MISMATCH   the caller's model is not the model served under this name
-  NOT_FOUND            UNKNOWN_MODEL     no model of this name is served
+  NOT_FOUND            UNKNOWN_MODEL     no model of this name or this digest is served
   RESOURCE_EXHAUSTED   OVERLOADED        too many requests or calls, of all clients or of this one; carries RetryInfo
   DEADLINE_EXCEEDED    EXPIRED           the deadline passed while the frame was queued
   UNAVAILABLE          STARTING          the models are being warmed up; carries google.rpc.RetryInfo

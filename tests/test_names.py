@@ -1,5 +1,6 @@
 """The library beside a user's own packages `models`, `protos`, `utils` and `common`: none of them is touched."""
 
+import json
 import os
 import subprocess
 import sys
@@ -51,7 +52,21 @@ def test_the_library_is_imported_and_the_users_packages_are_not_until_they_are_a
 def test_a_factory_in_the_users_models_is_loaded(foreign):
     done = run(foreign, "import split_model; print(split_model.load('models.net:make').name)")
     assert done.returncode == 0, done.stderr
-    assert done.stdout.split() == ["imported", "models", "models.net:make"]
+    assert (done.stdout, done.stderr) == ("models.net:make\n", "imported models\n"), "prints go to stderr"
+
+
+def test_the_command_works_in_a_folder_with_packages_named_like_ours(foreign):
+    for name in ("partitioner", "split_wire", "cloud_service"):
+        (foreign / name).mkdir()
+        (foreign / name / "__init__.py").write_text("raise RuntimeError('not ours')\n")
+    command = [sys.executable, "-m", "dads", "request", "models.net:make"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        command, cwd=foreign, env=environment, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["model"] == "models.net:make"
+    assert "imported models" in done.stderr
 
 
 def test_a_network_by_name_is_a_clear_error_while_the_users_models_stand_in_front(foreign):

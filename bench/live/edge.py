@@ -95,7 +95,7 @@ class _Edge:
             return GivenSplits(frozenset(run.splits[0]))
         if run.trace is not None:
             return Oracle(Trace(*map(tuple, run.trace)), run.goodput_share)
-        return policy_named(run.strategy, self.model.graph)
+        return policy_named(run.strategy, self.model.graph, self.model.places)
 
 
 class _Feed:

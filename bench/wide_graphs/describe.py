@@ -16,8 +16,8 @@ import torch
 from torch import Tensor, nn
 
 from bench.wide_graphs.yolo_v8 import yolov8n
-from models.torchvision_import import torchvision_models
 from split_model import Model, profile
+from split_model.torchvision_import import torchvision_models
 
 FOLDER = Path(__file__).parent / "graphs"
 Factory = Callable[[], tuple[nn.Module, tuple[Tensor, ...]]]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dads import logs
+from dads.errors import InvalidUsageError
 from dads.loading import load_model
 from dads.options import (
     MODEL_HELP,
@@ -34,6 +35,15 @@ if TYPE_CHECKING:  # torch takes seconds to import
 
 def cloud(
     model: Annotated[list[str], typer.Option(metavar="MODEL", help=f"May be repeated. {MODEL_HELP}")],
+    name: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="A model's name for edges, in the order of --model; by default as --model has it. Edges find a model "
+            "by its digest too.",
+            show_default=False,
+        ),
+    ] = None,
     listen: Annotated[
         str | None, typer.Option(metavar="HOST:PORT", help="Default 127.0.0.1:50051; port 0 picks a free one.")
     ] = None,
@@ -84,9 +94,13 @@ def cloud(
         token_file=token_file,
         insecure=insecure,
     )
+    names = _names(model, name or [])
     is_traced = is_wanted(tracing)
     _check_ports(config)
-    loaded = [load_model(spec, weights=weights, device=device, threads=threads) for spec in model]
+    loaded = [
+        load_model(spec, name=known, weights=weights, device=device, threads=threads)
+        for spec, known in zip(model, names, strict=True)
+    ]
     with tracer("dads-cloud", wanted=is_traced) as spans:
         asyncio.run(serve(config, loaded, spans))
 
@@ -99,6 +113,15 @@ def _config(**options: str | int | bool | Path | None) -> CloudConfig:
     config = CloudConfig(**{name: value for name, value in options.items() if value is not None})
     check_access(config)
     return config
+
+
+def _names(models: list[str], names: list[str]) -> list[str]:
+    """The models' names, checked before any model is loaded."""
+    if names and len(names) != len(models):
+        raise InvalidUsageError(
+            f"--name is given {len(names)} times, --model {len(models)} times; expected a name for each model, or none"
+        )
+    return names or models
 
 
 def _check_ports(config: CloudConfig) -> None:

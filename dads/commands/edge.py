@@ -25,6 +25,7 @@ from dads.options import (
     InputEncodingOption,
     MaxErrorOption,
     MetricsPortOption,
+    NameOption,
     PolicyOption,
     ReportOption,
     ThreadsOption,
@@ -58,6 +59,7 @@ def edge(
             help="Address of the cloud service; without it every frame is computed here.",
         ),
     ] = None,
+    name: NameOption = None,
     source: Annotated[
         str, typer.Option(help="A video file, a folder of images, /dev/video0, rtsp://..., or sample (a real clip).")
     ] = "sample",
@@ -187,7 +189,7 @@ def edge(
 
     open_source(source, height=1, width=1)  # a missing source is an error before the model is loaded
     stored = None if profile is None else read_profile(profile)
-    loaded = load_model(model, weights=weights, device=device.value, threads=threads)
+    loaded = load_model(model, name=name, weights=weights, device=device.value, threads=threads)
     if stored is None or profile is None:
         stored = measure_profile(loaded)
     else:
@@ -203,7 +205,7 @@ def edge(
         typer.echo(SEEDED)
     kept = stored.encodings
     graph = sendable_graph(loaded)
-    chosen = [policy_named(name, graph) for name in policies]
+    chosen = [policy_named(each, graph, loaded.places) for each in policies]
     with _opened(results) as file, tracer("dads-edge", wanted=is_traced) as spans:
         session = EdgeSession(
             loaded,

@@ -83,7 +83,8 @@ def graph(
         partition, question = chosen(sendable_graph(loaded), costs, link, rate)
         edge, lines = partition.edge, caption_lines(loaded.graph, link, partition, question)
     output_bytes = {layer.name: layer.output_bytes for layer in loaded.graph.layers}
-    drawing = graph_svg(fold(loaded.graph, edge, detail), output_bytes, Caption(loaded.name, lines))
+    folded = fold(loaded.graph, edge, detail, loaded.places)
+    drawing = graph_svg(folded, output_bytes, Caption(loaded.name, lines), loaded.places)
     if str(output) == "-":
         typer.echo(drawing, nl=False)
         return

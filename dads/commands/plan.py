@@ -31,7 +31,7 @@ from dads.options import (
     in_a_folder,
 )
 from dads.planning.layer_costs import ProfileFiles
-from dads.session.settings import encoding_settings
+from dads.session.settings import RATE_HZ, encoding_settings
 
 if TYPE_CHECKING:  # torch takes seconds to import
     import split_model
@@ -49,11 +49,11 @@ def _a_picture(path: Path | None) -> Path | None:
 def plan(
     model: ModelArgument,
     uplink: Annotated[float, Uplink],
-    rtt: Annotated[float, Rtt],
+    rtt: Annotated[float, Rtt] = "10ms",  # type: ignore[assignment] # typer parses the default too
     rate: Annotated[
         float,
         typer.Option(callback=above_zero, metavar="HZ", help="Frames per second; dads edge keeps 10 % of it free."),
-    ],
+    ] = RATE_HZ,
     downlink: DownlinkOption = None,
     edge_slowdown: SlowdownOption = 1.0,
     edge_profile: EdgeProfileOption = None,

@@ -1,18 +1,21 @@
 """Folds a layer graph with its split into as many boxes as a page can hold.
 
-Levels of detail, each with fewer boxes: every layer; chains of layers on one side; whole blocks (from after a fork to
-its join) on one side; runs of such blocks and chains; and, for a block that is cut in many places, all its layers on
-one side. A box never holds layers of both sides, so every tensor that is sent is drawn at every level.
+Levels of detail, each with fewer boxes: every layer; the modules that call them (`modules`); chains of layers on one
+side; whole blocks (from after a fork to its join) on one side; runs of such blocks and chains; and, for a block that is
+cut in many places, all its layers on one side. A box never holds layers of both sides, so every tensor that is sent is
+drawn at every level.
 """
 
 from __future__ import annotations
 
 import graphlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
 from typing import TYPE_CHECKING
+
+from dads.drawing.modules import by_module
 
 if TYPE_CHECKING:  # the command line imports this module, and `dads --help` must be fast
     from partitioner import LayerGraph
@@ -22,6 +25,7 @@ if TYPE_CHECKING:  # the command line imports this module, and `dads --help` mus
 # The most that is legible on one page; the first level of detail within these limits is drawn.
 _LEGIBLE_BOXES = 44
 _LEGIBLE_ARROWS = 90
+_LEGIBLE_ROWS = 20
 
 
 class Fold(StrEnum):
@@ -29,6 +33,7 @@ class Fold(StrEnum):
 
     AUTO = "auto"
     LAYERS = "layers"
+    MODULES = "modules"
     CHAINS = "chains"
     BLOCKS = "blocks"
     RUNS = "runs"
@@ -87,17 +92,29 @@ class FoldedGraph:
     arrows: tuple[Arrow, ...]
 
 
-def fold(graph: LayerGraph, edge: frozenset[str] | None, detail: Fold = Fold.AUTO) -> FoldedGraph:
+def fold(
+    graph: LayerGraph,
+    edge: frozenset[str] | None,
+    detail: Fold = Fold.AUTO,
+    places: Mapping[str, str] | None = None,
+) -> FoldedGraph:
     """Folds a graph.
 
     Args:
         graph: The model.
         edge: Names of the layers on the edge, closed; None without a split.
         detail: How far to fold; AUTO takes the most detail that a page can hold.
+        places: Each layer's place in the modules, by its name; None if unknown.
     """
+
+    def modules(graph: LayerGraph, sides: Sequence[Side]) -> list[int]:
+        paths = [(places or {}).get(layer.name, layer.name) for layer in graph.layers]
+        return by_module(graph, sides, paths, _LEGIBLE_BOXES, lambda group: _is_legible(_folded(graph, sides, group)))
+
     sides = [_side_of(layer.name, edge) for layer in graph.layers]
     folders: dict[Fold, _Folder] = {
         Fold.LAYERS: _single_layers,
+        Fold.MODULES: modules,
         Fold.CHAINS: _chains,
         Fold.BLOCKS: _blocks,
         Fold.RUNS: _runs,
@@ -106,9 +123,18 @@ def fold(graph: LayerGraph, edge: frozenset[str] | None, detail: Fold = Fold.AUT
     levels = list(folders.values()) if detail is Fold.AUTO else [folders[detail]]
     for folder in levels:
         folded = _folded(graph, sides, folder(graph, sides))
-        if len(folded.boxes) <= _LEGIBLE_BOXES and len(folded.arrows) <= _LEGIBLE_ARROWS:
+        if _is_legible(folded):
             break
     return folded
+
+
+def _is_legible(folded: FoldedGraph) -> bool:
+    if len(folded.boxes) > _LEGIBLE_BOXES or len(folded.arrows) > _LEGIBLE_ARROWS:
+        return False
+    rows = [1] * len(folded.boxes)
+    for arrow in folded.arrows:  # sorted by their source, and every arrow points forwards
+        rows[arrow.target] = max(rows[arrow.target], rows[arrow.source] + 1)
+    return max(rows) <= _LEGIBLE_ROWS
 
 
 def _side_of(name: str, edge: frozenset[str] | None) -> Side:

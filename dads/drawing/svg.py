@@ -4,9 +4,9 @@ Edge and cloud differ by colour and by the shape of their boxes, so that a black
 background is white in any viewer. A tooltip of each box lists its layers.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from xml.sax.saxutils import escape
 
 from dads import units
@@ -45,24 +45,40 @@ class Caption:
     lines: tuple[str, ...]
 
 
-def graph_svg(graph: FoldedGraph, output_bytes: Mapping[str, int], caption: Caption | None) -> str:
+@dataclass(frozen=True, slots=True)
+class _Text:
+    """A box's text: the names of its layers for the tooltip, its name, and how many layers it holds."""
+
+    layers: tuple[str, ...]
+    name: str
+    count: str
+
+
+def graph_svg(
+    graph: FoldedGraph,
+    output_bytes: Mapping[str, int],
+    caption: Caption | None,
+    places: Mapping[str, str] | None = None,
+) -> str:
     """Draws a folded graph.
 
     Args:
         graph: The boxes and arrows.
         output_bytes: Size of each layer's value, by name; the sizes of sent tensors are labels.
         caption: The text above, with a legend; None draws only boxes and arrows, for a page with its own text.
+        places: Each layer's name for people, by its name; layers without one keep their name.
 
     Returns:
         The text of an SVG file, sizes in pixels.
     """
+    texts_of = _texts(graph, places or {})
     layout = layered(
-        [_width(box) for box in graph.boxes],
+        [_width(text) for text in texts_of],
         [(arrow.source, arrow.target) for arrow in graph.arrows],
         box_height=_BOX_HEIGHT,
         labelled=[i for i, arrow in enumerate(graph.arrows) if arrow.sent],
     )
-    labels = _labels(graph, output_bytes, layout)
+    labels = _labels(graph, output_bytes, layout, places or {})
     title, above, content, top = "Layer graph", [], layout.width, _MARGIN
     if caption is not None:
         sides = [side for side in Side if any(box.side is side for box in graph.boxes)]
@@ -86,7 +102,7 @@ def graph_svg(graph: FoldedGraph, output_bytes: Mapping[str, int], caption: Capt
         *above,
         f'<g transform="translate({left:.1f} {top:.1f})">',
         *(_arrow(arrow, route) for arrow, route in _thin_first(graph, layout)),
-        *(_box(box, centre) for box, centre in zip(graph.boxes, layout.centres, strict=True)),
+        *(_box(*drawn) for drawn in zip(graph.boxes, texts_of, layout.centres, strict=True)),
         *labels,
         "</g>",
         "</svg>",
@@ -142,12 +158,12 @@ def _arrow(arrow: Arrow, route: tuple[Point, ...]) -> str:
     return f'<path class="{name}" d="{" ".join(path)}" fill="none" {style}/>'
 
 
-def _box(box: Box, centre: Point) -> str:
-    width = _width(box)
+def _box(box: Box, text: _Text, centre: Point) -> str:
+    width = _width(text)
     x, y = centre.x - width / 2, centre.y - _BOX_HEIGHT / 2
-    shown = box.layers[:_NAMES_IN_TOOLTIP]
+    shown = text.layers[:_NAMES_IN_TOOLTIP]
     rest = [f"and {len(box.layers) - len(shown)} more"] if len(box.layers) > len(shown) else []
-    name, count = _lines(box)
+    name, count = text.name, text.count
     parts = [f'<g class="box {box.side}">', f"<title>{escape(', '.join([*shown, *rest]))}</title>"]
     if not box.is_chain:  # a stack of sheets
         parts.append(_shape(box.side, x + 5, y + 5, width, _BOX_HEIGHT))
@@ -169,17 +185,43 @@ def _shape(side: Side, x: float, y: float, width: float, height: float) -> str:
     )
 
 
-def _lines(box: Box) -> tuple[str, str]:
-    """A box's two lines: its first and last layer; and the number of layers, which may be empty."""
-    first, last = _short(box.layers[0]), _short(box.layers[-1])
-    name = first if first == last else f"{first} … {last}"
+def _texts(graph: FoldedGraph, places: Mapping[str, str]) -> list[_Text]:
+    """Each box's text; a module names its box if all its layers in the drawing are in there."""
+    layers = [tuple(places.get(name, name) for name in box.layers) for box in graph.boxes]
+    modules = [_common(names) if len(names) > 1 else "" for names in layers]
+    holders = {module: sum(any(_is_in(name, module) for name in names) for names in layers) for module in {*modules}}
+    return [
+        _Text(names, _short(module) if module and holders[module] == 1 else _span(names[0], names[-1]), _count(box))
+        for box, names, module in zip(graph.boxes, layers, modules, strict=True)
+    ]
+
+
+def _is_in(place: str, module: str) -> bool:
+    return place == module or place.startswith(f"{module}.")
+
+
+def _common(places: Sequence[str]) -> str:
+    """The module that holds all places: `layer2` for `layer2.0.conv1` and `layer2.1.add`; empty if there is none."""
+    columns = zip(*(place.split(".") for place in places), strict=False)  # as far as the shortest goes
+    return ".".join(column[0] for column in takewhile(lambda column: len(set(column)) == 1, columns))
+
+
+def _span(first: str, last: str) -> str:
+    if first == last:
+        return _short(first)
+    within = _common((first, last))
+    return f"{_short(first)} … {_short(last.removeprefix(within).removeprefix('.'))}"
+
+
+def _count(box: Box) -> str:
+    """A box's second line, which may be empty."""
     words = []
     if len(box.layers) > 1:
         words.append(f"{len(box.layers)} layers")
     if box.branches > 1:
         words.append(f"{box.branches} branches")
     words += [word for word, holds in (("input", box.is_input), ("output", box.is_output)) if holds]
-    return name, " · ".join(words)
+    return " · ".join(words)
 
 
 def _short(name: str) -> str:
@@ -189,12 +231,13 @@ def _short(name: str) -> str:
     return name if len(name) <= _LONGEST_NAME else f"{name[:half]}…{name[-half:]}"
 
 
-def _width(box: Box) -> float:
-    name, count = _lines(box)
-    return max(90.0, len(name) * _FONT_SIZE * _CHARACTER + 24, len(count) * 11 * _CHARACTER + 24)
+def _width(text: _Text) -> float:
+    return max(90.0, len(text.name) * _FONT_SIZE * _CHARACTER + 24, len(text.count) * 11 * _CHARACTER + 24)
 
 
-def _labels(graph: FoldedGraph, output_bytes: Mapping[str, int], layout: Layout) -> list[str]:
+def _labels(
+    graph: FoldedGraph, output_bytes: Mapping[str, int], layout: Layout, places: Mapping[str, str]
+) -> list[str]:
     """The sizes of the sent tensors, each once, on the shortest of its arrows."""
     lengths = [sum(abs(one.x - other.x) for one, other in pairwise(route)) for route in layout.routes]
     labels: list[str] = []
@@ -207,7 +250,7 @@ def _labels(graph: FoldedGraph, output_bytes: Mapping[str, int], layout: Layout)
             text = " + ".join(map(units.format_bytes, sizes))
             if len(sizes) > _SIZES_EACH:
                 text = f"{units.format_bytes(sum(sizes))} in {len(sizes)} tensors"
-            labels.append(_label(text, ", ".join(new), *layout.routes[i][:2]))
+            labels.append(_label(text, ", ".join(places.get(name, name) for name in new), *layout.routes[i][:2]))
     return labels
 
 

@@ -49,10 +49,10 @@ def document(model: str, policy: str, graph: LayerGraph, now: Snapshot) -> dict[
     }
 
 
-def drawing(graph: LayerGraph, partition: Partition) -> str:
+def drawing(graph: LayerGraph, partition: Partition, places: Mapping[str, str] | None = None) -> str:
     """The folded layer graph with its split, as SVG."""
     sizes = {layer.name: layer.output_bytes for layer in graph.layers}
-    return graph_svg(fold(graph, partition.edge), sizes, None)
+    return graph_svg(fold(graph, partition.edge, places=places), sizes, None, places)
 
 
 def _split_text(graph: LayerGraph, now: Snapshot) -> dict[str, str]:

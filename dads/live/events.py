@@ -72,7 +72,7 @@ class Events:
             edge, drawn = made.edge, made.drawing
             if now.partition is not None and now.partition.edge != edge:
                 edge = now.partition.edge
-                drawn = _event("drawing", {"svg": drawing(view.graph, now.partition)})
+                drawn = _event("drawing", {"svg": drawing(view.graph, now.partition, view.places)})
             state = _event("state", document(view.model, view.policy, view.graph, now))
             self._made = _Rendered(now.version, edge, state, drawn)
             return self._made

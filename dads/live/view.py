@@ -48,12 +48,14 @@ class LiveView:
         model: the model's name.
         graph: its layers.
         policy: the name of the policy.
+        places: each layer's name for people, by its name.
     """
 
-    def __init__(self, model: str, graph: LayerGraph, policy: str) -> None:
+    def __init__(self, model: str, graph: LayerGraph, policy: str, places: Mapping[str, str] | None = None) -> None:
         self.model = model
         self.graph = graph
         self.policy = policy
+        self.places = places or {}
         self._news = threading.Condition()
         self._version = 0
         self._records: deque[Mapping[str, Any]] = deque(maxlen=KEPT)

@@ -64,7 +64,7 @@ def print_plan(
         if partition.transfer_s == math.inf:
             console.print(f"{name} cannot be sent: it takes more than a message holds", soft_wrap=True)
     decision = answer.decision
-    console.print(f"sent: {_sent(decision.partition)}", soft_wrap=True)
+    console.print(f"sent: {_sent(decision.partition, model)}", soft_wrap=True)
     if decision.keeps_up:
         console.print(
             f"keeps up with {rate_hz:g} frames/s; the best any split can do is {_frames(decision.max_rate_hz)}"
@@ -81,10 +81,10 @@ def print_plan(
         breaks = ", ".join(units.format_rate(item.from_bps) for item in found[1:])
         console.print(f"the choice changes at {breaks or 'no uplink'} ({span})", soft_wrap=True)
         if sweep:
-            _print_sweep(console, found)
+            _print_sweep(console, found, model)
 
 
-def _print_sweep(console: Console, found: tuple[Range, ...]) -> None:
+def _print_sweep(console: Console, found: tuple[Range, ...], model: split_model.Model) -> None:
     table = Table("uplink from", "to", "load", "on edge", "sent", box=None, pad_edge=False)
     for item in found:
         partition = item.decision.partition
@@ -93,15 +93,15 @@ def _print_sweep(console: Console, found: tuple[Range, ...]) -> None:
             units.format_rate(item.to_bps),
             item.decision.mode,
             str(len(partition.edge)),
-            _sent(partition),
+            _sent(partition, model),
         )
     console.print()
     console.print(table)
 
 
-def _sent(partition: Partition) -> str:
+def _sent(partition: Partition, model: split_model.Model) -> str:
     how = "" if partition.encoding == "raw" else f" ({partition.encoding})"
-    return (", ".join(partition.cut) or "nothing") + how
+    return (", ".join(model.places[name] for name in partition.cut) or "nothing") + how
 
 
 def _frames(rate_hz: float) -> str:
@@ -124,13 +124,17 @@ def plan_json(
     """Return a plan in base units; see `print_plan`.
 
     What is infinite is null, because JSON has no infinity: rates without a limit, times of splits that cannot be sent.
-    `break_points` is null if the choices over all uplinks were not computed; `sweep` is empty unless it was requested.
+    `places` has the place in the module of every layer that is named. `break_points` is null if the choices over all
+    uplinks were not computed; `sweep` is empty unless it was requested.
     """
     decision = answer.decision
+    named = {name for _, partition in _rows(answer) for name in partition.cut}
+    named.update(name for item in found or () for name in item.decision.partition.cut)
     return {
         "model": model.name,
         "digest": model.digest,
         "layers": len(model.graph.layers),
+        "places": {layer.name: model.places[layer.name] for layer in model.graph.layers if layer.name in named},
         "uplink_bps": _finite(link.uplink_bps),
         "downlink_bps": _finite(link.downlink_bps),
         "rtt_s": link.fixed_s,

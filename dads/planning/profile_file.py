@@ -61,6 +61,7 @@ def _profile_of(data: Mapping[str, object]) -> StoredProfile:
         machine=_text(data, "machine"),
         # Files of older versions have neither.
         decode_s=_by_encoding(data.get("decode_s", {}), "decode_s", layers),
+        places=tuple(map(str, places)) if isinstance(places := data.get("places"), list) else (),
         encodings=None if encodings is None else _encodings_of(_object(encodings, "encodings"), layers),
     )
 

@@ -49,6 +49,7 @@ class StoredProfile:
         machine: The machine, in words.
         decode_s: By encoding, the seconds to decode each layer's value, for a cloud; empty if not measured.
         encodings: Costs of encodings, for an edge; None if not measured.
+        places: The layers' places in the module, for people; empty in files of older versions.
     """
 
     model: str
@@ -61,6 +62,7 @@ class StoredProfile:
     machine: str
     decode_s: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     encodings: StoredEncodings | None = None
+    places: tuple[str, ...] = ()
 
 
 def measure_profile(model: split_model.Model, *, repeats: int = 5) -> StoredProfile:
@@ -77,6 +79,7 @@ def measure_profile(model: split_model.Model, *, repeats: int = 5) -> StoredProf
         whole_s=measured.whole_s,
         device=str(model.device),
         torch_version=model.torch_version,
+        places=tuple(model.places[layer.name] for layer in model.graph.layers),
         machine=f"{platform.node()}, {platform.machine()}, {platform.system()} {platform.release()}",
     )
 

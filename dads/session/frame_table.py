@@ -14,13 +14,14 @@ _COLUMNS = (
     ("frame", 5, "right"),
     ("what it sees", 20, "left"),
     ("mode", 5, "left"),
-    ("cut after", 22, "left"),
+    ("cut after", 30, "left"),
     ("uplink", 12, "right"),
     ("head", 11, "right"),
     ("transfer", 11, "right"),
     ("tail", 11, "right"),
     ("latency", 7, "right"),
 )
+_LONGEST_CUT = 28
 _LEGEND = "stages in ms, predicted > measured; uplink as estimated; * marks a split that differs from the frame before"
 
 
@@ -101,10 +102,16 @@ def _cut(record: dict[str, Any]) -> str:
     if record["outcome"] == "local_fallback":
         where = "finished locally"
     else:
-        where = str(record["cut_label"]) if record["cut"] else "edge only"
+        where = _shortened(str(record["cut_label"])) if record["cut"] else "edge only"
         if record["encoding"] not in (None, "raw"):
             where += f" ({record['encoding']})"
     return f"*{where}" if record["switched"] else where
+
+
+def _shortened(label: str) -> str:
+    """A cut's label without its middle: the ends of places tell layers apart."""
+    half = _LONGEST_CUT // 2
+    return label if len(label) <= _LONGEST_CUT else f"{label[: half - 5]}…{label[-half - 4 :]}"
 
 
 def _stage(record: dict[str, Any], stage: str) -> str:

@@ -95,7 +95,7 @@ class EdgeSession:
         if tracer is not None:
             from edge_service.output.tracing import Tracing  # noqa: PLC0415 # OpenTelemetry is an extra
 
-            self._tracing = Tracing(tracer)
+            self._tracing = Tracing(tracer, model.places)
         self._stopping = asyncio.Event()
         self._wire_costs = wire_costs
 
@@ -132,7 +132,7 @@ class EdgeSession:
         verifier = Verifier(self._model, max(TOLERANCE, self._config.max_error)) if self._verify else None
         table = FrameTable() if results is not sys.stdout else None
         watch = _RateWatch(self._config.rate_hz)
-        view = LiveView(self._model.name, self._model.graph, policy.name)
+        view = LiveView(self._model.name, self._model.graph, policy.name, self._model.places)
 
         def on_result(result: FrameResult, source_s: float) -> None:
             watch.saw(result)
@@ -164,7 +164,10 @@ class EdgeSession:
         with self._pages(agent, view):
             async with agent:
                 await self._feed(clip, agent)
+                problem = agent.cloud_error
         made = clip.report.as_json()
+        if problem is not None and not made["frames"]["offloaded"]:
+            log.warning("the cloud computed no frame; the results are of this machine alone", why=str(problem))
         log.info("run finished", run=policy.name, done=clip.report.done)
         if verifier is not None:
             made["verify"] = await _verified(verifier)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector
@@ -25,11 +26,13 @@ class EdgeMetrics:
     Args:
         model: the model's name, a label of `dads_split_info`.
         graph: the model's layers, for the position of a cut.
+        places: each layer's name for people, for the label of a cut.
     """
 
-    def __init__(self, model: str, graph: LayerGraph) -> None:
+    def __init__(self, model: str, graph: LayerGraph, places: Mapping[str, str] | None = None) -> None:
         self.registry = CollectorRegistry()
         self._model = model
+        self._places = places or {}
         self._index = {layer.name: position for position, layer in enumerate(graph.layers)}
         self._layers = len(graph.layers)
         self._info_labels: tuple[str, str, str] | None = None
@@ -138,7 +141,7 @@ class EdgeMetrics:
         self._split_layers.labels("cloud").set(self._layers - len(partition.edge))
         self._split_index.set(max(self._index[name] for name in partition.edge))
         self._max_rate.set(max_rate_hz)
-        labels = (self._model, mode, cut_label(partition))
+        labels = (self._model, mode, cut_label(partition, self._places))
         if labels != self._info_labels:
             if self._info_labels is not None:
                 self._split_info.remove(*self._info_labels)

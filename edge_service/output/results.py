@@ -35,7 +35,7 @@ def frame_record(model: Model, result: FrameResult, *, source_s: float, run: str
         "mode": result.mode,
         "cut": None if split is None else list(split.cut),
         "encoding": None if split is None or not split.cut else split.encoding,
-        "cut_label": None if split is None else cut_label(split),
+        "cut_label": None if split is None else cut_label(split, model.places),
         "switched": result.switched,
         "latency_s": result.latency_s if result.outcome.has_result else None,
         "uplink_bps": result.uplink_bps,

@@ -14,6 +14,7 @@ The spans are made when the frame has ended, from the times that the agent measu
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 
 from opentelemetry.context import Context
 from opentelemetry.trace import Span, SpanKind, StatusCode, Tracer, set_span_in_context
@@ -29,22 +30,27 @@ class Tracing:
 
     Args:
         tracer: the tracer that records the spans.
+        places: each layer's name for people, for the label of a cut.
     """
 
-    def __init__(self, tracer: Tracer) -> None:
+    def __init__(self, tracer: Tracer, places: Mapping[str, str] | None = None) -> None:
         self._tracer = tracer
+        self._places = places or {}
         self._offset_ns = time.time_ns() - time.monotonic_ns()
 
     def frame(self, frame_id: int, submitted_s: float) -> FrameTrace:
         """Begins a frame's trace; times are on the monotonic clock."""
-        return FrameTrace(self._tracer, self._offset_ns, frame_id, submitted_s)
+        return FrameTrace(self._tracer, self._places, self._offset_ns, frame_id, submitted_s)
 
 
 class FrameTrace:
     """The trace of one frame."""
 
-    def __init__(self, tracer: Tracer, offset_ns: int, frame_id: int, submitted_s: float) -> None:
+    def __init__(
+        self, tracer: Tracer, places: Mapping[str, str], offset_ns: int, frame_id: int, submitted_s: float
+    ) -> None:
         self._tracer = tracer
+        self._places = places
         self._offset_ns = offset_ns
         self._submitted_s = submitted_s
         # Not a child of the caller's current span, because each frame has a trace of its own.
@@ -80,7 +86,11 @@ class FrameTrace:
             self._child(self._frame, "wait", self._submitted_s, times.wait_s)
             self._child(self._frame, "head", head_end_s - times.head_s, times.head_s)
             self._frame.set_attributes(
-                {"dads.cut": cut_label(split), "dads.encoding": split.encoding, "dads.mode": result.mode or ""}
+                {
+                    "dads.cut": cut_label(split, self._places),
+                    "dads.encoding": split.encoding,
+                    "dads.mode": result.mode or "",
+                }
             )
         if self._offload is not None:
             self._child(self._offload, "encode", sent_s - times.encode_s, times.encode_s)

@@ -169,12 +169,19 @@ def _node(node: torch.fx.Node, leaf: _Leaf) -> Node:
         args=tuple(_map(list(node.args), leaf)),
         kwargs=_map(dict(node.kwargs), leaf),
         is_tuple=isinstance(value, tuple | list),
+        place=_place(node),
     )
     if draws_random(made):
         raise UnsupportedModelError(f"the model draws random numbers ({node.name}: {node.target})")
     if any(not isinstance(tensor, Tensor | None) for tensor in tensors):
         raise UnsupportedModelError(f"{node.name} ({node.target}) gives no tensor; shapes must not depend on values")
     return replace(made, specs=tuple(_spec(node.name, tensor) for tensor in tensors))
+
+
+def _place(node: torch.fx.Node) -> str:
+    stack = node.meta.get("nn_module_stack") or {}
+    path, _ = next(reversed(stack.values()), ("", None))
+    return str(path)
 
 
 def _spec(name: str, tensor: Tensor | None) -> TensorSpec | None:

@@ -84,6 +84,7 @@ class Node:
         keep: After pruning, the positions of the operator's tuple that are read; with one position, the node's value is
             that tensor itself. `None` before pruning, or without a tuple.
         example_bytes: Bytes of the value for the example inputs, where they depend on values; else `None`.
+        place: The path of the module that calls the operator; empty for the outermost one, and where it is unknown.
     """
 
     name: str
@@ -94,6 +95,7 @@ class Node:
     is_tuple: bool = False
     keep: tuple[int, ...] | None = None
     example_bytes: int | None = None
+    place: str = ""
 
     @property
     def elements(self) -> int:

@@ -33,6 +33,22 @@ def test_another_name_is_refused_with_those_there_are(model, measure, name):
         warm(measure, model).find(name, "")
 
 
+def test_another_name_of_the_same_model_is_found_by_its_digest(model, measure):
+    registry = warm(measure, model)
+    assert registry.find("file:/elsewhere/model.pt2", model.digest).model is model
+    with pytest.raises(UnknownModelError, match=r"expected one of: fake, or one of their digests$"):
+        registry.find("file:/elsewhere/model.pt2", "cd" * 32)
+
+
+@pytest.mark.parametrize(("served", "asked"), [("b/net.py:build", "./net.py:build"), ("own:build", "own:build")])
+def test_a_factory_with_another_digest_is_told_to_seed(model, measure, served, asked):
+    model.name = served
+    with pytest.raises(
+        (UnknownModelError, DigestMismatchError), match=r"; a factory must seed its weights or load them$"
+    ):
+        warm(measure, model).find(asked, "cd" * 32)
+
+
 def test_nothing_is_known_before_it_is_warm(model):
     registry = Registry([model])
     for ask in (registry.all, lambda: registry.find("fake", ""), lambda: registry.find("other", "")):

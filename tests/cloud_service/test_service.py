@@ -117,7 +117,10 @@ REFUSED = {
     ),
     "no digest": ({"digest": ""}, ("INVALID_ARGUMENT", "BAD_REQUEST", "expected the digest of the caller's model")),
     "wrong digest": ({"digest": "00"}, ("FAILED_PRECONDITION", "DIGEST_MISMATCH", "not '00'; expected the same graph")),
-    "unknown model": ({"model": "none"}, ("NOT_FOUND", "UNKNOWN_MODEL", "'none' is not served; expected one of: fake")),
+    "unknown model": (
+        {"model": "none", "digest": "00"},
+        ("NOT_FOUND", "UNKNOWN_MODEL", "'none' is not served; expected one of: fake"),
+    ),
 }
 
 

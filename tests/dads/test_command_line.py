@@ -79,6 +79,21 @@ def test_a_known_error_is_one_line():
     assert (result.exit_code, result.stderr) == (3, "error: nobody at x:1\n")
 
 
+def test_debug_adds_the_traceback_of_a_known_error():
+    app = typer.Typer(cls=CommandLine, pretty_exceptions_enable=False)
+    app.callback()(lambda: None)
+
+    @app.command()
+    def fail():
+        raise UnreachableError("nobody") from KeyError("the cause")
+
+    for args in (["--debug", "fail"], ["fail", "--debug"]):
+        result = CliRunner().invoke(app, args)
+        assert result.exit_code == 3
+        assert "KeyError: 'the cause'" in result.stderr
+        assert result.stderr.endswith("error: nobody\n")
+
+
 def test_a_full_disk_is_one_line():
     result = app_that(OSError(errno.ENOSPC, "No space left on device", "out.json"))
     assert (result.exit_code, result.stderr) == (1, "error: out.json: No space left on device\n")

@@ -21,6 +21,13 @@ def test_elsewhere_than_a_terminal_there_are_few_plain_lines():
     assert len(lines) == 5
 
 
+@pytest.mark.parametrize("terminal", [False, True])
+def test_what_the_work_prints_is_not_on_stdout(terminal, capsys):
+    with shown("measuring", console(terminal)):
+        print("a model's forward")
+    assert capsys.readouterr().out == ""
+
+
 def test_on_a_terminal_there_is_a_bar():
     target = console(terminal=True)
     with shown("measuring", target) as on_progress:

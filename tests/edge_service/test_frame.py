@@ -35,6 +35,10 @@ def test_a_cut_has_a_short_name(cut, label):
     assert cut_label(partition(*cut)) == label
 
 
+def test_a_cut_is_shown_by_places():
+    assert cut_label(partition("a", "b", "c"), {"a": "body.0.conv"}) == "body.0.conv+b+1 more"
+
+
 def test_only_three_outcomes_have_a_result():
     assert {outcome for outcome in Outcome if outcome.has_result} == {
         Outcome.OFFLOADED,

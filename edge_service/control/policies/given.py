@@ -3,7 +3,7 @@
 The uplink is measured first, so that stages are predicted correctly from the first offloaded frame on.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from edge_service.control.conditions import Conditions
 from edge_service.control.policies.policy import Choice, Policy, keep_to
@@ -32,6 +32,25 @@ class Given(Policy):
     def choose(self, splits: Splits, conditions: Conditions) -> Choice:
         """That split, in the default encoding."""
         return keep_to(self._edge, splits, conditions)
+
+
+def layer_named(name: str, graph: LayerGraph, places: Mapping[str, str]) -> str:
+    """The layer that a person means, by its name or by its place in the module.
+
+    Args:
+        name: What the person wrote.
+        graph: The model.
+        places: Each layer's place, by its name.
+
+    Raises:
+        PolicyError: It is one layer's name and another one's place.
+    """
+    placed = next((layer for layer, place in places.items() if place == name), name)
+    if placed != name and name in graph.structure.position:
+        raise PolicyError(
+            f"{name!r} names two layers: {places[name]} and, on the wire, {placed}; use one of these two names"
+        )
+    return placed
 
 
 def edge_before(graph: LayerGraph, cut: Sequence[str]) -> frozenset[str]:

@@ -1,10 +1,12 @@
 """Policies by the names that options, settings and reports use."""
 
+from collections.abc import Mapping
+
 from edge_service.control.policies.adaptive import Adaptive
 from edge_service.control.policies.chain import Chain
 from edge_service.control.policies.cloud_only import CloudOnly
 from edge_service.control.policies.edge_only import EdgeOnly
-from edge_service.control.policies.given import Given, check_sendable, edge_before
+from edge_service.control.policies.given import Given, check_sendable, edge_before, layer_named
 from edge_service.control.policies.policy import Policy
 from edge_service.errors import PolicyError
 from partitioner import LayerGraph
@@ -30,8 +32,13 @@ def policy_type(name: str) -> type[Policy]:
     return _PLAIN[name]
 
 
-def policy_named(name: str, graph: LayerGraph) -> Policy:
+def policy_named(name: str, graph: LayerGraph, places: Mapping[str, str] | None = None) -> Policy:
     """The policy of that name for a model.
+
+    Args:
+        name: As `POLICY_NAMES` lists them; layers by their names or by their places.
+        graph: The model's layers.
+        places: Each layer's name for people, by its name.
 
     Raises:
         PolicyError: There is no such policy, or the model has no such split, or it cannot be sent.
@@ -42,7 +49,8 @@ def policy_named(name: str, graph: LayerGraph) -> Policy:
             check_sendable(graph, frozenset(layer.name for layer in graph.layers if not layer.inputs))
         if kind is not Given:
             return _PLAIN[name]()
-        edge = edge_before(graph, name.removeprefix(_GIVEN).split(","))
+        cut = [layer_named(given, graph, places or {}) for given in name.removeprefix(_GIVEN).split(",")]
+        edge = edge_before(graph, cut)
         check_sendable(graph, edge)
     except PolicyError as error:
         raise PolicyError(f"{name}: {error}") from error

@@ -32,6 +32,7 @@ def logging_as_before():
         (("--model", "zoo:nothing", "--token-file", "missing"), "token_file missing"),
         (("--model", "zoo:easy_net", "--metrics-port", "99999"), "--metrics-port"),
         (("--model", "zoo:nothing", "--listen", "127.0.0.1:0"), "nothing"),
+        (("--model", "zoo:nothing", "--model", "a:b", "--name", "x"), "--name is given 1 times, --model 2 times"),
     ],
 )
 def test_wrong_settings_are_2(dads, args, said):

@@ -2,7 +2,9 @@ import itertools
 import json
 import math
 import re
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -142,6 +144,71 @@ def test_what_depends_on_frames_needs_a_source(dads, times, option):
     result = dads("plan", "zoo:easy_net", *LINK, *times.options, *option)
     assert result.exit_code == 2
     assert "--source" in result.stderr
+
+
+def test_the_readmes_lines_and_no_more_than_an_uplink_are_enough(dads, times, tmp_path):
+    readme = (Path(__file__).parents[3] / "README.md").read_text()
+    lines = [line.partition("#")[0].split()[3:] for line in readme.splitlines() if line.startswith("    dads plan ")]
+    assert len(lines) >= 2
+    for args in (["--uplink", "20Mbit/s"], *lines):
+        written = [str(tmp_path / arg) if arg.endswith(".svg") else arg for arg in args]
+        result = dads("plan", "zoo:easy_net", *written, *times.options)
+        assert result.exit_code == 0, result.stderr
+        assert "round trip 10 ms, 5 frames/s" in result.stdout
+
+
+def test_layers_have_their_places(dads, easy_net, times):
+    slow = ("--uplink", "8Mbit/s", "--edge-slowdown", "0.1")
+    plan = plan_json(dads, *slow, *times.options, "--sweep")
+    named = {name for item in plan["sweep"] for name in item["cut"]}
+    assert named <= plan["places"].keys()
+    assert plan["places"].items() <= easy_net.places.items()
+    shown = dads("plan", "zoo:easy_net", *slow, *times.options, "--sweep").stdout
+    assert all(plan["places"][name] in shown for name in named)
+
+
+OWN = """
+import sys
+
+import torch
+
+
+class Net(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.stem = torch.nn.Conv2d(3, 2, 3)
+
+    def forward(self, image):
+        print("a forward", sys.argv)
+        return self.stem(image.float())
+
+
+def build():
+    torch.manual_seed(0)
+    return Net(), torch.zeros(1, 3, 8, 8, dtype=torch.uint8)
+
+
+def fails():
+    raise ValueError("not today")
+"""
+
+
+def test_ones_own_network_in_the_working_directory(dads, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    (tmp_path / "own_network.py").write_text(OWN)
+    for spec in ("./own_network.py:build", "own_network:build"):
+        result = dads("plan", spec, "--uplink", "1Mbit/s", "--json")
+        assert result.exit_code == 0, result.stderr
+        assert json.loads(result.stdout)["model"] == spec
+        assert f"a forward ['{spec.partition(':')[0]}']" not in result.stdout
+    failed = dads("plan", "own_network.py:fails", "--uplink", "1Mbit/s")
+    assert (failed.exit_code, failed.stdout) == (1, "")
+    assert failed.stderr.splitlines()[-1] == (
+        "error: own_network.py:fails fails at own_network.py:23: ValueError: not today"
+    )
+    assert "Traceback" not in failed.stderr
+    assert "in fails" in dads("plan", "own_network.py:fails", "--uplink", "1Mbit/s", "--debug").stderr
 
 
 def test_the_table_for_people(dads, times):

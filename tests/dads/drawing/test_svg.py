@@ -100,3 +100,34 @@ def test_many_tensors_between_two_boxes_are_summed_up():
     sizes = {layer.name: layer.output_bytes for layer in graph.layers}
     svg = graph_svg(fold(graph, frozenset(sizes) - {"y"}, Fold.SIDES), sizes, Caption("m", ()))
     assert "6 kB in 6 tensors" in svg
+
+
+def test_boxes_are_named_by_their_module_and_layers_by_their_places():
+    names = ["x", "c", "b", "r", "d"]
+    layers = tuple(Layer(name, tuple(names[i - 1 : i]) if i else (), 1000) for i, name in enumerate(names))
+    graph = LayerGraph(layers, ("d",))
+    places = {"x": "x", "c": "body.0.conv", "b": "body.0.bn", "r": "body.1.relu", "d": "head.fc"}
+    sizes = dict.fromkeys(names, 1000)
+
+    def boxes(edge, detail):
+        root = ET.fromstring(graph_svg(fold(graph, edge, detail, places), sizes, None, places))
+        return [(texts(box)[0], box.find(f"{SVG}title").text) for box in of_class(root, "box")], root
+
+    assert boxes(None, Fold.CHAINS)[0] == [("x … head.fc", "x, body.0.conv, body.0.bn, body.1.relu, head.fc")]
+    split, root = boxes(frozenset("xc"), Fold.CHAINS)
+    assert split == [("x … body.0.conv", "x, body.0.conv"), ("body.0.bn … head.fc", "body.0.bn, body.1.relu, head.fc")]
+    assert [label.find(f"{SVG}title").text for label in of_class(root, "size")] == ["body.0.conv"]
+    twenty = {**places, **{f"y{i}": f"body.2.{i}" for i in range(20)}}
+    more = [Layer(f"y{i}", (f"y{i - 1}" if i else "r",), 1) for i in range(20)]
+    graph = LayerGraph((*layers[:4], *more, Layer("d", ("y19",), 1)), ("d",))
+    places, sizes = twenty, dict.fromkeys(twenty, 1000)
+    assert [name for name, _ in boxes(None, Fold.MODULES)[0]] == [
+        "x",
+        "body.0.conv",
+        "body.0.bn",
+        "body.1.relu",
+        "body.2",
+        "head.fc",
+    ]
+    cut = frozenset({*"xcbr", *(f"y{i}" for i in range(5))})
+    assert [name for name, _ in boxes(cut, Fold.MODULES)[0]][4:6] == ["body.2.0 … 4", "body.2.5 … 19"]

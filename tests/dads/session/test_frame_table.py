@@ -10,7 +10,7 @@ from dads.session.frame_table import FrameTable, PlainConsole
 from edge_service import FrameResult, Outcome, StageTimes, frame_record
 from partitioner import Partition
 
-MODEL = SimpleNamespace(labels=None, flatten=lambda outputs: {})
+MODEL = SimpleNamespace(labels=None, flatten=lambda outputs: {}, places={})
 
 
 def split(*cut, transfer_s=0.2):
@@ -80,6 +80,12 @@ def test_a_row_is_one_line_however_narrow_the_terminal(printed):
 def test_an_offloaded_frame(printed):
     row = printed(record())[-1]
     assert " ".join(row.split()) == "7 done light conv1 19.9 Mbit/s 100 > 110 200 > 220 300 > 330 750 ms"
+
+
+def test_a_long_place_loses_its_middle(printed):
+    place = "features.denseblock3.denselayer12.conv1"
+    row = printed(record() | {"cut_label": place})[-1]
+    assert "features.…denselayer12.conv1 " in row
 
 
 def test_an_edge_only_frame(printed):

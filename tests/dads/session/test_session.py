@@ -138,6 +138,20 @@ def test_a_wrong_result_is_counted_and_logged(session, easy_net, monkeypatch, ca
     assert "frame 0: " in caplog.text
 
 
+def test_a_cloud_that_computed_nothing_is_told_at_the_end(easy_net, clip, caplog):
+    config = AgentConfig(rate_hz=50.0, encodings="raw", connect_timeout_s=0.5)
+    profile = split_model.Profile(layer_s=tuple(1e-3 for _ in easy_net.graph.layers), whole_s=0.01)
+    stream = StreamOptions(str(clip), 50.0, 2, False)
+    alone = EdgeSession(
+        easy_net, f"127.0.0.1:{free_port()}", config, stream, edge_profile=profile, verify=False, metrics_port=None
+    )
+    with caplog.at_level(logging.WARNING, "dads"):
+        assert run(alone)["frames"]["edge_only"] == 2
+    (said,) = [record.getMessage() for record in caplog.records if "computed no frame" in record.getMessage()]
+    assert "the results are of this machine alone" in said
+    assert "no answer from the cloud" in said
+
+
 def test_baselines_run_over_the_same_frames(session):
     made = run(session(frames=4, verify=True), ["adaptive", "edge_only"])
     assert made["baselines"].keys() == {"edge_only"}

@@ -175,6 +175,14 @@ class TestGiven:
         with pytest.raises(PolicyError, match=said):
             edge_before(GRAPH, cut)
 
+    def test_layers_are_named_by_their_places_too(self):
+        places = {name: f"net.{name}" for name in NAMES} | {"head": "left"}
+        named = policy_named("given:net.stem,mask", GRAPH, places)
+        plain = policy_named("given:stem,mask", GRAPH)
+        assert (named.name, named._edge) == ("given:net.stem,mask", plain._edge)
+        with pytest.raises(PolicyError, match=r"'left' names two layers: net.left and, on the wire, head"):
+            policy_named("given:left,right", GRAPH, places)
+
     def test_a_set_that_is_not_closed_is_refused(self):
         with pytest.raises(PartitionError, match="not closed"):
             Given(INPUTS | {"left"}).choose(SPLITS, conditions())

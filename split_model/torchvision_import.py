@@ -1,0 +1,81 @@
+"""Makes torchvision importable, also beside a torch without CUDA; our own code imports it only through this module.
+
+The torchvision wheel on PyPI is built for CUDA. With a CPU torch its compiled operators do not load, and its import
+fails, because it registers a Python kernel for `torchvision::nms`. Declaring the two schemas before the import avoids
+that. Detectors call the operators, so plain ones take their place (`split_model.torchvision_ops`).
+"""
+
+import importlib
+import importlib.util
+from functools import cache
+from importlib.machinery import EXTENSION_SUFFIXES
+from pathlib import Path
+from types import ModuleType
+
+import torch
+
+from split_model.errors import ModelError
+from split_model.torchvision_ops import declare_plain_operators, let_torchvision_use_them
+
+__all__ = ["make_importable", "plain_operators_in_use", "torchvision_models"]
+
+_SCHEMAS = ("nms", "qnms")
+
+
+@cache
+def torchvision_models() -> ModuleType:
+    """`torchvision.models`, imported at the first call.
+
+    Raises:
+        ModelError: torchvision is missing, or does not fit the torch that is installed.
+    """
+    make_importable()
+    try:
+        imported = importlib.import_module("torchvision.models")
+    except ImportError as error:
+        raise ModelError(
+            f"torchvision cannot be imported: {error}; install the one that fits torch {torch.__version__}"
+        ) from error
+    except Exception as error:  # mismatched versions raise errors of any type
+        raise ModelError(f"torchvision does not fit torch {torch.__version__}: {error}") from error
+    plain_operators_in_use()
+    return imported
+
+
+@cache
+def make_importable() -> None:
+    """Declares the operators that torchvision's import needs, if its own library cannot; imports nothing.
+
+    Its library is tried first: had we declared the operators, one that does load would end the process.
+    """
+    found = importlib.util.find_spec("torchvision")
+    if found is None or found.origin is None:
+        return
+    libraries = [Path(found.origin).with_name(f"_C{suffix}") for suffix in (*EXTENSION_SUFFIXES, ".so")]
+    for library in libraries:
+        if library.is_file():
+            try:
+                torch.ops.load_library(library)  # type: ignore[no-untyped-call]  # torch leaves it untyped
+            except OSError:
+                continue
+            return
+    _declare_schemas()
+
+
+def plain_operators_in_use() -> None:
+    """Makes an imported torchvision call plain operators where its own do not load; else does nothing."""
+    if _kept:
+        let_torchvision_use_them()
+
+
+def _declare_schemas() -> None:
+    library = torch.library.Library("torchvision", "FRAGMENT")  # type: ignore[no-untyped-call]  # torch leaves it untyped
+    for name in _SCHEMAS:
+        if not hasattr(torch.ops.torchvision, name):
+            library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")  # type: ignore[no-untyped-call]  # torch leaves it untyped
+            if name == "nms":
+                declare_plain_operators(library)
+    _kept.append(library)
+
+
+_kept: list[torch.library.Library] = []  # a library's schemas are removed when it is garbage collected
