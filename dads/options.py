@@ -77,6 +77,13 @@ def in_a_folder(path: OptionalPath) -> OptionalPath:
     return path
 
 
+def a_folder(path: Path | None) -> Path | None:
+    """Check that a folder, if given, is one or can be made."""
+    if path is not None and path.exists() and not path.is_dir():
+        raise typer.BadParameter(f"{path} is a file; expected a folder, which is made if it is missing")
+    return path
+
+
 def stdout_or_in_a_folder(path: str | None) -> str | None:
     """Check that a file, if given, can be written; - is stdout."""
     if path is not None and path != "-":

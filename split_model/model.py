@@ -1,8 +1,9 @@
 """`Model`: a module with its graph of layers, its heads and its tails."""
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -57,6 +58,7 @@ class Model:
         name: Its name on the wire.
         device: The device that it runs on.
         labels: Class names, if the output is a classification.
+        postprocess: Makes of the module's return value what results show, as JSON can represent it.
 
     Attributes:
         name: As given.
@@ -67,6 +69,7 @@ class Model:
         layer_specs: The tensors of each layer's value, by layer name.
         example_inputs: As given, on `device`.
         labels: As given.
+        postprocess: As given.
         device: As given.
         torch_version: The version of torch that traced it; other versions may trace another graph.
 
@@ -82,10 +85,12 @@ class Model:
         name: str,
         device: torch.device | str = "cpu",
         labels: tuple[str, ...] | None = None,
+        postprocess: Callable[[Tree], Any] | None = None,
     ) -> None:
         self.name = name
         self.device = torch.device(device)
         self.labels = labels
+        self.postprocess = postprocess
         self.torch_version = torch.__version__
         captured = capture(module, example_inputs)
         self.digest = digest_of(captured, module.state_dict())

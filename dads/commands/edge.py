@@ -35,6 +35,7 @@ from dads.options import (
     TlsServerNameOption,
     TracingOption,
     WeightsOption,
+    a_folder,
     above_zero,
     an_address,
     stdout_or_in_a_folder,
@@ -91,6 +92,23 @@ def edge(
             metavar="FILE.jsonl|-",
             callback=stdout_or_in_a_folder,
             help="Write a line of JSON for each frame; - is stdout.",
+            show_default=False,
+        ),
+    ] = None,
+    save_outputs: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            callback=a_folder,
+            help="Save the first run's outputs, for each frame a file frame-000012.npz with an array for each output.",
+            show_default=False,
+        ),
+    ] = None,
+    draw: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER|FILE.mp4",
+            help="Draw on the first run's pictures what the model sees: boxes with label and score, or the top class.",
             show_default=False,
         ),
     ] = None,
@@ -183,9 +201,12 @@ def edge(
     is_traced = is_wanted(tracing)
     if metrics_port is not None:
         check_free("--metrics-port", metrics_host, metrics_port)
-    from edge_service.sources import open_source  # noqa: PLC0415 - torch takes seconds to import
+    from edge_service.output.drawn_pictures import check_drawing  # noqa: PLC0415 - torch takes seconds to import
+    from edge_service.sources import open_source  # noqa: PLC0415 - see above
 
     open_source(source, height=1, width=1)  # a missing source is an error before the model is loaded
+    if draw is not None:
+        check_drawing(draw)
     stored = None if profile is None else read_profile(profile)
     loaded = load_model(model, weights=weights, device=device.value, threads=threads)
     if stored is None or profile is None:
@@ -194,7 +215,7 @@ def edge(
         check_profile_of(stored, loaded, profile)
 
     from dads.planning.encodings import fits, restored  # noqa: PLC0415 - torch takes seconds to import
-    from dads.session.session import EdgeSession, StreamOptions  # noqa: PLC0415 - see above
+    from dads.session.session import EdgeSession, FileOptions, StreamOptions  # noqa: PLC0415 - see above
     from edge_service.control.policies import policy_named  # noqa: PLC0415 - see above
     from split_model import Profile  # noqa: PLC0415 - see above
 
@@ -214,11 +235,14 @@ def edge(
             metrics_port=metrics_port,
             metrics_host=metrics_host,
             tracer=spans,
+            files=FileOptions(save_outputs, draw),
         )
         made = asyncio.run(session.run(chosen, file))
     if report is not None:
         with _named("--report", str(report)):
             report.write_text(json.dumps(made, indent=2) + "\n", encoding="utf-8")
+    if session.problems:
+        raise CommandError("; ".join(session.problems))
     if any(run.get("verify", {}).get("different", 0) for run in [made, *made.get("baselines", {}).values()]):
         raise typer.Exit(1)
 

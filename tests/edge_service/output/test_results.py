@@ -23,7 +23,7 @@ SPLIT = Partition(
 
 def named(*labels: str) -> SimpleNamespace:
     """A model whose outputs are already flat, with class names or none."""
-    return SimpleNamespace(labels=labels or None, flatten=lambda outputs: outputs)
+    return SimpleNamespace(labels=labels or None, postprocess=None, flatten=lambda outputs: outputs)
 
 
 def record(result: FrameResult, model=None) -> dict:
