@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
@@ -21,6 +20,7 @@ _COLOURS = ("#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#
 _DARK = frozenset(("#0072b2", "#d55e00", "#009e73"))
 _LEAST_FONT = 11
 _MOST_TEXT = 48
+_MOST_LABELS = 10_000
 
 
 class Annotator:
@@ -33,6 +33,7 @@ class Annotator:
     def __init__(self, most: int | None = None) -> None:
         self._most = most
         self._fonts: dict[int, ImageFont.FreeTypeFont | ImageFont.ImageFont] = {}
+        self._colours: dict[str, str] = {}
 
     def drawn(self, picture: av.VideoFrame, record: Mapping[str, Any]) -> Image.Image:
         """The picture with what the model saw in it.
@@ -51,8 +52,13 @@ class Annotator:
         if boxes is None:
             canvas.caption(_caption(record))
         for box in reversed(boxes or ()):  # the best ones above the others
-            canvas.box(box, scale)
+            canvas.box(box, scale, self._colour(box.label))
         return image
+
+    def _colour(self, label: str) -> str:
+        if len(self._colours) > _MOST_LABELS:  # a model whose labels never end
+            self._colours.clear()
+        return self._colours.setdefault(label, _COLOURS[len(self._colours) % len(_COLOURS)])
 
     def _font(self, image: Image.Image) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
         size = max(_LEAST_FONT, min(image.size) // 30)
@@ -73,12 +79,11 @@ class _Canvas:
     def _line(self) -> int:
         return max(2, min(self._image.size) // 240)
 
-    def box(self, box: Box, scale: float) -> None:
+    def box(self, box: Box, scale: float, colour: str) -> None:
         """Draws a box and its label, as far as they are within the picture."""
         most_x, most_y = self._image.width - 1, self._image.height - 1
         left, right = sorted(_within(x * scale, most_x) for x in (box.x1, box.x2))
         top, bottom = sorted(_within(y * scale, most_y) for y in (box.y1, box.y2))
-        colour = _COLOURS[zlib.crc32(box.label.encode()) % len(_COLOURS)]
         self._draw.rectangle((left, top, right, bottom), outline=colour, width=self._line)
         self._text(left, top, box.label if box.score is None else f"{box.label} {box.score:.2f}", colour, above=True)
 

@@ -28,8 +28,10 @@ _OTHER_VIDEOS = frozenset((".avi", ".mkv", ".mov", ".m4v", ".mpg", ".mpeg", ".we
 _CODECS = ("libx264", "libopenh264", "mpeg4")
 # For an edge, which has no time for more: no frames are held back, one thread.
 _CODEC_OPTIONS = {"libx264": {"preset": "veryfast", "tune": "zerolatency", "crf": "23"}}
-# A file that is cut off by the end of the process can still be played.
-_CONTAINER_OPTIONS = {"movflags": "hybrid_fragmented"}
+# So that a file that is cut off by the end of the process can be played up to the last two key frames.
+_CONTAINER_OPTIONS = {"movflags": "hybrid_fragmented", "flush_packets": "1"}
+_KEY_FRAME_EVERY_S = 2
+_MOST_BETWEEN_KEY_FRAMES = 60
 
 
 def check_drawing(path: Path) -> None:
@@ -171,6 +173,7 @@ class _Video:
         stream.pix_fmt = "yuv420p"
         stream.codec_context.time_base = 1 / self._rate
         stream.codec_context.thread_count = 1
+        stream.codec_context.gop_size = max(1, min(round(_KEY_FRAME_EVERY_S * self._rate), _MOST_BETWEEN_KEY_FRAMES))
         return stream
 
 
