@@ -79,8 +79,13 @@ def in_a_folder(path: OptionalPath) -> OptionalPath:
 
 def a_folder(path: Path | None) -> Path | None:
     """Check that a folder, if given, is one or can be made."""
-    if path is not None and path.exists() and not path.is_dir():
-        raise typer.BadParameter(f"{path} is a file; expected a folder, which is made if it is missing")
+    if path is None:
+        return path
+    there = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
+    if not there.is_dir():
+        raise typer.BadParameter(f"{there} is a file; expected a folder, which is made if it is missing")
+    if not os.access(there, os.W_OK):
+        raise typer.BadParameter(f"{there} may not be written")
     return path
 
 

@@ -160,6 +160,15 @@ def edge(
         str,
         typer.Option(envvar="DADS_EDGE_METRICS_HOST", help="Address for --metrics-port; 0.0.0.0 is all addresses."),
     ] = "127.0.0.1",
+    show_frames: Annotated[
+        bool | None,
+        typer.Option(
+            "--show-frames/--no-show-frames",
+            envvar="DADS_EDGE_SHOW_FRAMES",
+            help="Show frames of the source on the live page, which has no login; by default on loopback only.",
+            show_default=False,
+        ),
+    ] = None,
     tracing: TracingOption = None,
     weights: WeightsOption = None,
     device: DeviceOption = Device.CPU,
@@ -218,6 +227,7 @@ def edge(
     from dads.session.session import EdgeSession, FileOptions, StreamOptions  # noqa: PLC0415 - see above
     from edge_service.control.policies import policy_named  # noqa: PLC0415 - see above
     from split_model import Profile  # noqa: PLC0415 - see above
+    from split_wire.access import is_loopback  # noqa: PLC0415 - gRPC takes a while to import
 
     if results != "-" and is_seeded(model, weights):
         typer.echo(SEEDED)
@@ -234,6 +244,7 @@ def edge(
             verify=verify,
             metrics_port=metrics_port,
             metrics_host=metrics_host,
+            shows_frames=is_loopback(metrics_host) if show_frames is None else show_frames,
             tracer=spans,
             files=FileOptions(save_outputs, draw),
         )

@@ -61,9 +61,10 @@ class LiveView:
         model: the model's name.
         graph: its layers.
         policy: the name of the policy.
+        shows_frames: whether pictures may be shown; the page has no login.
     """
 
-    def __init__(self, model: str, graph: LayerGraph, policy: str) -> None:
+    def __init__(self, model: str, graph: LayerGraph, policy: str, *, shows_frames: bool = True) -> None:
         self.model = model
         self.graph = graph
         self.policy = policy
@@ -77,6 +78,7 @@ class LiveView:
         self._outcomes: Counter[str] = Counter()
         self._seen: Seen | None = None
         self._viewers = 0
+        self._shows_frames = shows_frames
         self._closed = False
 
     def saw(
@@ -102,7 +104,7 @@ class LiveView:
                 self._max_rate_hz, self._keeps_up = result.max_rate_hz, result.keeps_up
             self._state = state
             self._outcomes[record["outcome"]] += 1
-            if pixels is not None and self._viewers and result.outcome.has_result:
+            if pixels is not None and self.wants_pictures and result.outcome.has_result:
                 self._seen = Seen(record, pixels)
             self._news.notify_all()
 
@@ -135,9 +137,11 @@ class LiveView:
                     self._seen = None
 
     @property
-    def is_watched(self) -> bool:
-        """Whether somebody watches."""
-        return self._viewers > 0  # without the lock: it is asked for each frame, on the agent's loop
+    def wants_pictures(self) -> bool:
+        """Whether somebody watches, and may see frames."""
+        return (
+            self._shows_frames and self._viewers > 0
+        )  # without the lock: it is asked for each frame, on the agent's loop
 
     @property
     def seen(self) -> Seen | None:

@@ -87,7 +87,7 @@ class FinishedFrames:
 
     def wants_pixels(self) -> bool:
         """Whether frames' pictures are needed now."""
-        return self._drawn is not None or self._view.is_watched
+        return self._drawn is not None or self._view.wants_pictures
 
     def close(self) -> dict[str, Any]:
         """Waits until everything is written; blocks.

@@ -81,6 +81,7 @@ class EdgeSession:
         files: what else the first run writes.
         metrics_port: port of the first run's metrics and live page, or None.
         metrics_host: address of that port.
+        shows_frames: whether the live page shows frames of the source.
         tracer: makes the spans of frames' traces, or None.
 
     Attributes:
@@ -99,6 +100,7 @@ class EdgeSession:
         verify: bool,
         metrics_port: int | None,
         metrics_host: str = "127.0.0.1",
+        shows_frames: bool = True,
         tracer: Tracer | None = None,
         files: FileOptions = _NO_FILES,
     ) -> None:
@@ -112,6 +114,7 @@ class EdgeSession:
         self._files = files
         self._metrics_port = metrics_port
         self._metrics_host = metrics_host
+        self._shows_frames = shows_frames
         self._tracing: Tracing | None = None
         if tracer is not None:
             from edge_service.output.tracing import Tracing  # noqa: PLC0415 # OpenTelemetry is an extra
@@ -125,7 +128,11 @@ class EdgeSession:
 
         Returns:
             The report of the first policy, with those of the others as its `baselines`.
+
+        Raises:
+            CommandError: the model takes no frames.
         """
+        encodings.frame_size(self._model)  # a model that takes no frames is an error before anything is written
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._stop, number)
@@ -152,7 +159,7 @@ class EdgeSession:
     async def _run_one(self, policy: Policy, results: TextIO | None) -> dict[str, Any]:
         verifier = Verifier(self._model, max(TOLERANCE, self._config.max_error)) if self._verify else None
         watch = _RateWatch(self._config.rate_hz)
-        view = LiveView(self._model.name, self._model.graph, policy.name)
+        view = LiveView(self._model.name, self._model.graph, policy.name, shows_frames=self._shows_frames)
         finished = self._finished(policy, view, results)
 
         def on_result(result: FrameResult, shows: Shown) -> None:

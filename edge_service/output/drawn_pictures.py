@@ -90,7 +90,7 @@ class DrawnPictures:
         skipped = self._background.skipped
         self._background.put(_Shot(record, picture))
         if not skipped and self._background.skipped:
-            log.warning("pictures are drawn slower than frames come: some are skipped; lower the rate, or draw JPEGs")
+            log.warning("pictures are drawn slower than frames come: some are skipped; lower the rate to get them all")
 
     def close(self) -> None:
         """Draws what waits, and finishes the video; blocks."""
@@ -102,18 +102,19 @@ class DrawnPictures:
         return {"drawn": self.drawn, "skipped": self._background.skipped}
 
     def _draw(self, shot: _Shot) -> None:
-        if self.problem is not None:
-            return
-        image = self._annotator.drawn(shot.picture, shot.record)
-        if self._attempt(lambda: self._sink.write(shot.record["frame"], image)):
+        def write() -> None:
+            self._sink.write(shot.record["frame"], self._annotator.drawn(shot.picture, shot.record))
+
+        if self.problem is None and self._attempt(write):
             self.drawn += 1
 
     def _attempt(self, write: Callable[[], None]) -> bool:
         try:
             write()
-        except (OSError, av.FFmpegError) as error:
+        except Exception as error:  # noqa: BLE001 # whatever it is, it costs pictures, not results
             if self.problem is None:
-                self.problem = f"{self._path}: {error.strerror or error}; {self.drawn} pictures were drawn"
+                reason = error.strerror if isinstance(error, OSError | av.FFmpegError) else repr(error)
+                self.problem = f"{self._path}: {reason or error}; {self.drawn} pictures were drawn"
                 log.error("pictures are drawn no longer; results go on", reason=self.problem)
             return False
         return True

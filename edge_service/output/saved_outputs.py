@@ -47,11 +47,12 @@ class SavedOutputs:
         if self.problem is not None:
             return None
         name = f"frame-{frame_id:06}.npz"
-        arrays = {path: array_of(tensor) for path, tensor in outputs.items()}
         try:
+            arrays = {path: array_of(tensor) for path, tensor in outputs.items()}
             write_whole(self._folder / name, lambda file: _write(file, arrays))
-        except OSError as error:
-            self.problem = f"{self._folder}: {error.strerror or error}; {self.files} files were written"
+        except Exception as error:  # noqa: BLE001 # whatever it is, it costs files, not results
+            reason = error.strerror if isinstance(error, OSError) else repr(error)
+            self.problem = f"{self._folder}: {reason or error}; {self.files} files were written"
             log.error("outputs are saved no longer; results go on", reason=self.problem)
             return None
         self.files += 1

@@ -91,6 +91,6 @@ def test_line_breaks_in_a_text_do_not_end_an_event(live):
 def test_a_stream_watches_until_it_is_closed(live):
     view = live.view()
     stream = streamed(view)
-    assert view.is_watched
+    assert view.wants_pictures
     stream.close()
-    assert not view.is_watched
+    assert not view.wants_pictures

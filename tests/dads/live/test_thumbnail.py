@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from dads.live import LiveView
 from dads.live.thumbnail import Thumbnail
 from edge_service import Outcome
 
@@ -62,14 +63,14 @@ def test_it_is_small(live, size, small):
 def test_nothing_is_kept_or_made_unless_somebody_watches(live):
     view = live.view()
     thumbnail = Thumbnail(view)
-    assert not view.is_watched
+    assert not view.wants_pictures
     live.told(view, pixels=pixels(50))
     assert (view.seen, view.snapshot().picture, thumbnail.jpeg()) == (None, None, None)
     with view.watching(), view.watching():
-        assert view.is_watched
+        assert view.wants_pictures
         live.told(view, pixels=pixels(50))
         assert thumbnail.jpeg() is not None
-    assert not view.is_watched
+    assert not view.wants_pictures
     assert (view.seen, view.snapshot().picture, thumbnail.jpeg()) == (None, None, None)
 
 
@@ -80,3 +81,11 @@ def test_a_frame_without_a_result_or_picture_leaves_the_last_one(live):
         live.told(view, None, Outcome.DROPPED, pixels=pixels(60))
         live.told(view)
         assert view.snapshot().picture == 0
+
+
+def test_frames_that_may_not_be_shown_are_not_kept(live):
+    view = LiveView("it", live.graph, "adaptive", shows_frames=False)
+    with view.watching():
+        assert not view.wants_pictures
+        live.told(view, pixels=pixels(50))
+        assert (view.seen, Thumbnail(view).jpeg()) == (None, None)

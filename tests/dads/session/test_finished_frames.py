@@ -16,6 +16,7 @@ from PIL import Image
 from torch import nn
 
 import split_model
+from dads.errors import CommandError
 from dads.live import LiveView
 from dads.session.finished_frames import FinishedFrames
 from dads.session.session import EdgeSession, FileOptions, StreamOptions
@@ -215,3 +216,10 @@ def test_pictures_are_kept_only_where_somebody_wants_them(detector, squares, mon
     monkeypatch.setattr(Background, "put", saw)
     lines(session(detector, squares))
     assert [(picture.width, picture.pixels) for picture in kept] == [(WIDTH, None)] * 3
+
+
+def test_a_model_that_takes_no_frames_is_refused_before_anything_is_written(squares, tmp_path):
+    model = split_model.Model(nn.Linear(4, 3).eval(), (torch.ones(1, 4),), name="made_here:linear")
+    with pytest.raises(CommandError, match=r"takes float32 \[1, 4\]; frames from a source are uint8"):
+        lines(session(model, squares, draw=tmp_path / "drawn.mp4", save_outputs=tmp_path / "saved"))
+    assert list(tmp_path.iterdir()) == [squares]

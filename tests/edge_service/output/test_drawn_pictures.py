@@ -139,3 +139,9 @@ def test_without_an_encoder_a_video_is_refused(tmp_path, monkeypatch):
     with pytest.raises(DrawingError, match="draw into a folder instead"):
         check_drawing(tmp_path / "out.mp4")
     check_drawing(tmp_path / "folder")
+
+
+def test_a_picture_that_cannot_be_drawn_ends_only_the_drawing(tmp_path):
+    made = drawn(tmp_path, [(0, picture(9)), (1, None), (2, picture(9))])
+    assert made.as_json() == {"drawn": 1, "skipped": 0}
+    assert "AttributeError" in made.problem

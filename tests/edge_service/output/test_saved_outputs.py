@@ -63,3 +63,10 @@ def test_a_file_is_there_as_a_whole_or_as_before(tmp_path):
         write_whole(path, lambda file: file.write(b"second" * (1 // 0)))
     assert path.read_bytes() == b"first"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_outputs_that_numpy_cannot_hold_are_a_problem_and_no_end(tmp_path):
+    saved = SavedOutputs(tmp_path)
+    assert saved.save(0, {"out": torch.eye(3).to_sparse()}) is None
+    assert "sparse" in saved.problem.lower()
+    assert list(tmp_path.iterdir()) == []
