@@ -15,6 +15,7 @@ from edge_service import FrameResult, frame_record
 from edge_service.control import ControllerState
 from edge_service.output.background import Background
 from edge_service.output.drawn_pictures import DrawnPictures
+from edge_service.output.json_values import json_value
 from edge_service.output.saved_outputs import SavedOutputs
 from edge_service.run import Shown
 from split_model import Model
@@ -124,7 +125,7 @@ class FinishedFrames:
         pixels = None if shown.picture is None else shown.picture.pixels
         self._view.saw(record, result, finished.state, pixels)
         if self._results is not None:
-            self._results.write(json.dumps(record, allow_nan=False) + "\n")
+            self._results.write(json.dumps(json_value(record), allow_nan=False) + "\n")
             self._results.flush()  # a reader gets each frame as it is done
         if self._table is not None:
             self._table.row(record)

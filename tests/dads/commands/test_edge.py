@@ -141,7 +141,7 @@ def sessions(easy_net, times, monkeypatch):
     made = []
 
     class Session:
-        problems = ["--draw pictures: No space left on device; 3 pictures were drawn"]
+        problems = ("--draw pictures: No space left on device; 3 pictures were drawn",)
 
         def __init__(self, *_, **settings):
             made.append(settings)

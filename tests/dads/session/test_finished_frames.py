@@ -223,3 +223,13 @@ def test_a_model_that_takes_no_frames_is_refused_before_anything_is_written(squa
     with pytest.raises(CommandError, match=r"takes float32 \[1, 4\]; frames from a source are uint8"):
         lines(session(model, squares, draw=tmp_path / "drawn.mp4", save_outputs=tmp_path / "saved"))
     assert list(tmp_path.iterdir()) == [squares]
+
+
+async def test_a_line_is_strict_json_whatever_was_predicted(detector):
+    graph = detector.graph
+    results = io.StringIO()
+    finished = FinishedFrames(detector, "run", LiveView("it", graph, "run"), results=results, table=None)
+    state = Controller(graph, tuple(1.0 for _ in graph.layers)).state(0.0)
+    finished.took(FrameResult(0, Outcome.FAILED, uplink_bps=float("inf")), Shown(0.0, None), state)
+    await asyncio.to_thread(finished.close)
+    assert json.loads(results.getvalue(), parse_constant=pytest.fail)["uplink_bps"] is None
