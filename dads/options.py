@@ -77,6 +77,18 @@ def in_a_folder(path: OptionalPath) -> OptionalPath:
     return path
 
 
+def a_folder(path: Path | None) -> Path | None:
+    """Check that a folder, if given, is one or can be made."""
+    if path is None:
+        return path
+    there = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
+    if not there.is_dir():
+        raise typer.BadParameter(f"{there} is a file; expected a folder, which is made if it is missing")
+    if not os.access(there, os.W_OK):
+        raise typer.BadParameter(f"{there} may not be written")
+    return path
+
+
 def stdout_or_in_a_folder(path: str | None) -> str | None:
     """Check that a file, if given, can be written; - is stdout."""
     if path is not None and path != "-":

@@ -4,6 +4,8 @@
     ├── AgentClosedError        a frame was submitted outside the agent's lifetime
     ├── InputError              a frame does not fit the model's inputs
     ├── PolicyError             (also ValueError) there is no such policy, or the model has no such split
+    ├── DrawingError            pictures cannot be drawn as they were asked for
+    ├── PostprocessError        the model's `postprocess` failed; the frame's line says so
     ├── SourceError             see `edge_service.sources.errors`
     └── CloudError              a call to the cloud failed; the agent continues on the edge alone
         ├── CloudUnreachableError   the connection cannot be made, or broke
@@ -33,6 +35,14 @@ class InputError(EdgeError):
 
 class PolicyError(EdgeError, ValueError):
     """There is no policy of this name, or the model has no split as it names."""
+
+
+class DrawingError(EdgeError):
+    """Pictures cannot be drawn as they were asked for; the message says what was expected."""
+
+
+class PostprocessError(EdgeError):
+    """The model's `postprocess` raised an error, or returned what JSON cannot represent."""
 
 
 class CloudError(EdgeError):

@@ -36,6 +36,7 @@ from dads.options import (
     TlsServerNameOption,
     TracingOption,
     WeightsOption,
+    a_folder,
     above_zero,
     an_address,
     stdout_or_in_a_folder,
@@ -96,6 +97,23 @@ def edge(
             show_default=False,
         ),
     ] = None,
+    save_outputs: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            callback=a_folder,
+            help="Save the first run's outputs, for each frame a file frame-000012.npz with an array for each output.",
+            show_default=False,
+        ),
+    ] = None,
+    draw: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER|FILE.mp4",
+            help="Draw on the first run's pictures what the model sees: boxes with label and score, or the top class.",
+            show_default=False,
+        ),
+    ] = None,
     edge_slowdown: Annotated[
         float | None,
         typer.Option(
@@ -144,6 +162,15 @@ def edge(
         str,
         typer.Option(envvar="DADS_EDGE_METRICS_HOST", help="Address for --metrics-port; 0.0.0.0 is all addresses."),
     ] = "127.0.0.1",
+    show_frames: Annotated[
+        bool | None,
+        typer.Option(
+            "--show-frames/--no-show-frames",
+            envvar="DADS_EDGE_SHOW_FRAMES",
+            help="Show frames of the source on the live page, which has no login; by default on loopback only.",
+            show_default=False,
+        ),
+    ] = None,
     tracing: TracingOption = None,
     weights: WeightsOption = None,
     device: DeviceOption = Device.CPU,
@@ -185,9 +212,12 @@ def edge(
     is_traced = is_wanted(tracing)
     if metrics_port is not None:
         check_free("--metrics-port", metrics_host, metrics_port)
-    from edge_service.sources import open_source  # noqa: PLC0415 - torch takes seconds to import
+    from edge_service.output.drawn_pictures import check_drawing  # noqa: PLC0415 - torch takes seconds to import
+    from edge_service.sources import open_source  # noqa: PLC0415 - see above
 
     open_source(source, height=1, width=1)  # a missing source is an error before the model is loaded
+    if draw is not None:
+        check_drawing(draw)
     stored = None if profile is None else read_profile(profile)
     loaded = load_model(model, name=name, weights=weights, device=device.value, threads=threads)
     if stored is None or profile is None:
@@ -196,10 +226,11 @@ def edge(
         check_profile_of(stored, loaded, profile)
 
     from dads.planning.encodings import fits, restored  # noqa: PLC0415 - torch takes seconds to import
-    from dads.session.session import EdgeSession, StreamOptions  # noqa: PLC0415 - see above
+    from dads.session.session import EdgeSession, FileOptions, StreamOptions  # noqa: PLC0415 - see above
     from edge_service.control.policies import policy_named  # noqa: PLC0415 - see above
     from edge_service.sendable import sendable_graph  # noqa: PLC0415 - see above
     from split_model import Profile  # noqa: PLC0415 - see above
+    from split_wire.access import is_loopback  # noqa: PLC0415 - gRPC takes a while to import
 
     if results != "-" and is_seeded(model, weights):
         typer.echo(SEEDED)
@@ -217,12 +248,16 @@ def edge(
             verify=verify,
             metrics_port=metrics_port,
             metrics_host=metrics_host,
+            shows_frames=is_loopback(metrics_host) if show_frames is None else show_frames,
             tracer=spans,
+            files=FileOptions(save_outputs, draw),
         )
         made = asyncio.run(session.run(chosen, file))
     if report is not None:
         with _named("--report", str(report)):
             report.write_text(json.dumps(made, indent=2) + "\n", encoding="utf-8")
+    if session.problems:
+        raise CommandError("; ".join(session.problems))
     if any(run.get("verify", {}).get("different", 0) for run in [made, *made.get("baselines", {}).values()]):
         raise typer.Exit(1)
 

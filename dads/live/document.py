@@ -11,6 +11,7 @@ from dads.drawing.folding import fold
 from dads.drawing.svg import graph_svg
 from dads.live.view import Snapshot
 from edge_service.control import ControllerState, Phase
+from edge_service.output.results import seen
 from partitioner import LayerGraph, Partition
 
 __all__ = ["document", "drawing"]
@@ -32,7 +33,7 @@ _STAGES = (
 
 
 def document(model: str, policy: str, graph: LayerGraph, now: Snapshot) -> dict[str, Any]:
-    """The page's state: `text` by its place on the page, `stages`, `results` and `latencies`."""
+    """The page's state: `text` by its place on the page, `stages`, `results`, `latencies`, the frame of `picture`."""
     return {
         "text": {
             "model": model,
@@ -45,6 +46,7 @@ def document(model: str, policy: str, graph: LayerGraph, now: Snapshot) -> dict[
         },
         "stages": _stages(now.records),
         "results": [_row(record) for record in reversed(now.records[-_LISTED:])],
+        "picture": now.picture,
         "latencies": [{"latency_s": record["latency_s"], "outcome": record["outcome"]} for record in now.records],
     }
 
@@ -134,12 +136,11 @@ def _stage(
 
 
 def _row(record: Mapping[str, Any]) -> dict[str, Any]:
-    top = record.get("top")
     error = record.get("error") if record["outcome"] in ("dropped", "failed") else None
     latency_s = record["latency_s"]
     return {
         "frame": record["frame"],
-        "result": error or (str(top[0]["label"]) if top else "done"),
+        "result": error or seen(record),
         "is_error": error is not None,
         "outcome": record["outcome"],
         "switched": record["switched"],

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 
 from dads.live.document import document, drawing
@@ -43,11 +43,15 @@ class Events:
         self._lock = threading.Lock()
         self._made = _Rendered(None, None, b"", b"")
 
-    def stream(self) -> Iterator[bytes]:
+    def stream(self) -> Generator[bytes, None, None]:
         """Yields events for one viewer until the view is closed.
 
         There is no queue: a slow viewer gets fewer states, each the newest one.
         """
+        with self._view.watching():
+            yield from self._events()
+
+    def _events(self) -> Iterator[bytes]:
         yield f"retry: {_RETRY_MS}\n\n".encode()
         version: int | None = None
         edge: frozenset[str] | None = None

@@ -23,6 +23,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import MetricsHandler
 
 from dads.live.events import Events
+from dads.live.thumbnail import Thumbnail
 from dads.live.view import LiveView
 
 __all__ = ["MAX_VIEWERS", "LiveServer"]
@@ -80,6 +81,7 @@ class LiveServer(ThreadingMixIn, TCPServer):
         self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
         super().__init__((host, port), _Handler)
         self.events = Events(view)
+        self.thumbnail = Thumbnail(view)
         self.registry = registry
         self.viewers = threading.BoundedSemaphore(max_viewers)
         self._view = view
@@ -143,6 +145,8 @@ class _Handler(MetricsHandler):
             super().do_GET()
         elif path == "/events":
             self._send_events()
+        elif path == "/frame.jpg":
+            self._send_frame()
         elif path in _PAGE:
             name, content_type = _PAGE[path]
             self._send(HTTPStatus.OK, files("dads.live").joinpath("page", name).read_bytes(), content_type)
@@ -181,6 +185,13 @@ class _Handler(MetricsHandler):
         if self.command != "HEAD":
             self.wfile.write(body)
 
+    def _send_frame(self) -> None:
+        made = self._server.thumbnail.jpeg()
+        if made is None:
+            self._send(HTTPStatus.NOT_FOUND, b"There is no picture now; pictures are kept while the page is open.\n")
+        else:
+            self._send(HTTPStatus.OK, made, "image/jpeg")
+
     def _send_events(self) -> None:
         viewers = self._server.viewers
         if not viewers.acquire(blocking=False):
@@ -194,7 +205,8 @@ class _Handler(MetricsHandler):
             self.send_header("Cache-Control", "no-store")
             self.send_header("X-Accel-Buffering", "no")  # nginx would hold events back
             self.end_headers()
-            for event in self._server.events.stream():
-                self.wfile.write(event)
+            with contextlib.closing(self._server.events.stream()) as events:
+                for event in events:
+                    self.wfile.write(event)
         finally:
             viewers.release()

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections import Counter, deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+import av
 
 from edge_service import FrameResult
 from edge_service.control import ControllerState
 from partitioner import LayerGraph, Partition
 
-__all__ = ["KEPT", "LiveView", "Snapshot"]
+__all__ = ["KEPT", "LiveView", "Seen", "Snapshot"]
 
 KEPT = 60
 """Number of the last frames that are kept."""
@@ -30,6 +33,7 @@ class Snapshot:
         keeps_up: whether the split was expected to keep up with the frames, or None.
         state: the agent's estimates of link and load, or None before the first frame.
         outcomes: number of frames by outcome, since the start.
+        picture: the frame whose picture can be shown, or None.
     """
 
     version: int
@@ -39,6 +43,15 @@ class Snapshot:
     keeps_up: bool | None
     state: ControllerState | None
     outcomes: Mapping[str, int]
+    picture: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A frame's picture, and its line of `--results`."""
+
+    record: Mapping[str, Any]
+    pixels: av.VideoFrame
 
 
 class LiveView:
@@ -49,9 +62,18 @@ class LiveView:
         graph: its layers.
         policy: the name of the policy.
         places: each layer's name for people, by its name.
+        shows_frames: whether pictures may be shown; the page has no login.
     """
 
-    def __init__(self, model: str, graph: LayerGraph, policy: str, places: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        model: str,
+        graph: LayerGraph,
+        policy: str,
+        places: Mapping[str, str] | None = None,
+        *,
+        shows_frames: bool = True,
+    ) -> None:
         self.model = model
         self.graph = graph
         self.policy = policy
@@ -64,15 +86,25 @@ class LiveView:
         self._keeps_up: bool | None = None
         self._state: ControllerState | None = None
         self._outcomes: Counter[str] = Counter()
+        self._seen: Seen | None = None
+        self._viewers = 0
+        self._shows_frames = shows_frames
         self._closed = False
 
-    def saw(self, record: Mapping[str, Any], result: FrameResult, state: ControllerState) -> None:
+    def saw(
+        self,
+        record: Mapping[str, Any],
+        result: FrameResult,
+        state: ControllerState,
+        pixels: av.VideoFrame | None = None,
+    ) -> None:
         """Takes a frame's result; it only keeps it, so it is cheap.
 
         Args:
             record: the frame as a record of `--results`; not changed afterwards.
             result: the frame's result; its tensors are not kept.
             state: the agent's estimates now.
+            pixels: its picture, which is kept while somebody watches, until the next one.
         """
         with self._news:
             self._version += 1
@@ -82,6 +114,8 @@ class LiveView:
                 self._max_rate_hz, self._keeps_up = result.max_rate_hz, result.keeps_up
             self._state = state
             self._outcomes[record["outcome"]] += 1
+            if pixels is not None and self.wants_pictures and result.outcome.has_result:
+                self._seen = Seen(record, pixels)
             self._news.notify_all()
 
     def snapshot(self) -> Snapshot:
@@ -96,7 +130,34 @@ class LiveView:
                 self._keeps_up,
                 self._state,
                 outcomes,
+                None if self._seen is None else self._seen.record["frame"],
             )
+
+    @contextlib.contextmanager
+    def watching(self) -> Iterator[None]:
+        """Somebody watches within this context; pictures are kept only then."""
+        with self._news:
+            self._viewers += 1
+        try:
+            yield
+        finally:
+            with self._news:
+                self._viewers -= 1
+                if not self._viewers:
+                    self._seen = None
+
+    @property
+    def wants_pictures(self) -> bool:
+        """Whether somebody watches, and may see frames."""
+        return (
+            self._shows_frames and self._viewers > 0
+        )  # without the lock: it is asked for each frame, on the agent's loop
+
+    @property
+    def seen(self) -> Seen | None:
+        """The last frame with a result and a picture; None while nobody watches."""
+        with self._news:
+            return self._seen
 
     def wait(self, version: int | None, timeout_s: float) -> bool:
         """Waits for a state newer than `version`, for the closing of the view, or for the timeout.

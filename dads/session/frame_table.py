@@ -91,9 +91,9 @@ def _cells(record: dict[str, Any]) -> list[str]:
 def _seen(record: dict[str, Any]) -> str:
     if record["outcome"] in ("dropped", "failed"):
         return str(record["outcome"]).upper()
-    if record.get("top"):
-        return str(record["top"][0]["label"])
-    return "done"
+    from edge_service.output.results import seen  # noqa: PLC0415 # torch takes seconds to import
+
+    return seen(record)
 
 
 def _cut(record: dict[str, Any]) -> str:

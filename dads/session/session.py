@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import logging
 import signal
 import sys
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 import structlog
@@ -17,6 +17,7 @@ import structlog
 from dads.live import LiveServer, LiveView
 from dads.planning import encodings
 from dads.progress import shown
+from dads.session.finished_frames import FinishedFrames
 from dads.session.frame_table import FrameTable
 from edge_service import (
     TOLERANCE,
@@ -27,9 +28,11 @@ from edge_service import (
     RunReport,
     Verifier,
     WireCosts,
-    frame_record,
 )
 from edge_service.control import Policy
+from edge_service.output.drawn_pictures import DrawnPictures
+from edge_service.output.saved_outputs import SavedOutputs
+from edge_service.run import Shown
 from edge_service.sources import Frame, open_source
 from split_model import Model, Profile
 
@@ -53,6 +56,17 @@ class StreamOptions:
     loop: bool
 
 
+@dataclass(frozen=True, slots=True)
+class FileOptions:
+    """Where the first run's outputs are saved, in which folder, and where its pictures are drawn; None: nowhere."""
+
+    save_outputs: Path | None = None
+    draw: Path | None = None
+
+
+_NO_FILES = FileOptions()
+
+
 class EdgeSession:
     """One or more runs over the same frames with one model: the first policy, and those it is compared with.
 
@@ -64,9 +78,14 @@ class EdgeSession:
         edge_profile: the model's times on this machine.
         wire_costs: its encodings on this machine; None to measure them if there is a cloud.
         verify: whether to compare results with the whole model, after each run.
+        files: what else the first run writes.
         metrics_port: port of the first run's metrics and live page, or None.
         metrics_host: address of that port.
+        shows_frames: whether the live page shows frames of the source.
         tracer: makes the spans of frames' traces, or None.
+
+    Attributes:
+        problems: why files were not all written; empty if they were.
     """
 
     def __init__(
@@ -81,16 +100,21 @@ class EdgeSession:
         verify: bool,
         metrics_port: int | None,
         metrics_host: str = "127.0.0.1",
+        shows_frames: bool = True,
         tracer: Tracer | None = None,
+        files: FileOptions = _NO_FILES,
     ) -> None:
+        self.problems: list[str] = []
         self._model = model
         self._cloud = cloud
         self._config = config
         self._stream = stream
         self._edge_profile = edge_profile
         self._verify = verify
+        self._files = files
         self._metrics_port = metrics_port
         self._metrics_host = metrics_host
+        self._shows_frames = shows_frames
         self._tracing: Tracing | None = None
         if tracer is not None:
             from edge_service.output.tracing import Tracing  # noqa: PLC0415 # OpenTelemetry is an extra
@@ -104,7 +128,11 @@ class EdgeSession:
 
         Returns:
             The report of the first policy, with those of the others as its `baselines`.
+
+        Raises:
+            CommandError: the model takes no frames.
         """
+        encodings.frame_size(self._model)  # a model that takes no frames is an error before anything is written
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._stop, number)
@@ -130,22 +158,22 @@ class EdgeSession:
 
     async def _run_one(self, policy: Policy, results: TextIO | None) -> dict[str, Any]:
         verifier = Verifier(self._model, max(TOLERANCE, self._config.max_error)) if self._verify else None
-        table = FrameTable() if results is not sys.stdout else None
         watch = _RateWatch(self._config.rate_hz)
-        view = LiveView(self._model.name, self._model.graph, policy.name, self._model.places)
+        view = LiveView(
+            self._model.name, self._model.graph, policy.name, self._model.places, shows_frames=self._shows_frames
+        )
+        finished = self._finished(policy, view, results)
 
-        def on_result(result: FrameResult, source_s: float) -> None:
+        def on_result(result: FrameResult, shows: Shown) -> None:
             watch.saw(result)
-            record = frame_record(self._model, result, source_s=source_s, run=policy.name)
-            view.saw(record, result, agent.state)
-            if results is not None:
-                results.write(json.dumps(record) + "\n")
-                results.flush()  # a reader gets each frame as it is done
-            if table is not None:
-                table.row(record)
+            finished.took(result, shows, agent.state)
 
         clip = ClipRun(
-            RunReport(self._model.name, self._model.digest, policy.name), on_result=on_result, verifier=verifier
+            RunReport(self._model.name, self._model.digest, policy.name),
+            on_result=on_result,
+            verifier=verifier,
+            keeps_pixels=finished.wants_pixels,
+            room=finished.room,
         )
         config = self._config.with_policy(policy.name)
         log.info(
@@ -161,17 +189,34 @@ class EdgeSession:
             policy=policy,
             tracing=self._tracing,
         )
-        with self._pages(agent, view):
-            async with agent:
-                await self._feed(clip, agent)
-                problem = agent.cloud_error
-        made = clip.report.as_json()
+        files: dict[str, Any] = {}
+        try:
+            with self._pages(agent, view):
+                async with agent:
+                    await self._feed(clip, agent)
+                    problem = agent.cloud_error
+        finally:
+            files = await asyncio.to_thread(finished.close)  # on this thread it would block signals
+            self.problems += finished.problems
+        made = clip.report.as_json() | files
         if problem is not None and not made["frames"]["offloaded"]:
             log.warning("the cloud computed no frame; the results are of this machine alone", why=str(problem))
         log.info("run finished", run=policy.name, done=clip.report.done)
         if verifier is not None:
             made["verify"] = await _verified(verifier)
         return made
+
+    def _finished(self, policy: Policy, view: LiveView, results: TextIO | None) -> FinishedFrames:
+        files, self._files = self._files, _NO_FILES
+        return FinishedFrames(
+            self._model,
+            policy.name,
+            view,
+            results=results,
+            table=FrameTable() if results is not sys.stdout else None,
+            saved=None if files.save_outputs is None else SavedOutputs(files.save_outputs),
+            drawn=None if files.draw is None else DrawnPictures(files.draw, self._config.rate_hz),
+        )
 
     async def _measured_wire(self) -> WireCosts:
         frames = _until(encodings.first_frames(self._model, self._stream.source), self._stopping)

@@ -2,29 +2,39 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+import json
+import traceback
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 import torch
 
+from edge_service.errors import PostprocessError
 from edge_service.frame import FrameResult, cut_label
-from split_model import Model, TensorSpec
+from edge_service.output.boxes import boxes_of, counted, in_picture
+from edge_service.output.json_values import finite, json_value
+from edge_service.source_picture import SourcePicture
+from split_model import Model, TensorSpec, structure
 
-__all__ = ["describe_outputs", "frame_record"]
+__all__ = ["describe_outputs", "frame_record", "seen"]
 
 _TOP = 3
+_MOST_SEEN = 60
+_MOST_REASON = 300
 
 
-def frame_record(model: Model, result: FrameResult, *, source_s: float, run: str) -> dict[str, Any]:
+def frame_record(
+    model: Model, result: FrameResult, *, source_s: float, run: str, picture: SourcePicture | None = None
+) -> dict[str, Any]:
     """A frame's line, as values that JSON can represent.
 
     Args:
-        model: the model, for the class names and the outputs' structure.
+        model: the model, for the class names, its `postprocess` and the outputs' structure.
         result: the frame's result.
         source_s: the frame's time in the source.
         run: the policy.
+        picture: the source's picture; boxes are given in its pixels.
     """
     split = result.partition
     record: dict[str, Any] = {
@@ -43,38 +53,95 @@ def frame_record(model: Model, result: FrameResult, *, source_s: float, run: str
         "measured_s": {} if split is None else dict(result.measured()),
         "times_s": asdict(result.times),
     }
+    if picture is not None:
+        record["picture"] = {"width": picture.width, "height": picture.height}
     if result.outcome.has_result:
-        record |= describe_outputs(model, result.outputs)
+        record |= describe_outputs(model, result.outputs, picture)
     if result.error is not None:
         record["error"] = result.error
     return record
 
 
-def describe_outputs(model: Model, outputs: object) -> dict[str, Any]:
-    """The top classes of a classification, or the shapes and ranges of other outputs."""
+def describe_outputs(model: Model, outputs: object, picture: SourcePicture | None = None) -> dict[str, Any]:
+    """What results show of outputs.
+
+    Returns:
+        `result`: what the model's `postprocess` makes of them, with boxes in pixels of the picture; or `top`: the top
+        classes of a classification; or `outputs`: shapes and ranges. `result_error` beside `outputs` says why there is
+        no `result`.
+    """
+    if model.postprocess is not None:
+        try:
+            made = _postprocessed(model.postprocess, outputs)
+        except PostprocessError as error:
+            return {"result_error": str(error), "outputs": _summaries(model, outputs)}
+        return {"result": made if picture is None else in_picture(made, picture)}
     flat = model.flatten(outputs)
     first = next(iter(flat.values()), None)
     if model.labels is not None and first is not None and first.shape == (1, len(model.labels)):
         return {"top": _top(first, model.labels)}
-    return {"outputs": {path: _summary(tensor) for path, tensor in flat.items()}}
+    return {"outputs": _summaries(model, outputs)}
+
+
+def seen(record: Mapping[str, Any]) -> str:
+    """What a frame with a result shows, in a few words: the top class, the boxes by label, or "done".
+
+    >>> seen({"result": {"boxes": [[1, 2, 3, 4]], "labels": ["dog"], "scores": [0.9]}})
+    '1 dog'
+    """
+    if record.get("top"):
+        return str(record["top"][0]["label"])
+    if "result" not in record:
+        return "done"
+    boxes = boxes_of(record["result"])
+    if boxes is not None:
+        return counted(boxes)
+    made = record["result"]
+    text = made if isinstance(made, str) else json.dumps(made)
+    return text if len(text) <= _MOST_SEEN else f"{text[: _MOST_SEEN - 3]}..."
+
+
+def _postprocessed(postprocess: Callable[[Any], Any], outputs: object) -> Any:  # noqa: ANN401 # JSON has no type
+    leaves, nesting = structure.flatten(outputs)
+    # A copy: the outputs may be compared later, and may share the model's own constants. Functions change their input.
+    own = [leaf.clone() if isinstance(leaf, torch.Tensor) else leaf for leaf in leaves]
+    try:
+        with torch.inference_mode():
+            made = postprocess(structure.unflatten(own, nesting))
+    except (Exception, SystemExit) as error:  # the caller's own function: it costs this result, not the run
+        raise PostprocessError(_in_a_line(error)) from error
+    try:
+        return json_value(made, "what postprocess returned")
+    except TypeError as error:
+        raise PostprocessError(str(error)) from error
+    except RecursionError as error:
+        raise PostprocessError("what postprocess returned holds itself, or is nested too deeply for JSON") from error
+
+
+def _in_a_line(error: BaseException) -> str:
+    text = " ".join(str(error).split())
+    # Frames of the function's own file: below them there may be many of torch's, and above them there is this one.
+    _, *called = traceback.extract_tb(error.__traceback__)
+    place = next((frame for frame in reversed(called) if frame.filename == called[0].filename), None)
+    where = "" if place is None else f" in {place.filename}:{place.lineno}"
+    return f"postprocess failed{where}: {type(error).__name__}: {text[:_MOST_REASON]}"
 
 
 def _top(logits: torch.Tensor, labels: Sequence[str]) -> list[dict[str, Any]]:
     scores, indices = logits[0].float().softmax(-1).topk(min(_TOP, len(labels)))
     return [
-        {"index": index, "label": labels[index], "score": _finite(round(score, 4))}
+        {"index": index, "label": labels[index], "score": finite(round(score, 4))}
         for index, score in zip(indices.tolist(), scores.tolist(), strict=True)
     ]
+
+
+def _summaries(model: Model, outputs: object) -> dict[str, Any]:
+    return {path: _summary(tensor) for path, tensor in model.flatten(outputs).items()}
 
 
 def _summary(tensor: torch.Tensor) -> dict[str, Any]:
     spec = TensorSpec.of(tensor)
     summary: dict[str, Any] = {"shape": list(spec.shape), "dtype": spec.dtype}
     if tensor.numel() and not tensor.is_complex():
-        summary |= {"min": _finite(tensor.min().item()), "max": _finite(tensor.max().item())}
+        summary |= {"min": finite(tensor.min().item()), "max": finite(tensor.max().item())}
     return summary
-
-
-def _finite(number: float) -> float | None:
-    """None for infinities and NaN, which are no JSON, although Python would write them."""
-    return number if math.isfinite(number) else None

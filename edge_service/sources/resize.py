@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import av
 import numpy as np
-from av.video.reformatter import Interpolation
+from av.video.reformatter import Interpolation, VideoReformatter
 from numpy.typing import NDArray
+
+from edge_service.source_picture import SourcePicture
 
 
 def to_image(picture: av.VideoFrame, height: int, width: int) -> NDArray[np.uint8]:
@@ -21,12 +23,18 @@ def to_image(picture: av.VideoFrame, height: int, width: int) -> NDArray[np.uint
     Returns:
         RGB, uint8 [1, 3, height, width], contiguous.
     """
-    scale = max(height / picture.height, width / picture.width)
-    scaled_height = max(height, round(picture.height * scale))
-    scaled_width = max(width, round(picture.width * scale))
-    scaled = picture.reformat(
-        width=scaled_width, height=scaled_height, format="rgb24", interpolation=Interpolation.BICUBIC
-    ).to_ndarray()
-    top, left = (scaled_height - height) // 2, (scaled_width - width) // 2
-    cropped = scaled[top : top + height, left : left + width]
+    placed = SourcePicture.covering(picture.width, picture.height, input_width=width, input_height=height)
+    # Not the picture's own reformatter: other threads may scale the same picture, to draw it.
+    scaled = (
+        VideoReformatter()
+        .reformat(
+            picture,
+            width=placed.scaled_width,
+            height=placed.scaled_height,
+            format="rgb24",
+            interpolation=Interpolation.BICUBIC,
+        )
+        .to_ndarray()
+    )
+    cropped = scaled[placed.top : placed.top + height, placed.left : placed.left + width]
     return np.ascontiguousarray(cropped.transpose(2, 0, 1)[np.newaxis])

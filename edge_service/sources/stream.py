@@ -10,13 +10,14 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import AsyncGenerator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 
 import av
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_service.source_picture import SourcePicture
 from edge_service.sources.errors import SourceFormatError
 from edge_service.sources.pacing import Timed, repeated, sampled, thinned
 from edge_service.sources.resize import to_image
@@ -34,11 +35,13 @@ class Frame:
         frame_id: Counts from 0.
         source_s: The picture's time in the clip, or since a live source's first picture, in seconds.
         image: RGB, uint8 [1, 3, H, W].
+        picture: The source's picture, before it was scaled; None for a frame that was made otherwise.
     """
 
     frame_id: int
     source_s: float
     image: NDArray[np.uint8]
+    picture: SourcePicture | None = None
 
 
 class Pictures(Protocol):
@@ -91,18 +94,21 @@ async def stream(pictures: Pictures, sampling: Sampling) -> AsyncGenerator[Frame
             if sampling.rate_hz is not None and sampling.paced and not pictures.live:
                 start_s = loop.time() if start_s is None else start_s
                 await asyncio.sleep(max(0.0, start_s + count / sampling.rate_hz - loop.time()))
-            yield Frame(count, image.at_s, image.item)
+            yield Frame(count, image.at_s, *image.item)
             count += 1
             if count == sampling.frames:
                 return
 
 
-def _images(pictures: Pictures, sampling: Sampling) -> Iterator[Timed[NDArray[np.uint8]]]:
-    """The frames' images with the times of their pictures, without waiting for the times. Blocks."""
+def _images(pictures: Pictures, sampling: Sampling) -> Iterator[Timed[tuple[NDArray[np.uint8], SourcePicture]]]:
+    """The frames' images with their pictures and these pictures' times, without waiting for the times. Blocks."""
     empty = True
+    height, width = sampling.height, sampling.width
     for shot in _chosen(pictures, sampling):
         empty = False
-        yield Timed(shot.at_s, to_image(shot.item, sampling.height, sampling.width))
+        pixels = shot.item
+        placed = SourcePicture.covering(pixels.width, pixels.height, input_width=width, input_height=height)
+        yield Timed(shot.at_s, (to_image(pixels, height, width), replace(placed, pixels=pixels)))
     if empty:
         raise SourceFormatError("the source holds no pictures; expected at least one")
 

@@ -6,8 +6,11 @@ import json
 import os
 import shutil
 import threading
+import time
 from pathlib import Path
 
+import av
+import numpy as np
 import pytest
 from chromium import Chromium
 from dads_process import DadsProcess, start_cloud
@@ -156,6 +159,35 @@ def test_texts_are_shown_and_never_run(browser):
         assert page.value("document.querySelector('#drawing .box title').textContent") == bad
         assert page.value("document.images.length + document.scripts.length") == 1, "the page's own script"
         assert page.value("document.title") == "dads: the split in use"
+        assert page.errors() == []
+
+
+def test_a_frame_is_shown_with_its_boxes_at_most_once_a_second(browser):
+    bad, view = hostile_view()
+    picture = av.VideoFrame.from_ndarray(np.full((480, 640, 3), 120, np.uint8), format="rgb24")
+    image = "document.querySelector('#picture img')"
+    with LiveServer(view, CollectorRegistry(), "127.0.0.1", 0) as server:
+        page = browser.page(390, 844, is_phone=True)
+        page.open(server.url)
+        page.until(DRAWN)
+        assert page.value(image) is None
+        began_s = time.monotonic()
+        record = dict(view.snapshot().records[0])
+        del record["top"]
+        record["result"] = {"boxes": [[100, 100, 300, 300]], "labels": [bad], "scores": [0.5]}
+        state = view.snapshot().state
+        for frame in range(1, 4):
+            view.saw(record | {"frame": frame}, FrameResult(frame, Outcome.OFFLOADED), state, picture)
+            page.until(f"document.querySelector('#results td').textContent === '{frame}'")
+        page.until(f"{image}?.complete")
+        sizes = page.value(f"[{image}.naturalWidth, {image}.naturalHeight, {image}.clientWidth]")
+        assert sizes == [320, 240, 320]
+        asked = [address for address in page.requested() if "frame.jpg" in address]
+        assert 1 <= len(asked) <= 1 + (time.monotonic() - began_s)
+        assert all(address.startswith(server.url) for address in page.requested())
+        assert page.value("document.querySelector('#results td:nth-child(2)').textContent") == f"1 {bad}"
+        assert page.value("document.title") == "dads: the split in use"
+        assert page.value(FITS)
         assert page.errors() == []
 
 

@@ -4,6 +4,7 @@
 
 const SILENCE_MS = 15000; // three beats that did not come
 const RETRY_MS = 3000;
+const PICTURE_MS = 1000;
 
 const byId = (id) => document.getElementById(id);
 
@@ -21,6 +22,23 @@ function show(state) {
   byId("stages").replaceChildren(...stages(state.stages));
   byId("results").replaceChildren(...state.results.map(row));
   byId("latencies").replaceChildren(...latencies(state.latencies));
+  showPicture(state.picture);
+}
+
+let picture = null;
+let pictureDueMs = 0;
+
+function showPicture(frame) {
+  if (frame === null || frame === picture || performance.now() < pictureDueMs) {
+    return;
+  }
+  picture = frame;
+  pictureDueMs = performance.now() + PICTURE_MS;
+  const image = new Image();
+  image.alt = "A frame of the source, with what the model saw in it";
+  // Put in place when it is there, so that the page does not jump; one that is gone by now is left out.
+  image.addEventListener("load", () => byId("picture").replaceChildren(image));
+  image.src = `frame.jpg?${frame}`;
 }
 
 function latencies(frames) {

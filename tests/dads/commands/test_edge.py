@@ -47,6 +47,9 @@ def nothing_is_loaded(monkeypatch):
         (("--cloud", "not an address::::"), "is not HOST:PORT"),
         (("--results", "/nope/x.jsonl"), "'--results': /nope/x.jsonl is not a file in a folder that exists"),
         (("--report", "/tmp"), "'--report': /tmp is not a file"),
+        (("--save-outputs", __file__), "is a file; expected a folder, which is made if it is missing"),
+        (("--draw", "out.avi"), "out.avi: pictures are drawn into a folder or into a file that ends in .mp4"),
+        (("--draw", "/nope/out.mp4"), "/nope/out.mp4 is not a file in a folder that exists"),
         (("--strategy", "best"), "expected one of adaptive, edge_only, cloud_only"),
         (("--strategy", "cloud_only"), "need --cloud HOST:PORT"),
         (
@@ -130,6 +133,56 @@ def test_metrics_are_served_where_it_says(dads, nothing_is_loaded, monkeypatch, 
 def test_its_help_names_the_environment(dads):
     text = " ".join(dads("edge", "--help").stdout.split())
     assert "DADS_EDGE_RATE_HZ" in text
+
+
+@pytest.fixture
+def sessions(easy_net, times, monkeypatch):
+    """Sessions are recorded and not run: `sessions` has their settings."""
+    made = []
+
+    class Session:
+        problems = ("--draw pictures: No space left on device; 3 pictures were drawn",)
+
+        def __init__(self, *_, **settings):
+            made.append(settings)
+
+        async def run(self, *_):
+            return {"frames": {"done": 3}}
+
+    monkeypatch.setattr("dads.commands.edge.load_model", lambda *_, **__: easy_net)
+    monkeypatch.setattr("dads.session.session.EdgeSession", Session)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("options", "variable", "shown"),
+    [
+        ((), None, True),
+        (("--metrics-host", "0.0.0.0"), None, False),
+        (("--metrics-host", "::1"), None, True),
+        (("--metrics-host", "0.0.0.0", "--show-frames"), None, True),
+        (("--metrics-host", "0.0.0.0"), "true", True),
+        (("--no-show-frames",), None, False),
+    ],
+)
+def test_a_page_that_others_reach_shows_no_frames_unless_asked(
+    dads, sessions, times, pictures, monkeypatch, options, variable, shown
+):
+    if variable is not None:
+        monkeypatch.setenv("DADS_EDGE_SHOW_FRAMES", variable)
+    dads(*EDGE, "--source", pictures, "--profile", times.edge_file, "--metrics-port", 0, *options)
+    assert [made["shows_frames"] for made in sessions] == [shown]
+
+
+def test_what_was_not_written_is_an_error_after_the_report(dads, sessions, times, pictures, tmp_path):
+    report = tmp_path / "report.json"
+    options = ("--draw", tmp_path / "drawn", "--save-outputs", tmp_path / "saved", "--report", report)
+    result = dads(*EDGE, "--source", pictures, "--profile", times.edge_file, *options)
+    assert result.exit_code == 1
+    assert result.stderr.splitlines()[-1] == "error: --draw pictures: No space left on device; 3 pictures were drawn"
+    assert report.exists()
+    (made,) = sessions
+    assert (made["files"].draw, made["files"].save_outputs) == (tmp_path / "drawn", tmp_path / "saved")
 
 
 def start(*args, stdout=subprocess.PIPE):

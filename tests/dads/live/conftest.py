@@ -38,7 +38,17 @@ STATE = ControllerState(
 def live():
     """The parts, and `told(view, edge, ...)`: tells a view the end of a frame."""
 
-    def told(view, edge=("image",), outcome=Outcome.OFFLOADED, *, tail_s=0.04, label="cat", state=STATE, **changes):
+    def told(
+        view,
+        edge=("image",),
+        outcome=Outcome.OFFLOADED,
+        *,
+        tail_s=0.04,
+        label="cat",
+        state=STATE,
+        pixels=None,
+        **changes,
+    ):
         split = None if edge is None else evaluate(GRAPH, COSTS, LINK, frozenset(edge))
         result = FrameResult(
             view.snapshot().version,
@@ -67,7 +77,7 @@ def live():
             record["top"] = [{"index": 0, "label": label, "score": 0.9}]
         if result.error is not None:
             record["error"] = result.error
-        view.saw(record, result, state)
+        view.saw(record, result, state, pixels)
 
     def view(model="zoo:made_up"):
         return LiveView(model, GRAPH, "adaptive")

@@ -106,3 +106,11 @@ def test_the_drawing_shows_the_split(live):
         classes = [element.get("class", "") for element in root.iter()]
         assert [name.removeprefix("box ") for name in classes if name.startswith("box ")] == sides
         assert "legend" not in classes, "the page has its own"
+
+
+def test_boxes_are_told_by_label(live):
+    view = live.view()
+    live.told(view)
+    boxes = {"boxes": [[0, 0, 1, 1]] * 3, "labels": ["cat", "dog", "cat"], "scores": [0.1, 0.9, 0.5]}
+    view._records[0] = {key: value for key, value in view._records[0].items() if key != "top"} | {"result": boxes}
+    assert made(view)["results"][0]["result"] == "1 dog, 2 cat"

@@ -86,3 +86,11 @@ def test_line_breaks_in_a_text_do_not_end_an_event(live):
     event = next(stream)
     assert event.count(b"\n\n") == 1
     assert read(event)[1]["results"][0]["result"] == "two\nlines\n\nevent: drawing"
+
+
+def test_a_stream_watches_until_it_is_closed(live):
+    view = live.view()
+    stream = streamed(view)
+    assert view.wants_pictures
+    stream.close()
+    assert not view.wants_pictures

@@ -4,6 +4,7 @@ import json
 import socket
 import threading
 
+import av
 import pytest
 from prometheus_client import CollectorRegistry, Counter
 
@@ -148,6 +149,20 @@ def test_a_viewer_who_does_not_read_slows_nobody(serving, live):
             live.told(view, label=str(number) + "x" * 500_000)  # more than any buffer holds
             name, told = next(stream)
             assert (name, told["results"][0]["result"][:3]) == ("state", f"{number}x"[:3].ljust(3, "x"))
+
+
+def test_the_last_frame_is_a_picture_while_somebody_watches(serving, live):
+    view, server = serving()
+    with asked(server, "/frame.jpg") as answer:
+        assert answer.status == 404
+    with asked(server, "/events") as answer:
+        stream = events(answer)
+        assert [next(stream)[0], next(stream)[1]["picture"]] == ["drawing", None]
+        live.told(view, pixels=av.VideoFrame(64, 48, "yuv420p"))
+        assert next(stream)[1]["picture"] == 1
+        with asked(server, "/frame.jpg?1") as picture:
+            assert (picture.status, picture.headers["Content-Type"]) == (200, "image/jpeg")
+            assert picture.read().startswith(b"\xff\xd8\xff")
 
 
 def test_it_ends_while_viewers_watch(live):

@@ -1,13 +1,15 @@
 """A frame's line is JSON of the strict kind, whatever the frame and the outputs."""
 
 import json
+import re
 from types import SimpleNamespace
 
 import pytest
 import torch
 
 from edge_service import FrameResult, Outcome, StageTimes, frame_record
-from edge_service.output.results import describe_outputs
+from edge_service.output.results import describe_outputs, seen
+from edge_service.source_picture import SourcePicture
 from partitioner import Partition
 
 SPLIT = Partition(
@@ -23,7 +25,7 @@ SPLIT = Partition(
 
 def named(*labels: str) -> SimpleNamespace:
     """A model whose outputs are already flat, with class names or none."""
-    return SimpleNamespace(labels=labels or None, flatten=lambda outputs: outputs, places={})
+    return SimpleNamespace(labels=labels or None, postprocess=None, flatten=lambda outputs: outputs, places={})
 
 
 def record(result: FrameResult, model=None) -> dict:
@@ -113,3 +115,90 @@ def test_a_real_models_nested_outputs_are_named_by_path(two_by_two):
     made = describe_outputs(two_by_two, outputs)["outputs"]
     assert made.keys() == {"total", "parts.0"}
     assert made["total"]["min"] == outputs["total"].min().item()
+
+
+def processed(postprocess, labels=None):
+    """A model that has a postprocess."""
+    return SimpleNamespace(labels=labels, postprocess=postprocess, flatten=lambda outputs: outputs)
+
+
+def boxed(outputs):
+    return {"boxes": outputs["out"][:, :4], "labels": ["dog"] * len(outputs["out"]), "scores": outputs["out"][:, 4]}
+
+
+BOXES = {"out": torch.tensor([[10.0, 20.0, 30.0, 40.0, 0.5]])}
+
+
+def test_boxes_are_told_in_pixels_of_the_picture_and_its_size_beside_them():
+    picture = SourcePicture.covering(200, 100, input_width=50, input_height=50)
+    result = FrameResult(0, Outcome.OFFLOADED, partition=SPLIT, outputs=BOXES)
+    made = frame_record(processed(boxed, ("a",)), result, source_s=0.0, run="adaptive", picture=picture)
+    assert json.loads(json.dumps(made, allow_nan=False))["picture"] == {"width": 200, "height": 100}
+    assert made["result"] == {"boxes": [[70.0, 40.0, 110.0, 80.0]], "labels": ["dog"], "scores": [0.5]}
+    assert made.keys().isdisjoint({"top", "outputs", "result_error"})
+    assert seen(made) == "1 dog"
+
+
+def test_without_a_picture_boxes_are_in_pixels_of_the_models_input():
+    made = record(FrameResult(0, Outcome.EDGE_ONLY, partition=SPLIT, outputs=BOXES), processed(boxed))
+    assert made["result"]["boxes"] == [[10.0, 20.0, 30.0, 40.0]]
+    assert "picture" not in made
+
+
+def test_a_postprocess_that_fails_costs_its_result_and_says_where():
+    def fails(outputs):
+        return outputs["missing"]
+
+    made = record(FrameResult(0, Outcome.EDGE_ONLY, partition=SPLIT, outputs=BOXES), processed(fails))
+    line = fails.__code__.co_firstlineno + 1
+    assert made["result_error"] == f"postprocess failed in {__file__}:{line}: KeyError: 'missing'"
+    assert made["outputs"]["out"]["shape"] == [1, 5], "what can be said is said"
+    assert "result" not in made
+
+
+def ends(_):
+    raise SystemExit("no\nmore")
+
+
+def holds_itself(_):
+    made = []
+    made.append(made)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("postprocess", "said"),
+    [
+        (ends, r"postprocess failed in .*test_results.py:\d+: SystemExit: no more"),
+        (holds_itself, "what postprocess returned holds itself"),
+        (lambda _: {"boxes": {1, 2}}, r"what postprocess returned\['boxes'\] is a set; expected numbers"),
+        (lambda _: torch.zeros(2) + torch.zeros(3), r"postprocess failed in .*test_results.py:\d+: RuntimeError: The"),
+        (lambda: 3, "postprocess failed.*TypeError: .*takes 0 positional arguments"),
+    ],
+)
+def test_whatever_a_postprocess_does_is_one_line(postprocess, said):
+    made = record(FrameResult(0, Outcome.EDGE_ONLY, partition=SPLIT, outputs=BOXES), processed(postprocess))
+    assert re.match(said, made["result_error"])
+    assert "\n" not in made["result_error"]
+
+
+def test_a_postprocess_that_changes_its_input_changes_no_outputs():
+    outputs = {"out": torch.ones(2)}
+    made = describe_outputs(processed(lambda given: given["out"].mul_(float("inf"))), outputs)
+    assert made == {"result": [None, None]}
+    assert outputs["out"].tolist() == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ({"outputs": {}}, "done"),
+        ({"top": [{"label": "tabby"}]}, "tabby"),
+        ({"result": {"boxes": [], "labels": [], "scores": []}}, "nothing found"),
+        ({"result": "a text"}, "a text"),
+        ({"result": {"angle": 0.5}}, '{"angle": 0.5}'),
+        ({"result": ["x" * 100]}, '["' + "x" * 55 + "..."),
+    ],
+)
+def test_what_is_seen_is_told_in_a_few_words(line, words):
+    assert seen(line) == words

@@ -1,0 +1,102 @@
+"""Boxes, labels and scores as a model's `postprocess` gives them, and their place in the source's picture."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from edge_service.source_picture import SourcePicture
+
+__all__ = ["Box", "boxes_of", "counted", "in_picture"]
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A box with its label and score; pixels from the left and from the top."""
+
+    x1: float
+    y1: float
+    x2: float
+    y2: float
+    label: str
+    score: float | None
+
+
+def boxes_of(value: object) -> tuple[Box, ...] | None:
+    """The boxes in a value, the highest score first; None if the value does not hold boxes.
+
+    Args:
+        value: values of JSON. Boxes are a dictionary, or a list of one, with the lists `boxes` ([x1, y1, x2, y2] each),
+            `labels` and `scores`, all of one length. A box with a corner that is null (NaN) is left out.
+    """
+    found = _detections(value)
+    if found is None:
+        return None
+    each = zip(found["boxes"], found["labels"], found["scores"], strict=True)
+    boxes = [
+        Box(x1, y1, x2, y2, str(label), score)
+        for (x1, y1, x2, y2), label, score in each
+        if None not in (x1, y1, x2, y2)
+    ]
+    return tuple(sorted(boxes, key=lambda box: -1.0 if box.score is None else box.score, reverse=True))
+
+
+def in_picture(value: Any, picture: SourcePicture) -> Any:  # noqa: ANN401 # JSON has no type of its own
+    """The same value with its boxes, and key points of boxes, in pixels of the picture instead of the model's input."""
+    found = _detections(value)
+    if found is None:
+        return value
+
+    def moved(point: Sequence[float | None]) -> list[float | None]:
+        x, y, *others = point
+        return [_moved(x, picture.x_of), _moved(y, picture.y_of), *others]
+
+    scaled = dict(found) | {"boxes": [[*moved(box[:2]), *moved(box[2:])] for box in found["boxes"]]}
+    keypoints = found.get("keypoints")
+    if isinstance(keypoints, list) and all(map(_are_points, keypoints)):
+        scaled["keypoints"] = [[moved(point) for point in points] for points in keypoints]
+    return [scaled] if isinstance(value, list) else scaled
+
+
+def counted(boxes: Sequence[Box]) -> str:
+    """How many boxes of each label, in the order of the best scores.
+
+    >>> counted([Box(0, 0, 1, 1, "dog", 0.9), Box(0, 0, 1, 1, "cat", 0.8), Box(0, 0, 1, 1, "dog", 0.7)])
+    '2 dog, 1 cat'
+    """
+    counts = Counter(box.label for box in boxes)
+    return ", ".join(f"{count} {label}" for label, count in counts.items()) or "nothing found"
+
+
+def _detections(value: object) -> Mapping[str, Any] | None:
+    found = value[0] if isinstance(value, list) and len(value) == 1 else value
+    if not isinstance(found, dict):
+        return None
+    lists = [found.get(name) for name in ("boxes", "labels", "scores")]
+    if not all(isinstance(each, list) for each in lists):
+        return None
+    boxes, labels, scores = lists
+    if not len(boxes) == len(labels) == len(scores):  # type: ignore[arg-type] # lists, as checked above
+        return None
+    if not all(isinstance(box, list) and len(box) == 4 and all(map(_is_number, box)) for box in boxes):  # type: ignore[union-attr] # see above
+        return None
+    if not all(map(_is_number, scores)):  # type: ignore[arg-type] # see above
+        return None
+    return found
+
+
+def _are_points(value: object) -> bool:
+    return isinstance(value, list) and all(
+        isinstance(point, list) and len(point) >= 2 and all(map(_is_number, point[:2])) for point in value
+    )
+
+
+def _is_number(value: object) -> bool:
+    """Or null, which stands for NaN."""
+    return value is None or (isinstance(value, int | float) and not isinstance(value, bool))
+
+
+def _moved(number: float | None, move: Callable[[float], float]) -> float | None:
+    return None if number is None else round(move(number), 2)

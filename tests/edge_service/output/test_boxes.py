@@ -1,0 +1,53 @@
+"""Boxes are known by their three lists, and moved into the source's picture."""
+
+import pytest
+
+from edge_service.output.boxes import Box, boxes_of, in_picture
+from edge_service.source_picture import SourcePicture
+
+FOUND = {"boxes": [[0, 0, 10, 20], [1.5, 2, 3, 4]], "labels": ["dog", 7], "scores": [0.5, 0.75]}
+# 200 x 100, at half its size 100 x 50, of which the model sees the middle 50 x 50.
+PICTURE = SourcePicture.covering(200, 100, input_width=50, input_height=50)
+
+
+def test_the_best_score_comes_first():
+    made = (Box(1.5, 2, 3, 4, "7", 0.75), Box(0, 0, 10, 20, "dog", 0.5))
+    assert boxes_of(FOUND) == boxes_of([FOUND]) == made
+
+
+def test_nothing_found_is_still_boxes():
+    assert boxes_of({"boxes": [], "labels": [], "scores": []}) == ()
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        [],
+        [FOUND, FOUND],
+        {"boxes": [[0, 0, 1, 1]], "labels": ["dog"]},
+        FOUND | {"labels": ["dog"]},
+        FOUND | {"boxes": [[0, 0, 1], [0, 0, 1, 1]]},
+        FOUND | {"boxes": [[0, 0, 1, "1"], [0, 0, 1, 1]]},
+        FOUND | {"scores": ["high", "low"]},
+        FOUND | {"scores": 0.5},
+    ],
+)
+def test_other_values_are_no_boxes_and_stay(value):
+    assert boxes_of(value) is None
+    assert in_picture(value, PICTURE) == value
+
+
+def test_a_box_with_a_corner_that_is_no_number_is_not_drawn():
+    assert boxes_of(FOUND | {"boxes": [[None, 0, 1, 1], [0, 0, 1, 1]]}) == (Box(0, 0, 1, 1, "7", 0.75),)
+
+
+def test_boxes_and_key_points_are_moved_and_the_rest_stays():
+    keypoints = [[[0, 0, 0.9], [25, 25, 0.8]], [[50, None, 0.7]]]
+    value = FOUND | {"keypoints": keypoints, "masks": {"pixels": [3, 4]}}
+    made = in_picture(value, PICTURE)
+    assert made["boxes"] == [[50, 0, 70, 40], [53, 4, 56, 8]]
+    assert made["keypoints"] == [[[50, 0, 0.9], [100, 50, 0.8]], [[150, None, 0.7]]]
+    assert (made["labels"], made["scores"], made["masks"]) == (["dog", 7], [0.5, 0.75], {"pixels": [3, 4]})
+    assert in_picture([value], PICTURE) == [made]
+    assert value["boxes"] == [[0, 0, 10, 20], [1.5, 2, 3, 4]], "what it was given is not changed"
