@@ -1,5 +1,7 @@
 """Who chooses the split of a frame in the control simulation: the real controller, and oracles."""
 
+from collections.abc import Callable
+
 from bench.control_simulation.jobs import Choice
 from bench.control_simulation.models import SimulatedModel, Split
 from bench.control_simulation.world import HEARTBEAT_S, World
@@ -54,7 +56,7 @@ class KnowsRate:
         bps = 8.0 * world.uplink.bytes_between(began_s, now_s) / (now_s - began_s)
         fixed_s = world.rtt_s + world.encode_s
         conditions = Conditions(Phase.OFFLOADING, max(bps, _SLOWEST_BPS), fixed_s, 1.0, 1.0, world.rate_hz)
-        return choice_of(self._planner.plan(conditions, now_s), self._model)
+        return choice_of(planned(self._planner, lambda: self._planner.plan(conditions, now_s), now_s), self._model)
 
 
 class Adaptive:
@@ -66,7 +68,16 @@ class Adaptive:
         self.flow = Flow(self._controller, silence_s=AgentConfig().silence_s, heartbeat_s=HEARTBEAT_S)
 
     def __call__(self, now_s: float, world: World) -> Choice:  # noqa: ARG002 - it knows only what it was told
-        return choice_of(self._controller.plan(now_s), self._model)
+        return choice_of(planned(self._controller, lambda: self._controller.plan(now_s), now_s), self._model)
+
+
+def planned(planner: Planner | Controller, plan: Callable[[], Plan], now_s: float) -> Plan:
+    """A plan after the work that is due in the background, which takes no time here."""
+    made = plan()
+    while (job := planner.work_due(now_s)) is not None:
+        planner.work_ended(job, job.run(), now_s)
+        made = plan()
+    return made
 
 
 def choice_of(plan: Plan, model: SimulatedModel) -> Choice:

@@ -56,7 +56,8 @@ class Planner:
         at_once = isinstance(splits, SplitTable) and len(splits) <= _PRICED_AT_ONCE
         self._splits: Splits = splits if at_once else LiveSplits.of(splits)
         self._everything = everything(splits)
-        self._work = BackgroundWork(splits, config.search_interval_s, config.tolerance)
+        asks = not self._policy.keeps_to_split
+        self._work = BackgroundWork(splits, config.search_interval_s, config.tolerance, asks=asks)
         self._forbidden: set[frozenset[str]] = set()
         self._plan: Plan | None = None
         self._conditions: Conditions | None = None

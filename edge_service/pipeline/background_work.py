@@ -38,7 +38,7 @@ class BackgroundWork:
         self._closed = threading.Event()
 
     def begin_due(self) -> None:
-        """Begins a job if one is due; call it on the event loop after each plan."""
+        """Begins a job if one is due; call it on the event loop when connected, and after each plan."""
         job = self._controller.work_due(time.monotonic())
         if job is None:
             return

@@ -74,6 +74,7 @@ class Pipeline:
         """
         if self._offload is not None:
             await self._offload.start()
+        self._background.begin_due()
         self._heads = asyncio.create_task(self._run_heads(), name="heads")
 
     async def close(self) -> None:

@@ -9,7 +9,8 @@ At most one job runs at a time. Builds and searches take at most a quarter of th
 three times as long. Only the first build does not wait, since there is no table until then; what it would have waited
 is added to the next wait. Pricing anew takes milliseconds, and does not wait.
 
-Nothing is due before a policy asks, nor while nothing can be offloaded.
+Nothing is built or searched for before a policy asks, nor while nothing can be offloaded. A table is priced anew as
+soon as numbers change, so that the first frame finds it ready, unless the policy asked nothing when it chose last.
 """
 
 import math
@@ -40,14 +41,16 @@ class BackgroundWork:
 
     Args:
         splits: The model's splits, for searches.
+        asks: Whether the policy is expected to ask.
         interval_s: While conditions only drift, search at most this often.
         tolerance: Conditions that moved by less than this since the last search, relatively, cause no search.
     """
 
-    def __init__(self, splits: Splits, interval_s: float, tolerance: float) -> None:
+    def __init__(self, splits: Splits, interval_s: float, tolerance: float, *, asks: bool) -> None:
         self._splits = splits
         self._interval_s = interval_s
         self._tolerance = tolerance
+        self._asks = asks
         self._wish: _Wish | None = None
         self._running: Job | None = None
         self._last: Search | None = None
@@ -59,17 +62,18 @@ class BackgroundWork:
     def asked(self, live: LiveSplits, conditions: Conditions) -> None:
         """A policy chose under these conditions, by its question to `live`, if it asked one."""
         question = live.question
+        self._asks = question is not None
         self._wish = None if question is None else _Wish(question, conditions, live.proven)
 
     def dropped(self) -> None:
-        """Nothing can be offloaded now, so nothing is due."""
+        """Nothing can be offloaded now, so nothing is built or searched for."""
         self._wish = None
 
     def due(self, live: LiveSplits, now_s: float) -> Job | None:
         """The job to begin now, or None. Until it has ended, the next calls return None."""
-        if self._running is not None or self._wish is None:
+        if self._running is not None:
             return None
-        job = self._wanted(live, self._wish, now_s)
+        job = self._wanted(live, now_s)
         if job is not None:
             self._running, self._began_s = job, now_s
             if isinstance(job, Search):
@@ -87,10 +91,12 @@ class BackgroundWork:
             self._failed[type(job)] = job.numbers
         return True
 
-    def _wanted(self, live: LiveSplits, wish: _Wish, now_s: float) -> Job | None:
-        table, numbers = live.table, live.numbers
-        if table is not None and not live.current and not self._has_failed(Reprice, numbers):
+    def _wanted(self, live: LiveSplits, now_s: float) -> Job | None:
+        table, numbers, wish = live.table, live.numbers, self._wish
+        if table is not None and not live.current and self._asks and not self._has_failed(Reprice, numbers):
             return Reprice(table.splits, table.built, numbers)
+        if wish is None:
+            return None
         search = Search(self._splits, numbers, wish.question, wish.conditions)
         if table is None and self._last is None:
             return search

@@ -259,6 +259,16 @@ class TestLargeTables:
     EDGE_S = tuple(RANDOM.uniform(0.001, 0.02) if layer.inputs else 0.0 for layer in CHAINS.layers)
     CLOUD_S = tuple(seconds / 8 for seconds in EDGE_S)
 
+    def test_are_priced_as_soon_as_the_cloud_is_known_unless_the_policy_asks_nothing(self):
+        made = controller(graph=self.CHAINS, edge_s=self.EDGE_S, cloud_s=self.CLOUD_S)
+        job = made.work_due(0.0)
+        assert isinstance(job, Reprice)
+        finish(made, job, 0.0)
+        assert made.state(0.0).table_splits > 0
+        for policy in (CloudOnly(), EdgeOnly()):
+            other = controller(graph=self.CHAINS, edge_s=self.EDGE_S, cloud_s=self.CLOUD_S, policy=policy)
+            assert other.work_due(0.0) is None
+
     def test_are_priced_beside_the_frames_and_never_built_or_searched(self):
         made = controller(graph=self.CHAINS, edge_s=self.EDGE_S, cloud_s=self.CLOUD_S)
         assert work(made, 10.0) == [Reprice]
