@@ -32,7 +32,6 @@ from dataclasses import replace
 
 from edge_service.control.controller import Controller
 from edge_service.control.estimators.download_clock import Download, DownloadClock
-from edge_service.control.estimators.uplink_samples import probe_sample
 from edge_service.control.estimators.upload_clock import UploadClock
 from edge_service.control.events import (
     AnswerMissed,
@@ -42,8 +41,6 @@ from edge_service.control.events import (
     CloudLost,
     CloudProfiled,
     CutEncoded,
-    DownlinkAtLeast,
-    DownlinkMeasured,
     DownloadStalled,
     HeadMeasured,
     HeartbeatsResumed,
@@ -51,8 +48,6 @@ from edge_service.control.events import (
     RoundTripMeasured,
     SplitImpossible,
     TailMeasured,
-    UplinkAtLeast,
-    UplinkMeasured,
     UploadStalled,
 )
 from edge_service.control.orders import Answered, Duty, FinishHere, Probe, Sent, answer_timeout_s
@@ -149,7 +144,7 @@ class Flow:
             now_s=now_s,
             rtt_s=rtt_s,
             download_s=0.0 if download is None else now_s - download.began_s,
-            longest_upload_s=_upload_s(sent) if download is not None and download.waited else math.inf,
+            longest_upload_s=sent.upload_s if download is not None and download.waited else math.inf,
         )
         del self._in_flight[frame_id]  # only now: a frame whose answer cannot be judged goes with the connection
         return Answered(sent, now_s, times)
@@ -288,9 +283,9 @@ class Flow:
     def probe_read(self, probe: Probe, received_bytes: int, received_s: float, now_s: float) -> None:
         """A probe was read: its second half, `received_bytes`, took `received_s` on the receiver's clock."""
         call_s = now_s - probe.began_s - self._rtt_s(now_s)
-        sample = probe_sample(probe.bytes, call_s, received_bytes, received_s, window_is_open=probe.window_is_open)
+        sample = probe.sample(call_s, received_bytes, received_s)
         if sample is not None:
-            self._controller.observe(_down(sample) if probe.down else sample, now_s)
+            self._controller.observe(sample, now_s)
 
     def probe_timed_out(self, probe: Probe, timeout_s: float, now_s: float) -> None:
         """A probe was not read within `timeout_s`."""
@@ -313,7 +308,7 @@ class Flow:
         if size < _UNANNOUNCED_BYTES or self._announces or sent.plan.uplink_bps is None:
             return None
         self._upload_lost(frame_id, now_s)
-        began_s = sent.sent_s + _upload_s(sent) + self._rtt_s(now_s) + server.server_s
+        began_s = sent.sent_s + sent.upload_s + self._rtt_s(now_s) + server.server_s
         if len(self._in_flight) > 1 or began_s >= now_s:
             return None
         return Download(frame_id, size, began_s, after_idle=True, waited=False)
@@ -331,15 +326,3 @@ class Flow:
 
     def _rtt_s(self, now_s: float) -> float:
         return self._controller.state(now_s).rtt_s or 0.0
-
-
-def _upload_s(sent: Sent) -> float:
-    """How long a frame's upload was expected to take."""
-    return 8.0 * sent.bytes / (sent.plan.uplink_bps or math.inf)
-
-
-def _down(sample: UplinkMeasured | UplinkAtLeast) -> DownlinkMeasured | DownlinkAtLeast:
-    """What a probe's sample says if the probe came down."""
-    if isinstance(sample, UplinkAtLeast):
-        return DownlinkAtLeast(sample.bytes, sample.seconds)
-    return DownlinkMeasured(sample.bytes, sample.seconds, sample.after_idle, sample.by_receiver)

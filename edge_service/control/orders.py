@@ -1,10 +1,15 @@
 """What `Flow` returns: orders for its shells, and records of frames and probes under way."""
 
+import math
 from dataclasses import dataclass
 from enum import Enum
 
+from edge_service.control.estimators.uplink_samples import probe_sample
+from edge_service.control.events import DownlinkAtLeast, DownlinkMeasured, UplinkAtLeast, UplinkMeasured
 from edge_service.control.plan import Plan
 from edge_service.control.stage_times import StageTimes
+
+ProbeSample = UplinkMeasured | UplinkAtLeast | DownlinkMeasured | DownlinkAtLeast
 
 
 class Duty(Enum):
@@ -47,6 +52,15 @@ class Probe:
     window_is_open: bool
     down: bool = False
 
+    def sample(self, call_s: float, received_bytes: int, received_s: float) -> ProbeSample | None:
+        """What it measured; see `probe_sample`."""
+        sample = probe_sample(self.bytes, call_s, received_bytes, received_s, window_is_open=self.window_is_open)
+        if sample is None or not self.down:
+            return sample
+        if isinstance(sample, UplinkAtLeast):
+            return DownlinkAtLeast(sample.bytes, sample.seconds)
+        return DownlinkMeasured(sample.bytes, sample.seconds, sample.after_idle, sample.by_receiver)
+
 
 @dataclass(frozen=True, slots=True)
 class Sent:
@@ -65,6 +79,11 @@ class Sent:
     sent_s: float
     timeout_s: float
     bytes: int
+
+    @property
+    def upload_s(self) -> float:
+        """How long its upload was expected to take; infinite if the uplink was unknown."""
+        return 8.0 * self.bytes / self.plan.uplink_bps if self.plan.uplink_bps else math.inf
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,7 @@
 """The goodput of the uplink, from uploads that arrived and from bounds. `uplink_samples` judges each sample first.
 
+The goodput of the downlink is estimated from downloads in the same way.
+
 Laws:
 
 - time is an argument; nothing here reads a clock;

@@ -141,6 +141,14 @@ class TestUpAndDown:
         whole_s = parts.link_wait_s + parts.transfer_s + parts.round_trip_s + parts.tail_s
         assert whole_s == pytest.approx(elapsed_s)
 
+    def test_without_an_expected_upload_nothing_of_it_is_called_waiting(self, flow, watched, plan):
+        for frame_id in range(2):
+            send(flow, replace(plan, uplink_bps=None), frame_id, 1.0)
+            flow.announced(frame_id, DOWN_BYTES, SERVER_S, 1.5 + frame_id)
+            answered = flow.answered(frame_id, served(), 2.5 + frame_id, DOWN_BYTES)
+        assert answered.times.transfer_s > 1.0 + UP_S
+        assert len(watched.of(UplinkMeasured)) == 1
+
     def test_a_cloud_that_announces_nothing_leaves_the_uplink_alone(self, flow, watched, plan):
         """The upload is expected as the plan expects it; the rest is the download."""
         send(flow, plan, 0, 1.0)
