@@ -92,7 +92,7 @@ class Flow:
     def handed_over(self, frame_id: int, size: int, plan: Plan, *, encode_s: float, now_s: float) -> Sent:
         """A frame of `size` bytes, encoded in `encode_s`, is handed to the link."""
         timeout_s = answer_timeout_s(plan, len(self._in_flight))
-        sent = self._in_flight[frame_id] = Sent(plan, encode_s, now_s, timeout_s)
+        sent = self._in_flight[frame_id] = Sent(plan, encode_s, now_s, timeout_s, size)
         self._uploads.sent(frame_id, size, now_s)
         return sent
 
@@ -151,6 +151,12 @@ class Flow:
         else:
             self._controller.observe(AnswerMissed() if retry_after_s is None else CloudBusy(retry_after_s), now_s)
         return FinishHere((frame_id,), reason)
+
+    def largest_refused(self, now_s: float) -> None:
+        """The connection ends because a frame is larger than the cloud accepts; it does not say which."""
+        if self._in_flight:
+            largest = max(self._in_flight.values(), key=lambda sent: sent.size)
+            self._controller.observe(SplitImpossible(largest.plan.partition.edge), now_s)
 
     def not_sent(self, frame_id: int, reason: str, now_s: float) -> FinishHere | None:
         """The transport did not take a frame."""

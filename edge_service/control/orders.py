@@ -55,12 +55,14 @@ class Sent:
         encode_s: How long its encoding took.
         sent_s: When it was handed over.
         timeout_s: How long its answer is awaited after that.
+        size: Bytes of its message.
     """
 
     plan: Plan
     encode_s: float
     sent_s: float
     timeout_s: float
+    size: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import torch
 
 import split_model
 from edge_service import Agent, AgentConfig, Outcome, measure_wire_costs
+from edge_service.control import Phase
 from edge_service.control.policies import Given
 from edge_service.output.verify import difference
 from edge_service.sendable import sendable_graph
@@ -122,3 +123,25 @@ async def test_a_split_that_one_cloud_cannot_answer_is_not_used_again(serving):
     assert [result.outcome for result in results] == [Outcome.LOCAL_FALLBACK, *[Outcome.EDGE_ONLY] * 2]
     assert "ANSWER_TOO_LARGE" in results[0].error
     assert all(torch.equal(result.outputs, torch.full((4000,), 2.0)) for result in results)
+
+
+class Narrows(torch.nn.Module):
+    """From 4,000 numbers to one."""
+
+    def forward(self, x):
+        return (x * 2).mean(0, keepdim=True)
+
+
+async def test_a_split_that_one_cloud_cannot_receive_is_not_used_again(serving, wait_until):
+    """gRPC itself refuses the message, and ends the stream."""
+    model = split_model.Model(Narrows().eval(), (torch.ones(4000),), name="narrows")
+    edge_profile = split_model.Profile(tuple(1.0 for _ in model.graph.layers), float(len(model.graph)))
+    async with serving(model, max_message_bytes=8_000) as server:
+        address = f"127.0.0.1:{server.port}"
+        async with Agent(model, address, AgentConfig(policy="cloud_only"), edge_profile=edge_profile) as agent:
+            first = await agent.submit(torch.ones(4000))
+            assert first.outcome is Outcome.LOCAL_FALLBACK
+            assert "larger than max" in first.error
+            await wait_until(lambda: agent.state.phase is Phase.OFFLOADING)  # connected again
+            later = [await agent.submit(torch.ones(4000)) for _ in range(2)]
+    assert [result.outcome for result in later] == [Outcome.EDGE_ONLY] * 2
