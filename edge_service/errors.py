@@ -12,7 +12,8 @@
         │   ├── CloudUntrustedError     the two sides' TLS settings do not fit
         │   └── CloudSilentError        no answer in time; the connection may be slow rather than broken
         ├── CloudRefusedError       the cloud answered with an error status
-        │   └── CloudDeniedError        the cloud requires a token, or does not accept the one sent
+        │   ├── CloudDeniedError        the cloud requires a token, or does not accept the one sent
+        │   └── TooLargeError           a request or its answer is larger than a message may be; a retry fails again
         └── WrongTwinError          the cloud serves another model under this name (digests differ)
 
 gRPC's exceptions are translated once, in `edge_service.cloud.client`.
@@ -77,6 +78,10 @@ class CloudRefusedError(CloudError):
 
 class CloudDeniedError(CloudRefusedError):
     """The cloud requires a token, or does not accept the one sent."""
+
+
+class TooLargeError(CloudRefusedError):
+    """A request, or its answer, is larger than the cloud's messages may be; a retry would fail again."""
 
 
 class WrongTwinError(CloudError):

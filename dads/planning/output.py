@@ -45,7 +45,7 @@ def print_plan(
         found: The choices over all uplinks; None if they were not computed.
         sweep: Whether to print these as a table, or only the uplinks at which the choice changes.
     """
-    console = Console(highlight=False)
+    console = Console(highlight=False, emoji=False, markup=False)  # `:up:` in a name is no picture
     console.print(
         f"{model.name}: {len(model.graph.layers)} layers; uplink {units.format_rate(link.uplink_bps)}, "
         f"round trip {units.format_duration(link.fixed_s)}, {rate_hz:g} frames/s",

@@ -23,6 +23,7 @@ from edge_service.errors import (
     CloudSilentError,
     CloudUnreachableError,
     CloudUntrustedError,
+    TooLargeError,
     WrongTwinError,
 )
 from edge_service.log import log
@@ -172,6 +173,8 @@ class CloudLink:
         self.last_error = error
         self._close_tails()
         retry_after_s = error.retry_after_s if isinstance(error, CloudRefusedError) else None
+        if isinstance(error, TooLargeError):
+            self._flow.largest_refused(time.monotonic())
         self._listener.finish_here(self._flow.connection_lost(str(error), retry_after_s, time.monotonic()))
 
     # --- measuring ----------------------------------------------------------------------------------------------

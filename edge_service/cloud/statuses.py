@@ -12,12 +12,15 @@ from google.protobuf.message import DecodeError, Message
 from google.rpc import error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
-from edge_service.errors import CloudDeniedError, CloudError, CloudRefusedError, WrongTwinError
+from edge_service.errors import CloudDeniedError, CloudError, CloudRefusedError, TooLargeError, WrongTwinError
+from split_wire import Reason
 
 __all__ = ["DENIED_WAIT_S", "frame_error", "refused", "status_of"]
 
 DENIED_WAIT_S = 30.0
 """Wait before the next attempt if the token is not accepted: a person has to replace it first."""
+
+_OVERSIZE = "message larger than max"
 
 _DENIED = {code.value[0] for code in (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED)}
 
@@ -64,9 +67,11 @@ def refused(status: status_pb2.Status, fallback_reason: str) -> CloudError:
             reason=reason,
             retry_after_s=retry_after_s or DENIED_WAIT_S,
         )
-    return CloudRefusedError(
-        f"the cloud refused ({reason}): {status.message}", reason=reason, retry_after_s=retry_after_s
-    )
+    message = f"the cloud refused ({reason}): {status.message}"
+    # gRPC itself refuses a request beyond the server's limit, without details, and ends the stream.
+    if reason == Reason.ANSWER_TOO_LARGE or (reason == fallback_reason and _OVERSIZE in status.message):
+        return TooLargeError(message, reason=reason)
+    return CloudRefusedError(message, reason=reason, retry_after_s=retry_after_s)
 
 
 def _is(detail: AnyMessage, kind: Message) -> bool:

@@ -180,6 +180,12 @@ class Flow:
             self._controller.observe(AnswerMissed() if retry_after_s is None else CloudBusy(retry_after_s), now_s)
         return FinishHere((frame_id,), reason)
 
+    def largest_refused(self, now_s: float) -> None:
+        """The connection ends because a frame is larger than the cloud accepts; it does not say which."""
+        if self._in_flight:
+            largest = max(self._in_flight.values(), key=lambda sent: sent.bytes)
+            self._controller.observe(SplitImpossible(largest.plan.partition.edge), now_s)
+
     def not_sent(self, frame_id: int, reason: str, now_s: float) -> FinishHere | None:
         """The transport did not take a frame."""
         if self._in_flight.pop(frame_id, None) is None:

@@ -71,7 +71,7 @@ class Sent:
         encode_s: How long its encoding took.
         sent_s: When it was handed over.
         timeout_s: How long its answer is awaited after that.
-        bytes: Its size.
+        bytes: Bytes of its message.
     """
 
     plan: Plan

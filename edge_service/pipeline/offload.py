@@ -19,13 +19,13 @@ from edge_service.cloud.exchange import encode_cut, read_answer
 from edge_service.cloud.link import CloudLink
 from edge_service.cloud.seam import Answer, Cloud, FrameToSend, Refusal
 from edge_service.control import FinishHere, Flow, StageTimes
-from edge_service.errors import CloudError, CloudRefusedError
+from edge_service.errors import CloudError, CloudRefusedError, TooLargeError
 from edge_service.frame import Outcome
 from edge_service.log import log
 from edge_service.parts import Parts
 from edge_service.pipeline.job import Job, Started
 from split_model import ModelError
-from split_wire import Reason, limits
+from split_wire import limits
 
 __all__ = ["FrameListener", "Offload"]
 
@@ -206,14 +206,9 @@ class Offload:
 
     def _refused(self, refusal: Refusal) -> None:
         error = refusal.error
-        refused = error if isinstance(error, CloudRefusedError) else None
-        order = self._flow.refused(
-            refusal.frame_id,
-            str(error),
-            None if refused is None else refused.retry_after_s,
-            time.monotonic(),
-            always=refused is not None and refused.reason == Reason.ANSWER_TOO_LARGE,
-        )
+        retry_after_s = error.retry_after_s if isinstance(error, CloudRefusedError) else None
+        always = isinstance(error, TooLargeError)
+        order = self._flow.refused(refusal.frame_id, str(error), retry_after_s, time.monotonic(), always=always)
         if order is not None:
             self.finish_here(order)
 

@@ -186,6 +186,15 @@ class TestAFrame:
         assert flow.refused(0, "too large", None, 1.1, always=True) == FinishHere((0,), "too large")
         assert [event for event, _ in heard.heard] == [SplitImpossible(PLAN.partition.edge)]
 
+    def test_where_the_largest_message_ends_the_connection_its_split_is_told(self, flow, heard):
+        flow.largest_refused(1.0)
+        assert heard.heard == [], "nothing is in flight"
+        narrow = replace(PLAN, partition=replace(PLAN.partition, edge=frozenset({"narrow"})))
+        flow.handed_over(0, 500, narrow, encode_s=0.0, now_s=1.0)
+        flow.handed_over(1, 900, PLAN, encode_s=0.0, now_s=1.0)
+        flow.largest_refused(1.1)
+        assert [event for event, _ in heard.heard] == [SplitImpossible(PLAN.partition.edge)]
+
     def test_what_the_transport_does_not_take_gives_no_sample_and_holds_up_none(self, flow, heard):
         for frame_id, now_s in enumerate((1.0, 1.1, 1.2)):
             hand_over(flow, frame_id, now_s)
