@@ -9,12 +9,17 @@ from torch import Tensor, nn
 
 from partitioner import LayerGraph
 from split_model import structure
+from split_model.arguments import arguments_of, expected_inputs
 from split_model.cache import SegmentedCache
 from split_model.engines.in_place import overwrites
 from split_model.engines.layout import channels_last
 from split_model.engines.packing import pack
 from split_model.engines.schedule import Program
 from split_model.errors import InputError, NotClosedError, UnknownLayerError, UnknownOutputError
+from split_model.faithful.answers import answers_of, plain_answer, tolerance_of
+from split_model.faithful.fresh_inputs import apart
+from split_model.faithful.reference import Reference
+from split_model.faithful.witness import Witness, witnessed
 from split_model.split import Head, Tail
 from split_model.structure import Tree
 from split_model.trace.capture import Capture, capture
@@ -52,11 +57,13 @@ class Model:
     """A module in evaluation mode, with its graph of layers.
 
     Args:
-        module: The module; it is moved to `device`.
-        example_inputs: Positional arguments of a call; they fix the shapes.
+        module: The module; it is left as it is.
+        example_inputs: Positional arguments of a call, or a mapping of keyword arguments; they fix the shapes, and the
+            values of what is no tensor.
         name: Its name on the wire.
-        device: The device that it runs on.
+        device: The device that heads and tails run on.
         labels: Class names, if the output is a classification.
+        evaluate: Whether the module runs in evaluation mode, whatever its own mode is.
 
     Attributes:
         name: As given.
@@ -65,32 +72,50 @@ class Model:
         inputs: Its tensor inputs, in the order of the call.
         outputs: Its tensor outputs, in the order of the return value.
         layer_specs: The tensors of each layer's value, by layer name.
-        example_inputs: As given, on `device`.
+        example_inputs: Copies of those given, in order of position, on `device`.
         labels: As given.
         device: As given.
         torch_version: The version of torch that traced it; other versions may trace another graph.
 
     Raises:
-        UnsupportedModelError: The module cannot be exported, or has no fixed dataflow graph.
+        UnsupportedModelError: The module cannot be exported, has no fixed dataflow graph, keeps state between calls, or
+            answers other inputs otherwise than its trace.
     """
 
     def __init__(
         self,
         module: nn.Module,
-        example_inputs: tuple[Tree, ...],
+        example_inputs: Sequence[Tree] | Mapping[str, Tree],
         *,
         name: str,
         device: torch.device | str = "cpu",
         labels: tuple[str, ...] | None = None,
+        evaluate: bool = False,
     ) -> None:
         self.name = name
         self.device = torch.device(device)
         self.labels = labels
         self.torch_version = torch.__version__
-        captured = capture(module, example_inputs)
-        self.digest = digest_of(captured, module.state_dict())
-        self._module = module.to(self.device)
-        self.example_inputs = tuple(_to(value, self.device) for value in example_inputs)
+        arguments, examples = arguments_of(example_inputs)
+        self._module = module
+        self._reference = Reference(module, arguments, self.device, evaluate)
+        with witnessed(self._reference, examples) as witness:
+            captured = self._capture(witness)
+            self.digest = digest_of(captured, module.state_dict())
+            self.example_inputs = tuple(_to(value, self.device) for value in witness.examples)
+            self._prepare(captured)
+            tolerance = tolerance_of(self.layer_specs, self.device)
+            witness.compare(answers_of(self.split, self.graph), plain_answer(captured, self.device), tolerance)
+
+    def _capture(self, witness: Witness) -> Capture:
+        try:
+            arguments = self._reference.arguments
+            return capture(self._module, apart(witness.examples), arguments=arguments, outputs=witness.outputs)
+        finally:
+            witness.exported()
+
+    def _prepare(self, captured: Capture) -> None:
+        """From a trace to what heads and tails are made of."""
         trace = _runnable(captured, self.device)
         layering = layer(trace)
         self.graph: LayerGraph = layering.graph
@@ -98,19 +123,18 @@ class Model:
         self._node_of = layering.node_of
         packed = pack(trace, self.device)
         self._program = Program(packed, layering.root, self.device, overwrites(trace), channels_last(packed))
-        self._input_nesting, self._output_nesting = captured.input_nesting, captured.output_nesting
-        self._input_nodes, self._output_paths, self._output_leaves = trace.inputs, captured.output_paths, trace.outputs
-        self._contiguous_outputs = captured.contiguous_outputs
+        self._expected = expected_inputs(captured.input_names, captured.input_paths, self.example_inputs, trace.inputs)
+        self._output_paths, self._output_leaves = captured.output_paths, trace.outputs
+        self._output_nesting, self._contiguous_outputs = captured.output_nesting, captured.contiguous_outputs
         self.inputs = _input_specs(captured, trace)
         self.outputs = _output_specs(captured, trace, layering)
         self._layer_of_output = {spec.path: spec.layer for spec in self.outputs}
         self._heads: SegmentedCache[frozenset[str], Head] = SegmentedCache(_CACHED_SCHEDULES)
         self._tails: SegmentedCache[tuple[frozenset[str], tuple[str, ...]], Tail] = SegmentedCache(_CACHED_SCHEDULES)
 
-    def __call__(self, *inputs: Tree) -> Tree:
+    def __call__(self, *inputs: Tree, **named: Tree) -> Tree:
         """Runs the whole original module, without recording gradients."""
-        with torch.inference_mode():
-            return self._module(*(_to(value, self.device) for value in inputs))
+        return self._reference(self._expected.in_order(inputs, named))
 
     def split(self, edge: frozenset[str]) -> tuple[Head, Tail]:
         """Splits the model.
@@ -128,7 +152,7 @@ class Model:
         head = self._heads.get(edge, lambda: self._head(edge))
         return head, self.tail(head.sends, self.remote_outputs(edge))
 
-    def walk(self, *inputs: Tree) -> Iterator[tuple[str, dict[str, Value]]]:
+    def walk(self, *inputs: Tree, **named: Tree) -> Iterator[tuple[str, dict[str, Value]]]:
         """Runs the model one layer at a time.
 
         Args:
@@ -141,7 +165,7 @@ class Model:
         Raises:
             InputError: Inputs of the wrong number, shape or dtype.
         """
-        fed = self._feed(inputs)
+        fed = self._expected.feed(self._expected.in_order(inputs, named))
         readers = Counter(name for entry in self.graph.layers for name in entry.inputs)
         readers.update(self.graph.outputs)
         values: dict[str, Value] = {
@@ -179,7 +203,7 @@ class Model:
         on each thread that will run heads or tails.
         """
         head, tail = self.split(frozenset(layer.name for layer in self.graph.layers if not layer.inputs))
-        tail(head(*self.example_inputs))
+        tail(head.run(self.example_inputs))
 
     def remote_outputs(self, edge: Collection[str]) -> tuple[str, ...]:
         """Paths of the outputs that the layers of `edge` do not compute."""
@@ -221,7 +245,8 @@ class Model:
         Each call traces the model again, which takes seconds; keeping the trace would keep a second copy of the
         weights.
         """
-        return _runnable(capture(self._module, self.example_inputs), self.device)
+        with witnessed(self._reference, self.example_inputs) as witness:
+            return _runnable(self._capture(witness), self.device)
 
     def _head(self, edge: frozenset[str]) -> Head:
         self._check_closed(edge)
@@ -232,9 +257,9 @@ class Model:
             for entry in self.graph.layers
             if entry.name in edge and (entry.name in crossing or entry.name in outputs)
         )
-        inputs = [index for index in self._input_nodes if index is not None]
+        inputs = [index for index in self._expected.nodes if index is not None]
         schedule = self._program.schedule(inputs, [self._node_of[name] for name in sends])
-        return Head(sends, self._node_of, schedule, self._feed)
+        return Head(sends, self._node_of, schedule, self._expected.in_order, self._expected.feed)
 
     def _tail(self, feeds: frozenset[str], outputs: tuple[str, ...]) -> Tail:
         for name in sorted(feeds):
@@ -264,34 +289,13 @@ class Model:
                     if name not in edge:
                         raise NotClosedError(f"{entry.name!r} is on the edge, its predecessor {name!r} is not")
 
-    def _feed(self, inputs: Sequence[Tree]) -> dict[int, Tensor]:
-        leaves, nesting = structure.flatten(tuple(inputs))
-        if nesting != self._input_nesting:
-            expected = ", ".join(spec.path for spec in self.inputs)
-            raise InputError(f"expected the inputs {expected}, nested as in example_inputs; got {len(leaves)} values")
-        pairs = zip(leaves, self._input_nodes, strict=True)
-        tensors = [(leaf, index) for leaf, index in pairs if index is not None]
-        for (tensor, _), spec in zip(tensors, self.inputs, strict=True):
-            _check_input(tensor, spec)
-        return {index: tensor for tensor, index in tensors}
-
 
 def _runnable(captured: Capture, device: torch.device) -> Trace:
     return fuse(prune(fold(captured.trace, device)))
 
 
-def _check_input(value: object, spec: ValueSpec) -> None:
-    expected = f"input {spec.path!r} must be {spec.dtype} {list(spec.shape)}"
-    if not isinstance(value, Tensor):
-        raise InputError(f"{expected}; got {type(value).__name__}")
-    found = TensorSpec.of(value)
-    if (found.dtype, found.shape) != (spec.dtype, spec.shape):
-        raise InputError(f"{expected}; got {found.dtype} {list(found.shape)}")
-
-
 def _to(value: Tree, device: torch.device) -> Tree:
-    leaves, nesting = structure.flatten(value)
-    return structure.unflatten([leaf.to(device) if isinstance(leaf, Tensor) else leaf for leaf in leaves], nesting)
+    return structure.map_leaves(lambda leaf: leaf.to(device) if isinstance(leaf, Tensor) else leaf, value)
 
 
 def _input_specs(captured: Capture, trace: Trace) -> tuple[ValueSpec, ...]:

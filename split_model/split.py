@@ -21,16 +21,18 @@ class Head:
         sends: Names of the layers whose values it returns: those that layers outside read, and outputs.
         node_of: The node of each layer, by name.
         schedule: The operator calls.
-        feed: Checks the arguments of a call and returns them by node.
+        in_order: The arguments of a call, also those by name, in order of position.
+        feed: Checks these and returns them by node.
     """
 
     sends: tuple[str, ...]
     node_of: Mapping[str, int]
     schedule: Schedule
+    in_order: Callable[[Sequence[Tree], Mapping[str, Tree]], Sequence[Tree]]
     feed: Callable[[Sequence[Tree]], dict[int, Tensor]]
 
-    def __call__(self, *inputs: Tree) -> dict[str, Value]:
-        """Runs the head on the model's inputs.
+    def __call__(self, *inputs: Tree, **named: Tree) -> dict[str, Value]:
+        """Runs the head on the model's inputs, given as the module takes them.
 
         Returns:
             Values by layer name, in graph order: those that cross the cut, and outputs computed here.
@@ -38,10 +40,10 @@ class Head:
         Raises:
             InputError: Inputs of the wrong number, shape or dtype.
         """
-        return self.run(inputs)
+        return self.run(self.in_order(inputs, named))
 
     def run(self, inputs: Sequence[Tree], recorder: Recorder | None = None) -> dict[str, Value]:
-        """Like a call, with the inputs in one sequence; `recorder` receives the time of each layer."""
+        """Like a call, with all inputs in order of position; `recorder` receives the time of each layer."""
         values = self.schedule.run(self.feed(inputs), recorder)
         return {name: values[self.node_of[name]] for name in self.sends}
 
