@@ -44,24 +44,29 @@ class Arguments:
         return tuple(inputs[:positional]), dict(zip(self.keywords, inputs[positional:], strict=True))
 
 
-def arguments_of(example_inputs: Sequence[Tree] | Mapping[str, Tree]) -> tuple[Arguments, tuple[Tree, ...]]:
+def arguments_of(
+    example_inputs: Tree | Sequence[Tree] | Mapping[str, Tree], keywords: tuple[str, ...] = ()
+) -> tuple[Arguments, tuple[Tree, ...]]:
     """The arguments that example inputs stand for, and the inputs in order of position.
 
     Args:
-        example_inputs: Positional arguments of a call; or a mapping, which holds keyword arguments.
+        example_inputs: The inputs in order of position, as a tuple or list, or one that is neither; or a mapping, which
+            holds keyword arguments.
+        keywords: The names of the last of them, if the module takes these by keyword.
 
     Raises:
         UnsupportedModelError: The mapping's keys are no names; or an input is of a type that no model takes.
     """
-    is_mapping = isinstance(example_inputs, Mapping)
-    if is_mapping and not all(isinstance(key, str) for key in example_inputs):
+    if isinstance(example_inputs, Mapping):
+        keywords, example_inputs = tuple(example_inputs), tuple(example_inputs.values())
+    inputs = tuple(example_inputs) if isinstance(example_inputs, tuple | list) else (example_inputs,)
+    if not all(isinstance(name, str) for name in keywords):
         raise UnsupportedModelError(
             "example inputs in a dictionary are keyword arguments, and the keys must be their names; "
             "a module that takes one dictionary has the example inputs ({...},)"
         )
-    values = tuple(example_inputs.values() if isinstance(example_inputs, Mapping) else example_inputs)
-    structure.admit(values, "takes")
-    return Arguments(tuple(example_inputs) if is_mapping else ()), values
+    structure.admit(inputs, "takes")
+    return Arguments(keywords), inputs
 
 
 @dataclass(frozen=True, slots=True)

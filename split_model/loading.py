@@ -10,6 +10,7 @@ from torch import nn
 
 from split_model.errors import BadSpecError, ModelError, UnknownModelError, UnsupportedModelError, WeightsError
 from split_model.model import Model
+from split_model.model_files import read_file
 from split_model.named import FAMILIES, networks
 from split_model.source import Source
 
@@ -37,7 +38,8 @@ def load(spec: str, *, weights: str | Path | None = None, device: torch.device |
     Args:
         spec: `torchvision:googlenet`, `zoo:tiny_yolov2`, `file:model.pt2` (written by `torch.export.save`; reading a
             file may run code, so it must be trusted), or `package.module:factory`, where the factory takes no arguments
-            and returns `(module, example_inputs)`.
+            and returns `(module, example_inputs)`. Several example inputs are a tuple; a dictionary holds keyword
+            arguments. The module runs in evaluation mode.
         weights: For torchvision and zoo models only: `None` for weights drawn from a fixed seed (for
             `zoo:efficientnet_lite0`: the real ones), `DEFAULT`, or the path of a safetensors file.
         device: `cpu`, `cuda` or a `torch.device`.
@@ -59,10 +61,20 @@ def load(spec: str, *, weights: str | Path | None = None, device: torch.device |
     elif weights is not None:
         raise WeightsError(f"{spec!r} brings its own weights; `weights` is for torchvision and zoo models")
     elif prefix == "file":
-        source = _read_file(Path(name))
+        source = read_file(Path(name))
     else:
         source = _call_factory(prefix, name)
-    return Model(source.module, source.example_inputs, name=spec, device=target, labels=source.labels)
+    model = Model(
+        source.module,
+        source.example_inputs,
+        name=spec,
+        device=target,
+        labels=source.labels,
+        keywords=source.keywords,
+        evaluate=source.evaluate,
+    )
+    source.module.to(target)  # it was made for this model
+    return model
 
 
 def describe() -> tuple[Loadable, ...]:
@@ -84,23 +96,6 @@ def _device(device: torch.device | str) -> torch.device:
     return found
 
 
-def _read_file(path: Path) -> Source:
-    if not path.is_file():
-        raise UnknownModelError(f"no model file {str(path)!r}; expected one that torch.export.save wrote")
-    try:
-        program = torch.export.load(path)
-    except Exception as error:  # errors of many types, from zip, JSON and schemas
-        raise UnknownModelError(f"{str(path)!r} is not a file that torch.export.save wrote: {error}") from error
-    if program.example_inputs is None:
-        raise UnsupportedModelError(f"{str(path)!r} holds no example inputs, which fix the shapes")
-    args, kwargs = program.example_inputs
-    if kwargs:
-        raise UnsupportedModelError(
-            f"{str(path)!r} was exported with keyword arguments; export it with positional ones"
-        )
-    return Source(program.module(), tuple(args))
-
-
 def _call_factory(module_name: str, attribute: str) -> Source:
     try:
         module = importlib.import_module(module_name)
@@ -113,4 +108,4 @@ def _call_factory(module_name: str, attribute: str) -> Source:
     if not (isinstance(made, tuple) and len(made) == 2 and isinstance(made[0], nn.Module)):
         raise UnsupportedModelError(f"{module_name}:{attribute} must return (module, example_inputs), got {type(made)}")
     network, inputs = made
-    return Source(network.eval(), tuple(inputs) if isinstance(inputs, tuple | list) else (inputs,))
+    return Source(network, inputs, evaluate=True)

@@ -27,6 +27,7 @@ from split_model.trace.digest import digest_of
 from split_model.trace.folding import fold
 from split_model.trace.fusion import fuse
 from split_model.trace.layering import Layering, layer
+from split_model.trace.parts import refuse_untraceable_parts
 from split_model.trace.pruning import prune
 from split_model.trace.trace import Ref, TensorSpec, Trace
 from split_model.values import Value
@@ -63,6 +64,7 @@ class Model:
         name: Its name on the wire.
         device: The device that heads and tails run on.
         labels: Class names, if the output is a classification.
+        keywords: Names of the last example inputs, if the module takes these by keyword.
         evaluate: Whether the module runs in evaluation mode, whatever its own mode is.
 
     Attributes:
@@ -85,18 +87,20 @@ class Model:
     def __init__(
         self,
         module: nn.Module,
-        example_inputs: Sequence[Tree] | Mapping[str, Tree],
+        example_inputs: Tree | Sequence[Tree] | Mapping[str, Tree],
         *,
         name: str,
         device: torch.device | str = "cpu",
         labels: tuple[str, ...] | None = None,
+        keywords: tuple[str, ...] = (),
         evaluate: bool = False,
     ) -> None:
         self.name = name
         self.device = torch.device(device)
         self.labels = labels
         self.torch_version = torch.__version__
-        arguments, examples = arguments_of(example_inputs)
+        refuse_untraceable_parts(module)
+        arguments, examples = arguments_of(example_inputs, keywords)
         self._module = module
         self._reference = Reference(module, arguments, self.device, evaluate)
         with witnessed(self._reference, examples) as witness:
@@ -157,6 +161,7 @@ class Model:
 
         Args:
             inputs: As for a call.
+            named: Likewise, those by name.
 
         Yields:
             Each layer's name, in graph order, with its value and those of the earlier layers that later ones or the

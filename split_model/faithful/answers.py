@@ -1,9 +1,8 @@
-"""Ways to ask a split model: cut in different places, and as the plain trace, without anything that changes rounding."""
+"""Ways to ask a split model: cut in two places, or as the plain trace, without anything that changes rounding."""
 
 from collections.abc import Callable, Mapping, Sequence
 
 import torch
-
 
 from partitioner import LayerGraph
 from split_model import structure

@@ -30,15 +30,19 @@ def is_finite(answer: Tree) -> bool:
 
 def _of_leaf(wanted: object, found: object) -> float:
     if not isinstance(wanted, Tensor):
-        return 0.0 if type(wanted) is type(found) and (wanted == found or wanted != wanted) else inf  # noqa: PLR0124
+        return (
+            0.0 if type(wanted) is type(found) and (wanted == found or (wanted != wanted and found != found)) else inf
+        )  # noqa: PLR0124
     if not isinstance(found, Tensor) or (wanted.dtype, wanted.shape) != (found.dtype, found.shape):
         return inf
-    if not _is_float(wanted):
-        return 0.0 if torch.equal(wanted, found) else inf
+    if _is_float(wanted):
+        return _of_floats(wanted, found)
+    return 0.0 if torch.equal(wanted, found) else inf
+
+
+def _of_floats(wanted: Tensor, found: Tensor) -> float:
     finite = wanted.isfinite()
-    if not torch.equal(finite, found.isfinite()):
-        return inf
-    if not torch.equal(wanted[~finite].nan_to_num(), found[~finite].nan_to_num()):
+    if not (torch.equal(finite, found.isfinite()) and torch.equal(_marked(wanted[~finite]), _marked(found[~finite]))):
         return inf
     wide = torch.complex128 if wanted.is_complex() else torch.float64
     one, two = wanted[finite].to(wide), found[finite].to(wide)
@@ -47,6 +51,12 @@ def _of_leaf(wanted: object, found: object) -> float:
         return 0.0
     scale = float(one.abs().max())
     return worst / scale if scale else inf
+
+
+def _marked(odd: Tensor) -> Tensor:
+    """Infinities and NaN as numbers that compare as equal."""
+    parts = torch.view_as_real(odd.resolve_conj()) if odd.is_complex() else odd
+    return parts.nan_to_num()
 
 
 def _is_float(tensor: Tensor) -> bool:

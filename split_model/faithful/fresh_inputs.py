@@ -5,7 +5,8 @@ example, and an integer is one of the example's own. A module that refuses such 
 a little changed.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -30,14 +31,14 @@ def fresh_inputs(examples: Sequence[Tree], seed: int) -> Iterator[tuple[Tree, ..
         seed: Other seeds give other inputs.
     """
     for make in (_drawn, _chosen, _nudged):
-        generator = torch.Generator().manual_seed(seed)
-
-        def other(leaf: object, make=make, generator=generator) -> object:  # type: ignore[no-untyped-def]  # bound here
-            if not isinstance(leaf, Tensor) or not leaf.numel():
-                return _copy(leaf)
-            return make(leaf.detach().cpu(), generator).to(leaf.device)
-
+        other = partial(_other, make=make, generator=torch.Generator().manual_seed(seed))
         yield tuple(map_leaves(other, value) for value in examples)
+
+
+def _other(leaf: object, *, make: Callable[[Tensor, torch.Generator], Tensor], generator: torch.Generator) -> object:
+    if not isinstance(leaf, Tensor) or not leaf.numel():
+        return _copy(leaf)
+    return make(leaf.detach().cpu(), generator).to(leaf.device)
 
 
 def _copy(leaf: object) -> object:
@@ -61,7 +62,7 @@ def _drawn(example: Tensor, generator: torch.Generator) -> Tensor:
         )
         return torch.where(example.isfinite(), drawn, example)
     if example.dtype is torch.bool:
-        return torch.rand(example.shape, generator=generator) < 0.5  # noqa: PLR2004  # a coin
+        return torch.rand(example.shape, generator=generator) < 0.5
     if example.dtype is torch.uint8:
         return torch.randint(0, 256, example.shape, generator=generator, dtype=torch.uint8)
     return _chosen(example, generator)

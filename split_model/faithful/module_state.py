@@ -43,7 +43,10 @@ class _Holder:
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
-    """A tensor with its values; parameters, which are large and never change in a forward, have only the version."""
+    """A tensor with its values; parameters, which are large and never change in a forward, have only the version.
+
+    The version says too little of other tensors: batch norm changes its statistics and does not count that.
+    """
 
     tensor: Tensor
     version: int
@@ -81,19 +84,21 @@ class ModuleState:
                 holder.write(holder.entries)
         with torch.no_grad():
             for kept in self.tensors.values():
-                if kept.values is not None and _version(kept.tensor) != kept.version:
+                if kept.values is not None and not _equal(kept.values, kept.tensor):
                     kept.tensor.copy_(kept.values)
                 if kept.tensor.requires_grad != kept.requires_grad and kept.tensor.is_leaf:
                     kept.tensor.requires_grad_(kept.requires_grad)
 
     def changes(self) -> tuple[str, ...]:
         """The places of what has another value now."""
-        changed = []
+        changed: list[str] = []
         for holder in self.holders:
             now = holder.read()
-            for key in dict.fromkeys((*holder.entries, *now)):
-                if not (key in now and key in holder.entries and self._same(holder.entries[key], now[key])):
-                    changed.append(_place(holder.path, key))
+            changed += [
+                _place(holder.path, key)
+                for key in dict.fromkeys((*holder.entries, *now))
+                if not (key in now and key in holder.entries and self._same(holder.entries[key], now[key]))
+            ]
         return tuple(dict.fromkeys(changed))
 
     def _add(self, path: str, value: object) -> Iterator[tuple[str, object]]:
@@ -102,8 +107,8 @@ class ModuleState:
         self.seen[id(value)] = value
         if isinstance(value, Tensor):
             kept = self.earlier.get(id(value))
-            known = kept is not None and kept.version == _version(value) >= 0
-            self.tensors[id(value)] = kept if kept is not None and known else _kept(value)
+            is_known = kept is not None and kept.values is not None and _equal(kept.values, value)
+            self.tensors[id(value)] = kept if kept is not None and is_known else _kept(value)
         elif isinstance(value, tuple):
             yield from ((_place(path, index), part) for index, part in enumerate(value))
         elif (access := _access(value)) is not None:
@@ -118,12 +123,12 @@ class ModuleState:
         """Whether two values are equal; also if that cannot be told."""
         if isinstance(before, Tensor):
             return isinstance(now, Tensor) and self._same_tensor(before, now)
-        if before is now or depth > _DEEPEST:
+        if (before is now and not isinstance(before, tuple)) or depth > _DEEPEST:
             return True
         if type(before) is not type(now):
             return False
         if isinstance(before, _PLAIN):
-            return before == now or before != before  # noqa: PLR0124  # not a number
+            return before == now or (before != before and now != now)  # noqa: PLR0124  # not a number
         if isinstance(before, np.ndarray):
             return np.array_equal(before, now)  # type: ignore[arg-type]  # of the same type
         parts, others = _parts(before), _parts(now)
@@ -131,11 +136,9 @@ class ModuleState:
 
     def _same_tensor(self, before: Tensor, now: Tensor) -> bool:
         kept = self.tensors.get(id(before))
-        if now is before and (kept is None or _version(before) == kept.version >= 0):
-            return True
-        if kept is not None and kept.values is None and now is before:
-            return False
-        return _equal(before if kept is None or kept.values is None else kept.values, now)
+        if kept is not None and kept.values is not None:
+            return _equal(kept.values, now)
+        return _equal(before, now) if now is not before or kept is None else _version(before) == kept.version
 
 
 def _kept(tensor: Tensor) -> _Kept:

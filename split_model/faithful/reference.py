@@ -71,7 +71,7 @@ class Reference:
 def same_random_numbers() -> Iterator[None]:
     """Restores the states of the random number generators of torch, numpy and Python."""
     python, state = random.getstate(), np.random.get_state()  # noqa: NPY002  # the one that the caller's code may use
-    devices = list(range(torch.cuda.device_count())) if torch.cuda.is_initialized() else []
+    devices = list(range(torch.cuda.device_count())) if torch.cuda.is_initialized() else []  # type: ignore[no-untyped-call]  # torch's gap
     try:
         with torch.random.fork_rng(devices):
             yield

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain
 
-from torch import Tensor
 from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 
 from split_model import structure
@@ -80,20 +79,18 @@ class Witness:
         self._decide_what_stays(tolerance)
         for seed, answer in enumerate(answers):
             inputs, wanted = self._fresh(seed)
-            if (
-                deviation(wanted, answer(apart(inputs))) > tolerance
-                and deviation(wanted, plain(apart(inputs))) > tolerance
-            ):
+            if all(deviation(wanted, ask(apart(inputs))) > tolerance for ask in (answer, plain)):
                 self._refuse(inputs, wanted, tolerance)
             changed = self._filled.changes()
             if changed:
+                is_training = any(part.training for part in self._reference.module.modules())
                 raise UnsupportedModelError(
-                    f"the model keeps state from call to call ({_some(changed)}), and a split model keeps none; take it as "
-                    "an input and return it, or drop it; a module in training mode needs .eval()"
+                    f"the model keeps state from call to call ({_some(changed)}), and a split model keeps none; take it "
+                    f"as an input and return it, or drop it{', or call .eval()' if is_training else ''}"
                 )
 
     def _decide_what_stays(self, tolerance: float) -> None:
-        """Caches are emptied again, unless the module cannot go on then: its class, say, knows that they were filled."""
+        """Caches are emptied again, unless the module cannot go on then: its class may know that they were filled."""
         if not self._found.changes():
             return
         self._found.restore()
@@ -109,7 +106,9 @@ class Witness:
         try:
             outputs = self._reference(apart(self.examples))
         except Exception as error:  # the user's code raises exceptions of any type
-            raise UnsupportedModelError(failed_run(error, self._reference.module)) from error
+            reference = self._reference
+            text = failed_run(error, reference.module, reference.arguments.keywords)
+            raise UnsupportedModelError(text) from error
         structure.admit(outputs, "returns")
         return outputs
 

@@ -134,8 +134,8 @@ def _read(program: torch.export.ExportedProgram) -> Trace:
     if signature.buffers_to_mutate:
         names = ", ".join(sorted(signature.buffers_to_mutate.values()))
         raise UnsupportedModelError(
-            f"the model changes its buffers when it runs ({names}); is it in training mode? call .eval() before it is loaded "
-            "or exported; take state as an input, and return it"
+            f"the model changes its buffers when it runs ({names}); is it in training mode? call .eval() before it is "
+            "loaded or exported; take state as an input, and return it"
         )
     return Trace(
         nodes=tuple(nodes),
@@ -185,7 +185,7 @@ def _node(node: torch.fx.Node, leaf: _Leaf) -> Node:
     )
     if draws_random(made):
         raise UnsupportedModelError(
-            f"the model draws random numbers ({node.name}: {node.target}{place_in_trace(node)}); {_without_chance(made)}"
+            f"the model draws random numbers ({node.target}{place_in_trace(node)}); {_without_chance(made)}"
         )
     if any(not isinstance(tensor, Tensor | None) for tensor in tensors):
         raise UnsupportedModelError(
@@ -206,7 +206,7 @@ def _spec(node: torch.fx.Node, tensor: Tensor | None) -> TensorSpec | None:
         return None
     if any(not isinstance(size, int) for size in tensor.shape):
         raise UnsupportedModelError(
-            f"the shape of {node.name} depends on values{place_in_trace(node)}; use torch.where in place of a boolean index "
-            f"or nonzero, or {DIVIDE}"
+            f"the shape of {node.name} depends on values{place_in_trace(node)}; use torch.where in place of a boolean "
+            f"index or nonzero, or {DIVIDE}"
         )
     return TensorSpec.of(tensor)

@@ -88,7 +88,8 @@ def _parts(tensor: Tensor) -> list[tuple[str, Tensor]]:
     if tensor.is_sparse:
         whole = tensor.coalesce()
         return [("indices", whole.indices()), ("values", whole.values())]
-    if is_traceable_wrapper_subclass(tensor):
-        names, _ = tensor.__tensor_flatten__()
-        return [(name, getattr(tensor, name)) for name in names]
+    wrapper: object = tensor
+    if is_traceable_wrapper_subclass(wrapper):
+        names, _ = wrapper.__tensor_flatten__()
+        return [(name, getattr(wrapper, name)) for name in names]
     return []

@@ -18,7 +18,7 @@ from torch import nn
 from split_model.errors import UnsupportedModelError
 from split_model.trace.refusals import untraceable
 
-__all__ = ["export"]
+__all__ = ["export", "quiet"]
 
 _ABOUT_THE_MODEL = "assigned during export"
 
@@ -32,14 +32,16 @@ def export(module: nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any]) ->
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
-            with torch.no_grad(), _silence():
+            with torch.no_grad(), quiet():
                 exported = torch.export.export(module, tuple(args), dict(kwargs) or None)
                 program: torch.export.ExportedProgram = exported.run_decompositions({})
         except Exception as error:  # the exporter's errors share no base class
             raise UnsupportedModelError(untraceable(error, module)) from error
     assigned = [name for warning in caught for name in _assigned(str(warning.message), module)]
     if assigned:
-        text = f"forward assigns {', '.join(dict.fromkeys(assigned))}; a split model assigns no attributes (torch.export)"
+        text = (
+            f"forward assigns {', '.join(dict.fromkeys(assigned))}; a split model assigns no attributes (torch.export)"
+        )
         warnings.warn(text, UserWarning, stacklevel=2)
     return program
 
@@ -56,7 +58,7 @@ def _assigned(text: str, module: nn.Module) -> list[str]:
 
 
 @contextmanager
-def _silence() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Mutes torch's loggers, and what it and the module's forward print: the forward has printed it all before."""
     loggers = [
         logger

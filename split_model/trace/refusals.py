@@ -5,14 +5,16 @@ line of the user's code.
 """
 
 import linecache
+import sysconfig
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType, TracebackType
 
 import torch
 from torch import nn
+from torch.nn.utils.rnn import PackedSequence
 
 __all__ = ["DIVIDE", "Place", "failed_run", "line", "place_in_trace", "untraceable"]
 
@@ -21,6 +23,7 @@ DIVIDE = "divide the module there: split_model.TrunkAndRest(trunk, rest)"
 
 _LONGEST = 200
 _TORCH = Path(torch.__file__).parent
+_STANDARD = Path(sysconfig.get_path("stdlib"))
 _OURS = Path(__file__).parents[1]
 _BOXES = ("nms", "proposals", "detections", "boxes", "anchors")
 _VALUES = (
@@ -50,10 +53,10 @@ class Place:
     module: str = ""
 
     def __str__(self) -> str:
-        """As in `net.py:12 (`y = x[x > 0]`, in backbone.head)`."""
+        """As in `net.py:12 (`y = x[x > 0]`, in 'backbone.head')`."""
         code = linecache.getline(self.file, self.number).strip()
         notes = [f"`{_cut(code, 80)}`"] if code else []
-        notes += [f"in {self.module}"] if self.module else []
+        notes += [f"in {self.module!r}"] if self.module else []
         return f"{_shown(self.file)}:{self.number}" + (f" ({', '.join(notes)})" if notes else "")
 
 
@@ -64,11 +67,11 @@ def untraceable(error: Exception, module: nn.Module) -> str:
         error: What it raised.
         module: The module that it was given.
     """
-    place, functions = _innermost(error, module)
+    place, functions, packs = _innermost(error, module)
     where = "" if place is None else f" at {place}"
     text = f"{type(error).__name__}: {error}"
     prefix = "torch.export cannot trace the model: "
-    if "pack_padded_sequence" in functions or "pad_packed_sequence" in functions:
+    if packs:
         return (
             f"{prefix}it packs sequences{where}, whose lengths are values; give the recurrent layer the padded tensor"
         )
@@ -83,11 +86,14 @@ def untraceable(error: Exception, module: nn.Module) -> str:
     return f"{prefix}{line(error)}{where}"
 
 
-def failed_run(error: Exception, module: nn.Module) -> str:
-    """Why a module does not run on its own example inputs."""
-    place, _ = _innermost(error, module)
+def failed_run(error: Exception, module: nn.Module, keywords: Sequence[str] = ()) -> str:
+    """Why a module does not run on its own example inputs, the last of which it takes by keyword."""
+    place, _, _ = _innermost(error, module)
     where = "" if place is None else f" at {place}"
-    return f"the model fails on its example inputs{where}: {type(error).__name__}: {line(error)}"
+    text = f"the model fails on its example inputs{where}: {type(error).__name__}: {line(error)}"
+    if keywords and isinstance(error, TypeError) and "argument" in str(error):
+        text += "; a dictionary of example inputs holds keyword arguments; for one dictionary, return ({...},)"
+    return text
 
 
 def place_in_trace(node: torch.fx.Node) -> str:
@@ -109,17 +115,18 @@ def line(error: Exception) -> str:
     return _cut(next(filter(None, lines), type(error).__name__), _LONGEST)
 
 
-def _innermost(error: BaseException, module: nn.Module) -> tuple[Place | None, frozenset[str]]:
-    """The user's innermost line, and the names of all functions on the way to the error."""
+def _innermost(error: BaseException, module: nn.Module) -> tuple[Place | None, frozenset[str], bool]:
+    """The user's innermost line, the functions on the way to the error, and whether a packed sequence is among them."""
     names = {id(part): name for name, part in module.named_modules()}
-    place, functions, owner = None, set(), ""
+    place, functions, owner, packs = None, set(), "", False
     for frame, number in _frames(error):
         code = frame.f_code
         functions.add(code.co_name)
+        packs = packs or any(isinstance(value, PackedSequence) for value in frame.f_locals.values())
         owner = names.get(id(frame.f_locals.get("self")), owner)
         if _is_users(code.co_filename):
             place = Place(code.co_filename, number, code.co_name, owner)
-    return place, frozenset(functions)
+    return place, frozenset(functions), packs
 
 
 def _frames(error: BaseException) -> Iterator[tuple[FrameType, int]]:
@@ -131,7 +138,9 @@ def _frames(error: BaseException) -> Iterator[tuple[FrameType, int]]:
 
 def _is_users(file: str) -> bool:
     path = Path(file)
-    return not (file.startswith("<") or path.is_relative_to(_TORCH) or path.is_relative_to(_OURS))
+    if file.startswith("<") or path.is_relative_to(_TORCH) or path.is_relative_to(_OURS):
+        return False
+    return not path.is_relative_to(_STANDARD) or "site-packages" in path.parts
 
 
 def _shown(file: str) -> str:
