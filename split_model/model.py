@@ -15,12 +15,12 @@ from split_model.engines.in_place import overwrites
 from split_model.engines.layout import channels_last
 from split_model.engines.packing import pack
 from split_model.engines.schedule import Program
-from split_model.errors import InputError, NotClosedError, UnknownLayerError, UnknownOutputError
+from split_model.errors import InputError, UnknownLayerError, UnknownOutputError
 from split_model.faithful.answers import answers_of, plain_answer, tolerance_of
 from split_model.faithful.fresh_inputs import apart
 from split_model.faithful.reference import Reference
 from split_model.faithful.witness import Witness, witnessed
-from split_model.split import Head, Tail
+from split_model.split import Head, Tail, check_closed
 from split_model.structure import Tree
 from split_model.trace.capture import Capture, capture
 from split_model.trace.digest import digest_of
@@ -254,7 +254,7 @@ class Model:
             return _runnable(self._capture(witness), self.device)
 
     def _head(self, edge: frozenset[str]) -> Head:
-        self._check_closed(edge)
+        check_closed(edge, self.graph)
         outputs = set(self.graph.outputs)
         crossing = {name for entry in self.graph.layers if entry.name not in edge for name in entry.inputs}
         sends = tuple(
@@ -281,18 +281,6 @@ class Model:
         schedule = self._program.schedule([self._node_of[name] for name in feeds], wanted)
         needs = tuple(self._program.instructions[index].name for index in schedule.feeds)
         return Tail(needs, self._node_of, schedule, sources, self._contiguous_outputs, self.assemble)
-
-    def _check_closed(self, edge: frozenset[str]) -> None:
-        unknown = edge - self._node_of.keys()
-        if unknown:
-            raise UnknownLayerError(min(unknown))
-        for entry in self.graph.layers:
-            if not entry.inputs and entry.name not in edge:
-                raise NotClosedError(f"the edge must hold every model input; {entry.name!r} is missing")
-            if entry.name in edge:
-                for name in entry.inputs:
-                    if name not in edge:
-                        raise NotClosedError(f"{entry.name!r} is on the edge, its predecessor {name!r} is not")
 
 
 def _runnable(captured: Capture, device: torch.device) -> Trace:

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from partitioner import LayerGraph
 from split_model.engines.schedule import Recorder, Schedule
-from split_model.errors import MissingTensorError
+from split_model.errors import MissingTensorError, NotClosedError, UnknownLayerError
 from split_model.structure import Tree
 from split_model.values import Value
 
-__all__ = ["Head", "Tail"]
+__all__ = ["Head", "Tail", "check_closed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,3 +105,22 @@ class Tail:
             for path, source in self.sources.items()
         }
         return {path: value.contiguous() if path in self.contiguous else value for path, value in outputs.items()}
+
+
+def check_closed(edge: frozenset[str], graph: LayerGraph) -> None:
+    """Checks that a set of layers can be the edge's part.
+
+    Raises:
+        UnknownLayerError: The graph has no layer of a name.
+        NotClosedError: A model input, or a predecessor of a layer, is missing.
+    """
+    unknown = edge - {entry.name for entry in graph.layers}
+    if unknown:
+        raise UnknownLayerError(min(unknown))
+    for entry in graph.layers:
+        if not entry.inputs and entry.name not in edge:
+            raise NotClosedError(f"the edge must hold every model input; {entry.name!r} is missing")
+        if entry.name in edge:
+            for name in entry.inputs:
+                if name not in edge:
+                    raise NotClosedError(f"{entry.name!r} is on the edge, its predecessor {name!r} is not")

@@ -85,8 +85,8 @@ class Witness:
             if changed:
                 is_training = any(part.training for part in self._reference.module.modules())
                 raise UnsupportedModelError(
-                    f"the model keeps state from call to call ({_some(changed)}), and a split model keeps none; take it "
-                    f"as an input and return it, or drop it{', or call .eval()' if is_training else ''}"
+                    f"the model keeps state from call to call ({_some(changed)}), and a split model keeps none; take "
+                    f"it as an input and return it, or drop it{', or call .eval()' if is_training else ''}"
                 )
 
     def _decide_what_stays(self, tolerance: float) -> None:
@@ -131,8 +131,8 @@ class Witness:
     def _refuse(self, inputs: Sequence[Tree], wanted: Tree, tolerance: float) -> None:
         if deviation(wanted, self._reference(apart(inputs))) > tolerance:
             raise UnsupportedModelError(
-                "the model answers the same inputs otherwise each time: it draws random numbers outside torch, or keeps "
-                "state; take what changes as an input"
+                "the model answers the same inputs otherwise each time: it draws random numbers outside torch, or "
+                "keeps state; take what changes as an input"
             )
         raise UnsupportedModelError(
             "the traced graph is another function than the model: it answers inputs other than the examples otherwise; "

@@ -79,7 +79,7 @@ def test_what_is_no_tensor_is_fixed(fixed, others):
     head, tail = split_at_inputs(model)
     tail(head(X, fixed))
     for other in others:
-        with pytest.raises(split_model.InputError, match="input 'mode' is fixed to .*got"):
+        with pytest.raises(split_model.InputError, match=r"input 'mode' is fixed to .*got"):
             head(X, other)
 
 

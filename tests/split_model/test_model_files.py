@@ -1,5 +1,5 @@
 import json
-import pickle  # noqa: S403  # writes what must not be read
+import pickle  # noqa: TID251  # writes what must not be read
 import zipfile
 from pathlib import Path
 
@@ -66,9 +66,9 @@ def test_onnx_by_its_name(tmp_path):
 
 
 def test_folders_and_missing_files(tmp_path):
-    with pytest.raises(split_model.UnknownModelError, match="no model file .*: it is a folder"):
+    with pytest.raises(split_model.UnknownModelError, match=r"no model file .*: it is a folder"):
         split_model.load(f"file:{tmp_path}")
-    with pytest.raises(split_model.UnknownModelError, match="no model file .*: it is missing"):
+    with pytest.raises(split_model.UnknownModelError, match=r"no model file .*: it is missing"):
         split_model.load(f"file:{tmp_path}/net.pt2")
 
 

@@ -38,6 +38,6 @@ def test_copies_share_no_memory():
     memory = torch.arange(4.0)
     one, (two, three) = apart((memory, [memory, memory[1:]]))
     for tensor in (one, two, three):
-        tensor += 1
+        tensor.add_(1)
     assert memory.tolist() == [0, 1, 2, 3]
     assert three.tolist() == [2, 3, 4]

@@ -20,7 +20,7 @@ def test_torchscript():
 @pytest.mark.filterwarnings("ignore")
 def test_what_torch_ao_quantised():
     quantised = torch.ao.quantization.quantize_dynamic(nn.Sequential(nn.ReLU(), nn.Linear(3, 3)), {nn.Linear})
-    with pytest.raises(split_model.UnsupportedModelError, match="its part '1' is quantised by torch.ao.*torchao"):
+    with pytest.raises(split_model.UnsupportedModelError, match=r"its part '1' is quantised by torch.ao.*torchao"):
         Model(quantised, (X,), name="toy")
 
 
