@@ -5,7 +5,7 @@ from pathlib import Path
 
 import torch
 
-from split_model.errors import BadSpecError, ModelError, UnknownModelError, UnsupportedModelError, WeightsError
+from split_model.errors import BadSpecError, ModelError, WeightsError
 from split_model.factories.factory import call_factory
 from split_model.factories.surroundings import prints_to_stderr
 from split_model.model import Model
@@ -42,8 +42,9 @@ def load(
     Args:
         spec: `torchvision:googlenet`, `zoo:tiny_yolov2`, `file:model.pt2` (written by `torch.export.save`; reading a
             file may run code, so it must be trusted), `package.module:factory` or `path/net.py:factory`. A factory
-            takes no arguments and returns `(module, example_inputs)`, or `(module, example_inputs, postprocess)`. Its
-            code runs as from its own folder, or from the working directory where a module is named.
+            takes no arguments and returns `(module, example_inputs)`, or `(module, example_inputs, postprocess)`.
+            Several example inputs are a tuple; a dictionary holds keyword arguments. The module runs in evaluation
+            mode. The factory's code runs as from its own folder, or from the working directory where a module is named.
         name: The model's name on the wire; by default the spec.
         weights: For torchvision and zoo models only: `None` for weights drawn from a fixed seed (for
             `zoo:efficientnet_lite0`: the real ones), `DEFAULT`, or the path of a safetensors file.
@@ -66,14 +67,18 @@ def load(
     target = _device(device)
     with prints_to_stderr():
         source = _source(prefix, rest, weights)
-        return Model(
+        model = Model(
             source.module,
             source.example_inputs,
             name=name or spec,
             device=target,
             labels=source.labels,
             postprocess=source.postprocess,
+            keywords=source.keywords,
+            evaluate=source.evaluate,
         )
+    source.module.to(target)  # it was made for this model
+    return model
 
 
 def describe() -> tuple[Loadable, ...]:
@@ -90,7 +95,7 @@ def _source(prefix: str, rest: str, weights: str | Path | None) -> Source:
         return networks().build(prefix, rest, weights)  # type: ignore[no-any-return]  # a module found by its name
     if weights is not None:
         raise WeightsError(f"{prefix}:{rest} brings its own weights; `weights` is for torchvision and zoo models")
-    return _read_file(Path(rest)) if prefix == "file" else call_factory(prefix, rest)
+    return read_file(Path(rest)) if prefix == "file" else call_factory(prefix, rest)
 
 
 def _device(device: torch.device | str) -> torch.device:
@@ -101,20 +106,3 @@ def _device(device: torch.device | str) -> torch.device:
     if found.type == "cuda" and not torch.cuda.is_available():
         raise ModelError(f"device {str(found)!r} was asked for, but torch {torch.__version__} sees no CUDA device")
     return found
-
-
-def _read_file(path: Path) -> Source:
-    if not path.is_file():
-        raise UnknownModelError(f"no model file {str(path)!r}; expected one that torch.export.save wrote")
-    try:
-        program = torch.export.load(path)
-    except Exception as error:  # errors of many types, from zip, JSON and schemas
-        raise UnknownModelError(f"{str(path)!r} is not a file that torch.export.save wrote: {error}") from error
-    if program.example_inputs is None:
-        raise UnsupportedModelError(f"{str(path)!r} holds no example inputs, which fix the shapes")
-    args, kwargs = program.example_inputs
-    if kwargs:
-        raise UnsupportedModelError(
-            f"{str(path)!r} was exported with keyword arguments; export it with positional ones"
-        )
-    return Source(program.module(), tuple(args))

@@ -10,19 +10,25 @@ from torch import Tensor, nn
 
 from partitioner import LayerGraph
 from split_model import structure
+from split_model.arguments import arguments_of, expected_inputs
 from split_model.cache import SegmentedCache
 from split_model.engines.in_place import overwrites
 from split_model.engines.layout import channels_last
 from split_model.engines.packing import pack
 from split_model.engines.schedule import Program
-from split_model.errors import InputError, NotClosedError, UnknownLayerError, UnknownOutputError
-from split_model.split import Head, Tail
+from split_model.errors import InputError, UnknownLayerError, UnknownOutputError
+from split_model.faithful.answers import answers_of, plain_answer, tolerance_of
+from split_model.faithful.fresh_inputs import apart
+from split_model.faithful.reference import Reference
+from split_model.faithful.witness import Witness, witnessed
+from split_model.split import Head, Tail, check_closed
 from split_model.structure import Tree
 from split_model.trace.capture import Capture
 from split_model.trace.digest import digest_of
 from split_model.trace.folding import fold
 from split_model.trace.fusion import fuse
 from split_model.trace.layering import Layering, layer
+from split_model.trace.parts import refuse_untraceable_parts
 from split_model.trace.places import places_of, root_of
 from split_model.trace.pruning import prune
 from split_model.trace.rest import capture_whole, rest_of
@@ -61,12 +67,15 @@ class Model:
     """A module in evaluation mode, with its graph of layers.
 
     Args:
-        module: The module; it is moved to `device`.
-        example_inputs: Positional arguments of a call; they fix the shapes.
+        module: The module; it is left as it is.
+        example_inputs: Positional arguments of a call, or a mapping of keyword arguments; they fix the shapes, and the
+            values of what is no tensor.
         name: Its name on the wire.
-        device: The device that it runs on.
+        device: The device that heads and tails run on.
         labels: Class names, if the output is a classification.
         postprocess: Makes a value that JSON can represent from the module's return value.
+        keywords: Names of the last example inputs, if the module takes these by keyword.
+        evaluate: Whether the module runs in evaluation mode, whatever its own mode is.
 
     Attributes:
         name: As given.
@@ -75,7 +84,7 @@ class Model:
         inputs: Its tensor inputs, in the order of the call.
         outputs: Its tensor outputs, in the order of the return value.
         layer_specs: The tensors of each layer's value, by layer name.
-        example_inputs: As given, on `device`.
+        example_inputs: Copies of those given, in order of position, on `device`.
         labels: As given.
         postprocess: As given.
         rest: The layer of the rest of a `TrunkAndRest`; `None` for other modules.
@@ -85,51 +94,69 @@ class Model:
         torch_version: The version of torch that traced it; other versions may trace another graph.
 
     Raises:
-        UnsupportedModelError: The module cannot be exported, or has no fixed dataflow graph.
+        UnsupportedModelError: The module cannot be exported, has no fixed dataflow graph, keeps state between calls, or
+            answers other inputs otherwise than its trace.
     """
 
     def __init__(
         self,
         module: nn.Module,
-        example_inputs: tuple[Tree, ...],
+        example_inputs: Tree | Sequence[Tree] | Mapping[str, Tree],
         *,
         name: str,
         device: torch.device | str = "cpu",
         labels: tuple[str, ...] | None = None,
         postprocess: Callable[[Tree], Any] | None = None,
+        keywords: tuple[str, ...] = (),
+        evaluate: bool = False,
     ) -> None:
         self.name = name
         self.device = torch.device(device)
         self.labels = labels
         self.postprocess = postprocess
         self.torch_version = torch.__version__
-        captured = capture_whole(module, example_inputs)
-        self.digest = digest_of(captured, module.state_dict())
-        self._module = module.to(self.device)
-        self.example_inputs = tuple(_to(value, self.device) for value in example_inputs)
+        refuse_untraceable_parts(module)
+        arguments, examples = arguments_of(example_inputs, keywords)
+        self._module = module
+        self._reference = Reference(module, arguments, self.device, evaluate)
+        with witnessed(self._reference, examples) as witness:
+            captured = self._capture(witness)
+            self.digest = digest_of(captured, module.state_dict())
+            self.example_inputs = tuple(_to(value, self.device) for value in witness.examples)
+            self._prepare(captured)
+            tolerance = tolerance_of(self.layer_specs, self.device)
+            witness.compare(answers_of(self.split, self.graph), plain_answer(captured, self.device), tolerance)
+
+    def _capture(self, witness: Witness) -> Capture:
+        try:
+            arguments = self._reference.arguments
+            return capture_whole(self._module, apart(witness.examples), arguments=arguments, outputs=witness.outputs)
+        finally:
+            witness.exported()
+
+    def _prepare(self, captured: Capture) -> None:
+        """From a trace to what heads and tails are made of."""
         trace = _runnable(captured, self.device)
         layering = layer(trace)
         self.rest = rest_of(trace)
         self.graph: LayerGraph = layering.graph
         self.layer_specs: Mapping[str, tuple[TensorSpec, ...]] = layering.specs
-        self.places: Mapping[str, str] = places_of(trace, layering, root_of(module))
+        self.places: Mapping[str, str] = places_of(trace, layering, root_of(self._module))
         self._node_of = layering.node_of
         packed = pack(trace, self.device)
         self._program = Program(packed, layering.root, self.device, overwrites(trace), channels_last(packed))
-        self._input_nesting, self._output_nesting = captured.input_nesting, captured.output_nesting
-        self._input_nodes, self._output_paths, self._output_leaves = trace.inputs, captured.output_paths, trace.outputs
-        self._input_names = tuple(dict.fromkeys(path.split(".")[0] for path in captured.input_paths))
-        self._contiguous_outputs = captured.contiguous_outputs
+        self._expected = expected_inputs(captured.input_names, captured.input_paths, self.example_inputs, trace.inputs)
+        self._output_paths, self._output_leaves = captured.output_paths, trace.outputs
+        self._output_nesting, self._contiguous_outputs = captured.output_nesting, captured.contiguous_outputs
         self.inputs = _input_specs(captured, trace)
         self.outputs = _output_specs(captured, trace, layering)
         self._layer_of_output = {spec.path: spec.layer for spec in self.outputs}
         self._heads: SegmentedCache[frozenset[str], Head] = SegmentedCache(_CACHED_SCHEDULES)
         self._tails: SegmentedCache[tuple[frozenset[str], tuple[str, ...]], Tail] = SegmentedCache(_CACHED_SCHEDULES)
 
-    def __call__(self, *inputs: Tree) -> Tree:
+    def __call__(self, *inputs: Tree, **named: Tree) -> Tree:
         """Runs the whole original module, without recording gradients."""
-        with torch.inference_mode():
-            return self._module(*(_to(value, self.device) for value in inputs))
+        return self._reference(self._expected.in_order(inputs, named))
 
     def nearby(self, inputs: Sequence[Tree], tolerance: float, count: int) -> Iterator[Tree]:
         """Return values of a `TrunkAndRest` whose trunk is slightly off; none for other modules.
@@ -137,9 +164,8 @@ class Model:
         See `TrunkAndRest.nearby`.
         """
         if isinstance(self._module, TrunkAndRest):
-            with torch.inference_mode():
-                given = tuple(_to(value, self.device) for value in inputs)
-                yield from self._module.nearby(given, tolerance, count)
+            for run in self._reference.of_parts(self._module.nearby, inputs, tolerance, count):
+                yield _to(run, self.device)
 
     def split(self, edge: frozenset[str]) -> tuple[Head, Tail]:
         """Splits the model.
@@ -163,27 +189,22 @@ class Model:
         Raises:
             InputError: A name is unknown, given twice or missing.
         """
-        if not named:
-            return tuple(inputs)
-        rest = self._input_names[len(inputs) :]
-        if named.keys() != set(rest):
-            got = f"{len(inputs)} by position, and {', '.join(named)}"
-            raise InputError(f"expected the inputs {', '.join(self._input_names)}; got {got}")
-        return (*inputs, *(named[name] for name in rest))
+        return self._expected.in_order(inputs, named)
 
     def check_inputs(self, inputs: Sequence[Tree]) -> None:
-        """Checks the arguments of a call.
+        """Checks the arguments of a call, in the order of `example_inputs`.
 
         Raises:
-            InputError: They are not nested as `example_inputs` are, or have another shape or dtype.
+            InputError: They are not nested as `example_inputs` are, or have another shape, dtype or fixed value.
         """
-        self._feed(inputs)
+        self._expected.feed(inputs)
 
-    def walk(self, *inputs: Tree) -> Iterator[tuple[str, dict[str, Value]]]:
+    def walk(self, *inputs: Tree, **named: Tree) -> Iterator[tuple[str, dict[str, Value]]]:
         """Runs the model one layer at a time.
 
         Args:
             inputs: As for a call.
+            named: Likewise, those by name.
 
         Yields:
             Each layer's name, in graph order, with its value and those of the earlier layers that later ones or the
@@ -192,7 +213,7 @@ class Model:
         Raises:
             InputError: Inputs of the wrong number, shape or dtype.
         """
-        fed = self._feed(inputs)
+        fed = self._expected.feed(self._expected.in_order(inputs, named))
         readers = Counter(name for entry in self.graph.layers for name in entry.inputs)
         readers.update(self.graph.outputs)
         values: dict[str, Value] = {
@@ -230,7 +251,7 @@ class Model:
         on each thread that will run heads or tails.
         """
         head, tail = self.split(frozenset(layer.name for layer in self.graph.layers if not layer.inputs))
-        tail(head(*self.example_inputs))
+        tail(head.run(self.example_inputs))
 
     def remote_outputs(self, edge: Collection[str]) -> tuple[str, ...]:
         """Paths of the outputs that the layers of `edge` do not compute."""
@@ -272,10 +293,11 @@ class Model:
         Each call traces the model again, which takes seconds; keeping the trace would keep a second copy of the
         weights.
         """
-        return _runnable(capture_whole(self._module, self.example_inputs), self.device)
+        with witnessed(self._reference, self.example_inputs) as witness:
+            return _runnable(self._capture(witness), self.device)
 
     def _head(self, edge: frozenset[str]) -> Head:
-        self._check_closed(edge)
+        check_closed(edge, self.graph)
         outputs = set(self.graph.outputs)
         crossing = {name for entry in self.graph.layers if entry.name not in edge for name in entry.inputs}
         sends = tuple(
@@ -283,9 +305,9 @@ class Model:
             for entry in self.graph.layers
             if entry.name in edge and (entry.name in crossing or entry.name in outputs)
         )
-        inputs = [index for index in self._input_nodes if index is not None]
+        inputs = [index for index in self._expected.nodes if index is not None]
         schedule = self._program.schedule(inputs, [self._node_of[name] for name in sends])
-        return Head(sends, self._node_of, schedule, self._feed)
+        return Head(sends, self._node_of, schedule, self._expected.in_order, self._expected.feed)
 
     def _tail(self, feeds: frozenset[str], outputs: tuple[str, ...]) -> Tail:
         for name in sorted(feeds):
@@ -303,41 +325,9 @@ class Model:
         needs = tuple(self._program.instructions[index].name for index in schedule.feeds)
         return Tail(needs, self._node_of, schedule, sources, self._contiguous_outputs, self.assemble)
 
-    def _check_closed(self, edge: frozenset[str]) -> None:
-        unknown = edge - self._node_of.keys()
-        if unknown:
-            raise UnknownLayerError(min(unknown))
-        for entry in self.graph.layers:
-            if not entry.inputs and entry.name not in edge:
-                raise NotClosedError(f"the edge must hold every model input; {entry.name!r} is missing")
-            if entry.name in edge:
-                for name in entry.inputs:
-                    if name not in edge:
-                        raise NotClosedError(f"{entry.name!r} is on the edge, its predecessor {name!r} is not")
-
-    def _feed(self, inputs: Sequence[Tree]) -> dict[int, Tensor]:
-        leaves, nesting = structure.flatten(tuple(inputs))
-        if nesting != self._input_nesting:
-            expected = ", ".join(spec.path for spec in self.inputs)
-            raise InputError(f"expected the inputs {expected}, nested as in example_inputs; got {len(leaves)} values")
-        pairs = zip(leaves, self._input_nodes, strict=True)
-        tensors = [(leaf, index) for leaf, index in pairs if index is not None]
-        for (tensor, _), spec in zip(tensors, self.inputs, strict=True):
-            _check_input(tensor, spec)
-        return {index: tensor for tensor, index in tensors}
-
 
 def _runnable(captured: Capture, device: torch.device) -> Trace:
     return fuse(prune(fold(captured.trace, device)))
-
-
-def _check_input(value: object, spec: ValueSpec) -> None:
-    expected = f"input {spec.path!r} must be {spec.dtype} {list(spec.shape)}"
-    if not isinstance(value, Tensor):
-        raise InputError(f"{expected}; got {type(value).__name__}")
-    found = TensorSpec.of(value)
-    if (found.dtype, found.shape) != (spec.dtype, spec.shape):
-        raise InputError(f"{expected}; got {found.dtype} {list(found.shape)}")
 
 
 def _to(value: Tree, device: torch.device) -> Tree:

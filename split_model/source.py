@@ -16,13 +16,17 @@ class Source:
     """A module that is ready to be captured.
 
     Attributes:
-        module: The module in evaluation mode, with its weights.
-        example_inputs: Positional arguments of a call.
+        module: The module, with its weights.
+        example_inputs: Positional arguments of a call (a tuple, list or single one), or a mapping of keyword arguments.
         labels: Class names, if the output is a classification.
         postprocess: Makes a value that JSON can represent from the module's return value.
+        keywords: Names of the last example inputs, if the module takes these by keyword.
+        evaluate: Whether it runs in evaluation mode, whatever its own mode is.
     """
 
     module: nn.Module
-    example_inputs: tuple[Any, ...]
+    example_inputs: Any
     labels: tuple[str, ...] | None = None
     postprocess: Callable[[Tree], Any] | None = None
+    keywords: tuple[str, ...] = ()
+    evaluate: bool = False

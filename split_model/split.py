@@ -5,12 +5,13 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from partitioner import LayerGraph
 from split_model.engines.schedule import Recorder, Schedule
-from split_model.errors import MissingTensorError
+from split_model.errors import MissingTensorError, NotClosedError, UnknownLayerError
 from split_model.structure import Tree
 from split_model.values import Value
 
-__all__ = ["Head", "Tail"]
+__all__ = ["Head", "Tail", "check_closed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,16 +22,18 @@ class Head:
         sends: Names of the layers whose values it returns: those that layers outside read, and outputs.
         node_of: The node of each layer, by name.
         schedule: The operator calls.
-        feed: Checks the arguments of a call and returns them by node.
+        in_order: The arguments of a call, also those by name, in order of position.
+        feed: Checks these and returns them by node.
     """
 
     sends: tuple[str, ...]
     node_of: Mapping[str, int]
     schedule: Schedule
+    in_order: Callable[[Sequence[Tree], Mapping[str, Tree]], Sequence[Tree]]
     feed: Callable[[Sequence[Tree]], dict[int, Tensor]]
 
-    def __call__(self, *inputs: Tree) -> dict[str, Value]:
-        """Runs the head on the model's inputs.
+    def __call__(self, *inputs: Tree, **named: Tree) -> dict[str, Value]:
+        """Runs the head on the model's inputs, given as the module takes them.
 
         Returns:
             Values by layer name, in graph order: those that cross the cut, and outputs computed here.
@@ -38,10 +41,10 @@ class Head:
         Raises:
             InputError: Inputs of the wrong number, shape or dtype.
         """
-        return self.run(inputs)
+        return self.run(self.in_order(inputs, named))
 
     def run(self, inputs: Sequence[Tree], recorder: Recorder | None = None) -> dict[str, Value]:
-        """Like a call, with the inputs in one sequence; `recorder` receives the time of each layer."""
+        """Like a call, with all inputs in order of position; `recorder` receives the time of each layer."""
         values = self.schedule.run(self.feed(inputs), recorder)
         return {name: values[self.node_of[name]] for name in self.sends}
 
@@ -102,3 +105,22 @@ class Tail:
             for path, source in self.sources.items()
         }
         return {path: value.contiguous() if path in self.contiguous else value for path, value in outputs.items()}
+
+
+def check_closed(edge: frozenset[str], graph: LayerGraph) -> None:
+    """Checks that a set of layers can be the edge's part.
+
+    Raises:
+        UnknownLayerError: The graph has no layer of a name.
+        NotClosedError: A model input, or a predecessor of a layer, is missing.
+    """
+    unknown = edge - {entry.name for entry in graph.layers}
+    if unknown:
+        raise UnknownLayerError(min(unknown))
+    for entry in graph.layers:
+        if not entry.inputs and entry.name not in edge:
+            raise NotClosedError(f"the edge must hold every model input; {entry.name!r} is missing")
+        if entry.name in edge:
+            for name in entry.inputs:
+                if name not in edge:
+                    raise NotClosedError(f"{entry.name!r} is on the edge, its predecessor {name!r} is not")

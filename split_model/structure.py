@@ -5,13 +5,17 @@ backslash. An output that is a bare tensor has the path `out`.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import is_dataclass
+from numbers import Number
 from typing import Any
 
+import torch
+from torch import Tensor
 from torch.utils import _pytree as pytree
 
 from split_model.errors import UnsupportedModelError
 
-__all__ = ["BARE", "Nesting", "Tree", "flatten", "map_leaves", "paths_of", "unflatten"]
+__all__ = ["BARE", "Nesting", "Tree", "admit", "flatten", "map_leaves", "paths_of", "unflatten"]
 
 Tree = Any
 """A value nested in tuples, lists, dictionaries and the other types that `torch.utils._pytree` knows."""
@@ -64,3 +68,37 @@ def map_leaves(function: Callable[[Any], Any], tree: Tree) -> Tree:
     """Copies a nested value, replacing every leaf by `function(leaf)`."""
     leaves, nesting = flatten(tree)
     return unflatten([function(leaf) for leaf in leaves], nesting)
+
+
+def admit(tree: Tree, verb: str) -> None:
+    """Checks what a nested value holds; makes dataclasses inside known to `torch.utils._pytree`, for this process.
+
+    Args:
+        tree: Example inputs, or a return value.
+        verb: What the model does with it, for the error: `takes` or `returns`.
+
+    Raises:
+        UnsupportedModelError: A leaf is neither a tensor nor a number, text or `None`.
+    """
+    unknown = _unknown(tree)
+    while unknown and all(is_dataclass(kind) for kind in unknown):
+        for kind in unknown:
+            torch.export.register_dataclass(kind)
+        unknown = _unknown(tree)
+    for kind in unknown:
+        name = kind.__name__
+        if "cache" in name.lower():
+            raise UnsupportedModelError(
+                f"the model {verb} a {name}, which grows from call to call; load it with use_cache=False"
+            )
+        if kind.__module__ == "numpy":
+            raise UnsupportedModelError(f"the model {verb} a numpy {name}; make it a tensor: torch.from_numpy(array)")
+        raise UnsupportedModelError(
+            f"the model {verb} a {name}; expected tensors, numbers and None, in tuples, lists, dictionaries or "
+            "dataclasses, or a type registered by torch.utils._pytree.register_pytree_node"
+        )
+
+
+def _unknown(tree: Tree) -> list[type]:
+    known = Tensor | Number | str | None
+    return list(dict.fromkeys(type(leaf) for leaf in flatten(tree)[0] if not isinstance(leaf, known)))

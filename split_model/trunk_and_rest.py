@@ -4,7 +4,7 @@ Every detector selects boxes, which depends on values: no graph of it can be tra
 trunk is split like any model. The rest runs whole, as one layer, where the trunk ends.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -47,7 +47,9 @@ class TrunkAndRest(nn.Module):
         """Runs both parts."""
         return self.rest(self.trunk(*inputs, **named))
 
-    def nearby(self, inputs: tuple[Tree, ...], tolerance: float, count: int) -> Iterator[Tree]:
+    def nearby(
+        self, inputs: tuple[Tree, ...], tolerance: float, count: int, *, named: Mapping[str, Tree] | None = None
+    ) -> Iterator[Tree]:
         """Return values of the rest for trunk outputs that are slightly off, as rounding makes them.
 
         They show which detections are close calls: those at a threshold, or nearly tied with another one.
@@ -56,8 +58,9 @@ class TrunkAndRest(nn.Module):
             inputs: Arguments of a call.
             tolerance: How far an element is off at most, relative to the largest one of its tensor.
             count: How many return values to make; their errors come from a fixed seed.
+            named: The keyword arguments of the call.
         """
-        leaves, nesting = structure.flatten(self.trunk(*inputs))
+        leaves, nesting = structure.flatten(self.trunk(*inputs, **(named or {})))
         generator = torch.Generator().manual_seed(0)
         for _ in range(count):
             yield self.rest(structure.unflatten([_off(leaf, tolerance, generator) for leaf in leaves], nesting))

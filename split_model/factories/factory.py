@@ -126,9 +126,7 @@ def _source(spec: str, made: object) -> Source:
             f"{spec} returns a module on the meta device, without values ({empty[0]} and {len(empty) - 1} more); make "
             "it on the CPU, or load its weights with assign=True"
         )
-    return Source(
-        network.eval(), tuple(inputs) if isinstance(inputs, tuple | list) else (inputs,), postprocess=postprocess
-    )
+    return Source(network, inputs, postprocess=postprocess, evaluate=True)
 
 
 def _described(made: object) -> str:

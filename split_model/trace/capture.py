@@ -5,8 +5,7 @@ that runs part of a graph must not change a value that is read elsewhere.
 """
 
 import inspect
-import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,8 +14,12 @@ from torch import Tensor, nn
 from torch.export.graph_signature import ConstantArgument, InputKind, OutputKind
 
 from split_model import structure
+from split_model.arguments import Arguments
 from split_model.errors import UnsupportedModelError
-from split_model.trace.operators import draws_random
+from split_model.structure import Tree
+from split_model.trace.export import export
+from split_model.trace.operators import draws_random, packet
+from split_model.trace.refusals import DIVIDE, place_in_trace
 from split_model.trace.trace import Argument, Node, Ref, TensorSpec, Trace
 
 __all__ = ["Capture", "capture"]
@@ -30,54 +33,61 @@ class Capture:
 
     Attributes:
         trace: The trace, before folding.
+        input_names: The names of the arguments, in order of position.
         input_paths: One per leaf of the arguments, non-tensors included.
-        input_nesting: The nesting of the positional arguments.
         output_paths: One per leaf of the return value, `None` and numbers included.
         output_nesting: The nesting of the return value.
         contiguous_outputs: Paths of the tensors that the module returns in row-major order.
     """
 
     trace: Trace
+    input_names: tuple[str, ...]
     input_paths: tuple[str, ...]
-    input_nesting: structure.Nesting
     output_paths: tuple[str, ...]
     output_nesting: structure.Nesting
     contiguous_outputs: frozenset[str]
 
 
-def capture(module: nn.Module, example_inputs: tuple[Any, ...]) -> Capture:
+def capture(
+    module: nn.Module,
+    inputs: Sequence[Tree],
+    *,
+    arguments: Arguments | None = None,
+    outputs: Tree = None,
+) -> Capture:
     """Exports a module for inputs of exactly these shapes and dtypes.
+
+    Args:
+        module: The module, which should have run before: `split_model.faithful.witness` says why.
+        inputs: Example inputs, in order of position, none of which share memory: the exporter merges those that do.
+        arguments: How the module takes them; by default, all by position.
+        outputs: What the module returns for them; by default it is made of what the exporter saw.
 
     Raises:
         UnsupportedModelError: torch.export cannot trace the module; or the trace draws random numbers, keeps state
             between calls, or has shapes that depend on values.
     """
-    program = _export(module, example_inputs)
+    arguments = Arguments() if arguments is None else arguments
+    args, kwargs = arguments.separate(inputs)
+    program = export(module, args, kwargs)
     trace = _read(program)
-    _, nesting = structure.flatten(example_inputs)
-    out_nesting = program.call_spec.out_spec
-    output_paths = structure.paths_of(structure.unflatten(list(range(len(trace.outputs))), out_nesting))
-    returned = zip(output_paths, _returned(program), strict=True)
+    names = [*_argument_names(module, program)[: len(args)], *arguments.keywords]
+    if outputs is None:
+        outputs = structure.unflatten(list(range(len(trace.outputs))), program.call_spec.out_spec)
+    output_paths = structure.paths_of(outputs)
+    returned = _returned(program)
+    if len(returned) != len(output_paths):
+        raise UnsupportedModelError(f"the model returns {len(output_paths)} values, and its export {len(returned)}")
     return Capture(
         trace=trace,
-        input_paths=structure.paths_of(example_inputs, top=_argument_names(module, program)),
-        input_nesting=nesting,
+        input_names=tuple(names[: len(inputs)]),
+        input_paths=structure.paths_of(inputs, top=names),
         output_paths=output_paths,
-        output_nesting=out_nesting,
-        contiguous_outputs=frozenset(path for path, value in returned if _is_contiguous(value)),
+        output_nesting=structure.flatten(outputs)[1],
+        contiguous_outputs=frozenset(
+            path for path, value in zip(output_paths, returned, strict=True) if _is_contiguous(value)
+        ),
     )
-
-
-def _export(module: nn.Module, example_inputs: tuple[Any, ...]) -> torch.export.ExportedProgram:
-    with warnings.catch_warnings(), torch.no_grad():
-        # The exporter's warnings concern its internals, not the caller's model.
-        warnings.simplefilter("ignore")
-        try:
-            program: torch.export.ExportedProgram = torch.export.export(module, example_inputs).run_decompositions({})
-        except Exception as error:  # the exporter's errors share no base class
-            reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-            raise UnsupportedModelError(f"torch.export cannot trace the model: {reason}") from error
-    return program
 
 
 def _argument_names(module: nn.Module, program: torch.export.ExportedProgram) -> list[str]:
@@ -123,7 +133,10 @@ def _read(program: torch.export.ExportedProgram) -> Trace:
         nodes.append(made)
     if signature.buffers_to_mutate:
         names = ", ".join(sorted(signature.buffers_to_mutate.values()))
-        raise UnsupportedModelError(f"the model changes its buffers when it runs ({names}); is it in training mode?")
+        raise UnsupportedModelError(
+            f"the model changes its buffers when it runs ({names}); is it in training mode? call .eval() before it is "
+            "loaded or exported; take state as an input, and return it"
+        )
     return Trace(
         nodes=tuple(nodes),
         inputs=tuple(None if name is None else index_of[name] for name in inputs),
@@ -160,7 +173,7 @@ def _constant(program: torch.export.ExportedProgram, target: str) -> Argument:
 def _node(node: torch.fx.Node, leaf: _Leaf) -> Node:
     if node.op != "call_function":
         value = node.meta.get("val")
-        return Node(node.name, specs=(_spec(node.name, value),) if isinstance(value, Tensor) else ())
+        return Node(node.name, specs=(_spec(node, value),) if isinstance(value, Tensor) else ())
     value = node.meta.get("val")
     tensors = list(value) if isinstance(value, tuple | list) else [value]
     made = Node(
@@ -172,10 +185,15 @@ def _node(node: torch.fx.Node, leaf: _Leaf) -> Node:
         place=_place(node),
     )
     if draws_random(made):
-        raise UnsupportedModelError(f"the model draws random numbers ({node.name}: {node.target})")
+        raise UnsupportedModelError(
+            f"the model draws random numbers ({node.target}{place_in_trace(node)}); {_without_chance(made)}"
+        )
     if any(not isinstance(tensor, Tensor | None) for tensor in tensors):
-        raise UnsupportedModelError(f"{node.name} ({node.target}) gives no tensor; shapes must not depend on values")
-    return replace(made, specs=tuple(_spec(node.name, tensor) for tensor in tensors))
+        raise UnsupportedModelError(
+            f"a number or size depends on values ({node.name}: {node.target}{place_in_trace(node)}); drop .item() or "
+            f"compute with tensors, or {DIVIDE}"
+        )
+    return replace(made, specs=tuple(_spec(node, tensor) for tensor in tensors))
 
 
 def _place(node: torch.fx.Node) -> str:
@@ -184,9 +202,18 @@ def _place(node: torch.fx.Node) -> str:
     return str(path)
 
 
-def _spec(name: str, tensor: Tensor | None) -> TensorSpec | None:
+def _without_chance(node: Node) -> str:
+    if "dropout" in packet(node.target) or "attention" in packet(node.target) or "training" in str(node.target):
+        return "call .eval() before the model is loaded or exported, and give F.dropout training=self.training"
+    return "take the noise as an input, or use the mean in its place"
+
+
+def _spec(node: torch.fx.Node, tensor: Tensor | None) -> TensorSpec | None:
     if tensor is None:
         return None
     if any(not isinstance(size, int) for size in tensor.shape):
-        raise UnsupportedModelError(f"the shape of {name} depends on values: {tuple(tensor.shape)}")
+        raise UnsupportedModelError(
+            f"the shape of {node.name} depends on values{place_in_trace(node)}; use torch.where in place of a boolean "
+            f"index or nonzero, or {DIVIDE}"
+        )
     return TensorSpec.of(tensor)

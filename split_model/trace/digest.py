@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 import torch
 from torch import Tensor
+from torch.utils._python_dispatch import is_traceable_wrapper_subclass
 
 from split_model.trace.capture import Capture
 from split_model.trace.trace import Argument, Node, Ref, dtype_name
@@ -67,6 +68,28 @@ def _text(value: Argument) -> str:
 
 def _add_tensor(sha: "hashlib._Hash", name: str, tensor: Tensor) -> None:
     sha.update(f"{name} {dtype_name(tensor.dtype)} {list(tensor.shape)}\n".encode())
-    flat = tensor.detach().cpu().contiguous().reshape(-1)
-    if flat.numel():
-        sha.update(flat.view(torch.uint8).numpy().data)
+    for part_name, part in _parts(tensor):
+        sha.update(f"{part_name}\n".encode())
+        _add_tensor(sha, part_name, part)
+    if not _parts(tensor):
+        flat = tensor.detach().cpu().resolve_conj().resolve_neg().contiguous().reshape(-1)
+        if flat.numel():
+            sha.update(flat.view(torch.uint8).numpy().data)
+
+
+def _parts(tensor: Tensor) -> list[tuple[str, Tensor]]:
+    """The plain tensors that a sparse tensor or one of a subclass, such as a quantised one, consists of."""
+    if tensor.layout in {torch.sparse_csr, torch.sparse_csc, torch.sparse_bsr, torch.sparse_bsc}:
+        rows = tensor.layout in {torch.sparse_csr, torch.sparse_bsr}
+        compressed, plain = (
+            (tensor.crow_indices(), tensor.col_indices()) if rows else (tensor.ccol_indices(), tensor.row_indices())
+        )
+        return [("compressed", compressed), ("plain", plain), ("values", tensor.values())]
+    if tensor.is_sparse:
+        whole = tensor.coalesce()
+        return [("indices", whole.indices()), ("values", whole.values())]
+    wrapper: object = tensor
+    if is_traceable_wrapper_subclass(wrapper):
+        names, _ = wrapper.__tensor_flatten__()
+        return [(name, getattr(wrapper, name)) for name in names]
+    return []

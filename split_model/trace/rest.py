@@ -4,6 +4,7 @@ The passes see an operator that returns a tuple, and nothing else of it. The siz
 """
 
 import operator
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,7 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from split_model import structure
+from split_model.arguments import Arguments
 from split_model.errors import UnsupportedModelError
+from split_model.structure import Tree
 from split_model.trace.capture import Capture, capture
 from split_model.trace.fingerprint import fingerprint
 from split_model.trace.trace import Argument, Node, Ref, TensorSpec, Trace
@@ -58,17 +61,21 @@ class Rest:
         return self.text
 
 
-def capture_whole(module: nn.Module, example_inputs: tuple[Any, ...]) -> Capture:
+def capture_whole(
+    module: nn.Module, inputs: Sequence[Tree], *, arguments: Arguments | None = None, outputs: Tree = None
+) -> Capture:
     """Captures a module; of a `TrunkAndRest` the trunk, followed by one node for the rest.
 
     Raises:
         UnsupportedModelError: As `capture`; or the rest fails on the example inputs, or returns leaves that are neither
             tensors nor `None`.
     """
+    arguments = Arguments() if arguments is None else arguments
     if not isinstance(module, TrunkAndRest):
-        return capture(module, example_inputs)
-    captured = capture(module.trunk, example_inputs)
-    values, returned = _example(module, example_inputs)
+        return capture(module, inputs, arguments=arguments, outputs=outputs)
+    taken = _trunk_outputs(module, inputs, arguments)
+    captured = capture(module.trunk, inputs, arguments=arguments, outputs=taken)
+    values, returned = _example(module, taken)
     paths = structure.paths_of(structure.unflatten(list(range(len(values))), returned))
     rest = Rest(
         module=module.rest,
@@ -86,9 +93,13 @@ def rest_of(trace: Trace) -> str | None:
     return next((node.name for node in trace.nodes if isinstance(node.target, Rest)), None)
 
 
-def _example(module: TrunkAndRest, example_inputs: tuple[Any, ...]) -> tuple[list[Any], structure.Nesting]:
+def _trunk_outputs(module: TrunkAndRest, inputs: Sequence[Tree], arguments: Arguments) -> Tree:
     with torch.no_grad():
-        taken = module.trunk(*example_inputs)
+        return arguments.call(module.trunk, [structure.map_leaves(_copied, value) for value in inputs])
+
+
+def _example(module: TrunkAndRest, taken: Tree) -> tuple[list[Any], structure.Nesting]:
+    with torch.no_grad():
         try:
             return structure.flatten(module.rest(taken))
         except Exception as error:  # Python code raises exceptions of any type
@@ -134,6 +145,10 @@ def _appended(captured: Capture, rest: Rest, paths: tuple[str, ...], example_byt
         output_nesting=rest.returned,
         contiguous_outputs=frozenset(),
     )
+
+
+def _copied(leaf: Argument) -> Argument:
+    return _copy(leaf, row_major=False)
 
 
 def _copy(leaf: Argument, *, row_major: bool) -> Argument:

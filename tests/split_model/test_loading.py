@@ -1,4 +1,5 @@
 import builtins
+import importlib
 import pathlib
 
 import pytest
@@ -182,3 +183,14 @@ def test_downloaded_weights_are_tensors_and_nothing_that_runs(tmp_path, monkeypa
     with pytest.raises(split_model.WeightsError, match="hold more than tensors"):
         split_model.load("torchvision:squeezenet1_1", weights="DEFAULT")
     assert not (tmp_path / "ran").exists()
+
+
+def test_a_factorys_module_keeps_its_mode(factories):
+    made_here = importlib.import_module("made_here")
+    module = made_here.Net()
+    made_here.kept = lambda: (module, {"right": torch.ones(3), "left": torch.ones(1, 2)})
+    model = split_model.load("made_here:kept")
+    assert [spec.path for spec in model.inputs] == ["right", "left"]
+    assert torch.equal(model(*model.example_inputs), torch.full((1, 3), 2.0))
+    assert module.training
+    assert module.dropout.training

@@ -6,10 +6,13 @@ from pathlib import Path
 import pytest
 import torch
 from torch import nn
+from torch.testing._internal.two_tensor import TwoTensor
 
 import split_model
 from models.preprocessing import IMAGENET, LITE, Normalised
 from split_model.model import Model
+from split_model.trace.capture import capture
+from split_model.trace.digest import digest_of
 
 ROOT = Path(split_model.__file__).parent.parent
 
@@ -89,3 +92,29 @@ def test_tensors_outside_the_state_count():
 def test_preprocessing_counts():
     image = torch.zeros(1, 3, 8, 8, dtype=torch.uint8)
     assert digest(Normalised(net(), IMAGENET).eval(), image) != digest(Normalised(net(), LITE).eval(), image)
+
+
+@pytest.mark.parametrize("layout", [torch.sparse_coo, torch.sparse_csr, torch.sparse_csc])
+@pytest.mark.filterwarnings("ignore:Sparse CSR tensor support is in beta:UserWarning")
+def test_sparse_buffers_count(layout):
+    class Sparse(nn.Module):
+        def __init__(self, value):
+            super().__init__()
+            self.register_buffer("matrix", (torch.eye(3) * value).to_sparse(layout=layout))
+
+        def forward(self, x):
+            return torch.sparse.mm(self.matrix, x)
+
+    x = torch.arange(9.0).reshape(3, 3)
+    assert digest(Sparse(2), x) == digest(Sparse(2), x) != digest(Sparse(3), x)
+    model = Model(Sparse(2), (x,), name="toy")
+    head, tail = model.split(frozenset({"x"}))
+    assert torch.equal(tail(head(x)), x * 2)
+
+
+def test_the_parts_of_a_tensor_subclass_count():
+    one, same, other = (TwoTensor(torch.ones(2), torch.full((2,), value)) for value in (2.0, 2.0, 3.0))
+
+    captured = capture(nn.ReLU(), (torch.ones(1),))
+    found = [digest_of(captured, {"pair": pair}) for pair in (one, same, other)]
+    assert found[0] == found[1] != found[2]

@@ -1,0 +1,316 @@
+"""Modules as people write them: caches and state of every kind, compared with their split, and left as they were."""
+
+import functools
+import random
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import split_model
+from split_model.model import Model
+
+X = torch.linspace(-1, 1, 6).reshape(2, 3)
+
+
+@functools.lru_cache
+def cached_grid(size):
+    return torch.arange(float(size))
+
+
+class InAnAttribute(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.grid = None
+
+    def forward(self, x):
+        if self.grid is None or self.grid.shape[0] != x.shape[1]:
+            self.grid = torch.arange(float(x.shape[1]))
+        return x * 2 + self.grid
+
+
+class InTheClass(nn.Module):
+    grid = None
+
+    def forward(self, x):
+        if InTheClass.grid is None:
+            InTheClass.grid = torch.arange(float(x.shape[1]))
+        return x * 2 + InTheClass.grid
+
+
+class InBoth(nn.Module):
+    """As YOLO's heads: the class remembers the shape that the instance's grid is for."""
+
+    shape = None
+
+    def forward(self, x):
+        if InBoth.shape != x.shape:
+            self.grid, InBoth.shape = torch.arange(float(x.shape[1])), x.shape
+        return x * 2 + self.grid
+
+
+class InAFunction(nn.Module):
+    def forward(self, x):
+        return x * 2 + cached_grid(x.shape[1])
+
+
+class Helper:
+    def __init__(self):
+        self.known = {}
+
+    def grid(self, size):
+        if size not in self.known:
+            self.known[size] = torch.arange(float(size))
+        return self.known[size]
+
+
+class InAHelper(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.helper = Helper()
+
+    def forward(self, x):
+        return x * 2 + self.helper.grid(x.shape[1])
+
+
+class InALazyBuffer(nn.Module):
+    def forward(self, x):
+        if not hasattr(self, "grid"):
+            self.register_buffer("grid", torch.arange(float(x.shape[1])))
+        return x * 2 + self.grid
+
+
+CACHES = [InAnAttribute, InTheClass, InBoth, InAFunction, InAHelper, InALazyBuffer]
+
+
+@pytest.mark.parametrize("kind", CACHES)
+def test_caches_hold_tensors_with_values_afterwards(kind):
+    module = nn.Sequential(kind())
+    model = Model(module, (X,), name="toy")
+    expected = X * 2 + torch.arange(3.0)
+    assert torch.equal(module(X), expected)
+    assert type(module(X)) is torch.Tensor
+    assert torch.equal(model(X), expected)
+    head, tail = model.split(frozenset(model.graph.layers[0].name for _ in "x"))
+    assert torch.equal(tail(head(X)), expected)
+
+
+@pytest.mark.parametrize("kind", [InAnAttribute, InAHelper, InALazyBuffer])
+def test_caches_are_empty_again(kind):
+    module = kind()
+    before, helper = dict(vars(module)), getattr(module, "helper", None)
+    Model(module, (X,), name="toy")
+    assert vars(module).keys() == before.keys()
+    assert all(vars(module)[name] is value for name, value in before.items())
+    assert not module.state_dict()
+    assert helper is None or helper.known == {}
+
+
+class Counter(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.calls = 0
+
+    def forward(self, x):
+        self.calls += 1
+        return x * 2
+
+
+class History(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.seen = []
+
+    def forward(self, x):
+        self.seen.append(1)
+        return x * 2
+
+
+class ClassCounter(nn.Module):
+    calls = 0
+
+    def forward(self, x):
+        ClassCounter.calls += 1
+        return x * 2
+
+
+class HelperCounter(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.helper = Helper()
+
+    def forward(self, x):
+        self.helper.known["calls"] = self.helper.known.get("calls", 0) + 1
+        return x * 2
+
+
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [
+        (Counter(), "0.calls"),
+        (History(), "0.seen.1"),
+        (ClassCounter(), "ClassCounter.calls"),
+        (HelperCounter(), "0.helper.known.calls"),
+    ],
+)
+def test_state_is_refused_by_name(module, name):
+    with pytest.raises(split_model.UnsupportedModelError, match="keeps state from call to call") as refusal:
+        Model(nn.Sequential(module), (X,), name="toy")
+    assert f"({name})" in str(refusal.value)
+
+
+def test_what_the_forward_keeps_is_refused_and_warned_of():
+    class KeepsItsFeatures(nn.Module):
+        def forward(self, x):
+            self.features = x * 3
+            return self.features + 1
+
+    module = KeepsItsFeatures()
+    with (
+        pytest.warns(UserWarning, match="forward assigns features"),
+        pytest.raises(split_model.UnsupportedModelError, match=r"keeps state from call to call \(features\)"),
+    ):
+        Model(module, (X,), name="toy")
+    assert not hasattr(module, "features")
+
+
+def test_state_that_decides_the_answer_is_refused():
+    class Recurrent(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.register_buffer("state", torch.zeros(2, 3))
+
+        def forward(self, x):
+            self.state = self.state / 2 + x
+            return self.state
+
+    module = Recurrent()
+    state = module.state
+    with pytest.raises(split_model.UnsupportedModelError, match=r"changes its buffers when it runs \(state\)"):
+        Model(module, (X,), name="toy")
+    assert module.state is state
+    assert not state.any()
+
+
+def test_the_first_input_must_not_decide():
+    class FirstWins(nn.Module):
+        scale = None
+
+        def forward(self, x):
+            if self.scale is None:
+                self.scale = x.max()
+            return x * self.scale
+
+    module = FirstWins()
+    with pytest.raises(split_model.UnsupportedModelError, match="another function than the model"):
+        Model(module, (X,), name="toy")
+    assert module.scale is None
+
+
+@pytest.mark.parametrize("draw", [random.random, np.random.rand])
+def test_numbers_drawn_outside_torch_are_refused(draw):
+    class Noise(nn.Module):
+        def forward(self, x):
+            return x * float(draw())
+
+    random.seed(1)
+    np.random.seed(1)  # noqa: NPY002  # what such models draw from
+    with pytest.raises(split_model.UnsupportedModelError, match="the same inputs otherwise each time"):
+        Model(Noise(), (X,), name="toy")
+    after = draw()
+    random.seed(1)
+    np.random.seed(1)  # noqa: NPY002  # see above
+    assert draw() == after
+
+
+def test_torchs_random_numbers_are_left_as_they_were():
+    class Noise(nn.Module):
+        def forward(self, x):
+            return x * torch.rand(3)
+
+    before = torch.get_rng_state()
+    with pytest.raises(split_model.UnsupportedModelError, match="draws random numbers"):
+        Model(Noise(), (X,), name="toy")
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_one_tensor_as_two_inputs():
+    class Siamese(nn.Module):
+        def forward(self, left, right):
+            return left * 2 - right
+
+    memory = torch.arange(12.0)
+    for inputs in [(X, X), (memory[:6], memory[6:]), (memory[:6], memory[2:8])]:
+        model = Model(Siamese(), inputs, name="toy")
+        assert [entry.name for entry in model.graph.layers][:2] == ["left", "right"]
+        head, tail = model.split(frozenset({"left", "right"}))
+        left, right = (torch.rand(inputs[0].shape) for _ in "lr")
+        assert torch.equal(tail(head(left, right)), left * 2 - right)
+
+
+def test_a_module_is_left_as_it_was():
+    module = nn.Sequential(nn.Conv2d(3, 2, 1), nn.BatchNorm2d(2), nn.Dropout(), nn.Flatten(), nn.Linear(8, 2))
+    module[1].eval()
+    module[4].requires_grad_(False)
+    module[0].weight.grad = torch.ones_like(module[0].weight)
+    image = torch.rand(1, 3, 2, 2, requires_grad=True)
+    state = {name: (tensor, tensor.clone()) for name, tensor in module.state_dict(keep_vars=True).items()}
+    flags = [(part.training, dict(vars(part))) for part in module.modules()]
+    model = Model(module, (image,), name="toy", evaluate=True)
+    with torch.no_grad():
+        expected = model(image)
+    for name, tensor in module.state_dict(keep_vars=True).items():
+        assert tensor is state[name][0]
+        assert torch.equal(tensor, state[name][1])
+        assert tensor.requires_grad == (
+            name.startswith(("0.", "1.")) and tensor.is_floating_point() and "running" not in name
+        )
+    assert torch.equal(module[0].weight.grad, torch.ones_like(module[0].weight))
+    for part, (training, attributes) in zip(module.modules(), flags, strict=True):
+        assert part.training == training
+        assert vars(part).keys() == attributes.keys()
+        assert all(vars(part)[name] is value for name, value in attributes.items())
+    module.eval()
+    assert torch.equal(module(image), expected)
+    module(image).sum().backward()  # nothing that it keeps was made in inference mode
+
+
+def test_statistics_are_left_as_they_were_after_a_refusal():
+    module = nn.BatchNorm1d(3).train()
+    before = {name: tensor.clone() for name, tensor in module.state_dict().items()}
+    with pytest.raises(split_model.UnsupportedModelError, match="call \\.eval"):
+        Model(module, (X,), name="toy")
+    assert all(torch.equal(tensor, before[name]) for name, tensor in module.state_dict().items())
+
+
+def test_a_lazy_module_gets_its_parameters():
+    model = Model(nn.Sequential(nn.LazyLinear(2), nn.ReLU()), (X,), name="toy")
+    assert model.outputs[0].shape == (2, 2)
+
+
+def test_weights_made_in_each_call_are_no_state():
+    with pytest.warns(FutureWarning, match="weight_norm"):
+        module = nn.Sequential(torch.nn.utils.weight_norm(nn.Linear(3, 3)), nn.ReLU())
+    module = nn.Sequential(*module, torch.nn.utils.spectral_norm(nn.Linear(3, 2))).eval()
+    model = Model(module, (X,), name="toy")
+    assert torch.allclose(model(X), module(X))
+
+
+def test_inputs_of_which_few_are_valid():
+    class Embeds(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.table = nn.Embedding(5, 3)
+
+        def forward(self, tokens, at, lengths):
+            return self.table(tokens) * lengths[:, None], self.table(at.long())
+
+    tokens, at = torch.tensor([4, 0, 3]), torch.tensor([0, 4, 2], dtype=torch.uint8)
+    model = Model(Embeds(), (tokens, at, torch.ones(3)), name="toy")
+    assert len(model.outputs) == 2
+
+
+def test_a_forward_that_fails_on_the_examples():
+    with pytest.raises(split_model.UnsupportedModelError, match="fails on its example inputs: RuntimeError: mat1"):
+        Model(nn.Linear(4, 2), (X,), name="toy")
