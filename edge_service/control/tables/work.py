@@ -94,7 +94,7 @@ class BackgroundWork:
     def _wanted(self, live: LiveSplits, now_s: float) -> Job | None:
         table, numbers, wish = live.table, live.numbers, self._wish
         if table is not None and not live.current and self._asks and not self._has_failed(Reprice, numbers):
-            return Reprice(table.splits, table.built, numbers)
+            return Reprice(table.origin, table.built, numbers)
         if wish is None:
             return None
         search = Search(self._splits, numbers, wish.question, wish.conditions)
