@@ -40,9 +40,10 @@ class Encoding:
 
     @classmethod
     def raw(cls, graph: LayerGraph) -> "Encoding":
-        """Returns the raw encoding: the graph's bytes, without encoding time."""
+        """Returns the raw encoding: the graph's bytes, without encoding time; inf for what cannot be sent."""
         nothing = (0.0,) * len(graph)
-        return cls("raw", tuple(layer.output_bytes for layer in graph.layers), nothing, nothing)
+        sizes = tuple(layer.output_bytes if layer.sendable else math.inf for layer in graph.layers)
+        return cls("raw", sizes, nothing, nothing)
 
     def check(self, graph: LayerGraph) -> None:
         """Raises `PartitionError`, naming the encoding and the layer, unless this is an encoding for `graph`."""

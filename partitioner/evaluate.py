@@ -7,6 +7,8 @@ With S the layers on the edge (DADS, section II-B; the fixed time and the downli
     bytes_up(S)   = bytes of every layer in S with a successor outside S, each once
     bytes_down(S) = bytes of every output outside S
 
+If a layer's value cannot be sent, or all that goes one way is larger than a message, Tt(S) is infinite.
+
 An encoding (see `partitioner.encodings`) replaces the bytes that go up. Each layer that crosses then adds its seconds
 of encoding to Te, and of decoding to Tc.
 
@@ -38,7 +40,7 @@ def evaluate(
         link: The network.
         edge: Names of the layers on the edge: every model input, and with a layer all its predecessors.
         encoding: The encoding of the cut; None for raw, the graph's bytes without encoding time. If a tensor of the cut
-            may not use it, `transfer_s` is inf.
+            may not use it, or it cannot be sent at all, `transfer_s` is inf.
 
     Returns:
         The split with its times, each sum correctly rounded. Nothing is minimised, so `lower_bound_s` is 0.
@@ -95,8 +97,10 @@ def price(
     encoding = Encoding.raw(graph) if encoding is None else encoding
     cut = crossing(graph, inside)
     offloads = len(inside) < len(layers)
+    returned = [i for i in structure.outputs if i not in inside]
     bytes_up = math.fsum(encoding.output_bytes[i] for i in cut)
-    bytes_down = math.fsum(layers[i].output_bytes for i in structure.outputs if i not in inside)
+    bytes_down = math.fsum(layers[i].output_bytes for i in returned)
+    sendable = math.isfinite(bytes_up) and fits_message(graph, cut) and fits_message(graph, returned)
     encode_s, decode_s = math.fsum(encoding.encode_s[i] for i in cut), math.fsum(encoding.decode_s[i] for i in cut)
     cloud_s = math.fsum(costs.cloud_s[i] for i in range(len(layers)) if i not in inside)
     return Partition(
@@ -104,13 +108,22 @@ def price(
         cut=tuple(layers[i].name for i in cut),
         edge_s=(math.fsum(costs.edge_s[i] for i in inside) + encode_s) * edge_load,
         # Infinite bytes over an infinite rate would be NaN.
-        transfer_s=link.transfer_s(bytes_up, bytes_down) if math.isfinite(bytes_up) else math.inf,
+        transfer_s=link.transfer_s(bytes_up, bytes_down) if sendable else math.inf,
         cloud_s=(cloud_s + decode_s) * cloud_load,
         fixed_s=link.fixed_s if offloads else 0.0,
         lower_bound_s=0.0,
         encoding=encoding.name if offloads else "raw",
         encode_s=encode_s * edge_load,
         decode_s=decode_s * cloud_load,
+    )
+
+
+def fits_message(graph: LayerGraph, positions: Collection[int]) -> bool:
+    """Returns whether the values of these layers can be sent together, in one direction."""
+    layers = [graph.layers[i] for i in positions]
+    return all(layer.sendable for layer in layers) and (
+        graph.max_message_bytes == math.inf
+        or math.fsum(layer.output_bytes for layer in layers) <= graph.max_message_bytes
     )
 
 

@@ -21,7 +21,8 @@ class Layer:
         inputs: Names of the distinct layers it reads, each once even where it is read twice (``x + x``); none for a
             model input.
         output_bytes: Size of its value on the wire, in bytes; 0 or more.
-        sendable: Whether its value may be sent, up or (for an output) down; False for one that no message can hold.
+        sendable: Whether its value can be sent at all, up or, as an output, down. If not (it is too large for a
+            message), a split that would send it takes forever.
 
     Raises:
         PartitionError: An input is repeated, or the size is not a finite number of at least 0.
@@ -57,6 +58,8 @@ class Structure:
         successors: Positions that read each layer, ascending.
         inputs: Positions of the model inputs.
         outputs: Positions of the model outputs, ascending.
+        kept: Positions, ascending, of the layers that are on the edge in every split that can be sent: the model
+            inputs, and the outputs whose values cannot be sent, with all layers before them.
     """
 
     position: Mapping[str, int]
@@ -64,6 +67,7 @@ class Structure:
     successors: tuple[tuple[int, ...], ...]
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
+    kept: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +77,13 @@ class LayerGraph:
     Attributes:
         layers: In topological order; at least one.
         outputs: Names of the layers whose values the model returns, each once; at least one.
+        max_message_bytes: The most that can be sent at once, in one direction, before any encoding. A split that would
+            send more takes forever.
         structure: The same by position; derived.
 
     Raises:
-        PartitionError: A name is repeated or unknown, the order is not topological, there is a cycle, or there are no
-            outputs. The message names the layer.
+        PartitionError: A name is repeated or unknown, the order is not topological, there is a cycle, there are no
+            outputs, or the limit is not a number of at least 0. The message names the layer.
 
     Example:
         >>> graph = LayerGraph((Layer("image", (), 600), Layer("conv", ("image",), 100)), outputs=("conv",))
@@ -90,12 +96,15 @@ class LayerGraph:
 
     layers: tuple[Layer, ...]
     outputs: tuple[str, ...]
+    max_message_bytes: float = math.inf
     structure: Structure = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         repeated = first_repeated(tuple(layer.name for layer in self.layers))
         if repeated is not None:
             raise PartitionError(f"layer {repeated!r} is repeated: names must be distinct")
+        if self.max_message_bytes != math.inf:
+            check_number(self.max_message_bytes, "max_message_bytes")
         object.__setattr__(self, "structure", _structure(self.layers, self.outputs))
 
     def __len__(self) -> int:
@@ -112,13 +121,26 @@ def _structure(layers: tuple[Layer, ...], outputs: tuple[str, ...]) -> Structure
     for i, sources in enumerate(predecessors):
         for source in sources:
             successors[source].append(i)
+    inputs = tuple(i for i, sources in enumerate(predecessors) if not sources)
+    found = _outputs(outputs, position)
     return Structure(
         position=position,
         predecessors=predecessors,
         successors=tuple(map(tuple, successors)),
-        inputs=tuple(i for i, sources in enumerate(predecessors) if not sources),
-        outputs=_outputs(outputs, position),
+        inputs=inputs,
+        outputs=found,
+        kept=_kept(predecessors, (*inputs, *(i for i in found if not layers[i].sendable))),
     )
+
+
+def _kept(predecessors: tuple[tuple[int, ...], ...], there: tuple[int, ...]) -> tuple[int, ...]:
+    """Returns these layers and all before them, ascending."""
+    kept, following = set(there), list(there)
+    while following:
+        new = [source for source in predecessors[following.pop()] if source not in kept]
+        kept.update(new)
+        following += new
+    return tuple(sorted(kept))
 
 
 def _predecessor(layer: Layer, name: str, position: Mapping[str, int]) -> int:

@@ -13,7 +13,7 @@ class Partition:
         cut: Names of the layers whose tensors are sent, in graph order; empty when nothing is in the cloud.
         edge_s: Seconds of compute on the edge, Te, encoding included.
         transfer_s: Seconds of transfer, up and down, Tt; 0 when nothing is in the cloud, inf if the encoding may not be
-            used for this cut.
+            used for this cut, or if what would be sent does not fit in a message.
         cloud_s: Seconds of compute in the cloud, Tc, decoding included.
         fixed_s: Round trip and overhead of the call in seconds; 0 when nothing is in the cloud.
         lower_bound_s: Proven lower bound on what was minimised: the latency for DSL and for DSH with a rate that the

@@ -39,6 +39,11 @@ class Choices:
     def __len__(self) -> int:
         return len(self.edge_s)
 
+    def only(self, kept: npt.NDArray[np.intp]) -> "Choices":
+        """Returns some of the choices; the last one of them is edge-only."""
+        columns = (self.edge_s, self.bits_up, self.bits_down, self.cloud_s)
+        return Choices(*(column[kept] for column in columns), tie=self.tie)
+
     def at(self, link: Link, edge_load: float = 1.0, cloud_load: float = 1.0) -> "Stages":
         """Applies the formulas of `partitioner.evaluate` to all choices, operation by operation."""
         check_loads(edge_load, cloud_load)

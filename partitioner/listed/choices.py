@@ -2,12 +2,14 @@
 
 A decision scans choices. Choices that are never taken are left out:
 
+* a set whose tensors, up or down, cannot be sent at all (see `partitioner.evaluate.fits_message`);
 * a set with an encoding in which one of its crossing tensors may not be sent;
 * a set with an encoding, if another encoding takes no more bytes and no more time on either side, and is first in order
   or sends fewer bytes. That one is at least as good by every criterion of a decision, ties included, on any link and
   under any load. So edge-only, where nothing is sent, is a single choice, the last one.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,8 +17,9 @@ import numpy as np
 import numpy.typing as npt
 
 from partitioner.encodings import Encoding
+from partitioner.graph import LayerGraph
 from partitioner.listed.closed_sets import ClosedSets, FloatArray
-from partitioner.listed.set_sums import crossing
+from partitioner.listed.set_sums import crossing, inside_and_outside
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,8 +44,8 @@ class Choices:
         return len(self.sets)
 
 
-def list_choices(sets: ClosedSets, encodings: Sequence[Encoding]) -> Choices:
-    """Lists the closed sets with each of the encodings, which must fit the graph.
+def list_choices(graph: LayerGraph, sets: ClosedSets, encodings: Sequence[Encoding]) -> Choices:
+    """Lists the closed sets of a graph with each of the encodings, which must fit the graph.
 
     Complexity: O(sets x encodings squared), in numpy.
     """
@@ -50,7 +53,7 @@ def list_choices(sets: ClosedSets, encodings: Sequence[Encoding]) -> Choices:
     bits_up *= 8.0
     encode_s = np.stack([crossing(sets, encoding.encode_s) for encoding in encodings])
     decode_s = np.stack([crossing(sets, encoding.decode_s) for encoding in encodings])
-    kept = np.stack([_allowed(sets, encoding) for encoding in encodings])
+    kept = np.stack([_allowed(sets, encoding) for encoding in encodings]) & _fit_message(graph, sets)
     allowed = kept.copy()
     for k in range(len(encodings)):
         for other in range(len(encodings)):
@@ -77,6 +80,22 @@ def _allowed(sets: ClosedSets, encoding: Encoding) -> npt.NDArray[np.bool_]:
     if np.inf not in encoding.output_bytes:
         return np.ones(len(sets), dtype=np.bool_)
     return np.asarray(crossing(sets, [float(size == np.inf) for size in encoding.output_bytes]) == 0.0)
+
+
+def _fit_message(graph: LayerGraph, sets: ClosedSets) -> npt.NDArray[np.bool_]:
+    """Returns for each set whether all that crosses, up and down, can be sent."""
+    layers, outputs = graph.layers, frozenset(graph.structure.outputs)
+    fit = np.ones(len(sets), dtype=np.bool_)
+    if not all(layer.sendable for layer in layers):
+        up = [float(not layer.sendable) for layer in layers]
+        down = [number if i in outputs else 0.0 for i, number in enumerate(up)]
+        fit &= (crossing(sets, up) == 0.0) & (inside_and_outside(sets, down)[1] == 0.0)
+    limit_bytes = graph.max_message_bytes
+    if math.fsum(layer.output_bytes for layer in layers) > limit_bytes:
+        up = [layer.output_bytes for layer in layers]
+        down = [number if i in outputs else 0.0 for i, number in enumerate(up)]
+        fit &= (crossing(sets, up) <= limit_bytes) & (inside_and_outside(sets, down)[1] <= limit_bytes)
+    return fit
 
 
 def _take(column: FloatArray, number: npt.NDArray[np.intp], chosen: npt.NDArray[np.intp]) -> FloatArray:

@@ -222,7 +222,7 @@ class SplitTable:
         return price(self._graph, self._costs, link, inside, named, edge_load=edge_load, cloud_load=cloud_load)
 
     def _encode(self) -> None:
-        self._choices = list_choices(self._sets, self._encodings)
+        self._choices = list_choices(self._graph, self._sets, self._encodings)
         outputs = frozenset(self._graph.structure.outputs)
         down = [layer.output_bytes if i in outputs else 0.0 for i, layer in enumerate(self._graph.layers)]
         _, bytes_down = inside_and_outside(self._sets, down)

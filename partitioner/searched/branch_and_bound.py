@@ -102,8 +102,8 @@ class BranchAndBound:
         self._most_cuts = most_cuts
         for i, split in enumerate(self._known):
             self._consider(split, self._known[:i])
-        inputs = sum(1 << i for i in self._problem.graph.structure.inputs)
-        self._push(self._bounded(0.0, inputs, 0, self._known))
+        kept = sum(1 << i for i in self._problem.graph.structure.kept)
+        self._push(self._bounded(0.0, kept, 0, self._known))
         while self._heap and not self._is_over(self._heap[0][0]):
             _, _, node = heapq.heappop(self._heap)
             layer = self._layer_to_place(node)

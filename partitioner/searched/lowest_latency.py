@@ -1,6 +1,7 @@
 """Light load by a minimum cut: exact for every graph, with one cut for each encoding."""
 
 import dataclasses
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -18,7 +19,9 @@ def dsl_by_min_cut(problem: Problem) -> Partition:
     found, edge_only = problem.price(cut.inside), problem.edge_only()
     best = min(edge_only, found, key=lambda split: (split.latency_s, split.bottleneck_s))
     fixed_s = problem.link.fixed_s
-    proven_s = best.latency_s if cut.is_minimum else min(edge_only.latency_s, cut.lower_bound + fixed_s)
+    # The network does not know that together the tensors of a cut may be too large for a message.
+    exact = cut.is_minimum and math.isfinite(found.transfer_s)
+    proven_s = best.latency_s if exact else min(edge_only.latency_s, cut.lower_bound + fixed_s)
     return dataclasses.replace(best, lower_bound_s=min(best.latency_s, proven_s))
 
 

@@ -7,7 +7,8 @@ The network is that of DADS (section III-B), with what the paper leaves out in b
   virtual vertex v', and from there infinite arcs to the successors, so that a tensor is sent once;
 * **for each arc of the model an infinite arc back**, successor -> predecessor: a layer on the edge has its
   predecessors there, otherwise sending data back would cost nothing;
-* **an infinite arc source -> model input**: the data arises on the edge.
+* **an infinite arc source -> model input**: the data arises on the edge. Outputs that cannot be sent stay there too,
+  with all before them.
 
 Sending an output down is part of the output's cost in the cloud.
 
@@ -49,7 +50,7 @@ class Arcs:
 
     Attributes:
         count: How many layers it has.
-        inputs: int [inputs]: the layers that are on the edge in every split.
+        inputs: int [inputs]: the layers that are on the edge in every split; the model inputs are among them.
         read: int [arcs]: the layer read by each arc of the model.
         reader: int [arcs]: its reader.
     """
@@ -202,5 +203,5 @@ def model_arcs(structure: Structure) -> Arcs:
     """Returns the arcs of a graph."""
     ends = [(read, reader) for reader, sources in enumerate(structure.predecessors) for read in sources]
     arcs = np.array(ends, dtype=np.intp).reshape(-1, 2)
-    inputs = np.array(structure.inputs, dtype=np.intp)
-    return Arcs(len(structure.predecessors), inputs, arcs[:, 0], arcs[:, 1])
+    kept = np.array(structure.kept, dtype=np.intp)
+    return Arcs(len(structure.predecessors), kept, arcs[:, 0], arcs[:, 1])

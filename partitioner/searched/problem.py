@@ -83,6 +83,7 @@ class Problem:
         size = np.array([graph.layers[i].output_bytes for i in outputs], dtype=np.float64)
         down[outputs] = _seconds(size, link.downlink_bps)
         sent_bytes = np.array(encoding.output_bytes, dtype=np.float64)
+        sent_bytes[[not layer.sendable for layer in graph.layers]] = np.inf
         sending = (
             edge_load * np.array(encoding.encode_s, dtype=np.float64),
             _seconds(sent_bytes, link.uplink_bps),

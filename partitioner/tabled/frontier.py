@@ -63,7 +63,7 @@ class _Placed:
 
 
 def frontier(
-    graph: StateGraph, numbers: LayerNumbers, eps: float, most_pairs: float, most_labels: int
+    graph: StateGraph, numbers: LayerNumbers, eps: float, most_bits: float, most_pairs: float, most_labels: int
 ) -> Frontier | None:
     """Builds a frontier; None if that takes too much.
 
@@ -71,6 +71,7 @@ def frontier(
         graph: The states.
         numbers: The profile and the encoding.
         eps: The factor is 1 + eps.
+        most_bits: Splits that send more down are left out. (What goes up is limited before it is encoded.)
         most_pairs: How many pairs of labels may be compared, about.
         most_labels: How many labels may be kept in all steps together.
     """
@@ -82,6 +83,9 @@ def frontier(
     merged, last, labels, pairs = 1, len(graph.steps) - 1, 0, 0.0
     for i, step in enumerate(graph.steps):
         now = costs.place(now, step)
+        if most_bits < np.inf:
+            fits = np.flatnonzero(now.labels[:, 6] <= most_bits)
+            now = now.only(now.labels[fits], fits)
         if len(now.states) > merged * _GROWTH + _MORE or i == last:
             before = np.bincount(now.states)
             share = _FIRST_SHARE + (1.0 - _FIRST_SHARE) * i / max(1, last)

@@ -10,7 +10,7 @@ without any subtraction, so a sum over no layers is 0, and no other loses precis
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -60,6 +60,13 @@ def layer_numbers(graph: LayerGraph, costs: CostProfile, encoding: Encoding) -> 
         bits_down=np.where(outputs, np.where(sendable, bits, np.inf), 0.0),
         cloud_s=np.array(costs.cloud_s, dtype=np.float64),
     )
+
+
+def unencoded(graph: LayerGraph, costs: CostProfile) -> LayerNumbers:
+    """Returns the numbers of the plain bytes, whether they may be sent or not: what a message's limit is about."""
+    raw = layer_numbers(graph, costs, Encoding.raw(graph))
+    bits = 8.0 * np.array([layer.output_bytes for layer in graph.layers], dtype=np.float64)
+    return replace(raw, bits_up=bits, bits_down=np.where(raw.bits_down > 0.0, bits, 0.0))
 
 
 class Crossings:

@@ -30,12 +30,14 @@ class LowerHull:
 
     Attributes:
         inside: bool [splits, layers]: edge-only first, then the others in the order in which they were found.
+        rows: float64 [splits, 4]: their E, U, D, C.
         is_complete: Whether every corner was cut; if not, better splits may be missing.
         weights: float64 [cuts, 4]: the weights of E, U, D, C of each cut.
         bounds: float64 [cuts]: no split has a smaller weighted sum.
     """
 
     inside: BoolArray
+    rows: FloatArray
     is_complete: bool
     weights: FloatArray
     bounds: FloatArray
@@ -78,7 +80,7 @@ def lower_hull(network: CutNetwork, crossings: Crossings, numbers: LayerNumbers,
                 found_any = True
                 inside = np.concatenate([inside, cut.inside[np.newaxis]])
                 rows = np.concatenate([rows, price_splits(cut.inside[np.newaxis], crossings, [numbers])[0, :, :4]])
-    return LowerHull(inside, not found_any, np.array(weights).reshape(-1, 4), np.array(bounds))
+    return LowerHull(inside, rows, not found_any, np.array(weights).reshape(-1, 4), np.array(bounds))
 
 
 def weighted(numbers: LayerNumbers, weights: FloatArray) -> Weights:

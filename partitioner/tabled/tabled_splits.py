@@ -115,8 +115,7 @@ class TabledSplits:
             PartitionError: The costs do not fit the graph.
         """
         costs.check(self._graph)
-        points = self._points.priced(self._graph, costs, self._encodings, same=True)
-        return self._with(costs, self._encodings, points)
+        return self._with(costs, self._encodings, self._points.with_costs(costs))
 
     def with_encodings(self, encodings: Sequence[Encoding]) -> "TabledSplits":
         """Returns the same splits, each in each of these encodings, at once; bounds are 0 then.
@@ -125,7 +124,7 @@ class TabledSplits:
             PartitionError: An encoding does not fit the graph, or two have one name.
         """
         checked = check_encodings(self._graph, encodings)
-        points = self._points.priced(self._graph, self._costs, checked, same=False)
+        points = Points(self._graph, self._costs, checked, self._points.inside())
         return self._with(self._costs, checked, points)
 
     def _with(self, costs: CostProfile, encodings: tuple[Encoding, ...], points: Points) -> "TabledSplits":
@@ -168,7 +167,7 @@ class _Question:
             cloud_s=float(stages.cloud_s[point]),
             fixed_s=stages.link.fixed_s if offloads else 0.0,
             lower_bound_s=lower_bound_s,
-            encoding=self._table.encodings[points.encoding[point]].name if offloads else "raw",
+            encoding=self._table.encodings[points.encoding(point)].name if offloads else "raw",
             encode_s=float(points.encode_s[point]) * stages.edge_load,
             decode_s=float(points.decode_s[point]) * stages.cloud_load,
         )

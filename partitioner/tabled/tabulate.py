@@ -7,13 +7,12 @@ import numpy as np
 from partitioner.costs import CostProfile
 from partitioner.encodings import Encoding, check_encodings
 from partitioner.graph import LayerGraph
-from partitioner.scan import Choices
 from partitioner.searched.min_cut import CutNetwork, model_arcs
 from partitioner.tabled.frontier import Frontier, frontier
 from partitioner.tabled.layer_numbers import Crossings, LayerNumbers, distinct, layer_numbers
 from partitioner.tabled.layer_orders import fewest_states
 from partitioner.tabled.lower_hull import lower_hull
-from partitioner.tabled.points import Points, not_dominated
+from partitioner.tabled.points import Points
 from partitioner.tabled.proof import Proof
 from partitioner.tabled.state_graph import StateGraph
 from partitioner.tabled.tabled_splits import TabledSplits
@@ -47,34 +46,25 @@ def tabulate(graph: LayerGraph, costs: CostProfile, encodings: Sequence[Encoding
     network, crossings = CutNetwork(model_arcs(graph.structure)), Crossings(graph.structure)
     numbers = [layer_numbers(graph, costs, each) for each in checked]
     hulls = [lower_hull(network, crossings, each, _MOST_CUTS) for each in numbers]
-    frontiers = _frontiers(fewest_states(graph.structure, _MOST_STATES), numbers)
+    frontiers = _frontiers(fewest_states(graph.structure, _MOST_STATES), numbers, 8.0 * graph.max_message_bytes)
     found = [(k, hull.inside) for k, hull in enumerate(hulls)]
     found += [(k, each.inside) for k, each in enumerate(frontiers)]
     inside, split = distinct(np.concatenate([splits for _, splits in found]))
     encoding = np.repeat([k for k, _ in found], [len(splits) for _, splits in found])
-    pairs = np.unique(np.column_stack([split, encoding]), axis=0)
-    points = Points(graph, costs, checked, inside, pairs, thin=True)
-    return TabledSplits(graph, costs, checked, points, Proof(hulls, _least(frontiers, points)))
+    points = Points(graph, costs, checked, inside, np.unique(np.column_stack([split, encoding]), axis=0))
+    proof = Proof(hulls, frontiers, all_fit=points.all_fit)
+    return TabledSplits(graph, costs, checked, points.thinned(), proof)
 
 
-def _frontiers(states: StateGraph | None, numbers: Sequence[LayerNumbers]) -> list[Frontier]:
+def _frontiers(states: StateGraph | None, numbers: Sequence[LayerNumbers], most_bits: float) -> list[Frontier]:
     """Returns a frontier for each encoding; none at all if one of them would take too much."""
     found: list[Frontier] = []
     if states is None:
         return found
     for each in numbers:
-        tries = (frontier(states, each, eps, _MOST_PAIRS, _MOST_LABELS) for eps in _EPS)
+        tries = (frontier(states, each, eps, most_bits, _MOST_PAIRS, _MOST_LABELS) for eps in _EPS)
         built = next((one for one in tries if one is not None), None)
         if built is None:
             return []
         found.append(built)
     return found
-
-
-def _least(frontiers: Sequence[Frontier], points: Points) -> Choices | None:
-    if not frontiers:
-        return None
-    rows = np.concatenate([each.least for each in frontiers])
-    edge_only = np.array([[points.choices.edge_s[-1], 0.0, 0.0, 0.0]])
-    rows = np.concatenate([rows[not_dominated(rows)], edge_only])
-    return Choices(*np.ascontiguousarray(rows.T), tie=points.choices.tie)
