@@ -18,18 +18,18 @@ class Reprice:
     """The splits of a table at other numbers.
 
     Attributes:
-        table: The table.
+        origin: The table as it was built.
         built: The numbers that it was built for; None if it holds every split, whatever the numbers.
         numbers: The numbers to price it with.
     """
 
-    table: Splits
+    origin: Splits
     built: Numbers | None
     numbers: Numbers
 
     def run(self) -> Splits:
         """The table; takes milliseconds."""
-        return _priced(self.table, self.numbers)
+        return _priced(self.origin, self.numbers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +72,7 @@ Job = Reprice | Build | Search
 
 
 def _priced(splits: Splits, numbers: Numbers) -> Splits:
-    if splits.costs is not numbers.costs:
+    """The splits at these numbers; the same object if it has them already, since its bounds are proven then."""
+    if splits.costs != numbers.costs:
         splits = splits.with_costs(numbers.costs)
-    return splits if splits.encodings is numbers.encodings else splits.with_encodings(numbers.encodings)
+    return splits if splits.encodings == numbers.encodings else splits.with_encodings(numbers.encodings)

@@ -22,13 +22,16 @@ class Table:
     """A table, and what its numbers are.
 
     Attributes:
-        splits: The table.
-        priced: The numbers of its prices.
+        splits: The table at the newest prices.
+        priced: The numbers of these prices.
+        origin: The table as it was built. Prices leave out splits that are never the best at them, so it is this one
+            that is priced anew.
         built: The numbers that it was built for; None if it holds every split, whatever the numbers.
     """
 
     splits: Splits
     priced: Numbers
+    origin: Splits
     built: Numbers | None
 
 
@@ -63,7 +66,7 @@ class LiveSplits:
     def of(cls, splits: Splits) -> "LiveSplits":
         """The live view of a model's splits; they are its table if they are listed."""
         numbers = Numbers(splits.graph, splits.costs, splits.encodings)
-        return cls(numbers, KnownSplits(numbers), Table(splits, numbers, None) if splits.listed else None)
+        return cls(numbers, KnownSplits(numbers), Table(splits, numbers, splits, None) if splits.listed else None)
 
     @property
     def listed(self) -> bool:
@@ -160,18 +163,17 @@ class LiveSplits:
 
     def with_result(self, job: Job, result: Splits | Partition) -> "LiveSplits":
         """The same with what a job made, whatever the numbers have become since it began."""
-        match job:
-            case Search():
-                if isinstance(result, Partition):
-                    self._known.remember(result)
-                return self
-            case Build(numbers):
-                built: Numbers | None = numbers
-            case Reprice(_, built, numbers):
-                pass
         if isinstance(result, Partition):
-            raise TypeError("a table was expected of a job that builds or prices one, not a split")
-        return LiveSplits(self.numbers, self._known, Table(result, numbers, built))
+            self._known.remember(result)
+            return self
+        match job:
+            case Build(numbers):
+                table = Table(result, numbers, result, numbers)
+            case Reprice(origin, built, numbers):
+                table = Table(result, numbers, origin, built)
+            case Search():
+                raise TypeError("a search makes a split, not a table")
+        return LiveSplits(self.numbers, self._known, table)
 
     def _at(self, numbers: Numbers) -> "LiveSplits":
         return LiveSplits(numbers, self._known.at(numbers), self.table)

@@ -23,8 +23,8 @@ from edge_service.control.tables.numbers import Numbers
 from edge_service.control.tables.question import Question
 from partitioner.splits import Splits
 
-# The wait after a job, in durations of that job: so jobs take at most a quarter of the time.
-_REST = 3.0
+# From the begin of a job to that of the next, in durations of the job: so jobs take at most a quarter of the time.
+_PERIOD = 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ class BackgroundWork:
             return False
         self._running = None
         if not isinstance(job, Reprice):
-            self._rested_s = max(self._rested_s, now_s) + _REST * (now_s - self._began_s)
+            self._rested_s = max(self._rested_s, self._began_s) + _PERIOD * (now_s - self._began_s)
         if not done:
             self._failed[type(job)] = job.numbers
         return True
@@ -94,7 +94,7 @@ class BackgroundWork:
     def _wanted(self, live: LiveSplits, now_s: float) -> Job | None:
         table, numbers, wish = live.table, live.numbers, self._wish
         if table is not None and not live.current and self._asks and not self._has_failed(Reprice, numbers):
-            return Reprice(table.splits, table.built, numbers)
+            return Reprice(table.origin, table.built, numbers)
         if wish is None:
             return None
         search = Search(self._splits, numbers, wish.question, wish.conditions)

@@ -19,7 +19,7 @@ def named(partition):
 
 
 def repriced(live):
-    reprice = Reprice(live.table.splits, live.table.built, live.numbers)
+    reprice = Reprice(live.table.origin, live.table.built, live.numbers)
     return live.with_result(reprice, reprice.run())
 
 
@@ -107,6 +107,16 @@ def test_a_table_at_other_numbers_does_not_answer_until_it_is_priced_anew(with_t
     live = live.with_result(Build(live.numbers), wanted)
     live.decide(LINK, 5.0)
     assert (live.current, live.fresh, live.proven) == (True, True, True)
+
+
+def test_it_is_the_table_as_built_that_is_priced_anew_and_is_proven_again_at_its_own_numbers(with_table, searched):
+    live = with_table()
+    origin = live.answering
+    live = repriced(live.with_costs(FASTER))
+    assert live.answering is not origin
+    live = repriced(live.with_costs(searched.costs))
+    assert live.answering is origin
+    assert live.fresh
 
 
 def test_the_tables_last_answers_are_known_splits_while_it_waits(with_table):
