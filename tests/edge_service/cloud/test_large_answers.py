@@ -1,6 +1,7 @@
 """A model with a large output over a real link with a slow downlink: both rates, predictions, and the choice."""
 
 import contextlib
+import statistics
 
 import numpy as np
 import pytest
@@ -16,15 +17,15 @@ RTT_S = 0.01
 
 
 class RawHeads(torch.nn.Module):
-    """Small inside, and large at its end: 20 kB in, 200 kB out."""
+    """200 kB in, 400 kB out."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return torch.relu(x - 0.5).repeat(1, 10)
+        return torch.relu(x - 0.5).repeat(1, 2)
 
 
 @pytest.fixture(scope="module")
 def raw_heads() -> split_model.Model:
-    return split_model.Model(RawHeads().eval(), (torch.ones(1, 5_000),), name="made_here:raw_heads")
+    return split_model.Model(RawHeads().eval(), (torch.ones(1, 50_000),), name="made_here:raw_heads")
 
 
 @pytest.fixture
@@ -32,7 +33,7 @@ def running(serving):
     """An agent at the end of a link with this downlink; its edge needs `edge_s` for each layer, as it thinks."""
 
     @contextlib.asynccontextmanager
-    async def made(model, down_bps, *, edge_s=0.1, policy=None):
+    async def made(model, down_bps, *, edge_s=0.5, policy=None):
         profile = split_model.Profile(tuple(edge_s if layer.inputs else 0.0 for layer in model.graph.layers), edge_s)
         up, down = Trace.constant(UP_BPS), Trace.constant(down_bps)
         async with (
@@ -51,20 +52,19 @@ def frame(model, seed=0):
 
 @pytest.mark.parametrize("down_bps", [3e6, 30e6])
 async def test_both_rates_and_the_transfer_are_right(raw_heads, running, down_bps):
-    """A frame of 20 kB takes 8 ms up, its answer of 200 kB takes 53 or 533 ms down."""
+    """A frame takes 80 ms up, its answer 107 or 1,067 ms down."""
     async with running(raw_heads, down_bps, policy=CloudOnly()) as agent:
         results = [await agent.submit(frame(raw_heads, seed)) for seed in range(5)]
         state = agent.state
     assert {result.outcome for result in results} == {Outcome.OFFLOADED}
-    assert UP_BPS / 2 < state.uplink_bps < UP_BPS * 1.5, "as far as a busy machine times 8 ms"
+    assert UP_BPS / 2 < state.uplink_bps < UP_BPS * 1.5, "as far as a busy machine times 80 ms"
     assert state.downlink_bps == pytest.approx(down_bps, rel=0.3)
-    transfers = [(result.partition.transfer_s, result.times.transfer_s) for result in results[2:]]
-    for predicted_s, measured_s in transfers:
-        assert measured_s == pytest.approx(predicted_s, rel=0.4)
+    ratios = [result.times.transfer_s / result.partition.transfer_s for result in results[2:]]
+    assert 1 / 1.5 < statistics.median(ratios) < 1.5
 
 
 async def test_a_large_answer_is_fetched_only_over_a_fast_downlink(raw_heads, running):
-    """The downlink is known by a probe before the first frame; 200 kB take 1.6 s or 2 ms."""
+    """The downlink is known by a probe before the first frame; its answer takes 3.2 s or 3 ms."""
     found = {}
     for down_bps in (1e6, 1e9):
         async with running(raw_heads, down_bps) as agent:
@@ -77,7 +77,7 @@ async def test_a_large_answer_is_fetched_only_over_a_fast_downlink(raw_heads, ru
 
 async def test_a_download_longer_than_silence_is_no_loss(raw_heads, running):
     """Heartbeats wait behind it."""
-    async with running(raw_heads, 0.4e6, policy=CloudOnly()) as agent:
+    async with running(raw_heads, 0.8e6, policy=CloudOnly()) as agent:
         result = await agent.submit(frame(raw_heads))
         assert (result.outcome, agent.cloud_error) == (Outcome.OFFLOADED, None)
         assert result.times.transfer_s > AgentConfig().silence_s
