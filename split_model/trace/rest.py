@@ -17,7 +17,7 @@ from split_model.trace.fingerprint import fingerprint
 from split_model.trace.trace import Argument, Node, Ref, TensorSpec, Trace
 from split_model.trunk_and_rest import TrunkAndRest
 
-__all__ = ["Rest", "capture_whole", "rest_of"]
+__all__ = ["Rest", "capture_whole", "rest_of", "with_rest"]
 
 _NAME = "rest"
 
@@ -62,39 +62,50 @@ def capture_whole(module: nn.Module, example_inputs: tuple[Any, ...]) -> Capture
     """Captures a module; of a `TrunkAndRest` the trunk, followed by one node for the rest.
 
     Raises:
-        UnsupportedModelError: As `capture`; or the rest fails on the example inputs, or returns leaves that are neither
-            tensors nor `None`.
+        UnsupportedModelError: As `capture` and `with_rest`.
     """
     if not isinstance(module, TrunkAndRest):
         return capture(module, example_inputs)
     captured = capture(module.trunk, example_inputs)
-    values, returned = _example(module, example_inputs)
+    with torch.no_grad():
+        return with_rest(captured, module.rest, module.trunk(*example_inputs))
+
+
+def with_rest(captured: Capture, rest: nn.Module, example: structure.Tree) -> Capture:
+    """Appends the rest to the capture of its trunk.
+
+    Args:
+        captured: The trunk.
+        rest: The rest.
+        example: What the trunk returns for the example inputs; it is not modified.
+
+    Raises:
+        UnsupportedModelError: The rest fails on the example, or returns leaves that are neither tensors nor `None`.
+    """
+    leaves, taken = structure.flatten(example)
+    row_major = tuple(path in captured.contiguous_outputs for path in captured.output_paths)
+    try:
+        copies = [_copy(leaf, row_major=is_so) for leaf, is_so in zip(leaves, row_major, strict=True)]
+        values, returned = structure.flatten(rest(structure.unflatten(copies, taken)))
+    except Exception as error:  # Python code raises exceptions of any type
+        raise UnsupportedModelError(
+            f"the rest ({type(rest).__name__}) failed on the example inputs: {type(error).__name__}: {error}"
+        ) from error
     paths = structure.paths_of(structure.unflatten(list(range(len(values))), returned))
-    rest = Rest(
-        module=module.rest,
-        taken=captured.output_nesting,
-        contiguous=tuple(path in captured.contiguous_outputs for path in captured.output_paths),
+    called = Rest(
+        module=rest,
+        taken=taken,
+        contiguous=row_major,
         returned=returned,
         specs=tuple(_spec(path, value) for path, value in zip(paths, values, strict=True)),
-        text=fingerprint(module.rest),
+        text=fingerprint(rest),
     )
-    return _appended(captured, rest, paths, sum(value.nbytes for value in values if isinstance(value, Tensor)))
+    return _appended(captured, called, paths, sum(value.nbytes for value in values if isinstance(value, Tensor)))
 
 
 def rest_of(trace: Trace) -> str | None:
     """The name of the rest's node; `None` for a trace without one."""
     return next((node.name for node in trace.nodes if isinstance(node.target, Rest)), None)
-
-
-def _example(module: TrunkAndRest, example_inputs: tuple[Any, ...]) -> tuple[list[Any], structure.Nesting]:
-    with torch.no_grad():
-        taken = module.trunk(*example_inputs)
-        try:
-            return structure.flatten(module.rest(taken))
-        except Exception as error:  # Python code raises exceptions of any type
-            raise UnsupportedModelError(
-                f"the rest ({type(module.rest).__name__}) failed on the example inputs: {type(error).__name__}: {error}"
-            ) from error
 
 
 def _spec(path: str, value: object) -> TensorSpec | None:
