@@ -5,6 +5,7 @@ The passes see an operator that returns a tuple, and nothing else of it. The siz
 
 import operator
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any
 
 import torch
@@ -44,7 +45,8 @@ class Rest:
 
     def __call__(self, *leaves: Argument) -> tuple[Tensor, ...]:
         """Calls the rest on copies, because Python code may write into what it is given."""
-        copies = [_copy(leaf, row_major=row_major) for leaf, row_major in zip(leaves, self.contiguous, strict=True)]
+        home = _home(self.module)
+        copies = [_copy(leaf, home, row_major=is_so) for leaf, is_so in zip(leaves, self.contiguous, strict=True)]
         found, nesting = structure.flatten(self.module(structure.unflatten(copies, self.taken)))
         if nesting != self.returned:
             raise ValueError(
@@ -52,7 +54,8 @@ class Rest:
             )
         for leaf, spec in zip(found, self.specs, strict=True):
             _check(leaf, spec)
-        return tuple(leaf for leaf in found if isinstance(leaf, Tensor))
+        back = next((leaf.device for leaf in leaves if isinstance(leaf, Tensor)), None)
+        return tuple(leaf if back is None else leaf.to(back) for leaf in found if isinstance(leaf, Tensor))
 
     def __repr__(self) -> str:
         return self.text
@@ -85,7 +88,7 @@ def with_rest(captured: Capture, rest: nn.Module, example: structure.Tree) -> Ca
     leaves, taken = structure.flatten(example)
     row_major = tuple(path in captured.contiguous_outputs for path in captured.output_paths)
     try:
-        copies = [_copy(leaf, row_major=is_so) for leaf, is_so in zip(leaves, row_major, strict=True)]
+        copies = [_copy(leaf, _home(rest), row_major=is_so) for leaf, is_so in zip(leaves, row_major, strict=True)]
         values, returned = structure.flatten(rest(structure.unflatten(copies, taken)))
     except Exception as error:  # Python code raises exceptions of any type
         raise UnsupportedModelError(
@@ -147,11 +150,17 @@ def _appended(captured: Capture, rest: Rest, paths: tuple[str, ...], example_byt
     )
 
 
-def _copy(leaf: Argument, *, row_major: bool) -> Argument:
+def _home(module: nn.Module) -> torch.device | None:
+    """Where a module's own tensors are; `None` if it has none and runs where its arguments are."""
+    return next((tensor.device for tensor in chain(module.parameters(), module.buffers())), None)
+
+
+def _copy(leaf: Argument, home: torch.device | None, *, row_major: bool) -> Argument:
     """A copy; a trunk in parts may have made another memory format than the whole one, and `view` would fail on it."""
     if not isinstance(leaf, Tensor):
         return leaf
-    return leaf.clone(memory_format=torch.contiguous_format if row_major else torch.preserve_format)
+    copied = leaf.clone(memory_format=torch.contiguous_format if row_major else torch.preserve_format)
+    return copied if home is None else copied.to(home)
 
 
 def _check(leaf: object, spec: TensorSpec | None) -> None:
