@@ -9,6 +9,7 @@ from split_model.errors import BadSpecError, ModelError, WeightsError
 from split_model.factories.factory import call_factory
 from split_model.factories.surroundings import prints_to_stderr
 from split_model.model import Model
+from split_model.model_files import read_file
 from split_model.named import FAMILIES, networks
 from split_model.source import Source
 

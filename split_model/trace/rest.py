@@ -6,7 +6,7 @@ The passes see an operator that returns a tuple, and nothing else of it. The siz
 import operator
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from itertools import chain
 
 import torch
 from torch import Tensor, nn
@@ -20,7 +20,7 @@ from split_model.trace.fingerprint import fingerprint
 from split_model.trace.trace import Argument, Node, Ref, TensorSpec, Trace
 from split_model.trunk_and_rest import TrunkAndRest
 
-__all__ = ["Rest", "capture_whole", "rest_of"]
+__all__ = ["Rest", "capture_whole", "rest_of", "with_rest"]
 
 _NAME = "rest"
 
@@ -47,7 +47,8 @@ class Rest:
 
     def __call__(self, *leaves: Argument) -> tuple[Tensor, ...]:
         """Calls the rest on copies, because Python code may write into what it is given."""
-        copies = [_copy(leaf, row_major=row_major) for leaf, row_major in zip(leaves, self.contiguous, strict=True)]
+        home = _home(self.module)
+        copies = [_copy(leaf, home, row_major=is_so) for leaf, is_so in zip(leaves, self.contiguous, strict=True)]
         found, nesting = structure.flatten(self.module(structure.unflatten(copies, self.taken)))
         if nesting != self.returned:
             raise ValueError(
@@ -55,7 +56,8 @@ class Rest:
             )
         for leaf, spec in zip(found, self.specs, strict=True):
             _check(leaf, spec)
-        return tuple(leaf for leaf in found if isinstance(leaf, Tensor))
+        back = next((leaf.device for leaf in leaves if isinstance(leaf, Tensor)), None)
+        return tuple(leaf if back is None else leaf.to(back) for leaf in found if isinstance(leaf, Tensor))
 
     def __repr__(self) -> str:
         return self.text
@@ -64,48 +66,56 @@ class Rest:
 def capture_whole(
     module: nn.Module, inputs: Sequence[Tree], *, arguments: Arguments | None = None, outputs: Tree = None
 ) -> Capture:
-    """Captures a module; of a `TrunkAndRest` the trunk, followed by one node for the rest.
+    """Captures a module, as `capture` does; of a `TrunkAndRest` the trunk, followed by one node for the rest.
 
     Raises:
-        UnsupportedModelError: As `capture`; or the rest fails on the example inputs, or returns leaves that are neither
-            tensors nor `None`.
+        UnsupportedModelError: As `capture` and `with_rest`.
     """
-    arguments = Arguments() if arguments is None else arguments
     if not isinstance(module, TrunkAndRest):
         return capture(module, inputs, arguments=arguments, outputs=outputs)
-    taken = _trunk_outputs(module, inputs, arguments)
-    captured = capture(module.trunk, inputs, arguments=arguments, outputs=taken)
-    values, returned = _example(module, taken)
+    arguments = Arguments() if arguments is None else arguments
+    home = _home(module.trunk)
+    own = [structure.map_leaves(lambda leaf: _copy(leaf, home, row_major=False), value) for value in inputs]
+    with torch.no_grad():
+        returned = arguments.call(module.trunk, own)
+        return with_rest(capture(module.trunk, inputs, arguments=arguments, outputs=returned), module.rest, returned)
+
+
+def with_rest(captured: Capture, rest: nn.Module, example: Tree) -> Capture:
+    """Appends the rest to the capture of its trunk.
+
+    Args:
+        captured: The trunk.
+        rest: The rest.
+        example: What the trunk returns for the example inputs; it is not modified.
+
+    Raises:
+        UnsupportedModelError: The rest fails on the example, or returns leaves that are neither tensors nor `None`.
+    """
+    leaves, taken = structure.flatten(example)
+    row_major = tuple(path in captured.contiguous_outputs for path in captured.output_paths)
+    try:
+        copies = [_copy(leaf, _home(rest), row_major=is_so) for leaf, is_so in zip(leaves, row_major, strict=True)]
+        values, returned = structure.flatten(rest(structure.unflatten(copies, taken)))
+    except Exception as error:  # Python code raises exceptions of any type
+        raise UnsupportedModelError(
+            f"the rest ({type(rest).__name__}) failed on the example inputs: {type(error).__name__}: {error}"
+        ) from error
     paths = structure.paths_of(structure.unflatten(list(range(len(values))), returned))
-    rest = Rest(
-        module=module.rest,
-        taken=captured.output_nesting,
-        contiguous=tuple(path in captured.contiguous_outputs for path in captured.output_paths),
+    called = Rest(
+        module=rest,
+        taken=taken,
+        contiguous=row_major,
         returned=returned,
         specs=tuple(_spec(path, value) for path, value in zip(paths, values, strict=True)),
-        text=fingerprint(module.rest),
+        text=fingerprint(rest),
     )
-    return _appended(captured, rest, paths, sum(value.nbytes for value in values if isinstance(value, Tensor)))
+    return _appended(captured, called, paths, sum(value.nbytes for value in values if isinstance(value, Tensor)))
 
 
 def rest_of(trace: Trace) -> str | None:
     """The name of the rest's node; `None` for a trace without one."""
     return next((node.name for node in trace.nodes if isinstance(node.target, Rest)), None)
-
-
-def _trunk_outputs(module: TrunkAndRest, inputs: Sequence[Tree], arguments: Arguments) -> Tree:
-    with torch.no_grad():
-        return arguments.call(module.trunk, [structure.map_leaves(_copied, value) for value in inputs])
-
-
-def _example(module: TrunkAndRest, taken: Tree) -> tuple[list[Any], structure.Nesting]:
-    with torch.no_grad():
-        try:
-            return structure.flatten(module.rest(taken))
-        except Exception as error:  # Python code raises exceptions of any type
-            raise UnsupportedModelError(
-                f"the rest ({type(module.rest).__name__}) failed on the example inputs: {type(error).__name__}: {error}"
-            ) from error
 
 
 def _spec(path: str, value: object) -> TensorSpec | None:
@@ -147,15 +157,17 @@ def _appended(captured: Capture, rest: Rest, paths: tuple[str, ...], example_byt
     )
 
 
-def _copied(leaf: Argument) -> Argument:
-    return _copy(leaf, row_major=False)
+def _home(module: nn.Module) -> torch.device | None:
+    """Where a module's own tensors are; `None` if it has none and runs where its arguments are."""
+    return next((tensor.device for tensor in chain(module.parameters(), module.buffers())), None)
 
 
-def _copy(leaf: Argument, *, row_major: bool) -> Argument:
+def _copy(leaf: Argument, home: torch.device | None, *, row_major: bool) -> Argument:
     """A copy; a trunk in parts may have made another memory format than the whole one, and `view` would fail on it."""
     if not isinstance(leaf, Tensor):
         return leaf
-    return leaf.clone(memory_format=torch.contiguous_format if row_major else torch.preserve_format)
+    copied = leaf.clone(memory_format=torch.contiguous_format if row_major else torch.preserve_format)
+    return copied if home is None else copied.to(home)
 
 
 def _check(leaf: object, spec: TensorSpec | None) -> None:
