@@ -33,12 +33,14 @@ class _Holder:
         read: Its entries now, by name, key or position.
         write: Replaces them.
         entries: Those of the time of the snapshot.
+        compared: Whether other entries are a change; hooks have new keys whenever they are made anew.
     """
 
     path: str
     read: Callable[[], dict[Any, Any]]
     write: Callable[[dict[Any, Any]], None]
     entries: dict[Any, Any]
+    compared: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,7 @@ class ModuleState:
         """The places of what has another value now."""
         changed: list[str] = []
         for holder in self.holders:
-            now = holder.read()
+            now = holder.read() if holder.compared else holder.entries
             changed += [
                 _place(holder.path, key)
                 for key in dict.fromkeys((*holder.entries, *now))
@@ -116,6 +118,13 @@ class ModuleState:
             entries = read()
             self.holders.append(_Holder(path, read, write, entries))
             yield from ((_place(path, key), part) for key, part in entries.items())
+            if isinstance(value, nn.Module):
+                module = value
+                self.holders.append(
+                    _Holder(
+                        path, lambda: _hooks(module), lambda hooks: _write_hooks(module, hooks), _hooks(module), False
+                    )
+                )
             if not isinstance(value, type):
                 yield from ((kind.__name__, kind) for kind in type(value).__mro__ if _is_users(kind))
 
@@ -207,6 +216,19 @@ def _write_attributes(value: object, entries: dict[str, Any]) -> None:
     for name in _attributes(value).keys() - entries.keys():
         del space[name]
     space.update(entries)
+
+
+def _hooks(module: nn.Module) -> dict[Any, Any]:
+    """The hooks of a module, by kind and key."""
+    kinds = ((name, value) for name, value in vars(module).items() if name in _INTERNAL and isinstance(value, dict))
+    return {(name, key): hook for name, value in kinds for key, hook in value.items()}
+
+
+def _write_hooks(module: nn.Module, hooks: dict[Any, Any]) -> None:
+    for name, key in _hooks(module):
+        del vars(module)[name][key]
+    for (name, key), hook in hooks.items():
+        vars(module)[name][key] = hook
 
 
 def _class_entries(kind: type) -> dict[str, Any]:

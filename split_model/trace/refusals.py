@@ -145,6 +145,8 @@ def _is_users(file: str) -> bool:
 
 def _shown(file: str) -> str:
     path = Path(file)
+    if "site-packages" in path.parts:
+        return str(Path(*path.parts[path.parts.index("site-packages") + 1 :]))
     return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 

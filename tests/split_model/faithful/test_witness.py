@@ -81,7 +81,23 @@ class InALazyBuffer(nn.Module):
         return x * 2 + self.grid
 
 
-CACHES = [InAnAttribute, InTheClass, InBoth, InAFunction, InAHelper, InALazyBuffer]
+class InAHook(nn.Module):
+    """As transformers' models: hooks are added in the first call."""
+
+    hooked = False
+
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Identity()
+
+    def forward(self, x):
+        if not self.hooked:
+            self.linear.register_forward_hook(lambda module, args, output: output * 2 + torch.arange(3.0))
+            self.hooked = True
+        return self.linear(x)
+
+
+CACHES = [InAnAttribute, InTheClass, InBoth, InAFunction, InAHelper, InALazyBuffer, InAHook]
 
 
 @pytest.mark.parametrize("kind", CACHES)
@@ -96,7 +112,7 @@ def test_caches_hold_tensors_with_values_afterwards(kind):
     assert torch.equal(tail(head(X)), expected)
 
 
-@pytest.mark.parametrize("kind", [InAnAttribute, InAHelper, InALazyBuffer])
+@pytest.mark.parametrize("kind", [InAnAttribute, InAHelper, InALazyBuffer, InAHook])
 def test_caches_are_empty_again(kind):
     module = kind()
     before, helper = dict(vars(module)), getattr(module, "helper", None)
@@ -104,6 +120,7 @@ def test_caches_are_empty_again(kind):
     assert vars(module).keys() == before.keys()
     assert all(vars(module)[name] is value for name, value in before.items())
     assert not module.state_dict()
+    assert not any(part._forward_hooks for part in module.modules())
     assert helper is None or helper.known == {}
 
 
