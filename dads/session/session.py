@@ -166,6 +166,7 @@ class EdgeSession:
                 await self._feed(clip, agent)
                 problem = agent.cloud_error
         made = clip.report.as_json()
+        made["places"] = {name: self._model.places[name] for split in made["splits"] for name in split["cut"]}
         if problem is not None and not made["frames"]["offloaded"]:
             log.warning("the cloud computed no frame; the results are of this machine alone", why=str(problem))
         log.info("run finished", run=policy.name, done=clip.report.done)
