@@ -25,7 +25,7 @@ if TYPE_CHECKING:  # the command line imports this module, and `dads --help` mus
 # The most that is legible on one page; the first level of detail within these limits is drawn.
 _LEGIBLE_BOXES = 44
 _LEGIBLE_ARROWS = 90
-_LEGIBLE_ROWS = 20
+_LEGIBLE_ROWS = 24
 
 
 class Fold(StrEnum):
@@ -120,7 +120,9 @@ def fold(
         Fold.RUNS: _runs,
         Fold.SIDES: _sides,
     }
-    levels = list(folders.values()) if detail is Fold.AUTO else [folders[detail]]
+    levels = [folders[detail]] if detail is not Fold.AUTO else list(folders.values())
+    if places is None and detail is Fold.AUTO:
+        levels.remove(modules)
     for folder in levels:
         folded = _folded(graph, sides, folder(graph, sides))
         if _is_legible(folded):

@@ -1,8 +1,9 @@
 """Folds layers by the modules that call them, opening as many modules as a page can hold.
 
 Places are dotted paths, `layer2.0.conv1`. At first each outermost module is a box. Then the one with the most layers is
-replaced by its parts, as long as the drawing stays legible. A module's layers on the two sides are two boxes, and so
-are those that something outside reads and writes in between: boxes never form a cycle.
+replaced by its parts, as long as the drawing stays legible. Where there are too many outermost modules, neighbours in a
+chain are joined, the smallest first. A module's layers on the two sides are two boxes, and so are those that something
+outside reads and writes in between: boxes never form a cycle.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ __all__ = ["by_module"]
 
 # After so many modules that do not fit, smaller ones are not tried: a live page draws again at each switch.
 _FAILURES = 8
+# With more boxes than this many pages hold, joining them one by one takes long and says little.
+_FEW_ENOUGH = 3
 
 
 def by_module(
@@ -45,6 +48,8 @@ def by_module(
     sizes, parts = _modules(paths)
     boxes = set(parts[()])
     group = _acyclic(graph, _keys(paths, sides, boxes))
+    if not is_legible(group):
+        return _joined(graph, sides, group, is_legible) if len(set(group)) <= _FEW_ENOUGH * most else group
     closed = [(-sizes[box], box) for box in boxes]
     heapify(closed)
     failures = 0
@@ -123,3 +128,33 @@ def _depends(read: dict[int, set[int]], groups: set[int], on: int) -> bool:
         seen |= new
         following += new
     return False
+
+
+def _joined(
+    graph: LayerGraph, sides: Sequence[str], group: list[int], is_legible: Callable[[list[int]], bool]
+) -> list[int]:
+    """Joins boxes of one side, of which one is the other's only source and reader, until the drawing is legible."""
+    while not is_legible(group):
+        above, below = _neighbours(graph, group)
+        sizes = Counter(group)
+        pairs = [
+            (sizes[first] + sizes[before], first, before)
+            for first, (before, *more) in above.items()
+            if not more and below[before] == {first} and sides[before] == sides[first]
+        ]
+        if not pairs:
+            return group
+        _, first, before = min(pairs)
+        group = [before if one == first else one for one in group]
+    return group
+
+
+def _neighbours(graph: LayerGraph, group: Sequence[int]) -> tuple[dict[int, list[int]], dict[int, set[int]]]:
+    """The boxes that each box reads, if it reads any, and those that read it."""
+    above: defaultdict[int, set[int]] = defaultdict(set)
+    below: defaultdict[int, set[int]] = defaultdict(set)
+    for v, sources in enumerate(graph.structure.predecessors):
+        for box in {group[u] for u in sources} - {group[v]}:
+            above[group[v]].add(box)
+            below[box].add(group[v])
+    return {first: sorted(boxes) for first, boxes in above.items()}, below

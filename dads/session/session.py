@@ -199,6 +199,7 @@ class EdgeSession:
             files = await asyncio.to_thread(finished.close)  # on this thread it would block signals
             self.problems += finished.problems
         made = clip.report.as_json() | files
+        made["places"] = {name: self._model.places[name] for split in made["splits"] for name in split["cut"]}
         if problem is not None and not made["frames"]["offloaded"]:
             log.warning("the cloud computed no frame; the results are of this machine alone", why=str(problem))
         log.info("run finished", run=policy.name, done=clip.report.done)

@@ -20,6 +20,7 @@ def failure(spec: str, folder: Path, error: BaseException) -> FactoryError:
         folder: The folder of the user's code.
         error: The exception, with its traceback.
     """
+    folder = folder.resolve()
     if isinstance(error, UsageExit):
         what = f"it parses arguments, and gets none: {_cut(str(error))}"
     elif isinstance(error, SystemExit):
@@ -28,7 +29,7 @@ def failure(spec: str, folder: Path, error: BaseException) -> FactoryError:
         what = f"{type(error).__name__}: {error.msg}"
     else:
         what = f"{type(error).__name__}: {_cut(str(error))}".removesuffix(": ")
-    return FactoryError(f"{spec} fails at {_place(folder.resolve(), error)}: {what}{_advice(error)}")
+    return FactoryError(f"{spec} fails at {_place(folder, error)}: {what}{_advice(folder, error)}")
 
 
 def _place(folder: Path, error: BaseException) -> str:
@@ -56,20 +57,27 @@ def _cut(text: str) -> str:
     return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}…"
 
 
-def _advice(error: BaseException) -> str:
+def _advice(folder: Path, error: BaseException) -> str:
     text = str(error).lower()
-    file = getattr(error, "filename", None)
     advice = {
         "parse arguments only under `if __name__ == '__main__'`": isinstance(error, SystemExit),
-        f"install what provides {getattr(error, 'name', None)!r} in the environment of dads": isinstance(
-            error, ModuleNotFoundError
-        ),
         "name it package.module:factory, from the folder that holds the package": "relative import" in text,
-        "relative paths begin at the working directory: begin at Path(__file__).parent": isinstance(
-            error, FileNotFoundError
-        )
-        and not Path(str(file)).is_absolute(),
+        "relative paths begin at the working directory: begin at Path(__file__).parent": _misses_relative_file(error),
         "make the model on the CPU: dads moves it to its --device": any(sign in text for sign in _NO_CUDA),
         "if you trust the file, load it with weights_only=False": "weights_only" in text,
     }
+    if isinstance(error, ModuleNotFoundError) and error.name is not None:
+        return f"; {_where_to_get(error.name, folder)}"
     return next((f"; {words}" for words, fits in advice.items() if fits), "")
+
+
+def _misses_relative_file(error: BaseException) -> bool:
+    return isinstance(error, FileNotFoundError) and not Path(str(error.filename)).is_absolute()
+
+
+def _where_to_get(module: str, folder: Path) -> str:
+    top = module.partition(".")[0]
+    for above in folder.parents:
+        if (above / top).is_dir() and above != Path(above.anchor):
+            return f"{top} lies in {above}: start there, and name it package.module:factory"
+    return f"install what provides {module!r} in the environment of dads"

@@ -61,7 +61,7 @@ async def test_what_was_started_is_shown(model, serve, scrape):
 async def test_calls_frames_and_refusals_are_counted(model, serve, ask, frame, refusal, answers, scrape):
     async with serve(model, metrics_port=0) as (server, stub):
         await stub.RunTail(ask())
-        await refusal(stub.RunTail(ask(model="none")))
+        await refusal(stub.RunTail(ask(model="none", digest="no")))
         await refusal(stub.RunTail(ask(tensors=[])))
         await answers(stub.StreamTails(iter([frame(1), frame(2), frame(3, digest="no")])))
         found = await scrape(server)

@@ -117,10 +117,10 @@ def test_boxes_are_named_by_their_module_and_layers_by_their_places():
     split, root = boxes(frozenset("xc"), Fold.CHAINS)
     assert split == [("x … body.0.conv", "x, body.0.conv"), ("body.0.bn … head.fc", "body.0.bn, body.1.relu, head.fc")]
     assert [label.find(f"{SVG}title").text for label in of_class(root, "size")] == ["body.0.conv"]
-    twenty = {**places, **{f"y{i}": f"body.2.{i}" for i in range(20)}}
-    more = [Layer(f"y{i}", (f"y{i - 1}" if i else "r",), 1) for i in range(20)]
-    graph = LayerGraph((*layers[:4], *more, Layer("d", ("y19",), 1)), ("d",))
-    places, sizes = twenty, dict.fromkeys(twenty, 1000)
+    thirty = {**places, **{f"y{i}": f"body.2.{i}" for i in range(30)}}
+    more = [Layer(f"y{i}", (f"y{i - 1}" if i else "r",), 1) for i in range(30)]
+    graph = LayerGraph((*layers[:4], *more, Layer("d", ("y29",), 1)), ("d",))
+    places, sizes = thirty, dict.fromkeys(thirty, 1000)
     assert [name for name, _ in boxes(None, Fold.MODULES)[0]] == [
         "x",
         "body.0.conv",
@@ -130,4 +130,4 @@ def test_boxes_are_named_by_their_module_and_layers_by_their_places():
         "head.fc",
     ]
     cut = frozenset({*"xcbr", *(f"y{i}" for i in range(5))})
-    assert [name for name, _ in boxes(cut, Fold.MODULES)[0]][4:6] == ["body.2.0 … 4", "body.2.5 … 19"]
+    assert [name for name, _ in boxes(cut, Fold.MODULES)[0]][4:6] == ["body.2.0 … 4", "body.2.5 … 29"]

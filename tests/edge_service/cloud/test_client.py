@@ -195,10 +195,16 @@ async def test_other_layers_under_the_same_digest_are_a_wrong_twin(serving, clie
 
 
 async def test_a_model_that_is_not_served_is_refused_with_its_reason(serving, client, two_by_two):
-    async with serving(two_by_two) as server, client(f"127.0.0.1:{server.port}", model="zoo:nobody") as cloud:
+    other = {"model": "zoo:nobody", "digest": "ab" * 32}
+    async with serving(two_by_two) as server, client(f"127.0.0.1:{server.port}", **other) as cloud:
         with pytest.raises(CloudRefusedError, match="zoo:nobody") as caught:
             await cloud.profile(LIMIT_S)
     assert (caught.value.reason, caught.value.retry_after_s) == ("UNKNOWN_MODEL", None)
+
+
+async def test_the_same_model_under_another_path_is_found(serving, client, two_by_two):
+    async with serving(two_by_two) as server, client(f"127.0.0.1:{server.port}", model="file:/there/x.pt2") as cloud:
+        assert len((await cloud.profile(LIMIT_S)).layer_s) == len(two_by_two.graph.layers)
 
 
 class Busy:

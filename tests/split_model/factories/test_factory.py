@@ -1,5 +1,6 @@
 """Factories that nobody here wrote: repositories with their own `models`, arguments, prints, and mistakes."""
 
+import re
 import sys
 import tomllib
 from pathlib import Path
@@ -162,6 +163,16 @@ def test_what_the_users_code_raises_is_one_line_with_its_own_place(tmp_path, mon
     assert "\n" not in str(raised.value)
     assert capsys.readouterr() == ("", "")
     assert sys.argv[0] != "own.py"
+
+
+def test_a_package_above_the_file_is_found_from_there(tmp_path):
+    (tmp_path / "blocks").mkdir()
+    (tmp_path / "blocks" / "__init__.py").touch()
+    (tmp_path / "tools").mkdir()
+    (tmp_path / "tools" / "net.py").write_text("from blocks import Block\n")
+    words = f"; blocks lies in {tmp_path}: start there, and name it package.module:factory"
+    with pytest.raises(split_model.FactoryError, match=re.escape(words)):
+        split_model.load(f"{tmp_path / 'tools' / 'net.py'}:build")
 
 
 RETURNS = [
