@@ -19,6 +19,7 @@ OTHERS = [
     errors.StartingError("text"),
     errors.DrainingError(),
     errors.InternalError(),
+    errors.AnswerTooLargeError("text"),
 ]
 
 
