@@ -146,11 +146,12 @@ def test_what_depends_on_frames_needs_a_source(dads, times, option):
     assert "--source" in result.stderr
 
 
-def test_the_readmes_lines_and_no_more_than_an_uplink_are_enough(dads, times, tmp_path):
+def test_the_readmes_lines_work_with_defaults_for_what_they_leave_out(dads, times, tmp_path):
     readme = (Path(__file__).parents[3] / "README.md").read_text()
     lines = [line.partition("#")[0].split()[3:] for line in readme.splitlines() if line.startswith("    dads plan ")]
     assert len(lines) >= 2
-    for args in (["--uplink", "20Mbit/s"], *lines):
+    assert any("--rtt" not in line and "--rate" not in line for line in lines)
+    for args in lines:
         written = [str(tmp_path / arg) if arg.endswith(".svg") else arg for arg in args]
         result = dads("plan", "zoo:easy_net", *written, *times.options)
         assert result.exit_code == 0, result.stderr
