@@ -2,7 +2,7 @@
 
 The torchvision wheel on PyPI is built for CUDA. With a CPU torch its compiled operators do not load, and its import
 fails, because it registers a Python kernel for `torchvision::nms`. Declaring the two schemas before the import avoids
-that. Detectors call the operators, so plain ones take their place (`models.torchvision_ops`).
+that; no classifier or segmentation model calls these operators.
 """
 
 import importlib
@@ -11,7 +11,6 @@ from types import ModuleType
 
 import torch
 
-from models.torchvision_ops import use_plain_operators
 from split_model.errors import ModelError
 
 __all__ = ["torchvision_models"]
@@ -35,11 +34,9 @@ def torchvision_models() -> ModuleType:
             f"torchvision cannot be imported: {error}; install the one that fits torch {torch.__version__}"
         ) from error
     try:
-        imported = importlib.import_module("torchvision.models")
+        return importlib.import_module("torchvision.models")
     except Exception as error:  # mismatched versions raise errors of any type
         raise ModelError(f"torchvision does not fit torch {torch.__version__}: {error}") from error
-    use_plain_operators(_kept[-1])
-    return imported
 
 
 def _declare_schemas() -> None:

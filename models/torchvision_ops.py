@@ -5,7 +5,9 @@
 need a C++ compiler on every machine.
 """
 
+import importlib
 import sys
+from functools import cache
 
 import torch
 from torch import Tensor
@@ -52,15 +54,20 @@ def _overlaps(rows: Tensor, row_areas: Tensor, others: Tensor, areas: Tensor, th
     return ratio.double() > threshold  # the kernel compares in double precision too
 
 
-def use_plain_operators(library: torch.library.Library) -> None:
-    """Gives torchvision these operators; call it after torchvision's import, and only where its own do not load.
+@cache
+def use_plain_operators() -> torch.library.Library | None:
+    """Gives torchvision these operators, once, where its own do not load.
 
-    Args:
-        library: The `torchvision` namespace, with a schema of `nms`; kept by the caller.
+    Returns:
+        What registers them: they are removed when it is garbage collected. `None` where torchvision has its own.
     """
-    library.impl("nms", nms, "CompositeExplicitAutograd")  # type: ignore[no-untyped-call]  # torch leaves it untyped
-    boxes, pooling = sys.modules["torchvision.ops.boxes"], sys.modules["torchvision.ops.roi_align"]
-    boxes._assert_has_ops = lambda: None  # type: ignore[attr-defined]  # noqa: SLF001  # it would refuse before it calls ours
+    if importlib.import_module("torchvision.extension")._has_ops():  # noqa: SLF001  # has no public name
+        return None
+    library = torch.library.Library("torchvision", "IMPL")  # type: ignore[no-untyped-call]  # torch leaves it untyped
+    library.impl("nms", nms, "CompositeExplicitAutograd")  # type: ignore[no-untyped-call]  # likewise
+    boxes = importlib.import_module("torchvision.ops.boxes")
+    boxes._assert_has_ops = lambda: None  # type: ignore[attr-defined]  # noqa: SLF001  # it would refuse to call ours
+    pooling = sys.modules["torchvision.ops.roi_align"]  # as an attribute of its package, this name is a function
     whole = pooling._roi_align.__wrapped__  # noqa: SLF001  # has no public name
 
     def in_blocks(features: Tensor, regions: Tensor, *settings: object) -> Tensor:
@@ -68,3 +75,4 @@ def use_plain_operators(library: torch.library.Library) -> None:
         return blocks[0] if len(blocks) == 1 else torch.cat(blocks)
 
     pooling._roi_align = in_blocks  # type: ignore[attr-defined]  # noqa: SLF001  # `roi_align` calls it by this name
+    return library
