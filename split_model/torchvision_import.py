@@ -2,7 +2,11 @@
 
 The torchvision wheel on PyPI is built for CUDA. With a CPU torch its compiled operators do not load, and its import
 fails, because it registers a Python kernel for `torchvision::nms`. Declaring the two schemas before the import avoids
+<<<<<<< HEAD:split_model/torchvision_import.py
 that. Detectors call the operators, so plain ones take their place (`split_model.torchvision_ops`).
+=======
+that; no classifier or segmentation model calls these operators.
+>>>>>>> h20-r:models/torchvision_import.py
 """
 
 import importlib
@@ -15,9 +19,8 @@ from types import ModuleType
 import torch
 
 from split_model.errors import ModelError
-from split_model.torchvision_ops import declare_plain_operators, let_torchvision_use_them
 
-__all__ = ["make_importable", "plain_operators_in_use", "torchvision_models"]
+__all__ = ["make_importable", "torchvision_models"]
 
 _SCHEMAS = ("nms", "qnms")
 
@@ -31,15 +34,22 @@ def torchvision_models() -> ModuleType:
     """
     make_importable()
     try:
-        imported = importlib.import_module("torchvision.models")
+        return importlib.import_module("torchvision.models")
     except ImportError as error:
         raise ModelError(
             f"torchvision cannot be imported: {error}; install the one that fits torch {torch.__version__}"
         ) from error
+<<<<<<< HEAD:split_model/torchvision_import.py
     except Exception as error:  # mismatched versions raise errors of any type
         raise ModelError(f"torchvision does not fit torch {torch.__version__}: {error}") from error
     plain_operators_in_use()
     return imported
+=======
+    try:
+        return importlib.import_module("torchvision.models")
+    except Exception as error:  # mismatched versions raise errors of any type
+        raise ModelError(f"torchvision does not fit torch {torch.__version__}: {error}") from error
+>>>>>>> h20-r:models/torchvision_import.py
 
 
 @cache
@@ -62,19 +72,11 @@ def make_importable() -> None:
     _declare_schemas()
 
 
-def plain_operators_in_use() -> None:
-    """Makes an imported torchvision call plain operators where its own do not load; else does nothing."""
-    if _kept:
-        let_torchvision_use_them()
-
-
 def _declare_schemas() -> None:
     library = torch.library.Library("torchvision", "FRAGMENT")  # type: ignore[no-untyped-call]  # torch leaves it untyped
     for name in _SCHEMAS:
         if not hasattr(torch.ops.torchvision, name):
             library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")  # type: ignore[no-untyped-call]  # torch leaves it untyped
-            if name == "nms":
-                declare_plain_operators(library)
     _kept.append(library)
 
 

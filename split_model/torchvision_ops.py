@@ -5,12 +5,14 @@
 need a C++ compiler on every machine.
 """
 
+import importlib
 import sys
+from functools import cache
 
 import torch
 from torch import Tensor
 
-__all__ = ["declare_plain_operators", "let_torchvision_use_them", "nms"]
+__all__ = ["nms", "use_plain_operators"]
 
 _ROWS = 256  # boxes whose overlaps with all later ones are computed at once
 _REGIONS = 32  # regions that are pooled at once; each takes about a megabyte of memory
@@ -52,22 +54,25 @@ def _overlaps(rows: Tensor, row_areas: Tensor, others: Tensor, areas: Tensor, th
     return ratio.double() > threshold  # the kernel compares in double precision too
 
 
-def declare_plain_operators(library: torch.library.Library) -> None:
-    """Gives the operators of a `torchvision` namespace their plain kernels; torchvision need not be imported yet."""
-    library.impl("nms", nms, "CompositeExplicitAutograd")  # type: ignore[no-untyped-call]  # torch leaves it untyped
+@cache
+def use_plain_operators() -> torch.library.Library | None:
+    """Gives torchvision these operators, once, where its own do not load.
 
-
-def let_torchvision_use_them() -> None:
-    """Makes torchvision, if it is imported, call the plain operators; only for one whose own do not load."""
-    boxes, pooling = sys.modules.get("torchvision.ops.boxes"), sys.modules.get("torchvision.ops.roi_align")
-    if boxes is None or pooling is None or hasattr(pooling._roi_align, "in_blocks"):  # noqa: SLF001  # has no public name
-        return
-    boxes._assert_has_ops = lambda: None  # type: ignore[attr-defined]  # noqa: SLF001  # it would refuse before it calls ours
+    Returns:
+        What registers them: they are removed when it is garbage collected. `None` where torchvision has its own.
+    """
+    if importlib.import_module("torchvision.extension")._has_ops():  # noqa: SLF001  # has no public name
+        return None
+    library = torch.library.Library("torchvision", "IMPL")  # type: ignore[no-untyped-call]  # torch leaves it untyped
+    library.impl("nms", nms, "CompositeExplicitAutograd")  # type: ignore[no-untyped-call]  # likewise
+    boxes = importlib.import_module("torchvision.ops.boxes")
+    boxes._assert_has_ops = lambda: None  # type: ignore[attr-defined]  # noqa: SLF001  # it would refuse to call ours
+    pooling = sys.modules["torchvision.ops.roi_align"]  # as an attribute of its package, this name is a function
     whole = pooling._roi_align.__wrapped__  # noqa: SLF001  # has no public name
 
     def in_blocks(features: Tensor, regions: Tensor, *settings: object) -> Tensor:
         blocks = [whole(features, block, *settings) for block in torch.split(regions, _REGIONS)]
         return blocks[0] if len(blocks) == 1 else torch.cat(blocks)
 
-    in_blocks.in_blocks = True  # type: ignore[attr-defined]  # marks it, so that it is not wrapped again
     pooling._roi_align = in_blocks  # type: ignore[attr-defined]  # noqa: SLF001  # `roi_align` calls it by this name
+    return library
