@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from partitioner import LayerGraph
 from split_model import structure
-from split_model.arguments import arguments_of, expected_inputs
+from split_model.arguments import Arguments, arguments_of, expected_inputs
 from split_model.cache import SegmentedCache
 from split_model.engines.in_place import overwrites
 from split_model.engines.layout import channels_last
@@ -120,23 +120,16 @@ class Model:
         self._module = module
         self._reference = Reference(module, arguments, self.device, evaluate)
         with witnessed(self._reference, examples) as witness:
-            captured = self._capture(witness)
-            self.digest = digest_of(captured, module.state_dict())
+            self._captured = _capture(module, arguments, witness)
+            self.digest = digest_of(self._captured, module.state_dict())
             self.example_inputs = tuple(_to(value, self.device) for value in witness.examples)
-            self._prepare(captured)
-            tolerance = tolerance_of(self.layer_specs, self.device)
-            witness.compare(answers_of(self.split, self.graph), plain_answer(captured, self.device), tolerance)
-
-    def _capture(self, witness: Witness) -> Capture:
-        try:
-            arguments = self._reference.arguments
-            return capture_whole(self._module, apart(witness.examples), arguments=arguments, outputs=witness.outputs)
-        finally:
-            witness.exported()
+            self._prepare(self._captured)
+            plain = plain_answer(self._captured, self.device)
+            witness.compare(answers_of(self.split, self.graph), plain, tolerance_of(self.layer_specs, self.device))
 
     def _prepare(self, captured: Capture) -> None:
         """From a trace to what heads and tails are made of."""
-        trace = _runnable(captured, self.device)
+        trace = self.plain_trace()
         layering = layer(trace)
         self.rest = rest_of(trace)
         self.graph: LayerGraph = layering.graph
@@ -290,11 +283,9 @@ class Model:
     def plain_trace(self) -> Trace:
         """The nodes that heads and tails run, with the same indices but unpacked weights.
 
-        Each call traces the model again, which takes seconds; keeping the trace would keep a second copy of the
-        weights.
+        Each call folds and fuses the weights again; keeping the trace would keep a second copy of them.
         """
-        with witnessed(self._reference, self.example_inputs) as witness:
-            return _runnable(self._capture(witness), self.device)
+        return fuse(prune(fold(self._captured.trace, self.device)))
 
     def _head(self, edge: frozenset[str]) -> Head:
         check_closed(edge, self.graph)
@@ -326,8 +317,11 @@ class Model:
         return Tail(needs, self._node_of, schedule, sources, self._contiguous_outputs, self.assemble)
 
 
-def _runnable(captured: Capture, device: torch.device) -> Trace:
-    return fuse(prune(fold(captured.trace, device)))
+def _capture(module: nn.Module, arguments: Arguments, witness: Witness) -> Capture:
+    try:
+        return capture_whole(module, apart(witness.examples), arguments=arguments, outputs=witness.outputs)
+    finally:
+        witness.exported()
 
 
 def _to(value: Tree, device: torch.device) -> Tree:

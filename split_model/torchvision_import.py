@@ -2,11 +2,7 @@
 
 The torchvision wheel on PyPI is built for CUDA. With a CPU torch its compiled operators do not load, and its import
 fails, because it registers a Python kernel for `torchvision::nms`. Declaring the two schemas before the import avoids
-<<<<<<< HEAD:split_model/torchvision_import.py
 that. Detectors call the operators, so plain ones take their place (`split_model.torchvision_ops`).
-=======
-that; no classifier or segmentation model calls these operators.
->>>>>>> h20-r:models/torchvision_import.py
 """
 
 import importlib
@@ -39,17 +35,8 @@ def torchvision_models() -> ModuleType:
         raise ModelError(
             f"torchvision cannot be imported: {error}; install the one that fits torch {torch.__version__}"
         ) from error
-<<<<<<< HEAD:split_model/torchvision_import.py
     except Exception as error:  # mismatched versions raise errors of any type
         raise ModelError(f"torchvision does not fit torch {torch.__version__}: {error}") from error
-    plain_operators_in_use()
-    return imported
-=======
-    try:
-        return importlib.import_module("torchvision.models")
-    except Exception as error:  # mismatched versions raise errors of any type
-        raise ModelError(f"torchvision does not fit torch {torch.__version__}: {error}") from error
->>>>>>> h20-r:models/torchvision_import.py
 
 
 @cache

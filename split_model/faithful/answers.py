@@ -9,12 +9,12 @@ from split_model import structure
 from split_model.engines.schedule import Program
 from split_model.faithful.witness import Answer
 from split_model.split import Head, Tail
-from split_model.structure import Tree
+from split_model.structure import Nesting, Tree
 from split_model.trace.capture import Capture
 from split_model.trace.folding import fold
-from split_model.trace.trace import Ref, TensorSpec
+from split_model.trace.trace import Argument, Ref, TensorSpec
 
-__all__ = ["answers_of", "plain_answer", "tolerance_of"]
+__all__ = ["answers_of", "plain_answer", "program_answer", "tolerance_of"]
 
 _TOLERANCE = 1e-4
 """That of verification, in `edge_service.output.verify`."""
@@ -38,12 +38,30 @@ def plain_answer(captured: Capture, device: torch.device) -> Answer:
     def answer(inputs: Sequence[Tree]) -> Tree:
         trace = fold(captured.trace, device)
         program = Program(trace, range(len(trace.nodes)), device, {}, frozenset())
-        given = [node for node in trace.inputs if node is not None]
-        wanted = list(dict.fromkeys(leaf.index for leaf in trace.outputs if isinstance(leaf, Ref)))
-        pairs = zip(structure.flatten(tuple(inputs))[0], trace.inputs, strict=True)
-        values = program.schedule(given, wanted).run({node: leaf for leaf, node in pairs if node is not None})
-        leaves = [values[leaf.index] if isinstance(leaf, Ref) else leaf for leaf in trace.outputs]
-        return structure.unflatten(leaves, captured.output_nesting)
+        return program_answer(program, trace.inputs, trace.outputs, captured.output_nesting)(inputs)
+
+    return answer
+
+
+def program_answer(
+    program: Program, inputs: Sequence[int | None], outputs: Sequence[Argument], nesting: Nesting
+) -> Answer:
+    """A program from the model's inputs to some of its values.
+
+    Args:
+        program: The nodes, ready to run.
+        inputs: The node of each leaf of the inputs; `None` for what is no tensor.
+        outputs: The leaves of the answer: `Ref`s to nodes, and literals.
+        nesting: How these are nested.
+    """
+    given = [node for node in inputs if node is not None]
+    wanted = list(dict.fromkeys(leaf.index for leaf in outputs if isinstance(leaf, Ref)))
+    schedule = program.schedule(given, wanted)
+
+    def answer(values: Sequence[Tree]) -> Tree:
+        pairs = zip(structure.flatten(tuple(values))[0], inputs, strict=True)
+        found = schedule.run({node: leaf for leaf, node in pairs if node is not None})
+        return structure.unflatten([found[leaf.index] if isinstance(leaf, Ref) else leaf for leaf in outputs], nesting)
 
     return answer
 

@@ -5,7 +5,8 @@ torch.export runs the forward with tensors that have no data, and whatever the f
 """
 
 import sys
-from collections.abc import Callable, Iterator, MutableMapping, MutableSequence, MutableSet
+from collections import UserDict, UserList, deque
+from collections.abc import Callable, Iterator, MutableMapping, MutableSequence
 from dataclasses import dataclass, field
 from types import FunctionType, ModuleType, SimpleNamespace
 from typing import Any, Self
@@ -189,11 +190,11 @@ def _access(value: object) -> tuple[Callable[[], dict[Any, Any]], Callable[[dict
         return (
             (lambda: _class_entries(value), lambda entries: _write_class(value, entries)) if _is_users(value) else None
         )
-    if isinstance(value, MutableMapping):
+    if isinstance(value, dict | UserDict):
         return lambda: dict(value), lambda entries: _rewrite(value, entries)
-    if isinstance(value, MutableSequence):
+    if isinstance(value, list | UserList | deque):
         return lambda: dict(enumerate(value)), lambda entries: _refill(value, entries)
-    if isinstance(value, MutableSet):
+    if isinstance(value, set):
         return lambda: dict.fromkeys(value), lambda entries: _rewrite_set(value, entries)
     if isinstance(value, nn.Module) or (_is_users(type(value)) and hasattr(value, "__dict__")):
         return lambda: _attributes(value), lambda entries: _write_attributes(value, entries)
@@ -252,7 +253,7 @@ def _rewrite(value: MutableMapping[Any, Any], entries: dict[Any, Any]) -> None:
     value.update(entries)
 
 
-def _rewrite_set(value: MutableSet[Any], entries: dict[Any, Any]) -> None:
+def _rewrite_set(value: set[Any], entries: dict[Any, Any]) -> None:
     value.clear()
     for entry in entries:
         value.add(entry)

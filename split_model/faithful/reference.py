@@ -39,10 +39,10 @@ class Reference:
     def __call__(self, inputs: Sequence[Tree]) -> Tree:
         """Runs the module, without recording gradients.
 
-        Not in inference mode: a module may keep tensors, and its owner may train it later.
+        Not in inference mode, even if the caller is: a module may keep tensors, and its owner may train it later.
         """
         home = self._home()
-        with self.mode(), torch.no_grad():
+        with self.mode(), torch.inference_mode(mode=False), torch.no_grad():
             outputs = self.arguments.call(self.module, [_to(value, home) for value in inputs])
         return _to(outputs, self.device)
 
@@ -88,4 +88,9 @@ def same_random_numbers() -> Iterator[None]:
 
 
 def _to(value: Tree, device: torch.device) -> Tree:
-    return map_leaves(lambda leaf: leaf.to(device) if isinstance(leaf, Tensor) else leaf, value)
+    return map_leaves(lambda leaf: _ordinary(leaf).to(device) if isinstance(leaf, Tensor) else leaf, value)
+
+
+def _ordinary(tensor: Tensor) -> Tensor:
+    """The tensor, or a copy that may be changed in place and kept, if it was made in inference mode."""
+    return tensor.clone() if tensor.is_inference() else tensor

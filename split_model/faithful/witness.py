@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain
 
+from torch._subclasses.fake_tensor import FakeTensor
 from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 
 from split_model import structure
@@ -17,7 +18,7 @@ from split_model.faithful.fresh_inputs import apart, fresh_inputs
 from split_model.faithful.module_state import ModuleState
 from split_model.faithful.reference import Reference, same_random_numbers
 from split_model.structure import Tree
-from split_model.trace.refusals import failed_run
+from split_model.trace.refusals import failed_run, line
 
 __all__ = ["Answer", "Witness", "witnessed"]
 
@@ -115,16 +116,22 @@ class Witness:
     def _fresh(self, seed: int) -> tuple[tuple[Tree, ...], Tree]:
         """Inputs that the module takes, and its answer to them: finite if it can be."""
         last: tuple[tuple[Tree, ...], Tree] | None = None
+        reason = "it returns tensors of the trace"
         for inputs in chain(fresh_inputs(self.examples, seed), (apart(self.examples),)):
             try:
-                last = inputs, self._reference(apart(inputs))
-            except Exception:  # noqa: BLE001, S112  # values that the module refuses, with exceptions of any type
+                answer = self._reference(apart(inputs))
+            except Exception as error:  # noqa: BLE001  # values that the module refuses, with exceptions of any type
+                reason = line(error)
                 continue
-            if is_finite(last[1]):
+            if any(isinstance(leaf, FakeTensor) for leaf in structure.flatten(answer)[0]):
+                continue
+            last = inputs, answer
+            if is_finite(answer):
                 return last
         if last is None:
             raise UnsupportedModelError(
-                "the model takes its example inputs only once: it keeps state from call to call"
+                f"the model runs no more once torch.export has traced it: {reason}; something outside its attributes "
+                "keeps what a call computes (a global, a function's cache): compute it anew in each call"
             )
         return last
 

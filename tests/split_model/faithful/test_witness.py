@@ -225,6 +225,19 @@ def test_the_first_input_must_not_decide():
     assert module.scale is None
 
 
+@pytest.mark.parametrize("read", [lambda x, last: x + last, lambda x, last: (last, x * 2)])
+def test_what_a_global_keeps_of_the_trace_is_refused(read):
+    last = [X]
+
+    class Chained(nn.Module):
+        def forward(self, x):
+            before, last[0] = last[0], x * 2
+            return read(x, before)
+
+    with pytest.raises(split_model.UnsupportedModelError, match="runs no more once torch"):
+        Model(Chained(), (X,), name="toy")
+
+
 @pytest.mark.parametrize("draw", [random.random, np.random.rand])
 def test_numbers_drawn_outside_torch_are_refused(draw):
     class Noise(nn.Module):
