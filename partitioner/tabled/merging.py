@@ -18,7 +18,7 @@ IntArray = npt.NDArray[np.intp]
 _CELL = 0.3
 # Labels of one state are compared pair by pair up to this number.
 _MOST_PAIRED = 48
-_BLOCK = 128
+_BLOCK = 192
 # Odd numbers that mix state and cell into one key. Equal keys of different cells do no harm: each pair is checked.
 _MIX = np.array([0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0x27D4EB2F165667C5], dtype=np.uint64)
 _MIX_STATE = np.uint64(0xD6E8FEB86659FD93)

@@ -17,15 +17,14 @@ from partitioner.tabled.proof import Proof
 from partitioner.tabled.state_graph import StateGraph
 from partitioner.tabled.tabled_splits import TabledSplits
 
-# How close heavy load is proven; the next where one takes too much, as for some random graphs. The first is finer than
-# the 2 % that are wanted: a rate near the highest asks for more.
-_EPS = (0.005, 0.015, 0.05)
+# How close heavy load is proven, and with how many pairs of labels at most; the next where one takes too much, as for
+# some random graphs. The first is finer than the 2 % that are wanted: a rate near the highest asks for more.
+_TRIES = ((0.005, 4e8), (0.015, 4e8), (0.05, 1e9))
 # Real models need 50 to 700 cuts for each encoding, 1,000 to 17,000 states, a million labels and 10^8 pairs. With these
 # limits a build takes a few seconds at most.
 _MOST_CUTS = 3_000
 _MOST_STATES = 60_000
 _MOST_LABELS = 3_000_000
-_MOST_PAIRS = 4e8
 
 
 def tabulate(graph: LayerGraph, costs: CostProfile, encodings: Sequence[Encoding] = ()) -> TabledSplits:
@@ -62,7 +61,7 @@ def _frontiers(states: StateGraph | None, numbers: Sequence[LayerNumbers], most_
     if states is None:
         return found
     for each in numbers:
-        tries = (frontier(states, each, eps, most_bits, _MOST_PAIRS, _MOST_LABELS) for eps in _EPS)
+        tries = (frontier(states, each, eps, most_bits, pairs, _MOST_LABELS) for eps, pairs in _TRIES)
         built = next((one for one in tries if one is not None), None)
         if built is None:
             return []
