@@ -30,7 +30,10 @@ class AgentConfig(BaseSettings):
     )
     strategy: str = Field(default="", description="The other name of `policy`.")
     slowdown: float = Field(
-        default=1.0, ge=1.0, allow_inf_nan=False, description="Multiplies the edge's compute time, by waiting."
+        default=1.0,
+        ge=1.0,
+        allow_inf_nan=False,
+        description="Multiplies the edge's compute time, decisions included, by waiting.",
     )
     require_cloud: bool = Field(default=False, description="Fail at the start when the cloud cannot be reached.")
     connect_timeout_s: float = Field(default=5.0, gt=0, description="Timeout of the first connection.")

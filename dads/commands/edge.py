@@ -119,7 +119,7 @@ def edge(
         typer.Option(
             min=1.0,
             callback=above_zero,
-            help="Multiply the edge's compute time, by waiting.",
+            help="Multiply the edge's compute time, decisions included, by waiting.",
             show_default=False,
         ),
     ] = None,
