@@ -201,7 +201,7 @@ class Model:
         on each thread that will run heads or tails.
         """
         head, tail = self.split(frozenset(layer.name for layer in self.graph.layers if not layer.inputs))
-        tail(head.run(self.example_inputs))
+        tail(head(*self.example_inputs))
 
     def remote_outputs(self, edge: Collection[str]) -> tuple[str, ...]:
         """Paths of the outputs that the layers of `edge` do not compute."""
