@@ -131,7 +131,7 @@ class Model:
 
     def __call__(self, *inputs: Tree, **named: Tree) -> Tree:
         """Runs the whole original module, without recording gradients."""
-        return self._reference(self._expected.in_order(inputs, named))
+        return self._reference(self.in_order(inputs, named))
 
     def split(self, edge: frozenset[str]) -> tuple[Head, Tail]:
         """Splits the model.
@@ -149,6 +149,23 @@ class Model:
         head = self._heads.get(edge, lambda: self._head(edge))
         return head, self.tail(head.sends, self.remote_outputs(edge))
 
+    def in_order(self, inputs: Sequence[Tree], named: Mapping[str, Tree]) -> tuple[Tree, ...]:
+        """The arguments of a call, also those by name, in the order of `example_inputs`.
+
+        Raises:
+            InputError: A name is unknown, given twice or missing.
+        """
+        return self._expected.in_order(inputs, named)
+
+    def check_inputs(self, inputs: Sequence[Tree]) -> None:
+        """Checks the arguments of a call, in the order of `example_inputs`.
+
+        Raises:
+            InputError: They are not nested as `example_inputs` are, have another shape or dtype, or another value where
+                the export fixed it.
+        """
+        self._expected.feed(inputs)
+
     def walk(self, *inputs: Tree, **named: Tree) -> Iterator[tuple[str, dict[str, Value]]]:
         """Runs the model one layer at a time.
 
@@ -163,7 +180,7 @@ class Model:
         Raises:
             InputError: Inputs of the wrong number, shape or dtype.
         """
-        fed = self._expected.feed(self._expected.in_order(inputs, named))
+        fed = self._expected.feed(self.in_order(inputs, named))
         readers = Counter(name for entry in self.graph.layers for name in entry.inputs)
         readers.update(self.graph.outputs)
         values: dict[str, Value] = {
