@@ -149,7 +149,7 @@ class Model:
 
     def __call__(self, *inputs: Tree, **named: Tree) -> Tree:
         """Runs the whole original module, without recording gradients."""
-        return self._reference(self._expected.in_order(inputs, named))
+        return self._reference(self.in_order(inputs, named))
 
     def nearby(self, inputs: Sequence[Tree], tolerance: float, count: int) -> Iterator[Tree]:
         """Return values of a `TrunkAndRest` whose trunk is slightly off; none for other modules.
@@ -188,7 +188,8 @@ class Model:
         """Checks the arguments of a call, in the order of `example_inputs`.
 
         Raises:
-            InputError: They are not nested as `example_inputs` are, or have another shape, dtype or fixed value.
+            InputError: They are not nested as `example_inputs` are, have another shape or dtype, or another value where
+                the export fixed it.
         """
         self._expected.feed(inputs)
 
@@ -206,7 +207,7 @@ class Model:
         Raises:
             InputError: Inputs of the wrong number, shape or dtype.
         """
-        fed = self._expected.feed(self._expected.in_order(inputs, named))
+        fed = self._expected.feed(self.in_order(inputs, named))
         readers = Counter(name for entry in self.graph.layers for name in entry.inputs)
         readers.update(self.graph.outputs)
         values: dict[str, Value] = {
@@ -244,7 +245,7 @@ class Model:
         on each thread that will run heads or tails.
         """
         head, tail = self.split(frozenset(layer.name for layer in self.graph.layers if not layer.inputs))
-        tail(head.run(self.example_inputs))
+        tail(head(*self.example_inputs))
 
     def remote_outputs(self, edge: Collection[str]) -> tuple[str, ...]:
         """Paths of the outputs that the layers of `edge` do not compute."""

@@ -19,7 +19,8 @@ __all__ = ["kind_of_file", "read_file"]
 _EXPORT = "torch.export.save(torch.export.export(module.eval(), example_inputs), PATH)"
 _PICKLE = b"\x80"
 _LFS = b"version https://git-lfs"
-_PLAIN = ("collections", "torch", "torch._utils", "torch.storage", "numpy", "_codecs", "builtins", "__builtin__")
+_PLAIN = ("collections", "torch", "numpy", "_codecs", "builtins", "__builtin__")
+_MODULES = ("torch.nn.modules", "torch.fx", "torch.export", "torch.jit")
 _MOST_HEADER_BYTES = 100 * 1024 * 1024
 
 
@@ -87,12 +88,17 @@ def _kind_of_zip(path: Path) -> str | None:
 def _kind_of_pickle(file: IO[bytes]) -> str:
     """Reads the names in a pickle; runs nothing of it."""
     names = list(_globals(file))
-    classes = [f"{module}.{name}" for module, name in names if module.partition(".")[0] not in _PLAIN]
-    torchs = [f"{module}.{name}" for module, name in names if module.startswith("torch.nn.modules")]
-    if classes or torchs:
+    modules = [f"{module}.{name}" for module, name in names if module.startswith(_MODULES)]
+    others = [f"{module}.{name}" for module, name in names if module.partition(".")[0] not in _PLAIN]
+    if modules:
         return (
-            f"a pickled module of class {(classes or torchs)[0]}, which runs code when it is read: read it in a "
+            f"a pickled module of class {(others or modules)[0]}, which runs code when it is read: read it in a "
             "factory, `package.module:factory`, and return (module, example_inputs)"
+        )
+    if others:
+        return (
+            f"a checkpoint that holds {others[0]} too, which runs code when it is read: read it in a factory, "
+            "`package.module:factory`, and load its weights into their module"
         )
     if any(module.startswith("torch") for module, _ in names):
         return f"weights alone (a state_dict): load them into their module in a factory, or export it: {_EXPORT}"

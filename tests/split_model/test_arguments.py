@@ -48,6 +48,16 @@ def test_wrong_names_are_named(call):
         model(**call)
 
 
+def test_inputs_are_checked_before_a_call():
+    model = Model(Keywords(), {"x": X, "y": Y, "scale": 2.0}, name="toy")
+    in_order = model.in_order((X,), {"scale": 2.0, "y": Y})
+    assert [torch.equal(X, in_order[0]), torch.equal(Y, in_order[1]), in_order[2]] == [True, True, 2.0]
+    model.check_inputs(in_order)
+    for wrong in [(X, Y, 3.0), (X, Y), (X, Y[:1], 2.0), (X, [Y], 2.0)]:
+        with pytest.raises(split_model.InputError):
+            model.check_inputs(wrong)
+
+
 def test_positional_arguments_by_name():
     model = Model(Keywords(), (X, Y, 2.0), name="toy", keywords=("y", "scale"))
     head, tail = split_at_inputs(model)

@@ -12,11 +12,11 @@ import split_model
 from split_model.model_files import kind_of_file
 
 
-class Runs(nn.Linear):
+class Runs:
     """What a pickle may do to whoever reads it."""
 
     def __reduce__(self):
-        return Path.touch, (Path(self.weight.data.shape[0] and "ran"),)
+        return Path.touch, (Path("ran"),)
 
 
 def write_script(path):
@@ -30,10 +30,13 @@ def write_zip(path):
 
 KINDS = {
     "a pickled module of class torch.nn.modules.linear.Linear": lambda path: torch.save(nn.Linear(2, 2), path),
-    "a pickled module of class pathlib.Path": lambda path: torch.save(Runs(2, 2), path),
+    "a checkpoint that holds pathlib.Path too": lambda path: torch.save(Runs(), path),
     r"weights alone \(a state_dict\)": lambda path: torch.save(nn.Linear(2, 2).state_dict(), path),
     r"weights alone \(a state_dict\): load": lambda path: torch.save(
         nn.Linear(2, 2).state_dict(), path, _use_new_zipfile_serialization=False
+    ),
+    "a pickled module of class torch.fx.graph_module.reduce_graph_module": lambda path: torch.save(
+        torch.fx.symbolic_trace(nn.Linear(2, 2)), path
     ),
     "TorchScript: load the Python module": write_script,
     r"weights alone \(safetensors\)": lambda path: safetensors.torch.save_file({"a": torch.ones(2)}, path),

@@ -225,16 +225,29 @@ def test_the_first_input_must_not_decide():
     assert module.scale is None
 
 
-@pytest.mark.parametrize("read", [lambda x, last: x + last, lambda x, last: (last, x * 2)])
-def test_what_a_global_keeps_of_the_trace_is_refused(read):
+@pytest.mark.parametrize("returns", [lambda x, kept: x + kept, lambda x, kept: (kept, x * 2)])
+def test_tensors_of_the_trace_that_stay_are_refused(returns):
+    kept = [torch.ones(3)]
+
+    class Keeps(nn.Module):
+        def forward(self, x):
+            if torch.compiler.is_exporting():
+                kept[0] = x * 2
+            return returns(x, kept[0])
+
+    with pytest.raises(split_model.UnsupportedModelError, match="runs no more once torch"):
+        Model(Keeps(), (X,), name="toy")
+
+
+def test_a_global_that_carries_values_from_call_to_call_is_refused():
     last = [X]
 
     class Chained(nn.Module):
         def forward(self, x):
             before, last[0] = last[0], x * 2
-            return read(x, before)
+            return x + before
 
-    with pytest.raises(split_model.UnsupportedModelError, match="runs no more once torch"):
+    with pytest.raises(split_model.UnsupportedModelError, match="the same inputs otherwise each time"):
         Model(Chained(), (X,), name="toy")
 
 
