@@ -134,7 +134,7 @@ class Model:
         if isinstance(self._module, TrunkAndRest):
             with torch.inference_mode():
                 given = tuple(_to(value, self.device) for value in inputs)
-                yield from self._module.nearby(given, tolerance, count)
+                yield from self._module.nearby(self._module.trunk(*given), tolerance, count)
 
     def split(self, edge: frozenset[str]) -> tuple[Head, Tail]:
         """Splits the model.
