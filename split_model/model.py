@@ -106,7 +106,8 @@ class Model:
         self.example_inputs = tuple(_to(value, self.device) for value in example_inputs)
         trace = _runnable(captured, self.device)
         layering = layer(trace)
-        self.rest = rest_of(trace)
+        rest = rest_of(trace)
+        self.rest = None if rest is None else rest.name
         self.graph: LayerGraph = layering.graph
         self.layer_specs: Mapping[str, tuple[TensorSpec, ...]] = layering.specs
         self._node_of = layering.node_of

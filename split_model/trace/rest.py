@@ -106,9 +106,9 @@ def with_rest(captured: Capture, rest: nn.Module, example: structure.Tree) -> Ca
     return _appended(captured, called, paths, sum(value.nbytes for value in values if isinstance(value, Tensor)))
 
 
-def rest_of(trace: Trace) -> str | None:
-    """The name of the rest's node; `None` for a trace without one."""
-    return next((node.name for node in trace.nodes if isinstance(node.target, Rest)), None)
+def rest_of(trace: Trace) -> Node | None:
+    """The node of the rest, whose arguments are the leaves that it takes; `None` for a trace without one."""
+    return next((node for node in trace.nodes if isinstance(node.target, Rest)), None)
 
 
 def _spec(path: str, value: object) -> TensorSpec | None:
