@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -17,13 +17,13 @@ from split_model.engines.layout import channels_last
 from split_model.engines.packing import pack
 from split_model.engines.schedule import Program
 from split_model.errors import InputError, UnknownLayerError, UnknownOutputError
-from split_model.faithful.answers import answers_of, plain_answer, tolerance_of
+from split_model.faithful.answers import answers_of, plain_answer, program_answer, tolerance_of
 from split_model.faithful.fresh_inputs import apart
 from split_model.faithful.reference import Reference
-from split_model.faithful.witness import Witness, witnessed
+from split_model.faithful.witness import Answer, Witness, witnessed
 from split_model.split import Head, Tail, check_closed
 from split_model.structure import Tree
-from split_model.trace.capture import Capture
+from split_model.trace.capture import Capture, capture
 from split_model.trace.digest import digest_of
 from split_model.trace.folding import fold
 from split_model.trace.fusion import fuse
@@ -31,7 +31,7 @@ from split_model.trace.layering import Layering, layer
 from split_model.trace.parts import refuse_untraceable_parts
 from split_model.trace.places import places_of, root_of
 from split_model.trace.pruning import prune
-from split_model.trace.rest import capture_whole, rest_of
+from split_model.trace.rest import rest_of, with_rest
 from split_model.trace.trace import Ref, TensorSpec, Trace
 from split_model.trunk_and_rest import TrunkAndRest
 from split_model.values import Value
@@ -119,19 +119,30 @@ class Model:
         arguments, examples = arguments_of(example_inputs, keywords)
         self._module = module
         self._reference = Reference(module, arguments, self.device, evaluate)
-        with witnessed(self._reference, examples) as witness:
-            self._captured = _capture(module, arguments, witness)
+        traced = module.trunk if isinstance(module, TrunkAndRest) else module  # a rest has no graph, and no one answer
+        with self._reference.mode(), witnessed(replace(self._reference, module=traced), examples) as witness:
+            self._captured = captured = _capture(traced, arguments, witness)
+            if isinstance(module, TrunkAndRest):
+                self._captured = with_rest(captured, module.rest, witness.outputs)
             self.digest = digest_of(self._captured, module.state_dict())
             self.example_inputs = tuple(_to(value, self.device) for value in witness.examples)
-            self._prepare(self._captured)
-            plain = plain_answer(self._captured, self.device)
-            witness.compare(answers_of(self.split, self.graph), plain, tolerance_of(self.layer_specs, self.device))
+            trace = self.plain_trace()
+            self._prepare(self._captured, trace)
+            tolerance = tolerance_of(self.layer_specs, self.device)
+            witness.compare(self._answers(trace, captured), plain_answer(captured, self.device), tolerance)
 
-    def _prepare(self, captured: Capture) -> None:
-        """From a trace to what heads and tails are made of."""
-        trace = self.plain_trace()
+    def _answers(self, trace: Trace, traced: Capture) -> Sequence[Answer]:
+        """Ways to ask for what was traced: the model, or of a `TrunkAndRest` the trunk, which the rest reads."""
+        rest = rest_of(trace)
+        if rest is None:
+            return answers_of(self.split, self.graph)
+        return [program_answer(self._program, self._expected.nodes, rest.args, traced.output_nesting)] * 2
+
+    def _prepare(self, captured: Capture, trace: Trace) -> None:
+        """From a trace to what heads and tails are made of; the trace has its constants folded."""
         layering = layer(trace)
-        self.rest = rest_of(trace)
+        rest = rest_of(trace)
+        self.rest = None if rest is None else rest.name
         self.graph: LayerGraph = layering.graph
         self.layer_specs: Mapping[str, tuple[TensorSpec, ...]] = layering.specs
         self.places: Mapping[str, str] = places_of(trace, layering, root_of(self._module))
@@ -157,8 +168,9 @@ class Model:
         See `TrunkAndRest.nearby`.
         """
         if isinstance(self._module, TrunkAndRest):
-            for run in self._reference.of_parts(self._module.nearby, inputs, tolerance, count):
-                yield _to(run, self.device)
+            trunk = replace(self._reference, module=self._module.trunk)
+            with self._reference.mode(), torch.no_grad():
+                yield from self._module.nearby(trunk(inputs), tolerance, count)
 
     def split(self, edge: frozenset[str]) -> tuple[Head, Tail]:
         """Splits the model.
@@ -320,7 +332,7 @@ class Model:
 
 def _capture(module: nn.Module, arguments: Arguments, witness: Witness) -> Capture:
     try:
-        return capture_whole(module, apart(witness.examples), arguments=arguments, outputs=witness.outputs)
+        return capture(module, apart(witness.examples), arguments=arguments, outputs=witness.outputs)
     finally:
         witness.exported()
 

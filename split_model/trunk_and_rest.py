@@ -4,7 +4,7 @@ Every detector selects boxes, which depends on values: no graph of it can be tra
 trunk is split like any model. The rest runs whole, as one layer, where the trunk ends.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor, nn
@@ -47,27 +47,27 @@ class TrunkAndRest(nn.Module):
         """Runs both parts."""
         return self.rest(self.trunk(*inputs, **named))
 
-    def nearby(
-        self, inputs: tuple[Tree, ...], tolerance: float, count: int, *, named: Mapping[str, Tree] | None = None
-    ) -> Iterator[Tree]:
+    def nearby(self, computed: Tree, tolerance: float, count: int) -> Iterator[Tree]:
         """Return values of the rest for trunk outputs that are slightly off, as rounding makes them.
 
         They show which detections are close calls: those at a threshold, or nearly tied with another one.
 
         Args:
-            inputs: Arguments of a call.
+            computed: What the trunk returned.
             tolerance: How far an element is off at most, relative to the largest one of its tensor.
             count: How many return values to make; their errors come from a fixed seed.
-            named: The keyword arguments of the call.
         """
-        leaves, nesting = structure.flatten(self.trunk(*inputs, **(named or {})))
+        leaves, nesting = structure.flatten(computed)
         generator = torch.Generator().manual_seed(0)
         for _ in range(count):
             yield self.rest(structure.unflatten([_off(leaf, tolerance, generator) for leaf in leaves], nesting))
 
 
 def _off(leaf: object, tolerance: float, generator: torch.Generator) -> object:
-    if not (isinstance(leaf, Tensor) and leaf.is_floating_point() and leaf.numel()):
-        return leaf.clone() if isinstance(leaf, Tensor) else leaf
+    if not isinstance(leaf, Tensor):
+        return leaf
+    finite = leaf[leaf.isfinite()].abs()
+    if not (leaf.is_floating_point() and finite.numel()):
+        return leaf.clone()
     noise = torch.rand(leaf.shape, generator=generator).to(leaf) * 2 - 1
-    return leaf + noise * (tolerance * float(leaf.abs().max()))
+    return leaf + noise * (tolerance * float(finite.max()))

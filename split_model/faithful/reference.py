@@ -5,7 +5,7 @@ into evaluation mode for each run only, if that is how it was meant.
 """
 
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
@@ -45,13 +45,6 @@ class Reference:
         with self.mode(), torch.inference_mode(mode=False), torch.no_grad():
             outputs = self.arguments.call(self.module, [_to(value, home) for value in inputs])
         return _to(outputs, self.device)
-
-    def of_parts(self, run: Callable[..., Iterator[Tree]], inputs: Sequence[Tree], *settings: object) -> Iterator[Tree]:
-        """Runs a method of the module that takes the inputs of a call, and settings."""
-        home = self._home()
-        with self.mode(), torch.no_grad():
-            args, named = self.arguments.separate([_to(value, home) for value in inputs])
-            yield from run(args, *settings, named=named)
 
     @contextmanager
     def mode(self) -> Iterator[None]:

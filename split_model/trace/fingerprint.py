@@ -4,8 +4,9 @@ It does not cover the code itself: the same class in another version has the sam
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -40,6 +41,8 @@ def _lines(value: object, depth: int) -> Iterator[str]:
         yield repr(value)
     elif isinstance(value, Tensor):
         yield _tensor(value)
+    elif isinstance(value, np.ndarray):
+        yield f"{value.dtype} {value.shape} {hashlib.sha256(value.tobytes()).hexdigest()}"
     elif isinstance(value, Mapping) and depth:
         for key in value:
             yield from (
@@ -53,8 +56,9 @@ def _lines(value: object, depth: int) -> Iterator[str]:
         yield _name(value)
     else:
         yield _name(type(value))
-        if depth and not isinstance(value, nn.Module | torch.device) and hasattr(value, "__dict__"):
-            yield from _lines(dict(sorted(vars(value).items())), depth - 1)
+        if depth and not isinstance(value, nn.Module | torch.device):
+            names: Iterable[str] = vars(value) if hasattr(value, "__dict__") else getattr(type(value), "__slots__", ())
+            yield from _lines({name: getattr(value, name, None) for name in sorted(names)}, depth - 1)
 
 
 def _name(code: object) -> str:

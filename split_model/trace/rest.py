@@ -4,7 +4,6 @@ The passes see an operator that returns a tuple, and nothing else of it. The siz
 """
 
 import operator
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 
@@ -12,15 +11,13 @@ import torch
 from torch import Tensor, nn
 
 from split_model import structure
-from split_model.arguments import Arguments
 from split_model.errors import UnsupportedModelError
 from split_model.structure import Tree
-from split_model.trace.capture import Capture, capture
+from split_model.trace.capture import Capture
 from split_model.trace.fingerprint import fingerprint
 from split_model.trace.trace import Argument, Node, Ref, TensorSpec, Trace
-from split_model.trunk_and_rest import TrunkAndRest
 
-__all__ = ["Rest", "capture_whole", "rest_of", "with_rest"]
+__all__ = ["Rest", "rest_of", "with_rest"]
 
 _NAME = "rest"
 
@@ -63,24 +60,6 @@ class Rest:
         return self.text
 
 
-def capture_whole(
-    module: nn.Module, inputs: Sequence[Tree], *, arguments: Arguments | None = None, outputs: Tree = None
-) -> Capture:
-    """Captures a module, as `capture` does; of a `TrunkAndRest` the trunk, followed by one node for the rest.
-
-    Raises:
-        UnsupportedModelError: As `capture` and `with_rest`.
-    """
-    if not isinstance(module, TrunkAndRest):
-        return capture(module, inputs, arguments=arguments, outputs=outputs)
-    arguments = Arguments() if arguments is None else arguments
-    home = _home(module.trunk)
-    own = [structure.map_leaves(lambda leaf: _copy(leaf, home, row_major=False), value) for value in inputs]
-    with torch.no_grad():
-        returned = arguments.call(module.trunk, own)
-        return with_rest(capture(module.trunk, inputs, arguments=arguments, outputs=returned), module.rest, returned)
-
-
 def with_rest(captured: Capture, rest: nn.Module, example: Tree) -> Capture:
     """Appends the rest to the capture of its trunk.
 
@@ -113,9 +92,9 @@ def with_rest(captured: Capture, rest: nn.Module, example: Tree) -> Capture:
     return _appended(captured, called, paths, sum(value.nbytes for value in values if isinstance(value, Tensor)))
 
 
-def rest_of(trace: Trace) -> str | None:
-    """The name of the rest's node; `None` for a trace without one."""
-    return next((node.name for node in trace.nodes if isinstance(node.target, Rest)), None)
+def rest_of(trace: Trace) -> Node | None:
+    """The node of the rest, whose arguments are the leaves that it takes; `None` for a trace without one."""
+    return next((node for node in trace.nodes if isinstance(node.target, Rest)), None)
 
 
 def _spec(path: str, value: object) -> TensorSpec | None:

@@ -1,5 +1,9 @@
 """What changes a fingerprint, and what does not."""
 
+import copy
+from dataclasses import dataclass
+
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -16,7 +20,7 @@ class Select(nn.Module):
     def __init__(self, least=0.5, sizes=(1, 2), names=None, coder=None, scale=1.0):
         super().__init__()
         self.least, self.sizes, self.names = least, list(sizes), names or {"a": 1}
-        self.coder = coder or Coder((1.0, 2.0))
+        self.coder = Coder((1.0, 2.0)) if coder is None else coder
         self.pool = nn.MaxPool2d(2)
         self.linear = nn.Linear(2, 2)
         self.register_buffer("grid", torch.full((2,), scale), persistent=False)
@@ -32,6 +36,11 @@ def changed(change) -> nn.Module:
     module = Select()
     change(module)
     return module
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    least: float
 
 
 OTHERS = {
@@ -67,6 +76,12 @@ def test_the_order_of_attributes_and_the_state_of_training_do_not_count():
     first = vars(module).pop("least")
     module.least = first
     assert fingerprint(module.train(False)) == fingerprint(Select())
+
+
+@pytest.mark.parametrize(("one", "other"), [(Limits(1.0), Limits(2.0)), (np.arange(3.0), np.arange(3.0)[::-1])])
+def test_what_is_inside_counts(one, other):
+    assert fingerprint(Select(coder=one)) != fingerprint(Select(coder=other))
+    assert fingerprint(Select(coder=one)) == fingerprint(Select(coder=copy.copy(one)))
 
 
 def test_circles_end():
