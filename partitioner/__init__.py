@@ -6,10 +6,11 @@ several `Encoding`s. A split and its times are a `Partition`. Read in this order
 * `graph`, `costs`, `encodings`, `partition`: the values that go in and come out;
 * `evaluate`: what one split costs, the definition that everything else minimises;
 * `dsl` (lowest latency), `dsh` (heavy load) and `decide` (which of the two): a single question;
-* `splits`: `splits_of` returns the `Splits` of a model, for repeated questions.
+* `splits`: `splits_of` returns the `Splits` of a model, for repeated questions; `tabulate` finds those of a wide one.
 
-Behind `splits` are two rooms: `listed` scans every closed set of a graph, `searched` searches where these are too many
-to list. A third room, `reference`, holds the algorithms of the literature for comparison.
+Behind these are three rooms: `listed` scans every closed set of a graph; where these are too many to list, `searched`
+searches for one question, and `tabled` finds in advance the few splits that may win, for all questions. `scan` is what
+listed and tabled splits share. A fourth room, `reference`, holds the algorithms of the literature for comparison.
 
 The problem and the names DSL and DSH are those of C. Hu, W. Bao, D. Wang, F. Liu, "Dynamic Adaptive DNN Surgery for
 Inference Acceleration on the Edge", IEEE INFOCOM 2019, doi:10.1109/INFOCOM.2019.8737614.

@@ -1,20 +1,21 @@
-"""Heavy load on graphs too wide to list: how close to the optimum each step is proven to be, and how long it takes.
+"""Graphs too wide to list: what split points and searches prove, and how long they take to answer.
 
-Random graphs of 200 and 2,000 layers of several kinds, by weighted cuts alone and by `partitioner.dsh`, which goes on
-by a search tree.
+Split points (see `partitioner.tabled`) of real graphs and of random ones of 200 layers. Searches of random graphs of
+200 and 2,000 layers, by weighted cuts alone, and by a search tree after them.
 """
 
-import time
-from collections.abc import Callable
 from itertools import product
 from typing import Any
 
 from bench.publishing.harness import Benchmark, Run
 from bench.wide_graphs.kinds import KINDS
+from bench.wide_graphs.real import names
 from bench.wide_graphs.report import report
-from partitioner import Link, Partition, splits_of
+from bench.wide_graphs.tables import measure_table, timed
+from partitioner import Link
 from partitioner.searched.lowest_latency import dsl_by_min_cut
 from partitioner.searched.problem import Problem
+from partitioner.searched.searched_splits import SearchedSplits
 from partitioner.searched.weighted_cuts import search
 
 UPLINKS_BPS, QUICK_UPLINKS_BPS = (1e7, 1e8, 1e9), (1e8,)
@@ -26,9 +27,7 @@ def measure(kind: str, layers: int, seed: int, uplink_bps: float) -> dict[str, A
     """Proven ratios of one graph with one uplink, and how long each call of `dsh` took."""
     graph, costs = KINDS[kind](layers, seed)
     link = Link(uplink_bps, fixed_s=0.01)
-    splits = splits_of(graph, costs, max_sets=100_000)
-    if splits.listed:
-        raise SystemExit(f"{kind} of {layers} layers has too few closed sets to measure a search")
+    splits = SearchedSplits(graph, costs)
     problem = Problem.of(graph, costs, link)
     cuts = search(problem, dsl_by_min_cut(problem)).heavy(None)
     smallest, smallest_took_s = timed(lambda: splits.dsh(link))
@@ -46,22 +45,19 @@ def measure(kind: str, layers: int, seed: int, uplink_bps: float) -> dict[str, A
     }
 
 
-def timed(call: Callable[[], Partition]) -> tuple[Partition, float]:
-    """In processor seconds, as a call only computes, and on one thread: other work is left out."""
-    begin = time.process_time()
-    return call(), time.process_time() - begin
-
-
 def measure_all(run: Run) -> dict[str, Any]:
     seeds, uplinks_bps = (range(2), UPLINKS_BPS) if run.full else (range(1), QUICK_UPLINKS_BPS)
-    names = ("layers", "kind", "seed", "uplink_bps")
-    cells = [dict(zip(names, case, strict=True)) for case in product((200, 2000), KINDS, seeds, uplinks_bps)]
-    return {"rows": run.cells(cells, measure)}
+    columns = ("layers", "kind", "seed", "uplink_bps")
+    cells = [dict(zip(columns, case, strict=True)) for case in product((200, 2000), KINDS, seeds, uplinks_bps)]
+    asked = {"links": 150, "searches": 40 if run.full else 8}
+    tables = [{"graph": name, "encodings_": count, **asked} for name, count in product(names(), (1, 4))]
+    tables += [{"graph": kind, "encodings_": 1, **asked} for kind in KINDS]
+    return {"tables": run.cells(tables, measure_table), "rows": run.cells(cells, measure)}
 
 
 BENCHMARK = Benchmark(
     "wide_graphs",
-    "Proven ratios and times of heavy load where splits are searched.",
+    "Proven ratios and times where splits are too many to list.",
     measure_all,
     report,
     full="two graphs of each kind",

@@ -11,16 +11,16 @@ from partitioner import (
     LayerGraph,
     Link,
     Partition,
+    Splits,
     evaluate,
     splits_of,
+    tabulate,
 )
 from partitioner.reference import chain_splits
 
 LOWEST_BPS = 1e5
 HIGHEST_BPS = 1e9
 _POINTS_PER_DECADE = 25
-# If splits are searched, a heavy decision may take a second.
-_FEW_POINTS_PER_DECADE = 4
 # Break-points are found to one part in a thousand: no link is known more precisely.
 _BREAK_POINT_RATIO = 1.001
 
@@ -98,7 +98,9 @@ class Alternatives:
     def __init__(self, graph: LayerGraph, costs: CostProfile, encodings: Sequence[Encoding] = ()) -> None:
         self._graph = graph
         self._costs = costs
-        self.splits = splits_of(graph, costs, encodings)
+        splits = splits_of(graph, costs, encodings)
+        # Hundreds of decisions follow, so split points are worth their seconds where splits would be searched.
+        self.splits: Splits = splits if splits.listed else tabulate(graph, costs, encodings)
 
     def compare(self, link: Link, rate_hz: float) -> Comparison:
         """Decide, and price what the decision is compared with."""
@@ -124,8 +126,7 @@ class Alternatives:
 
     def curves(self, link: Link) -> Curves:
         """Return latency and throughput for uplinks from `LOWEST_BPS` to `HIGHEST_BPS`, the rest of the link fixed."""
-        per_decade = _POINTS_PER_DECADE if self.splits.listed else _FEW_POINTS_PER_DECADE
-        steps = round(per_decade * math.log10(HIGHEST_BPS / LOWEST_BPS))
+        steps = round(_POINTS_PER_DECADE * math.log10(HIGHEST_BPS / LOWEST_BPS))
         uplink_bps = tuple(LOWEST_BPS * (HIGHEST_BPS / LOWEST_BPS) ** (step / steps) for step in range(steps + 1))
         ways: dict[str, Callable[[Link], Partition]] = {
             "edge only": self.edge_only,

@@ -19,12 +19,12 @@ from partitioner.tabled.tabled_splits import TabledSplits
 
 # How close heavy load is proven, and with how many pairs of labels at most; the next where one takes too much, as for
 # some random graphs. The first is finer than the 2 % that are wanted: a rate near the highest asks for more.
-_TRIES = ((0.005, 4e8), (0.015, 4e8), (0.05, 1e9))
-# Real models need 50 to 700 cuts for each encoding, 1,000 to 17,000 states, a million labels and 10^8 pairs. With these
-# limits a build takes a few seconds at most.
+_TRIES = ((0.005, 4e8), (0.015, 4e8), (0.05, 6e9))
+# Real models need 50 to 700 cuts for each encoding, 1,000 to 17,000 states, a million labels and 10^8 pairs: up to two
+# seconds. At these limits, which random graphs reach, it is a quarter of a minute.
 _MOST_CUTS = 3_000
 _MOST_STATES = 60_000
-_MOST_LABELS = 3_000_000
+_MOST_LABELS = 6_000_000
 
 
 def tabulate(graph: LayerGraph, costs: CostProfile, encodings: Sequence[Encoding] = ()) -> TabledSplits:

@@ -38,6 +38,40 @@ def test_wide_graphs_show_the_worst_of_each_kind(published):
     assert "| grid | 200 | 4 | 1.400 | 1.040 | 1.000 | 4.50 | **3 of 4** |" in body
 
 
+def table_row(graph, encodings, build_s, heavy=1.005):
+    def spread(median, worst):
+        return {"median": median, "worst": worst}
+
+    return {
+        "graph": graph,
+        "kind": "random" if graph == "grid" else "real",
+        "layers": 820,
+        "encodings": encodings,
+        "build_s": build_s,
+        "memory_mb": 40.0,
+        "points": 2000,
+        "light_us": spread(20.0, 30.0),
+        "heavy_us": spread(40.0, 90.0),
+        "light": spread(1.0, 1.0),
+        "heavy": spread(1.001, heavy),
+        "rates": {"0.9": spread(1.0, 1.03)},
+        "searched": {"light_s": spread(0.004, 0.01), "heavy_s": spread(0.2, 0.5), "ratio": spread(1.0, 1.001)},
+    }
+
+
+def test_split_points_are_judged_on_real_graphs_alone(published):
+    row = {"kind": "grid", "layers": 200, "seed": 0, "uplink_bps": 1e8, "cuts": 1.4, "lowest": 1.0}
+    row |= {"smallest": 1.01, "smallest_took_s": 1.0, "lowest_took_s": 1.5}
+    tables = [table_row("hrnet", 1, 1.5), table_row("fcos", 4, 8.5), table_row("grid", 1, 90.0, heavy=1.6)]
+    found, body = published(wide_graphs_report, {"rows": [row], "tables": tables})
+    assert found["heavy load over its bound, worst"].measured == 1.005
+    assert found["build with 1 encodings"].kept
+    assert (found["build with 4 encodings"].measured, found["build with 4 encodings"].kept) == (8.5, False)
+    assert found["heavy load: times faster than a search, median"].measured == pytest.approx(5000)
+    assert "| grid | 90.00 | 2,000 | 40 (90) | 1.001 (1.600) |" in body
+    assert "| fcos | 4 | 1.000 (1.030) |" in body
+
+
 def control_case(adaptive_s, oracle_dropped=0.0):
     def run(mean_s, dropped=0.0):
         latencies = {"mean_s": mean_s, "p50_s": mean_s, "p95_s": mean_s}

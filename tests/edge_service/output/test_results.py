@@ -119,7 +119,7 @@ def test_a_real_models_nested_outputs_are_named_by_path(two_by_two):
 
 def processed(postprocess, labels=None):
     """A model that has a postprocess."""
-    return SimpleNamespace(labels=labels, postprocess=postprocess, flatten=lambda outputs: outputs)
+    return SimpleNamespace(labels=labels, postprocess=postprocess, flatten=lambda outputs: outputs, places={})
 
 
 def boxed(outputs):
