@@ -39,10 +39,15 @@ class Choices:
     def __len__(self) -> int:
         return len(self.edge_s)
 
+    @classmethod
+    def of(cls, rows: FloatArray, tie: float) -> "Choices":
+        """Returns choices from float64 [choices, 4], a row for each."""
+        edge_s, bits_up, bits_down, cloud_s = np.ascontiguousarray(rows.T)
+        return cls(edge_s, bits_up, bits_down, cloud_s, tie)
+
     def only(self, kept: npt.NDArray[np.intp]) -> "Choices":
         """Returns some of the choices; the last one of them is edge-only."""
-        columns = (self.edge_s, self.bits_up, self.bits_down, self.cloud_s)
-        return Choices(*(column[kept] for column in columns), tie=self.tie)
+        return Choices(self.edge_s[kept], self.bits_up[kept], self.bits_down[kept], self.cloud_s[kept], tie=self.tie)
 
     def at(self, link: Link, edge_load: float = 1.0, cloud_load: float = 1.0) -> "Stages":
         """Applies the formulas of `partitioner.evaluate` to all choices, operation by operation."""

@@ -87,7 +87,7 @@ class Splits(Protocol):
 
 
 def splits_of(
-    graph: LayerGraph, costs: CostProfile, encodings: Sequence[Encoding] = (), *, max_sets: int = 2_000_000
+    graph: LayerGraph, costs: CostProfile, encodings: Sequence[Encoding] = (), *, max_sets: int = 50_000
 ) -> Splits:
     """Returns the splits of a graph: listed if there are at most `max_sets`, else searched.
 

@@ -18,8 +18,9 @@ import numpy.typing as npt
 
 from partitioner.encodings import Encoding
 from partitioner.graph import LayerGraph
-from partitioner.listed.closed_sets import ClosedSets, FloatArray
+from partitioner.listed.closed_sets import ClosedSets
 from partitioner.listed.set_sums import crossing, inside_and_outside
+from partitioner.scan import FloatArray
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -17,7 +17,8 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from partitioner.listed.closed_sets import ClosedSets, FloatArray
+from partitioner.listed.closed_sets import ClosedSets
+from partitioner.scan import FloatArray
 
 _MANTISSA_BITS = 53
 _MOST_LIMBS = 3

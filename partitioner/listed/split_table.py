@@ -1,54 +1,35 @@
-"""The closed-set table: all splits of one model in four arrays, scanned for each decision.
+"""The closed-set table: all splits of one model in four arrays, of which each decision is a scan.
 
 A decision needs only Te, bytes up, bytes down and Tc of each split, and these do not depend on the network, the load or
 the rate. So they are computed once, and each decision is an exact minimum over arrays, found in microseconds. With
 encodings, the arrays have an entry for each choice of split and encoding (see `partitioner.listed.choices`).
 
 The definitions are those of DADS (C. Hu, W. Bao, D. Wang, F. Liu, INFOCOM 2019, doi:10.1109/INFOCOM.2019.8737614),
-section II-B; the table is not from the paper. Ties: DSL takes the lower bottleneck, DSH the lower latency, then both
-take fewer bytes, then the set that is listed first (graph order, from the model inputs on), then the first encoding.
+section II-B; the table is not from the paper. Ties are those of `partitioner.scan`: of choices that are equal in
+all, the set that is listed first (graph order, from the model inputs on), then the first encoding.
 """
 
 import copy
 import math
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
+from partitioner import scan
 from partitioner.costs import CostProfile, Link, check_loads, check_rate
 from partitioner.encodings import Encoding, check_encodings, find_encoding
 from partitioner.evaluate import crossing, feasible_positions, price
 from partitioner.graph import LayerGraph
 from partitioner.listed.choices import Choices, list_choices
-from partitioner.listed.closed_sets import ClosedSets, FloatArray
+from partitioner.listed.closed_sets import ClosedSets
 from partitioner.listed.listing import list_closed_sets
 from partitioner.listed.set_sums import inside_and_outside
 from partitioner.partition import Decision, Partition
+from partitioner.scan import FloatArray
 
 # Sums are correctly rounded, so equal costs differ at most by the rounding of a few operations.
 _TIE = 1.0 + 8.0 * float(np.finfo(np.float64).eps)
 _NAMES_KEPT = 128
-
-Bound = Literal["latency", "bottleneck"]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Stages:
-    """What every choice costs on one link: float64 [choices] each."""
-
-    edge_s: FloatArray
-    transfer_s: FloatArray
-    cloud_s: FloatArray
-    latency_s: FloatArray
-    edge_load: float
-    cloud_load: float
-
-    def bottleneck_s(self) -> FloatArray:
-        bottleneck_s = np.maximum(self.edge_s, self.transfer_s)
-        return np.maximum(bottleneck_s, self.cloud_s, out=bottleneck_s)
 
 
 class SplitTable:
@@ -77,26 +58,15 @@ class SplitTable:
         (('image',), ())
     """
 
-    __slots__ = (
-        "_bits_down",
-        "_choices",
-        "_cloud_s",
-        "_costs",
-        "_edge_s",
-        "_encodings",
-        "_graph",
-        "_names",
-        "_sets",
-    )
+    __slots__ = ("_bits_down", "_choices", "_costs", "_encodings", "_graph", "_names", "_scanned", "_sets")
 
     _graph: LayerGraph
     _costs: CostProfile
     _sets: ClosedSets
     _encodings: tuple[Encoding, ...]
     _choices: Choices
-    _edge_s: FloatArray
-    _cloud_s: FloatArray
     _bits_down: FloatArray
+    _scanned: scan.Choices
     _names: dict[int, tuple[frozenset[str], tuple[str, ...]]]
 
     def __init__(
@@ -162,8 +132,8 @@ class SplitTable:
 
     def dsl(self, link: Link, *, edge_load: float = 1.0, cloud_load: float = 1.0) -> Partition:
         """Returns the split of the lowest latency (DADS section III-B, "light workload"); see `Splits.dsl`."""
-        stages = self._stages(link, edge_load, cloud_load)
-        return self._partition(self._lowest_latency(stages), stages, link, bound="latency")
+        stages = self._scanned.at(link, edge_load, cloud_load)
+        return self._latency_partition(stages.lowest_latency(), stages)
 
     def dsh(
         self, link: Link, rate_hz: float | None = None, *, edge_load: float = 1.0, cloud_load: float = 1.0
@@ -172,8 +142,7 @@ class SplitTable:
 
         It is exact. DADS (section III-C) finds a bottleneck within a factor of 3 of the smallest.
         """
-        stages = self._stages(link, edge_load, cloud_load)
-        return self._heavy(stages, link, stages.bottleneck_s(), rate_hz)
+        return self._heavy(self._scanned.at(link, edge_load, cloud_load), rate_hz)
 
     def decide(
         self,
@@ -185,16 +154,12 @@ class SplitTable:
     ) -> Decision:
         """Decides between light and heavy load, and returns the split for it; see `Splits.decide`."""
         check_rate(rate_hz, "rate_hz")
-        stages = self._stages(link, edge_load, cloud_load)
-        bottleneck_s = stages.bottleneck_s()
+        stages = self._scanned.at(link, edge_load, cloud_load)
         period_s = 1.0 / rate_hz
-        lowest = self._lowest_latency(stages)
-        light = bool(bottleneck_s[lowest] < period_s)
-        if light:
-            partition = self._partition(lowest, stages, link, bound="latency")
-        else:
-            partition = self._heavy(stages, link, bottleneck_s, rate_hz)
-        smallest_s = float(bottleneck_s.min())
+        lowest = stages.lowest_latency()
+        light = bool(stages.bottleneck_s[lowest] < period_s)
+        partition = self._latency_partition(lowest, stages) if light else self._heavy(stages, rate_hz)
+        smallest_s = float(stages.bottleneck_s.min())
         return Decision(
             partition=partition,
             mode="light" if light else "heavy",
@@ -230,65 +195,33 @@ class SplitTable:
 
     def _price(self, costs: CostProfile) -> None:
         self._costs = costs
+        choices = self._choices
         edge_s, _ = inside_and_outside(self._sets, costs.edge_s)
         _, cloud_s = inside_and_outside(self._sets, costs.cloud_s)
-        self._edge_s = edge_s[self._choices.sets] + self._choices.encode_s
-        self._cloud_s = cloud_s[self._choices.sets] + self._choices.decode_s
+        edge_s, cloud_s = edge_s[choices.sets] + choices.encode_s, cloud_s[choices.sets] + choices.decode_s
+        self._scanned = scan.Choices(edge_s, choices.bits_up, self._bits_down, cloud_s, tie=_TIE)
 
-    def _stages(self, link: Link, edge_load: float, cloud_load: float) -> _Stages:
-        """Applies the formulas of `partitioner.evaluate` to all choices, operation by operation."""
-        check_loads(edge_load, cloud_load)
-        with np.errstate(over="ignore"):  # on an extremely slow link, a transfer time of inf is right
-            transfer_s = self._choices.bits_up / link.uplink_bps
-            if not math.isinf(link.downlink_bps):
-                transfer_s += self._bits_down / link.downlink_bps
-            edge_s = self._edge_s if edge_load == 1.0 else self._edge_s * edge_load
-            cloud_s = self._cloud_s if cloud_load == 1.0 else self._cloud_s * cloud_load
-            latency_s = edge_s + transfer_s
-            latency_s += cloud_s
-            if link.fixed_s > 0:
-                edge_only_s = latency_s[-1]
-                latency_s += link.fixed_s
-                latency_s[-1] = edge_only_s
-        return _Stages(edge_s, transfer_s, cloud_s, latency_s, edge_load, cloud_load)
+    def _heavy(self, stages: scan.Stages, rate_hz: float | None) -> Partition:
+        best = None if rate_hz is None else stages.lowest_latency_at(rate_hz)
+        if best is not None:
+            return self._latency_partition(best, stages)
+        best = stages.smallest_bottleneck()
+        return self._partition(best, stages, float(stages.bottleneck_s[best]))
 
-    def _lowest_latency(self, stages: _Stages) -> int:
-        ties = _smallest(stages.latency_s)
-        if len(ties) > 1:
-            edge_s, transfer_s, cloud_s = stages.edge_s[ties], stages.transfer_s[ties], stages.cloud_s[ties]
-            ties = ties[_smallest(np.maximum(np.maximum(edge_s, transfer_s), cloud_s))]
-        return self._fewest_bytes(ties)
+    def _latency_partition(self, index: int, stages: scan.Stages) -> Partition:
+        return self._partition(index, stages, float(stages.latency_s[index]))
 
-    def _heavy(self, stages: _Stages, link: Link, bottleneck_s: FloatArray, rate_hz: float | None) -> Partition:
-        if rate_hz is not None:
-            check_rate(rate_hz, "rate_hz")
-            keeping_up = np.flatnonzero(bottleneck_s < 1.0 / rate_hz)
-            if len(keeping_up) > 0:
-                ties = keeping_up[_smallest(stages.latency_s[keeping_up])]
-                ties = ties[_smallest(bottleneck_s[ties])]
-                return self._partition(self._fewest_bytes(ties), stages, link, bound="latency")
-        ties = _smallest(bottleneck_s)
-        ties = ties[_smallest(stages.latency_s[ties])]
-        return self._partition(self._fewest_bytes(ties), stages, link, bound="bottleneck")
-
-    def _fewest_bytes(self, ties: npt.NDArray[np.intp]) -> int:
-        if len(ties) > 1:
-            ties = ties[_smallest(self._choices.bits_up[ties] + self._bits_down[ties])]
-        return int(ties[0])
-
-    def _partition(self, index: int, stages: _Stages, link: Link, bound: Bound) -> Partition:
+    def _partition(self, index: int, stages: scan.Stages, minimum_s: float) -> Partition:
         edge, cut = self._edge_and_cut(int(self._choices.sets[index]))
-        edge_s, transfer_s = float(stages.edge_s[index]), float(stages.transfer_s[index])
-        cloud_s, latency_s = float(stages.cloud_s[index]), float(stages.latency_s[index])
         offloads = index < len(self._choices) - 1
         return Partition(
             edge=edge,
             cut=cut,
-            edge_s=edge_s,
-            transfer_s=transfer_s,
-            cloud_s=cloud_s,
-            fixed_s=link.fixed_s if offloads else 0.0,
-            lower_bound_s=latency_s if bound == "latency" else max(edge_s, transfer_s, cloud_s),
+            edge_s=float(stages.edge_s[index]),
+            transfer_s=float(stages.transfer_s[index]),
+            cloud_s=float(stages.cloud_s[index]),
+            fixed_s=stages.link.fixed_s if offloads else 0.0,
+            lower_bound_s=minimum_s,
             encoding=self._encodings[self._choices.encodings[index]].name if offloads else "raw",
             encode_s=float(self._choices.encode_s[index]) * stages.edge_load,
             decode_s=float(self._choices.decode_s[index]) * stages.cloud_load,
@@ -306,8 +239,3 @@ class SplitTable:
                 self._names.clear()
             self._names[index] = names
         return names
-
-
-def _smallest(values: FloatArray) -> npt.NDArray[np.intp]:
-    """Returns the indices, ascending, of the smallest value and of those equal to it up to rounding."""
-    return np.flatnonzero(values <= values.min() * _TIE)

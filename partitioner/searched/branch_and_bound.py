@@ -20,7 +20,7 @@ from itertools import count
 import numpy as np
 
 from partitioner.graph import Structure
-from partitioner.listed.closed_sets import FloatArray
+from partitioner.scan import FloatArray
 from partitioner.searched.dual_bounds import Question
 from partitioner.searched.min_cut import BoolArray
 from partitioner.searched.problem import Problem

@@ -19,7 +19,7 @@ from typing import Protocol
 import numpy as np
 from scipy.optimize import linprog
 
-from partitioner.listed.closed_sets import FloatArray
+from partitioner.scan import FloatArray
 
 # A split a million times worse than the best has no influence.
 _WORST = 1e6

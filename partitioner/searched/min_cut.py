@@ -32,7 +32,7 @@ from scipy import sparse
 from scipy.sparse import csgraph
 
 from partitioner.graph import Structure
-from partitioner.listed.closed_sets import FloatArray
+from partitioner.scan import FloatArray
 
 _ROUNDS = 10
 _FINITE = 2**29

@@ -14,8 +14,8 @@ from partitioner.costs import CostProfile, Link
 from partitioner.encodings import Encoding
 from partitioner.evaluate import price
 from partitioner.graph import LayerGraph
-from partitioner.listed.closed_sets import FloatArray
 from partitioner.partition import Partition
+from partitioner.scan import FloatArray
 from partitioner.searched.min_cut import BoolArray, Cut, CutNetwork, Weights, model_arcs
 
 

@@ -10,7 +10,7 @@ network keeps only what the free layers can still change:
 
 import numpy as np
 
-from partitioner.listed.closed_sets import FloatArray
+from partitioner.scan import FloatArray
 from partitioner.searched.min_cut import Arcs, BoolArray, CutNetwork, IntArray, Weights
 from partitioner.searched.problem import Problem
 

@@ -8,7 +8,7 @@ the step that adds its last reader.
 
 import numpy as np
 
-from partitioner.listed.closed_sets import FloatArray
+from partitioner.scan import FloatArray
 from partitioner.searched.dual_bounds import Question
 from partitioner.searched.min_cut import BoolArray
 from partitioner.searched.problem import Problem

@@ -129,8 +129,8 @@ class _StepCosts:
         away = _twice(self._doomed[step.dooms] + self._sent[step.pays])
         edge, cloud = step.edge[now.states], step.cloud[now.states]
         sends = step.sends[now.states]
-        on_edge = np.flatnonzero((edge >= 0) & np.isfinite(here).all(axis=1)[sends])
-        in_cloud = np.flatnonzero((cloud >= 0) & np.isfinite(away).all(axis=1)[now.states])
+        on_edge = np.flatnonzero((edge >= 0) & _is_possible(here)[sends])
+        in_cloud = np.flatnonzero((cloud >= 0) & _is_possible(away)[now.states])
         return _Placed(
             np.concatenate(
                 [now.labels[on_edge] + here[sends[on_edge]], now.labels[in_cloud] + away[now.states[in_cloud]]]
@@ -139,6 +139,10 @@ class _StepCosts:
             np.concatenate([on_edge, in_cloud]).astype(np.int32),
             np.arange(len(on_edge) + len(in_cloud)) < len(on_edge),
         )
+
+
+def _is_possible(costs: FloatArray) -> BoolArray:
+    return np.asarray(np.isfinite(costs).all(axis=1))
 
 
 def _twice(costs: FloatArray) -> FloatArray:

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from partitioner.costs import CostProfile
 from partitioner.encodings import Encoding
 from partitioner.graph import LayerGraph, Structure
-from partitioner.listed.closed_sets import FloatArray
+from partitioner.scan import FloatArray
 from partitioner.searched.min_cut import BoolArray
 
 # So many floats are made at once when splits are priced: 16 MB.

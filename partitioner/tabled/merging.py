@@ -103,7 +103,7 @@ def _taken_over(block: FloatArray, exists: BoolArray, eps: float) -> tuple[Float
     earlier = takes & np.tri(count, k=-1, dtype=np.bool_).T
     stays = exists & ~earlier.any(axis=1)
     takes &= stays[:, :, np.newaxis] & ~stays[:, np.newaxis, :]
-    gone = takes.any(axis=1)
+    gone = np.asarray(takes.any(axis=1))
     group, who = np.nonzero(gone)
     np.minimum.at(block[:, :, 4:], (group, takes.argmax(axis=1)[group, who]), block[group, who, 4:])
     return block, gone

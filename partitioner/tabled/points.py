@@ -68,7 +68,7 @@ class Points:
         inside: BoolArray,
         pairs: IntArray | None = None,
     ) -> None:
-        offloads = ~inside.all(axis=1)
+        offloads = np.asarray(~inside.all(axis=1))
         if pairs is None:
             pairs = np.argwhere(np.broadcast_to(offloads[:, np.newaxis], (len(inside), len(encodings))))
         else:
@@ -80,10 +80,10 @@ class Points:
             layers.append(unencoded(graph, costs))
         numbers = price_splits(inside, Crossings(graph.structure), layers)
         rows = numbers[pairs[:, 1], pairs[:, 0]].T
-        usable = np.isfinite(rows).all(axis=0)
+        usable = np.asarray(np.isfinite(rows).all(axis=0))
         self.all_fit = True
         if larger:
-            fits = (numbers[-1, :, 1:3] <= 8.0 * graph.max_message_bytes).all(axis=1)[pairs[:, 0]]
+            fits = np.asarray((numbers[-1, :, 1:3] <= 8.0 * graph.max_message_bytes).all(axis=1))[pairs[:, 0]]
             self.all_fit = bool(fits[usable].all())
             usable &= fits
         everything = _Pairs(pairs[:, 0], pairs[:, 1], rows[1], rows[2], rows[4], rows[5])
@@ -91,10 +91,9 @@ class Points:
 
     def _use(self, pairs: _Pairs, edge_s: FloatArray, cloud_s: FloatArray, costs: CostProfile) -> None:
         self._pairs = self._points = pairs
-        edge_only_s = math.fsum(costs.edge_s)
-        columns = (edge_s, pairs.bits_up, pairs.bits_down, cloud_s)
-        ends = (edge_only_s, 0.0, 0.0, 0.0)
-        self.choices = Choices(*(np.append(each, end) for each, end in zip(columns, ends, strict=True)), tie=_TIE)
+        rows = np.column_stack([edge_s, pairs.bits_up, pairs.bits_down, cloud_s])
+        edge_only = [[math.fsum(costs.edge_s), 0.0, 0.0, 0.0]]
+        self.choices = Choices.of(np.concatenate([rows, edge_only]), _TIE)
         self.encode_s, self.decode_s = np.append(pairs.encode_s, 0.0), np.append(pairs.decode_s, 0.0)
 
     def __len__(self) -> int:

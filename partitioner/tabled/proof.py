@@ -91,8 +91,7 @@ def _choices(rows: Sequence[FloatArray], edge_only: FloatArray) -> Choices:
     """Returns these numbers, where they are finite, and edge-only as what a scan takes."""
     together = np.concatenate([*rows, np.empty((0, 4))])
     together = together[np.isfinite(together).all(axis=1)]
-    columns = np.concatenate([together[not_dominated(together)], edge_only]).T
-    return Choices(*np.ascontiguousarray(columns), tie=1.0)
+    return Choices.of(np.concatenate([together[not_dominated(together)], edge_only]), tie=1.0)
 
 
 def _from_cuts(hull: LowerHull, prices: FloatArray) -> float:
