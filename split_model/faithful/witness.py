@@ -4,6 +4,7 @@ One run on the example inputs comes before the export: a module that fills a cac
 tensors that have values, not with those of the exporter.
 """
 
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain
@@ -83,12 +84,24 @@ class Witness:
             if all(deviation(wanted, ask(apart(inputs))) > tolerance for ask in (answer, plain)):
                 self._refuse(inputs, wanted, tolerance)
             changed = self._filled.changes()
+            if changed and self._is_scratch(inputs, wanted, tolerance):
+                warnings.warn(
+                    f"the model writes {_some(changed)} in each call, and a split model does not; no answer depends on it",
+                    stacklevel=2,
+                )
+                return
             if changed:
                 is_training = any(part.training for part in self._reference.module.modules())
                 raise UnsupportedModelError(
                     f"the model keeps state from call to call ({_some(changed)}), and a split model keeps none; take "
                     f"it as an input and return it, or drop it{', or call .eval()' if is_training else ''}"
                 )
+
+    def _is_scratch(self, inputs: Sequence[Tree], answer: Tree, tolerance: float) -> bool:
+        """Whether what a call leaves depends on its own inputs alone, as does its answer."""
+        left = ModuleState.of(self._reference.module)
+        self._reference(apart(self.examples))
+        return deviation(answer, self._reference(apart(inputs))) <= tolerance and not left.changes()
 
     def _decide_what_stays(self, tolerance: float) -> None:
         """Caches are emptied again, unless the module cannot go on then: its class may know that they were filled."""

@@ -177,7 +177,7 @@ def test_state_is_refused_by_name(module, name):
     assert f"({name})" in str(refusal.value)
 
 
-def test_what_the_forward_keeps_is_refused_and_warned_of():
+def test_what_a_call_writes_anew_each_time_is_warned_of():
     class KeepsItsFeatures(nn.Module):
         def forward(self, x):
             self.features = x * 3
@@ -186,10 +186,26 @@ def test_what_the_forward_keeps_is_refused_and_warned_of():
     module = KeepsItsFeatures()
     with (
         pytest.warns(UserWarning, match="forward assigns features"),
-        pytest.raises(split_model.UnsupportedModelError, match=r"keeps state from call to call \(features\)"),
+        pytest.warns(UserWarning, match="writes features in each call, and a split model does not"),
     ):
-        Model(module, (X,), name="toy")
+        model = Model(module, (X,), name="toy")
     assert not hasattr(module, "features")
+    assert torch.equal(model(X), X * 3 + 1)
+
+
+def test_what_the_call_before_left_decides_nothing():
+    class Difference(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.previous = [torch.zeros(2, 3)]
+
+        def forward(self, x):
+            changed = x - self.previous[0]
+            self.previous[0] = x
+            return changed
+
+    with pytest.warns(UserWarning), pytest.raises(split_model.UnsupportedModelError):  # noqa: PT030  # torch's own text
+        Model(Difference(), (X,), name="toy")
 
 
 def test_state_that_decides_the_answer_is_refused():
