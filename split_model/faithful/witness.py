@@ -86,7 +86,8 @@ class Witness:
             changed = self._filled.changes()
             if changed and self._is_scratch(inputs, wanted, tolerance):
                 warnings.warn(
-                    f"the model writes {_some(changed)} in each call, and a split model does not; no answer depends on it",
+                    f"the model writes {_some(changed)} in each call, and a split model does not; no answer depends on "
+                    "it",
                     stacklevel=2,
                 )
                 return
