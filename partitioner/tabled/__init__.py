@@ -8,6 +8,7 @@ to a few thousand splits suffice for every link, load and rate. From the bottom 
 * `state_graph`, `layer_orders`: what must be remembered of the layers placed so far, and in which order that is
   little;
 * `merging`, `frontier`: splits that stand for all others within a factor, for heavy load;
+* `ways`: candidates for heavy load where there is no frontier;
 * `points`: the splits of both, in their encodings, as a scan takes them; `proof`: what they prove about all others;
 * `tabled_splits`: answers the questions; `tabulate`: builds it all.
 """

@@ -16,6 +16,7 @@ from partitioner.tabled.points import Points
 from partitioner.tabled.proof import Proof
 from partitioner.tabled.state_graph import StateGraph
 from partitioner.tabled.tabled_splits import TabledSplits
+from partitioner.tabled.ways import ways
 
 # How close heavy load is proven, and with how many pairs of labels at most; the next where one takes too much, as for
 # some random graphs. The first is finer than the 2 % that are wanted: a rate near the highest asks for more.
@@ -25,6 +26,8 @@ _TRIES = ((0.005, 4e8), (0.015, 4e8), (0.05, 6e9))
 _MOST_CUTS = 3_000
 _MOST_STATES = 60_000
 _MOST_LABELS = 6_000_000
+# Steps between splits of the hull, where there is no frontier.
+_MOST_STEPS = 20_000
 
 
 def tabulate(graph: LayerGraph, costs: CostProfile, encodings: Sequence[Encoding] = ()) -> TabledSplits:
@@ -48,6 +51,8 @@ def tabulate(graph: LayerGraph, costs: CostProfile, encodings: Sequence[Encoding
     frontiers = _frontiers(fewest_states(graph.structure, _MOST_STATES), numbers, 8.0 * graph.max_message_bytes)
     found = [(k, hull.inside) for k, hull in enumerate(hulls)]
     found += [(k, each.inside) for k, each in enumerate(frontiers)]
+    if not frontiers:
+        found += [(k, ways(hull, _MOST_STEPS // len(hulls))) for k, hull in enumerate(hulls)]
     inside, split = distinct(np.concatenate([splits for _, splits in found]))
     encoding = np.repeat([k for k, _ in found], [len(splits) for _, splits in found])
     points = Points(graph, costs, checked, inside, np.unique(np.column_stack([split, encoding]), axis=0))

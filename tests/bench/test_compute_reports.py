@@ -65,8 +65,8 @@ def test_split_points_are_judged_on_real_graphs_alone(published):
     tables = [table_row("hrnet", 1, 1.5), table_row("fcos", 4, 8.5), table_row("grid", 1, 90.0, heavy=1.6)]
     found, body = published(wide_graphs_report, {"rows": [row], "tables": tables})
     assert found["heavy load over its bound, worst"].measured == 1.005
-    assert found["build with 1 encodings"].kept
-    assert (found["build with 4 encodings"].measured, found["build with 4 encodings"].kept) == (8.5, False)
+    assert found["build with one encoding"].kept
+    assert (found["build with four encodings"].measured, found["build with four encodings"].kept) == (8.5, False)
     assert found["heavy load: times faster than a search, median"].measured == pytest.approx(5000)
     assert "| grid | 90.00 | 2,000 | 40 (90) | 1.001 (1.600) |" in body
     assert "| fcos | 4 | 1.000 (1.030) |" in body
