@@ -148,8 +148,9 @@ class Pair:
             assert expected.difference(found) is None
             shown.append(len(own["0.scores"]))
             same += difference(own, found) is None
-        wrong = {path: tensor[1:] for path, tensor in found.items()}  # without the best box
-        assert expected.difference(wrong) is not None
+        if count > 1:  # it takes eight runs of the rest
+            wrong = {path: tensor[1:] for path, tensor in found.items()}  # without the best box
+            assert expected.difference(wrong) is not None
         print(f"{self.name}: boxes {min(shown)} to {max(shown)}; {same} of {count} without any close call")
         assert same >= 0.5 * count
 

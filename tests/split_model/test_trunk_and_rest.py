@@ -56,7 +56,7 @@ def model_of(rest=None, trunk=None, **more) -> Model:
 
 @pytest.fixture(scope="module")
 def model() -> Model:
-    return model_of()
+    return model_of(postprocess=len)
 
 
 def assert_same(found, expected):
@@ -146,6 +146,12 @@ class Uneven(nn.Module):
         return self.other(x) if float(x.sum()) < 0 else [x[x > 1]]
 
 
+@pytest.fixture(scope="module")
+def uneven():
+    rest = Uneven(None)
+    return Model(TrunkAndRest(nn.Tanh(), rest), (torch.ones(3),), name="uneven"), rest
+
+
 @pytest.mark.parametrize(
     ("other", "said"),
     [
@@ -157,8 +163,9 @@ class Uneven(nn.Module):
         (lambda x: [None], "expected float32 with 1 dimensions, as for the example inputs; got NoneType"),
     ],
 )
-def test_a_rest_that_fails_or_returns_something_else_is_named(other, said):
-    model = Model(TrunkAndRest(nn.Tanh(), Uneven(other)), (torch.ones(3),), name="uneven")
+def test_a_rest_that_fails_or_returns_something_else_is_named(uneven, other, said):
+    model, rest = uneven
+    rest.other = other
     _, tail = model.split(frozenset({"input"}))
     assert tail({"input": torch.ones(3)})[0].tolist() == []
     with pytest.raises(split_model.ExecutionError, match=f"'rest' failed: .*{said}") as raised:
@@ -207,8 +214,7 @@ def test_runs_that_are_slightly_off(model):
 
 
 def test_postprocess_is_kept(model):
-    assert model_of(postprocess=len).postprocess is len
-    assert model.postprocess is None
+    assert model.postprocess is len
 
 
 def test_the_example_of_the_documentation(tmp_path, monkeypatch):
