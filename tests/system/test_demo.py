@@ -23,6 +23,8 @@ REPORT = {
     "switches",
     "stages",
     "uplink_bps",
+    "downlink_bps",
+    "places",
     "verify",
 }
 
