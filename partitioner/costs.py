@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass, replace
 
 from partitioner.errors import PartitionError
-from partitioner.graph import LayerGraph, check_number
+from partitioner.graph import LayerGraph, are_numbers, check_number
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +28,9 @@ class CostProfile:
                 without = [layer.name for layer in graph.layers[len(times) :]]
                 hint = f"; the first without one is {without[0]!r}" if without else ""
                 raise PartitionError(f"{side} has {len(times)} times for {len(graph)} layers{hint}")
-            for layer, seconds in zip(graph.layers, times, strict=True):
-                check_number(seconds, f"layer {layer.name!r}: {side}")
+            if not are_numbers(times):
+                for layer, seconds in zip(graph.layers, times, strict=True):
+                    check_number(seconds, f"layer {layer.name!r}: {side}")
             if math.isinf(sum(times)):
                 raise PartitionError(f"{side}: the times of all layers add up to infinity")
 

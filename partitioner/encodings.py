@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from partitioner.errors import PartitionError
-from partitioner.graph import LayerGraph, check_number, first_repeated, is_text
+from partitioner.graph import LayerGraph, are_numbers, check_number, first_repeated, is_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +60,13 @@ class Encoding:
                 raise PartitionError(
                     f"encoding {self.name!r}: {what} has {len(numbers)} numbers for {len(graph)} layers{hint}"
                 )
-            for layer, number in zip(graph.layers, numbers, strict=True):
-                if what == "output_bytes" and number == math.inf:
-                    continue
-                check_number(number, f"encoding {self.name!r}, layer {layer.name!r}: {what}")
+            finite = [number for number in numbers if number != math.inf] if what == "output_bytes" else numbers
+            if not are_numbers(finite):
+                for layer, number in zip(graph.layers, numbers, strict=True):
+                    if what != "output_bytes" or number != math.inf:
+                        check_number(number, f"encoding {self.name!r}, layer {layer.name!r}: {what}")
             # Transfer times are computed from bits.
-            if math.isinf(8.0 * sum(number for number in numbers if number != math.inf)):
+            if math.isinf(8.0 * sum(finite)):
                 raise PartitionError(f"encoding {self.name!r}: {what} of all layers add up to infinity")
 
 

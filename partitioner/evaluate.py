@@ -21,6 +21,7 @@ IEEE INFOCOM 2019, doi:10.1109/INFOCOM.2019.8737614.
 import math
 from collections.abc import Collection
 from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 
 from partitioner.costs import CostProfile, Link
 from partitioner.encodings import Encoding
@@ -93,29 +94,71 @@ def price(
     cloud_load: float = 1.0,
 ) -> Partition:
     """Prices the split that has the layers at the positions `inside` on the edge; they must be feasible."""
-    structure, layers = graph.structure, graph.layers
+    sides = Sides.of(graph, inside)
     encoding = Encoding.raw(graph) if encoding is None else encoding
-    cut = crossing(graph, inside)
-    offloads = len(inside) < len(layers)
-    returned = [i for i in structure.outputs if i not in inside]
-    bytes_up = math.fsum(encoding.output_bytes[i] for i in cut)
-    bytes_down = math.fsum(layers[i].output_bytes for i in returned)
-    sendable = math.isfinite(bytes_up) and fits_message(graph, cut) and fits_message(graph, returned)
-    encode_s, decode_s = math.fsum(encoding.encode_s[i] for i in cut), math.fsum(encoding.decode_s[i] for i in cut)
-    cloud_s = math.fsum(costs.cloud_s[i] for i in range(len(layers)) if i not in inside)
-    return Partition(
-        edge=frozenset(layers[i].name for i in inside),
-        cut=tuple(layers[i].name for i in cut),
-        edge_s=(math.fsum(costs.edge_s[i] for i in inside) + encode_s) * edge_load,
-        # Infinite bytes over an infinite rate would be NaN.
-        transfer_s=link.transfer_s(bytes_up, bytes_down) if sendable else math.inf,
-        cloud_s=(cloud_s + decode_s) * cloud_load,
-        fixed_s=link.fixed_s if offloads else 0.0,
-        lower_bound_s=0.0,
-        encoding=encoding.name if offloads else "raw",
-        encode_s=encode_s * edge_load,
-        decode_s=decode_s * cloud_load,
-    )
+    return sides.price(costs, link, encoding, edge_load=edge_load, cloud_load=cloud_load)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sides:
+    """A feasible split by what depends on the graph alone, for pricing it with many numbers.
+
+    Attributes:
+        edge: Names of the layers on the edge.
+        cut: Names of the layers whose tensors are sent.
+        here: Positions of the layers on the edge.
+        away: Positions of the layers in the cloud.
+        sent: Positions of the layers whose tensors are sent.
+        bytes_down: Bytes of the outputs that come down.
+        fits: Whether what goes up fits in a message, and what comes down.
+    """
+
+    edge: frozenset[str]
+    cut: tuple[str, ...]
+    here: tuple[int, ...]
+    away: tuple[int, ...]
+    sent: tuple[int, ...]
+    bytes_down: float
+    fits: bool
+
+    @classmethod
+    def of(cls, graph: LayerGraph, inside: AbstractSet[int]) -> "Sides":
+        """Returns the split that has the layers at these positions on the edge."""
+        layers = graph.layers
+        sent = crossing(graph, inside)
+        returned = [i for i in graph.structure.outputs if i not in inside]
+        return cls(
+            edge=frozenset(layers[i].name for i in inside),
+            cut=tuple(layers[i].name for i in sent),
+            here=tuple(inside),
+            away=tuple(i for i in range(len(layers)) if i not in inside),
+            sent=sent,
+            bytes_down=math.fsum(layers[i].output_bytes for i in returned),
+            fits=fits_message(graph, sent) and fits_message(graph, returned),
+        )
+
+    def price(
+        self, costs: CostProfile, link: Link, encoding: Encoding, *, edge_load: float = 1.0, cloud_load: float = 1.0
+    ) -> Partition:
+        """Prices the split."""
+        bytes_up = math.fsum(encoding.output_bytes[i] for i in self.sent)
+        encode_s = math.fsum(encoding.encode_s[i] for i in self.sent)
+        decode_s = math.fsum(encoding.decode_s[i] for i in self.sent)
+        return Partition(
+            edge=self.edge,
+            cut=self.cut,
+            edge_s=(math.fsum(map(costs.edge_s.__getitem__, self.here)) + encode_s) * edge_load,
+            # Infinite bytes over an infinite rate would be NaN.
+            transfer_s=link.transfer_s(bytes_up, self.bytes_down)
+            if self.fits and math.isfinite(bytes_up)
+            else math.inf,
+            cloud_s=(math.fsum(map(costs.cloud_s.__getitem__, self.away)) + decode_s) * cloud_load,
+            fixed_s=link.fixed_s if self.away else 0.0,
+            lower_bound_s=0.0,
+            encoding=encoding.name if self.away else "raw",
+            encode_s=encode_s * edge_load,
+            decode_s=decode_s * cloud_load,
+        )
 
 
 def fits_message(graph: LayerGraph, positions: Collection[int]) -> bool:

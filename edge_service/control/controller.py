@@ -105,7 +105,7 @@ class Controller:
         self._cloud_load = LoadEstimator()
         self._probes = ProbeScheduler(self._config.probe)
         self._down_probes = ProbeScheduler(self._config.probe)
-        self._large_answers = answer_bytes(frozenset(), graph) >= _LARGE_ANSWER_BYTES
+        self._large_answers = answer_bytes(graph, frozenset()) >= _LARGE_ANSWER_BYTES
         self._breaker = Breaker(self._config.breaker)
         self._breaker.expect(-math.inf)
         self._lost_reason = ""

@@ -200,7 +200,7 @@ class Planner:
             cloud_load=conditions.cloud_load,
             measured_bytes=bytes_of(self._encodings, partition.encoding, map(self._position, partition.cut)),
             downlink_bps=conditions.downlink_bps,
-            answer_s=8.0 * answer_bytes(partition.edge, self._graph) / conditions.link.downlink_bps,
+            answer_s=8.0 * answer_bytes(self._graph, partition.edge) / conditions.link.downlink_bps,
         )
 
     def _in_flight(self, partition: Partition, rate_hz: float) -> int:

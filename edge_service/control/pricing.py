@@ -45,12 +45,6 @@ def link_for(used: Partition, splits: Splits, conditions: Conditions) -> Link:
     return dataclasses.replace(link, uplink_bps=link.uplink_bps * open_s / (open_s + lost_s))
 
 
-def answer_bytes(edge: frozenset[str], graph: LayerGraph) -> float:
-    """Bytes of the outputs that a split computes in the cloud: what comes down."""
-    layers = (graph.layers[i] for i in graph.structure.outputs)
-    return float(sum(layer.output_bytes for layer in layers if layer.name not in edge))
-
-
 def _upload_s(partition: Partition, splits: Splits, link: Link) -> float:
     """Seconds of a split's upload on an open window."""
     up = dataclasses.replace(link, downlink_bps=math.inf)
@@ -69,16 +63,23 @@ def inputs(splits: Splits) -> frozenset[str]:
 
 def traffic(graph: LayerGraph, edge: frozenset[str]) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Positions of the layers whose values a split sends up, and of the outputs that come down."""
-    structure = graph.structure
-    inside = {structure.position[name] for name in edge}
-    return crossing(graph, inside), tuple(i for i in structure.outputs if i not in inside)
+    return crossing(graph, {graph.structure.position[name] for name in edge}), _answers(graph, edge)
+
+
+def answer_bytes(graph: LayerGraph, edge: frozenset[str]) -> float:
+    """Bytes of the outputs that come down."""
+    return float(sum(graph.layers[i].output_bytes for i in _answers(graph, edge)))
+
+
+def _answers(graph: LayerGraph, edge: frozenset[str]) -> tuple[int, ...]:
+    return tuple(i for i in graph.structure.outputs if graph.layers[i].name not in edge)
 
 
 def can_be_sent(graph: LayerGraph, partition: Partition) -> bool:
     """Whether all that a split sends, up and down, fits in messages.
 
-    No split that is found in a table lacks that. But a search does not know how much values take together, and a policy
-    may be the caller's own.
+    No split of a table lacks that. But a search does not know how much values take together, and a policy may be the
+    caller's own.
     """
     if partition.transfer_s == math.inf:
         return False

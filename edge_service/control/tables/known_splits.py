@@ -4,19 +4,19 @@ A split stays feasible whatever the times and sizes are, so a split that was onc
 numbers change. Edge-only and cloud-only are always among the candidates.
 """
 
+import copy
 import dataclasses
 import math
 from collections.abc import Collection, Iterator
 
 from edge_service.control.tables.numbers import Numbers
-from partitioner import Link, Partition
+from partitioner import Encoding, Link, Partition
 from partitioner.encodings import find_encoding
-from partitioner.evaluate import feasible_positions, price
+from partitioner.evaluate import Sides, feasible_positions
 
 _MOST_REMEMBERED = 8
 _MOST_PRICED = 64
-# A byte per second one way, nothing to wait for the other way: a split's transfer time is its bytes.
-_BYTES_UP, _BYTES_DOWN = Link(8.0), Link(math.inf, 8.0)
+_BYTE_PER_S = Link(8.0)  # with it, a split's transfer time is its bytes up
 
 _Split = tuple[frozenset[str], str]
 """The layers on the edge, and the encoding."""
@@ -24,7 +24,7 @@ _Split = tuple[frozenset[str], str]
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Measured:
-    """A split at load 1, and its bytes."""
+    """A split at load 1, without a link, and its bytes; inf up if it cannot be sent."""
 
     partition: Partition
     up_bytes: float
@@ -36,20 +36,22 @@ class KnownSplits:
 
     Args:
         numbers: What to price with.
-        remembered: Splits to begin with, the oldest first.
     """
 
-    def __init__(self, numbers: Numbers, remembered: tuple[_Split, ...] = ()) -> None:
+    def __init__(self, numbers: Numbers) -> None:
         self._numbers = numbers
-        self._remembered = remembered
+        self._remembered: tuple[_Split, ...] = ()
         self._measured: dict[_Split, _Measured] = {}
+        self._sides: dict[frozenset[str], Sides] = {}
         layers = numbers.graph.layers
         self._everything = frozenset(layer.name for layer in layers)
         self._inputs = frozenset(layer.name for layer in layers if not layer.inputs)
 
     def at(self, numbers: Numbers) -> "KnownSplits":
-        """The same splits at other numbers."""
-        return KnownSplits(numbers, self._remembered)
+        """The same splits at other numbers; what depends only on the graph is shared."""
+        other = copy.copy(self)
+        other._numbers, other._measured = numbers, {}  # noqa: SLF001  # a copy of this very class
+        return other
 
     def remember(self, partition: Partition) -> None:
         """Adds a split; the one that was added first is forgotten when there are too many."""
@@ -77,11 +79,10 @@ class KnownSplits:
                 self._measured.clear()
             measured = self._measured[split] = self._measure(*split)
         up_bytes, down_bytes, partition = measured.up_bytes, measured.down_bytes, measured.partition
-        finite = math.isfinite(up_bytes) and math.isfinite(down_bytes)  # infinite bytes over an infinite rate are NaN
         return dataclasses.replace(
             partition,
             edge_s=partition.edge_s * edge_load,
-            transfer_s=link.transfer_s(up_bytes, down_bytes) if finite else math.inf,
+            transfer_s=link.transfer_s(up_bytes, down_bytes) if math.isfinite(up_bytes) else math.inf,
             cloud_s=partition.cloud_s * cloud_load,
             fixed_s=link.fixed_s if len(partition.edge) < len(self._everything) else 0.0,
             encode_s=partition.encode_s * edge_load,
@@ -89,9 +90,12 @@ class KnownSplits:
         )
 
     def _measure(self, edge: frozenset[str], encoding: str) -> _Measured:
-        graph, costs = self._numbers.graph, self._numbers.costs
-        named = find_encoding(self._numbers.encodings, encoding)
-        inside = feasible_positions(graph, edge)
-        up = price(graph, costs, _BYTES_UP, inside, named)
-        down = price(graph, costs, _BYTES_DOWN, inside, named)
-        return _Measured(up, up.transfer_s, down.transfer_s)
+        numbers = self._numbers
+        sides = self._sides.get(edge)
+        if sides is None:
+            if len(self._sides) >= _MOST_PRICED:
+                self._sides.clear()
+            sides = self._sides[edge] = Sides.of(numbers.graph, feasible_positions(numbers.graph, edge))
+        named = find_encoding(numbers.encodings, encoding) or Encoding.raw(numbers.graph)
+        partition = sides.price(numbers.costs, _BYTE_PER_S, named)
+        return _Measured(partition, partition.transfer_s, sides.bytes_down)

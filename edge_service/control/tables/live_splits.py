@@ -184,10 +184,16 @@ class LiveSplits:
         return self.answering
 
     def _answers(self, question: Question, found: Partition) -> bool:
-        """Whether the table's answer is the answer. It is remembered: it is a good split when numbers change, too."""
-        self.proven = self.fresh and (not self._bounds_hold or question.proven(found))
+        """Whether the table's answer is the answer. It is remembered: it is a good split when numbers change, too.
+
+        At sizes that are only near those that the table was built for, it proves about what it proved at those.
+        """
         self._known.remember(found)
+        self.proven = self.fresh and question.proven(self._bounded(question, found))
         return self.proven
+
+    def _bounded(self, question: Question, found: Partition) -> Partition:
+        return found if self._bounds_hold or self.table is None else question.answer(self.table.origin)
 
     def _best(self, question: Question, found: Partition | None) -> Partition:
         if found is not None and self._answers(question, found):

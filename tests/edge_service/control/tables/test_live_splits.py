@@ -91,6 +91,15 @@ def test_an_answer_that_is_not_proven_is_compared_with_what_was_found(live, sear
     assert named(live.dsh(LINK)) == named(best) != ({"image"}, "raw")
 
 
+def test_what_a_table_does_not_prove_it_does_not_prove_at_sizes_that_drifted_either(with_table, searched):
+    raw, zstd = searched.encodings
+    for share in (0.5, 1.0):
+        live = with_table(share)
+        live = repriced(live.resized((raw, scaled(zstd, 1.1))))
+        live.decide(LINK, 5.0)
+        assert (live.fresh, live.proven) == (True, share == 1.0)
+
+
 def test_a_table_at_other_numbers_does_not_answer_until_it_is_priced_anew(with_table, table_of):
     live = with_table()
     best = live.decide(LINK, 5.0).partition
