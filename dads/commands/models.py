@@ -4,8 +4,6 @@ import json as json_module
 from dataclasses import asdict
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from dads.options import JsonOption
 
@@ -18,7 +16,6 @@ def list_models(json: JsonOption = False) -> None:
     if json:
         typer.echo(json_module.dumps([asdict(entry) for entry in entries], indent=2))
         return
-    table = Table("model", "what it is", box=None, pad_edge=False)
-    for entry in entries:
-        table.add_row(entry.spec, entry.description)
-    Console(highlight=False).print(table)
+    width = max(len(entry.spec) for entry in entries)
+    for entry in entries:  # one line each, however wide the terminal: names are copied, and lines searched
+        typer.echo(f"{entry.spec:<{width}}  {entry.description}")

@@ -149,9 +149,8 @@ class LiveView:
     @property
     def wants_pictures(self) -> bool:
         """Whether somebody watches, and may see frames."""
-        return (
-            self._shows_frames and self._viewers > 0
-        )  # without the lock: it is asked for each frame, on the agent's loop
+        # Without the lock: it is asked for each frame, on the agent's loop.
+        return self._shows_frames and self._viewers > 0
 
     @property
     def seen(self) -> Seen | None:

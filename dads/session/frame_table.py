@@ -21,7 +21,8 @@ _COLUMNS = (
     ("tail", 11, "right"),
     ("latency", 7, "right"),
 )
-_LONGEST_CUT = 28
+_CUT_WIDTH = next(width for name, width, _ in _COLUMNS if name == "cut after")
+_SHORTEST_CUT = 12  # a long encoding is cut off before a place is shorter
 _LEGEND = "stages in ms, predicted > measured; uplink as estimated; * marks a split that differs from the frame before"
 
 
@@ -67,7 +68,7 @@ class FrameTable:
     def _print(self, cells: list[str], style: str) -> None:
         # Words may be cut. A number must keep all its digits, even if it is wider than its column.
         padded = [
-            cell.rjust(width) if side == "right" else cell[:width].ljust(width)
+            cell.rjust(width) if side == "right" else _cut_off(cell, width).ljust(width)
             for cell, (_, width, side) in zip(cells, _COLUMNS, strict=True)
         ]
         self._console.print(Text("  ".join(padded).rstrip(), style=style), soft_wrap=True)
@@ -99,19 +100,24 @@ def _seen(record: dict[str, Any]) -> str:
 def _cut(record: dict[str, Any]) -> str:
     if record["cut"] is None:
         return ""
+    mark = "*" if record["switched"] else ""
     if record["outcome"] == "local_fallback":
-        where = "finished locally"
-    else:
-        where = _shortened(str(record["cut_label"])) if record["cut"] else "edge only"
-        if record["encoding"] not in (None, "raw"):
-            where += f" ({record['encoding']})"
-    return f"*{where}" if record["switched"] else where
+        return f"{mark}finished locally"
+    encoding = "" if record["encoding"] in (None, "raw") else f" ({record['encoding']})"
+    room = max(_SHORTEST_CUT, _CUT_WIDTH - len(mark) - len(encoding))
+    return f"{mark}{_shortened(str(record['cut_label']), room) if record['cut'] else 'edge only'}{encoding}"
 
 
-def _shortened(label: str) -> str:
+def _shortened(label: str, width: int) -> str:
     """A cut's label without its middle: the ends of places tell layers apart."""
-    half = _LONGEST_CUT // 2
-    return label if len(label) <= _LONGEST_CUT else f"{label[: half - 5]}…{label[-half - 4 :]}"
+    if len(label) <= width:
+        return label
+    end = 2 * width // 3
+    return f"{label[: width - 1 - end]}…{label[-end:]}"
+
+
+def _cut_off(text: str, width: int) -> str:
+    return text if len(text) <= width else f"{text[: width - 1]}…"
 
 
 def _stage(record: dict[str, Any], stage: str) -> str:

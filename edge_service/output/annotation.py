@@ -1,4 +1,4 @@
-"""Draws what a model saw on the source's picture: boxes with label and score, or the top class as a caption."""
+"""Draws what a model saw on the source's picture: the boxes that are shown, or the top class as a caption."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import av
 from av.video.reformatter import VideoReformatter
 from PIL import Image, ImageDraw, ImageFont
 
-from edge_service.output.boxes import Box, boxes_of
+from edge_service.output.boxes import Box, boxes_of, shown
 from edge_service.output.results import seen
 
 __all__ = ["Annotator"]
@@ -51,7 +51,7 @@ class Annotator:
         boxes = boxes_of(record.get("result"))
         if boxes is None:
             canvas.caption(_caption(record))
-        for box in reversed(boxes or ()):  # the best ones above the others
+        for box in reversed(shown(boxes or ())):  # the best ones above the others
             canvas.box(box, scale, self._colour(box.label))
         return image
 

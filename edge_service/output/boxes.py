@@ -9,7 +9,10 @@ from typing import Any
 
 from edge_service.source_picture import SourcePicture
 
-__all__ = ["Box", "boxes_of", "counted", "in_picture"]
+__all__ = ["LEAST_SHOWN", "Box", "boxes_of", "counted", "in_picture", "shown"]
+
+LEAST_SHOWN = 0.2
+"""The least score of a box that people are shown. Detectors return boxes down to a score of 0.001, hundreds of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +63,23 @@ def in_picture(value: Any, picture: SourcePicture) -> Any:  # noqa: ANN401 # JSO
     return [scaled] if isinstance(value, list) else scaled
 
 
+def shown(boxes: Sequence[Box]) -> tuple[Box, ...]:
+    """The boxes that people are shown: those with a score of at least `LEAST_SHOWN`, and those without a score."""
+    return tuple(box for box in boxes if box.score is None or box.score >= LEAST_SHOWN)
+
+
 def counted(boxes: Sequence[Box]) -> str:
-    """How many boxes of each label, in the order of the best scores.
+    """How many of the boxes that are shown have each label, in the order of the best scores.
 
     >>> counted([Box(0, 0, 1, 1, "dog", 0.9), Box(0, 0, 1, 1, "cat", 0.8), Box(0, 0, 1, 1, "dog", 0.7)])
     '2 dog, 1 cat'
+    >>> counted([Box(0, 0, 1, 1, "dog", 0.1)])
+    'nothing found (1 below 0.2)'
     """
-    counts = Counter(box.label for box in boxes)
-    return ", ".join(f"{count} {label}" for label, count in counts.items()) or "nothing found"
+    counts = Counter(box.label for box in shown(boxes))
+    if counts:
+        return ", ".join(f"{count} {label}" for label, count in counts.items())
+    return f"nothing found ({len(boxes)} below {LEAST_SHOWN})" if boxes else "nothing found"
 
 
 def _detections(value: object) -> Mapping[str, Any] | None:

@@ -6,6 +6,8 @@ def test_every_kind_is_listed_for_people(dads):
     assert result.exit_code == 0
     assert "zoo:easy_net" in result.stdout
     assert "torchvision:googlenet" in result.stdout
+    longest = [line for line in result.stdout.splitlines() if line.startswith("torchvision:fasterrcnn_mobilenet")]
+    assert longest[0].startswith("torchvision:fasterrcnn_mobilenet_v3_large_320_fpn "), "names are whole, to be copied"
 
 
 def test_the_same_as_json(dads):

@@ -82,10 +82,23 @@ def test_an_offloaded_frame(printed):
     assert " ".join(row.split()) == "7 done light conv1 19.9 Mbit/s 100 > 110 200 > 220 300 > 330 750 ms"
 
 
-def test_a_long_place_loses_its_middle(printed):
+@pytest.mark.parametrize("encoding", ["raw", "zstd", "float16_zstd"])
+def test_a_long_place_loses_its_middle_and_its_encoding_stays(printed, encoding):
     place = "features.denseblock3.denselayer12.conv1"
-    row = printed(record() | {"cut_label": place})[-1]
-    assert "features.…denselayer12.conv1 " in row
+    row = printed(record() | {"cut_label": place, "encoding": encoding, "switched": True})[-1]
+    assert "*feat" in row
+    assert "r12.conv1 " in row
+    assert ("(" in row) == (encoding != "raw")
+    assert encoding == "raw" or f" ({encoding}) " in row
+
+
+def test_what_does_not_fit_is_seen_to_be_missing(printed):
+    boxes = {
+        "boxes": [[0, 0, 1, 1]] * 3,
+        "labels": ["tennis racket", "baseball bat", "baseball bat"],
+        "scores": [0.9, 0.8, 0.7],
+    }
+    assert "1 tennis racket, 2 …" in printed(record() | {"result": boxes})[-1]
 
 
 def test_an_edge_only_frame(printed):

@@ -69,6 +69,7 @@ def test_a_classification_has_its_top_class_in_the_corner():
 def test_other_outputs_and_frames_without_a_result_leave_the_picture_as_it_is():
     assert not changed(Annotator().drawn(picture(), {"outputs": {"out": {"shape": [1]}}})).any()
     assert not changed(Annotator().drawn(picture(), detected())).any()
+    assert not changed(Annotator().drawn(picture(), detected((50, 60, 120, 110), score=0.1))).any(), "hundreds of these"
 
 
 @pytest.mark.parametrize(

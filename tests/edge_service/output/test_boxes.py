@@ -2,7 +2,7 @@
 
 import pytest
 
-from edge_service.output.boxes import Box, boxes_of, in_picture
+from edge_service.output.boxes import LEAST_SHOWN, Box, boxes_of, in_picture, shown
 from edge_service.source_picture import SourcePicture
 
 FOUND = {"boxes": [[0, 0, 10, 20], [1.5, 2, 3, 4]], "labels": ["dog", 7], "scores": [0.5, 0.75]}
@@ -51,3 +51,8 @@ def test_boxes_and_key_points_are_moved_and_the_rest_stays():
     assert (made["labels"], made["scores"], made["masks"]) == (["dog", 7], [0.5, 0.75], {"pixels": [3, 4]})
     assert in_picture([value], PICTURE) == [made]
     assert value["boxes"] == [[0, 0, 10, 20], [1.5, 2, 3, 4]], "what it was given is not changed"
+
+
+def test_people_are_shown_boxes_that_count():
+    boxes = boxes_of({"boxes": [[0, 0, 1, 1]] * 3, "labels": [*"abc"], "scores": [LEAST_SHOWN, 0.19, None]})
+    assert [box.label for box in shown(boxes)] == ["a", "c"]
