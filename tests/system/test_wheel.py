@@ -106,8 +106,6 @@ def test_dads_edge_runs_a_network_of_the_users_models(python, repository):
     assert report["verify"] == {"checked": 3, "different": 0}
 
 
-def test_a_network_by_name_says_that_the_users_models_stand_in_front(python, repository):
+def test_a_network_by_name_is_ours_beside_the_users_models(python, repository):
     done = run(python, "-m", "dads", "edge", "--model", "zoo:easy_net", "--frames", "1", cwd=repository)
-    assert done.returncode == 2
-    assert "Traceback" not in done.stderr
-    assert str(repository / "models") in done.stderr.replace("\n", "")
+    assert done.returncode == 0, done.stderr
