@@ -28,7 +28,7 @@ from split_model.trace.digest import digest_of
 from split_model.trace.folding import fold
 from split_model.trace.fusion import fuse
 from split_model.trace.layering import Layering, layer
-from split_model.trace.parts import refuse_untraceable_parts
+from split_model.trace.parts import refuse_untraceable_parts, uncompiled
 from split_model.trace.places import places_of, root_of
 from split_model.trace.pruning import prune
 from split_model.trace.rest import rest_of, with_rest
@@ -67,7 +67,7 @@ class Model:
     """A module in evaluation mode, with its graph of layers.
 
     Args:
-        module: The module; it is left as it is.
+        module: The module; it is left as it is. Of one that `torch.compile` returned, the module that it was made of.
         example_inputs: Positional arguments of a call, or a mapping of keyword arguments; they fix the shapes, and the
             values of what is no tensor.
         name: Its name on the wire.
@@ -115,6 +115,7 @@ class Model:
         self.labels = labels
         self.postprocess = postprocess
         self.torch_version = torch.__version__
+        module = uncompiled(module)
         refuse_untraceable_parts(module)
         arguments, examples = arguments_of(example_inputs, keywords)
         self._module = module
