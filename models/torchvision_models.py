@@ -1,5 +1,6 @@
 """torchvision's classifiers, segmentation models and detectors, built by name."""
 
+import difflib
 import inspect
 from collections.abc import Callable
 from pathlib import Path
@@ -43,7 +44,9 @@ def build(name: str, weights: str | Path | None) -> Source:
     """
     known = names()
     if name not in known:
-        raise UnknownModelError(f"torchvision has no model {name!r}; known are {', '.join(known)}")
+        close = difflib.get_close_matches(name, known)
+        meant = f"; did you mean {' or '.join(close)}?" if close else ";"
+        raise UnknownModelError(f"torchvision has no model {name!r}{meant} `dads models` lists those that it has")
     tv = torchvision_models()
     preset = tv.get_model_weights(name).DEFAULT
     options = _options(tv.get_model_builder(name), trained=weights is not None)

@@ -94,4 +94,5 @@ def _name(dtype: torch.dtype) -> str:
 def _listed(names: Collection[str]) -> str:
     """The first few names, and how many others there are."""
     shown = ", ".join(sorted(names)[:_SHOWN])
-    return shown if len(names) <= _SHOWN else f"{shown} and {len(names) - _SHOWN} others"
+    others = len(names) - _SHOWN
+    return shown if others <= 0 else f"{shown} and {others} other{'s' if others > 1 else ''}"

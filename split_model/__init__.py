@@ -22,10 +22,11 @@ from split_model.errors import (
     WeightsError,
 )
 from split_model.loading import Loadable, describe, load
-from split_model.model import Model, ValueSpec
+from split_model.model import Model
 from split_model.split import Head, Tail
 from split_model.trace.trace import TensorSpec
 from split_model.trunk_and_rest import TrunkAndRest
+from split_model.value_specs import ValueSpec
 from split_model.values import Value, arrays_of, value_of
 
 __all__ = [

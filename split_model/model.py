@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -27,47 +27,26 @@ from split_model.trace.capture import Capture, capture
 from split_model.trace.digest import digest_of
 from split_model.trace.folding import fold
 from split_model.trace.fusion import fuse
-from split_model.trace.layering import Layering, layer
-from split_model.trace.parts import refuse_untraceable_parts
+from split_model.trace.layering import layer
+from split_model.trace.parts import refuse_untraceable_parts, uncompiled
 from split_model.trace.places import places_of, root_of
 from split_model.trace.pruning import prune
 from split_model.trace.rest import rest_of, with_rest
 from split_model.trace.trace import Ref, TensorSpec, Trace
 from split_model.trunk_and_rest import TrunkAndRest
+from split_model.value_specs import input_specs, output_specs
 from split_model.values import Value
 
-__all__ = ["Model", "ValueSpec"]
+__all__ = ["Model"]
 
 _CACHED_SCHEDULES = 64
-
-
-@dataclass(frozen=True, slots=True)
-class ValueSpec:
-    """A tensor in a model's inputs or outputs.
-
-    Attributes:
-        path: Its place, such as `x`, `out` or `parts.0`.
-        layer: The layer whose elements it has; `None` for a constant output.
-        dtype: Numpy's name, or `bfloat16`.
-        shape: Sizes of the dimensions; `None` for a size that depends on values, which only an output of a rest has.
-    """
-
-    path: str
-    layer: str | None
-    dtype: str
-    shape: tuple[int | None, ...]
-
-    @property
-    def sizes(self) -> tuple[int, ...]:
-        """The shape, with 0, the least possible, for sizes that depend on values."""
-        return TensorSpec(self.dtype, self.shape).sizes
 
 
 class Model:
     """A module in evaluation mode, with its graph of layers.
 
     Args:
-        module: The module; it is left as it is.
+        module: The module; it is left as it is. Of one that `torch.compile` returned, the module that it was made of.
         example_inputs: Positional arguments of a call, or a mapping of keyword arguments; they fix the shapes, and the
             values of what is no tensor.
         name: Its name on the wire.
@@ -115,6 +94,7 @@ class Model:
         self.labels = labels
         self.postprocess = postprocess
         self.torch_version = torch.__version__
+        module = uncompiled(module)
         refuse_untraceable_parts(module)
         arguments, examples = arguments_of(example_inputs, keywords)
         self._module = module
@@ -152,8 +132,8 @@ class Model:
         self._expected = expected_inputs(captured.input_names, captured.input_paths, self.example_inputs, trace.inputs)
         self._output_paths, self._output_leaves = captured.output_paths, trace.outputs
         self._output_nesting, self._contiguous_outputs = captured.output_nesting, captured.contiguous_outputs
-        self.inputs = _input_specs(captured, trace)
-        self.outputs = _output_specs(captured, trace, layering)
+        self.inputs = input_specs(captured, trace)
+        self.outputs = output_specs(captured, trace, layering)
         self._layer_of_output = {spec.path: spec.layer for spec in self.outputs}
         self._heads: SegmentedCache[frozenset[str], Head] = SegmentedCache(_CACHED_SCHEDULES)
         self._tails: SegmentedCache[tuple[frozenset[str], tuple[str, ...]], Tail] = SegmentedCache(_CACHED_SCHEDULES)
@@ -339,25 +319,3 @@ def _capture(module: nn.Module, arguments: Arguments, witness: Witness) -> Captu
 
 def _to(value: Tree, device: torch.device) -> Tree:
     return structure.map_leaves(lambda leaf: leaf.to(device) if isinstance(leaf, Tensor) else leaf, value)
-
-
-def _input_specs(captured: Capture, trace: Trace) -> tuple[ValueSpec, ...]:
-    specs = []
-    for path, index in zip(captured.input_paths, trace.inputs, strict=True):
-        if index is not None:
-            node = trace.nodes[index]
-            specs += [ValueSpec(path, node.name, spec.dtype, spec.shape) for spec in node.specs if spec is not None]
-    return tuple(specs)
-
-
-def _output_specs(captured: Capture, trace: Trace, layering: Layering) -> tuple[ValueSpec, ...]:
-    specs = []
-    for path, leaf in zip(captured.output_paths, trace.outputs, strict=True):
-        if isinstance(leaf, Ref):
-            root = trace.nodes[layering.root[leaf.index]].name
-            found = trace.nodes[leaf.index].specs
-            specs += [ValueSpec(path, root, spec.dtype, spec.shape) for spec in found if spec is not None]
-        elif isinstance(leaf, Tensor):
-            spec = TensorSpec.of(leaf)
-            specs.append(ValueSpec(path, None, spec.dtype, spec.shape))
-    return tuple(specs)

@@ -18,7 +18,10 @@ __all__ = ["kind_of_file", "read_file"]
 
 _EXPORT = "torch.export.save(torch.export.export(module.eval(), example_inputs), PATH)"
 _PICKLE = b"\x80"
-_LFS = b"version https://git-lfs"
+_INCOMPLETE = {
+    b"PK\x03\x04": "a zip archive that ends too early: copy or download it again",
+    b"version https://git-lfs": "a pointer of Git LFS: fetch the file itself with `git lfs pull`",
+}
 _PLAIN = ("collections", "torch", "numpy", "_codecs", "builtins", "__builtin__")
 _MODULES = ("torch.nn.modules", "torch.fx", "torch.export", "torch.jit")
 _MOST_HEADER_BYTES = 100 * 1024 * 1024
@@ -59,8 +62,9 @@ def kind_of_file(path: Path) -> str | None:
         start = file.read(64)
         if _is_safetensors(file, start):
             return f"weights alone (safetensors): load them into their module in a factory, or export it: {_EXPORT}"
-        if start.startswith(_LFS):
-            return "a pointer of Git LFS: fetch the file itself with `git lfs pull`"
+        incomplete = next((what for sign, what in _INCOMPLETE.items() if start.startswith(sign)), None)
+        if incomplete is not None:
+            return incomplete
         if start.startswith(_PICKLE):
             file.seek(0)
             return _kind_of_pickle(file)

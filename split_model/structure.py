@@ -94,8 +94,8 @@ def admit(tree: Tree, verb: str) -> None:
         if kind.__module__ == "numpy":
             raise UnsupportedModelError(f"the model {verb} a numpy {name}; make it a tensor: torch.from_numpy(array)")
         raise UnsupportedModelError(
-            f"the model {verb} a {name}; expected tensors, numbers and None, in tuples, lists, dictionaries or "
-            "dataclasses, or a type registered by torch.utils._pytree.register_pytree_node"
+            f"the model {verb} a value of type {name}; expected tensors, numbers and None, in tuples, lists, "
+            "dictionaries or dataclasses, or a type registered by torch.utils._pytree.register_pytree_node"
         )
 
 

@@ -13,7 +13,7 @@ class Program(NamedTuple):
 
 PROGRAMS = (
     Program("decide", 110.0),
-    Program("wide_graphs", 100.0, full_s=1500.0),
+    Program("wide_graphs", 50.0, full_s=1500.0),
     Program("wide_live", 80.0),
     Program("rpc_overhead", 120.0, full_s=1200.0),
     Program("copies", 10.0),

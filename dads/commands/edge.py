@@ -249,6 +249,7 @@ def edge(
             metrics_port=metrics_port,
             metrics_host=metrics_host,
             shows_frames=is_loopback(metrics_host) if show_frames is None else show_frames,
+            shows_table=results != "-",
             tracer=spans,
             files=FileOptions(save_outputs, draw),
         )
@@ -282,7 +283,9 @@ def _opened(results: str | None) -> Iterator[TextIO | None]:
         return
     with _named("--results", results):
         if results == "-":
-            yield sys.stdout
+            stdout = sys.stdout
+            with contextlib.redirect_stdout(sys.stderr):  # what a rest or a postprocess prints is no result
+                yield stdout
             return
         with Path(results).open("w", encoding="utf-8") as file:
             yield file

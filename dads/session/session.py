@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import logging
 import signal
-import sys
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,6 +81,7 @@ class EdgeSession:
         metrics_port: port of the first run's metrics and live page, or None.
         metrics_host: address of that port.
         shows_frames: whether the live page shows frames of the source.
+        shows_table: whether a table of the frames is printed on stdout.
         tracer: makes the spans of frames' traces, or None.
 
     Attributes:
@@ -101,6 +101,7 @@ class EdgeSession:
         metrics_port: int | None,
         metrics_host: str = "127.0.0.1",
         shows_frames: bool = True,
+        shows_table: bool = True,
         tracer: Tracer | None = None,
         files: FileOptions = _NO_FILES,
     ) -> None:
@@ -115,6 +116,7 @@ class EdgeSession:
         self._metrics_port = metrics_port
         self._metrics_host = metrics_host
         self._shows_frames = shows_frames
+        self._shows_table = shows_table
         self._tracing: Tracing | None = None
         if tracer is not None:
             from edge_service.output.tracing import Tracing  # noqa: PLC0415 # OpenTelemetry is an extra
@@ -214,7 +216,7 @@ class EdgeSession:
             policy.name,
             view,
             results=results,
-            table=FrameTable() if results is not sys.stdout else None,
+            table=FrameTable() if self._shows_table else None,
             saved=None if files.save_outputs is None else SavedOutputs(files.save_outputs),
             drawn=None if files.draw is None else DrawnPictures(files.draw, self._config.rate_hz),
         )

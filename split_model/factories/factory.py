@@ -5,7 +5,6 @@ import importlib.util
 import inspect
 import sys
 from collections.abc import Callable
-from itertools import chain
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -121,12 +120,6 @@ def _source(spec: str, made: object) -> Source:
     if postprocess is not None and not callable(postprocess):
         raise UnsupportedModelError(
             f"{spec} must return a function as its third value, postprocess(outputs), got {_named(postprocess)}"
-        )
-    empty = [name for name, tensor in chain(network.named_parameters(), network.named_buffers()) if tensor.is_meta]
-    if empty:
-        raise UnsupportedModelError(
-            f"{spec} returns a module on the meta device, without values ({empty[0]} and {len(empty) - 1} more); make "
-            "it on the CPU, or load its weights with assign=True"
         )
     return Source(network, inputs, postprocess=postprocess, evaluate=True)
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain
 
+import torch
 from torch._subclasses.fake_tensor import FakeTensor
 from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 
@@ -83,20 +84,26 @@ class Witness:
             inputs, wanted = self._fresh(seed)
             if all(deviation(wanted, ask(apart(inputs))) > tolerance for ask in (answer, plain)):
                 self._refuse(inputs, wanted, tolerance)
-            changed = self._filled.changes()
-            if changed and self._is_scratch(inputs, wanted, tolerance):
-                warnings.warn(
-                    f"the model writes {_some(changed)} in each call, and a split model does not; no answer depends on "
-                    "it",
-                    stacklevel=2,
-                )
+            if self._filled.changes() and self._is_scratch(inputs, wanted, tolerance):
+                self._warn_of_scratch()
                 return
-            if changed:
-                is_training = any(part.training for part in self._reference.module.modules())
-                raise UnsupportedModelError(
-                    f"the model keeps state from call to call ({_some(changed)}), and a split model keeps none; take "
-                    f"it as an input and return it, or drop it{', or call .eval()' if is_training else ''}"
-                )
+            self._refuse_state()
+
+    def _warn_of_scratch(self) -> None:
+        warnings.warn(
+            f"the model writes {_some(self._filled.changes())} in each call, and a split model does not; no answer "
+            "depends on it",
+            stacklevel=3,
+        )
+
+    def _refuse_state(self) -> None:
+        changed = self._filled.changes()
+        if changed:
+            is_training = any(part.training for part in self._reference.module.modules())
+            raise UnsupportedModelError(
+                f"the model keeps state from call to call ({_some(changed)}), and a split model keeps none; take "
+                f"it as an input and return it, or drop it{', or call .eval()' if is_training else ''}"
+            )
 
     def _is_scratch(self, inputs: Sequence[Tree], answer: Tree, tolerance: float) -> bool:
         """Whether what a call leaves depends on its own inputs alone, as does its answer."""
@@ -151,6 +158,7 @@ class Witness:
 
     def _refuse(self, inputs: Sequence[Tree], wanted: Tree, tolerance: float) -> None:
         if deviation(wanted, self._reference(apart(inputs))) > tolerance:
+            self._refuse_state()
             raise UnsupportedModelError(
                 "the model answers the same inputs otherwise each time: it draws random numbers outside torch, or "
                 "keeps state; take what changes as an input"
@@ -164,8 +172,11 @@ class Witness:
 
 @contextmanager
 def witnessed(reference: Reference, examples: Sequence[Tree]) -> Iterator[Witness]:
-    """A `Witness` while a module is loaded; afterwards the module is as it was found, also after an error."""
-    with reference.mode(), same_random_numbers():
+    """A `Witness` while a module is loaded; afterwards the module is as it was found, also after an error.
+
+    Meanwhile nothing is compiled: a part that `torch.compile` made would take a minute for its first run.
+    """
+    with reference.mode(), same_random_numbers(), torch.compiler.set_stance("force_eager"):
         witness = Witness(reference, examples)
         try:
             yield witness

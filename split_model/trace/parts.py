@@ -1,4 +1,4 @@
-"""Parts of a module that no export can trace, told by their kind before it is tried."""
+"""What is known of a module by the kinds of its parts, before any export is tried."""
 
 from itertools import chain
 
@@ -7,7 +7,13 @@ from torch import nn
 
 from split_model.errors import UnsupportedModelError
 
-__all__ = ["refuse_untraceable_parts"]
+__all__ = ["refuse_untraceable_parts", "uncompiled"]
+
+
+def uncompiled(module: nn.Module) -> nn.Module:
+    """The module that `torch.compile` was given; any other module is returned as it is."""
+    original = getattr(module, "_orig_mod", None)
+    return original if isinstance(original, nn.Module) and type(module).__name__ == "OptimizedModule" else module
 
 
 def refuse_untraceable_parts(module: nn.Module) -> None:

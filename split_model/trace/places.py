@@ -16,6 +16,8 @@ from split_model.trace.trace import Node, Trace
 
 __all__ = ["places_of", "root_of"]
 
+_COMPILED = "_orig_mod"  # what torch.compile puts between a part and its own parts
+
 
 def root_of(module: nn.Module) -> str:
     """The path inside a module at which places begin: a wrapper names the child that people know in `known_child`."""
@@ -50,6 +52,7 @@ def places_of(trace: Trace, layering: Layering, root: str = "") -> Mapping[str, 
 
 
 def _inside(root: str, path: str) -> str:
+    path = ".".join(part for part in path.split(".") if part != _COMPILED)
     return "" if path == root else path.removeprefix(f"{root}.") if root else path
 
 

@@ -5,6 +5,7 @@ line of the user's code.
 """
 
 import linecache
+import sys
 import sysconfig
 import traceback
 from collections.abc import Iterator, Sequence
@@ -77,9 +78,11 @@ def untraceable(error: Exception, module: nn.Module) -> str:
         )
     if any(sign in text for sign in _VALUES):
         boxes = any(sign in function for sign in _BOXES for function in functions)
-        what = "it selects boxes by their values" if boxes else "a branch, size or number depends on values"
-        return f"{prefix}{what}{where}; " + (
-            DIVIDE if boxes else f"use torch.where or torch.cond, drop .item(), or {DIVIDE}"
+        if boxes:
+            return f"{prefix}it selects boxes by their values{where}; {_by_name(module)}{DIVIDE}"
+        return (
+            f"{prefix}a branch, size or number depends on values{where}; use torch.where or torch.cond, drop .item(), "
+            f"or {DIVIDE}"
         )
     if ".numpy()" in text or "numpy" in functions:
         return f"{prefix}it leaves torch for numpy{where}; use torch's operators, or {DIVIDE}"
@@ -93,7 +96,24 @@ def failed_run(error: Exception, module: nn.Module, keywords: Sequence[str] = ()
     text = f"the model fails on its example inputs{where}: {type(error).__name__}: {line(error)}"
     if keywords and isinstance(error, TypeError) and "argument" in str(error):
         text += "; a dictionary of example inputs holds keyword arguments; for one dictionary, return ({...},)"
-    return text
+    return text + _hidden_package(error)
+
+
+def _hidden_package(error: Exception) -> str:
+    """What to do about an import in a forward that finds another package of that name, such as one of ours."""
+    top = (error.name or "").partition(".")[0] if isinstance(error, ImportError) else ""
+    file = getattr(sys.modules.get(top), "__file__", None)
+    if file is None:
+        return ""
+    return f"; when it runs, {top!r} is {file}: import what forward needs at the top of its file"
+
+
+def _by_name(module: nn.Module) -> str:
+    """The cure for torchvision's own detectors."""
+    kinds = {type(part).__module__ for part in module.modules()}
+    if not any(kind.startswith("torchvision.models.detection") for kind in kinds):
+        return ""
+    return "load it by its name, torchvision:NAME (`dads models` lists them), or "
 
 
 def place_in_trace(node: torch.fx.Node) -> str:

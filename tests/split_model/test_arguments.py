@@ -134,7 +134,7 @@ class DynamicCache:
     [
         (DynamicCache(), "returns a DynamicCache, which grows from call to call; load it with use_cache=False"),
         (np.ones(2), "returns a numpy ndarray; make it a tensor"),
-        (range(2), "returns a range; expected tensors, numbers and None"),
+        (range(2), "returns a value of type range; expected tensors, numbers and None"),
     ],
 )
 def test_other_outputs_are_refused(made, message):

@@ -1,6 +1,7 @@
 """`dads edge` says what cannot work before it loads a model."""
 
 import contextlib
+import json
 import logging
 import os
 import signal
@@ -229,6 +230,33 @@ def test_seeded_weights_are_told_once_and_not_among_results(pictures):
         assert edge.communicate()[0].count(said) == 1
     with ended(start("--source", pictures, "--frames", 2, "--results", "-")) as edge:
         assert said not in edge.communicate()[0]
+
+
+def test_what_the_models_code_prints_is_not_among_results(pictures, tmp_path):
+    (tmp_path / "own.py").write_text(
+        "import torch, split_model\n\nclass Trunk(torch.nn.Module):\n    def forward(self, x):\n"
+        "        return x.float() / 255\n\nclass Rest(torch.nn.Module):\n    def forward(self, x):\n"
+        "        print('in the rest')\n        return x[x > 0]\n\ndef post(outputs):\n    print('in postprocess')\n"
+        "    return len(outputs)\n\ndef build():\n"
+        "    model = split_model.TrunkAndRest(Trunk(), Rest())\n"
+        "    return model, torch.ones(1, 3, 8, 8, dtype=torch.uint8), post\n"
+    )
+    command = [
+        sys.executable,
+        "-m",
+        "dads",
+        "edge",
+        "--model",
+        f"{tmp_path / 'own.py'}:build",
+        "--source",
+        str(pictures),
+    ]
+    done = subprocess.run(
+        [*command, "--frames", "2", "--results", "-"], capture_output=True, text=True, timeout=LIMIT_S, check=True
+    )
+    assert [json.loads(line)["frame"] for line in done.stdout.splitlines()] == [0, 1]
+    assert "in the rest" in done.stderr
+    assert "in postprocess" in done.stderr
 
 
 def test_ctrl_c_while_it_loads_is_130_and_told(pictures):

@@ -57,7 +57,9 @@ def signals_as_before():
 def session(easy_net, clip):
     """Make a session without a cloud over the clip."""
 
-    def make(*, source=None, rate_hz=50.0, frames=None, loop=False, verify=False, metrics_port=None, model=easy_net):
+    def make(
+        *, source=None, rate_hz=50.0, frames=None, loop=False, verify=False, metrics_port=None, model=easy_net, **extra
+    ):
         seconds = tuple(1e-3 for _ in model.graph.layers)
         return EdgeSession(
             model,
@@ -67,6 +69,7 @@ def session(easy_net, clip):
             edge_profile=split_model.Profile(layer_s=seconds, whole_s=sum(seconds)),
             verify=verify,
             metrics_port=metrics_port,
+            **extra,
         )
 
     return make
@@ -109,10 +112,10 @@ def test_a_source_that_ends_ends_the_run(session):
     assert "baselines" not in made
 
 
-def test_the_table_is_shown_unless_results_go_to_stdout(session, capsys, monkeypatch):
+def test_the_table_is_shown_if_it_is_wanted(session, capsys):
     run(session(frames=2))
     assert "predicted > measured" in capsys.readouterr().out
-    run(session(frames=2), results=sys.stdout)
+    run(session(frames=2, shows_table=False), results=sys.stdout)
     assert [json.loads(line)["frame"] for line in capsys.readouterr().out.splitlines()] == [0, 1]
 
 

@@ -184,7 +184,7 @@ RETURNS = [
     ("return [net, x]", r"got a list of 2: \(Linear, Tensor\); make it a tuple"),
     ("return x, net", r"got a tuple of 2: \(Tensor, Linear\); the module comes first"),
     ("return torch.nn.Linear, x", r"got a tuple of 2: \(the class Linear, Tensor\)"),
-    ("return net.to('meta'), x", r"on the meta device, without values \(weight and 1 more\); make it on the CPU"),
+    ("return net.to('meta'), x", r"no values on the meta device \(2 tensors, first weight\); make it on the CPU"),
 ]
 
 

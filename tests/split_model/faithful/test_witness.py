@@ -162,6 +162,16 @@ class HelperCounter(nn.Module):
         return x * 2
 
 
+class Counts(nn.Module):
+    """Its state decides its answer."""
+
+    calls = 0
+
+    def forward(self, x):
+        self.calls = self.calls + 1
+        return x * self.calls
+
+
 @pytest.mark.parametrize(
     ("module", "name"),
     [
@@ -169,6 +179,7 @@ class HelperCounter(nn.Module):
         (History(), "0.seen.1"),
         (ClassCounter(), "ClassCounter.calls"),
         (HelperCounter(), "0.helper.known.calls"),
+        (Counts(), "0.calls"),
     ],
 )
 def test_state_is_refused_by_name(module, name):
@@ -373,3 +384,12 @@ def test_inputs_of_which_few_are_valid():
 def test_a_forward_that_fails_on_the_examples():
     with pytest.raises(split_model.UnsupportedModelError, match="fails on its example inputs: RuntimeError: mat1"):
         Model(nn.Linear(4, 2), (X,), name="toy")
+
+
+def test_nothing_is_compiled():
+    def compiles(*_):
+        raise AssertionError("a part was compiled")
+
+    part = torch.compile(nn.Linear(3, 4), backend=compiles)
+    model = Model(torch.compile(nn.Sequential(part, nn.ReLU()), backend=compiles), (X,), name="toy")
+    assert list(model.places.values())[1:] == ["0", "1"]

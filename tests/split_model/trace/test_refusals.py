@@ -113,3 +113,27 @@ def test_only_runs_of_the_module_itself_print(capfd):
 
     Model(Prints(), (X,), name="toy")
     assert set(capfd.readouterr().out.split()) == {"Tensor"}
+
+
+def test_an_import_in_forward_that_finds_another_package():
+    class Lazy(nn.Module):
+        def forward(self, x):
+            from partitioner.blocks import block
+
+            return block(x)
+
+    with pytest.raises(
+        split_model.UnsupportedModelError, match=r"'partitioner' is .*: import what forward needs at the"
+    ):
+        Model(Lazy(), (X,), name="toy")
+
+
+def test_a_detector_of_torchvision_has_a_name():
+    class Ssd(Detector):
+        __module__ = "torchvision.models.detection.ssd"
+
+    with pytest.raises(
+        split_model.UnsupportedModelError,
+        match=rf"load it by its name, torchvision:NAME .*, or divide the module there: {DIVIDE}",
+    ):
+        Model(Ssd(), (X,), name="toy")
