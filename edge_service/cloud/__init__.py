@@ -1,6 +1,7 @@
 """One cloud, as the agent uses it: the seam, gRPC behind it, and the connection.
 
-* `seam`: the interface `Cloud` and its values; `client`: the same by gRPC; `statuses`: the cloud's errors as ours;
+* `seam`: the interface `Cloud` and its values; `client`, `tails`: the same by gRPC, calls and
+  streams; `statuses`: the cloud's errors as ours;
 * `link`: opens, measures and closes the connection, and sends frames on it;
 * `exchange`: from the model's values to messages, and back.
 """

@@ -67,7 +67,7 @@ def lower_hull(network: CutNetwork, crossings: Crossings, numbers: LayerNumbers,
             if corner.tobytes() in seen:
                 continue
             known = float((rows / scale @ corner).min())
-            if known < height:  # no corner any more, since a split was found
+            if known < height * (1.0 - _BETTER):  # no corner any more, since a split was found; less is rounding
                 continue
             if len(weights) >= most_cuts:
                 found_any = True

@@ -54,6 +54,32 @@ def test_for_any_weights_one_of_its_splits_is_best(graph, seed):
         assert (hull.rows @ weights).min() == pytest.approx(best, rel=1e-9, abs=1e-15)
 
 
+def test_a_corner_whose_height_is_rounded_is_cut():
+    """The height of one corner here, added up in two ways, differs in the last bit."""
+    reads = {"v1": ("v0",), "v3": ("v2", "v1"), "v4": ("v2",), "v5": ("v2",)}
+    sizes = (265859, 20000, 0, 36586, 150000, 150000, 740952, 1000)
+    graph = LayerGraph(
+        tuple(Layer(f"v{i}", reads.get(f"v{i}", ()), size) for i, size in enumerate(sizes)), ("v6", "v0")
+    )
+    edge_s = (
+        0.9908337340264428,
+        0.0,
+        0.003720684113007633,
+        0.8745527576404011,
+        0.6860686811037888,
+        0.0,
+        0.001,
+        0.9508508969576233,
+    )
+    cloud_s = (0.024621167464049742, 0.0, 0.001, 0.001, 0.5614092563073392, 0.8717652815218395, 0.0, 0.0)
+    sizes_up = (186286.33501026212, np.inf, 0.0, 14233.024658144635, 0.0, 0.0, np.inf, np.inf)
+    encode_s = (0.42344854550868094, 0.001, 0.001, 0.0, 0.001, 0.001, 0.518468239879469, 0.001)
+    decode_s = (0.0, 0.0, 0.0, 0.9167234620743424, 0.28507357637584074, 0.23781980161881122, 0.28609239294368605, 0.0)
+    hull, _ = hull_of(graph, CostProfile(edge_s, cloud_s), Encoding("e", sizes_up, encode_s, decode_s))
+    assert hull.is_complete
+    assert [True] * 4 + [False] + [True] * 3 in hull.inside.tolist(), "the best one where the uplink is slow"
+
+
 def branches(width):
     names = tuple(f"b{i}" for i in range(width))
     layers = (Layer("image", (), 100_000), *(Layer(name, ("image",), 100 + 37 * i) for i, name in enumerate(names)))

@@ -1,0 +1,103 @@
+"""One stream of frames over gRPC: requests go out, and answers, announcements, refusals and heartbeats come back."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Any, NoReturn
+
+import grpc
+
+from edge_service.cloud.seam import Announcement, Answer, Beat, FrameToSend, Refusal, StreamEvent
+from edge_service.cloud.statuses import frame_error
+from edge_service.errors import CloudRefusedError, CloudUnreachableError
+from split_wire import CodecError, decode_tensor, split_pb2
+from split_wire.frames import Malformed, TailResponse, TimedRequest, WrittenRequest
+
+__all__ = ["GrpcTails"]
+
+
+class GrpcTails:
+    """One `StreamTails` call.
+
+    Args:
+        call: the call, just begun.
+        translate: raises our error for one of gRPC's.
+    """
+
+    def __init__(self, call: Any, translate: Callable[[grpc.aio.AioRpcError], NoReturn]) -> None:  # noqa: ANN401 - gRPC's call objects are not annotated
+        self._call = call
+        self._translate = translate
+
+    async def send(self, frame: FrameToSend, timeout_s: float) -> None:
+        """Writes one request; returns when the transport has accepted it."""
+        if not isinstance(frame.message, WrittenRequest):
+            raise TypeError("expected a frame that this cloud's encode() made")
+        try:
+            await self._call.write(TimedRequest(frame.message, timeout_s))
+        except grpc.aio.AioRpcError as error:
+            self._translate(error)
+        except asyncio.InvalidStateError as error:  # what aio raises on a call that is over
+            raise CloudUnreachableError("the stream to the cloud is closed") from error
+        except asyncio.CancelledError as error:
+            self._cancelled(error)
+
+    async def events(self) -> AsyncIterator[StreamEvent]:
+        """Yields answers, refusals and heartbeats."""
+        try:
+            async for event in self._call:
+                match event:
+                    case TailResponse():
+                        yield _answer(event)
+                    case split_pb2.FrameError():
+                        yield Refusal(event.frame_id, frame_error(event.status))
+                    case split_pb2.Announcement():
+                        yield Announcement(event.frame_id, event.bytes, event.timing.total_s)
+                    case split_pb2.Heartbeat():
+                        yield Beat(max(1.0, event.load_factor))
+                    case Malformed():
+                        yield _unreadable(event)
+        except grpc.aio.AioRpcError as error:
+            self._translate(error)
+        except asyncio.CancelledError as error:
+            self._cancelled(error)
+        raise CloudUnreachableError("the cloud ended the stream")
+
+    def _cancelled(self, error: asyncio.CancelledError) -> NoReturn:
+        """Translates the cancellation of the stream; raises that of our task again.
+
+        aio raises the same exception for both. Only the task can tell them apart: a call that is cancelled during a
+        write reports INTERNAL.
+        """
+        task = asyncio.current_task()
+        if task is None or not task.cancelling():
+            raise CloudUnreachableError("the stream to the cloud was cancelled") from error
+        raise error
+
+    def cancel(self) -> None:
+        """Cancels the call."""
+        self._call.cancel()
+
+
+def _answer(result: TailResponse) -> Answer | Refusal:
+    try:
+        outputs = {tensor.name: decode_tensor(tensor) for tensor in result.outputs}
+    except CodecError as error:
+        return Refusal(result.frame_id, CloudRefusedError(f"the cloud's answer is wrong: {error}", reason="BAD_ANSWER"))
+    return Answer(
+        frame_id=result.frame_id,
+        outputs=outputs,
+        size=result.size,
+        server_s=result.timing.total_s,
+        queue_s=result.timing.queue_s,
+        decode_s=result.timing.decode_s,
+        compute_s=result.timing.compute_s,
+        load_factor=max(1.0, result.load_factor),
+    )
+
+
+def _unreadable(answer: Malformed) -> Refusal:
+    error = CloudRefusedError(f"the cloud's answer is wrong: {answer.reason}", reason="BAD_ANSWER")
+    if answer.frame_id is None:
+        raise error  # the frame it belongs to is unknown, so the stream ends
+    return Refusal(answer.frame_id, error)
