@@ -8,7 +8,6 @@ from torch import Tensor, nn
 from models.detector_parts import divide
 from models.preprocessing import example_image
 from split_model.source import Source
-from split_model.torchvision_ops import use_plain_operators
 
 __all__ = ["DETECTORS", "as_trained", "describe", "source_of"]
 
@@ -37,7 +36,6 @@ def source_of(name: str, detector: nn.Module, meta: Mapping[str, Any]) -> Source
         detector: torchvision's module of that name, in evaluation mode, with its weights.
         meta: The metadata of its trained weights, which name the categories.
     """
-    use_plain_operators()
     example = example_image(*_size(name))
     return Source(divide(detector, example).eval(), (example,), postprocess=_Boxes(meta["categories"]))
 
