@@ -1,6 +1,6 @@
 """torchvision's detectors by name: what they see, in the pixels of the model's input picture."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from torch import Tensor, nn
@@ -8,7 +8,6 @@ from torch import Tensor, nn
 from models.detector_parts import divide
 from models.preprocessing import example_image
 from split_model.source import Source
-from split_model.torchvision_ops import use_plain_operators
 
 __all__ = ["DETECTORS", "as_trained", "describe", "source_of"]
 
@@ -37,7 +36,6 @@ def source_of(name: str, detector: nn.Module, meta: Mapping[str, Any]) -> Source
         detector: torchvision's module of that name, in evaluation mode, with its weights.
         meta: The metadata of its trained weights, which name the categories.
     """
-    use_plain_operators()
     example = example_image(*_size(name))
     return Source(divide(detector, example).eval(), (example,), postprocess=_Boxes(meta["categories"]))
 
@@ -49,12 +47,18 @@ def describe(name: str) -> str:
     return f"{what}, for pictures of {width}x{height}"
 
 
-def as_trained(name: str, module: nn.Module) -> None:
-    """Replaces batch norms by frozen ones, as torchvision does before it loads trained weights."""
+def as_trained(name: str, module: nn.Module, state: Collection[str]) -> None:
+    """Replaces batch norms by frozen ones, as torchvision does before it loads trained weights.
+
+    Args:
+        name: The detector's name.
+        module: It is changed.
+        state: Names of the weights. Those of a detector that was trained with its own batch norms count batches.
+    """
     from torchvision.ops import FrozenBatchNorm2d  # noqa: PLC0415  # once torchvision can be imported
 
     epsilon = _FROZEN_NORM_EPSILONS.get(name)
-    if epsilon is None:
+    if epsilon is None or any("backbone." in each and each.endswith(".num_batches_tracked") for each in state):
         return
     for parent in list(module.get_submodule("backbone").modules()):
         for child, part in parent.named_children():

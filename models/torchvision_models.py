@@ -58,8 +58,9 @@ def build(name: str, weights: str | Path | None) -> Source:
         if weights is None:
             weights_of.seed(module)
         else:
-            as_trained(name, module)
-            weights_of.load_file(module, Path(weights), ignored=_TRAINING_ONLY)
+            state = weights_of.read_file(Path(weights))
+            as_trained(name, module, state)
+            weights_of.fill(module, state, Path(weights), ignored=_TRAINING_ONLY)
     if name in DETECTORS:
         return source_of(name, module.eval(), preset.meta)
     transforms = preset.transforms()

@@ -10,7 +10,7 @@ large minibatch SGD", 2017, arXiv:1706.02677, section 5.1 (a small last norm in 
 
 import hashlib
 import math
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from torch.overrides import TorchFunctionMode
 from models.weights_file import fitted
 from split_model.errors import WeightsError
 
-__all__ = ["NoRandomInit", "load_file", "seed"]
+__all__ = ["NoRandomInit", "fill", "load_file", "read_file", "seed"]
 
 _Function = Callable[..., object]
 _Types = Collection[type]
@@ -108,24 +108,42 @@ def _fill(parameter: Tensor, name: str, *, limit: float, centred: bool = False) 
         block.copy_(torch.from_numpy(numbers.astype(np.float32) * scale))
 
 
-def load_file(module: nn.Module, path: Path, *, ignored: tuple[str, ...] = ()) -> None:
-    """Reads a module's parameters and buffers from a safetensors file.
-
-    Args:
-        module: Its parameters and buffers are overwritten.
-        path: The file.
-        ignored: Prefixes of names in the file to ignore (auxiliary heads for training).
+def read_file(path: Path) -> dict[str, Tensor]:
+    """Reads a safetensors file.
 
     Raises:
-        WeightsError: No such file, not safetensors, or names, shapes or numbers do not fit; see `fitted`.
+        WeightsError: No such file, or not safetensors.
     """
     if not path.is_file():
         raise WeightsError(f"no weights file {str(path)!r}; expected a .safetensors file, `DEFAULT`, or nothing")
     try:
-        state = safetensors.torch.load_file(path)
+        return safetensors.torch.load_file(path)
     except (OSError, safetensors.SafetensorError) as error:
         raise WeightsError(f"{str(path)!r} is not a safetensors file: {error}") from error
+
+
+def fill(module: nn.Module, state: Mapping[str, Tensor], path: Path, *, ignored: tuple[str, ...] = ()) -> None:
+    """Overwrites a module's parameters and buffers with those of a file.
+
+    Args:
+        module: The module.
+        state: What the file holds; see `read_file`.
+        path: The file, for errors.
+        ignored: Prefixes of names in the file to ignore (auxiliary heads for training).
+
+    Raises:
+        WeightsError: Names, shapes or numbers do not fit; see `fitted`.
+    """
     try:
         module.load_state_dict(fitted(state, module, ignored))
     except WeightsError as error:
         raise WeightsError(f"the weights in {str(path)!r} do not fit the model: {error}") from error
+
+
+def load_file(module: nn.Module, path: Path) -> None:
+    """Reads a module's parameters and buffers from a safetensors file.
+
+    Raises:
+        WeightsError: See `read_file` and `fill`.
+    """
+    fill(module, read_file(path), path)

@@ -84,7 +84,7 @@ def describe_outputs(model: Model, outputs: object, picture: SourcePicture | Non
 
 
 def seen(record: Mapping[str, Any]) -> str:
-    """What a frame with a result shows, in a few words: the top class, the boxes by label, or "done".
+    """What a frame with a result shows, in a few words: the top class, the boxes by label, or that it is done.
 
     >>> seen({"result": {"boxes": [[1, 2, 3, 4]], "labels": ["dog"], "scores": [0.9]}})
     '1 dog'
@@ -92,7 +92,7 @@ def seen(record: Mapping[str, Any]) -> str:
     if record.get("top"):
         return str(record["top"][0]["label"])
     if "result" not in record:
-        return "done"
+        return "postprocess failed" if "result_error" in record else "done"
     boxes = boxes_of(record["result"])
     if boxes is not None:
         return counted(boxes)

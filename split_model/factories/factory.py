@@ -16,7 +16,6 @@ from split_model.factories.surroundings import module_of_file, surroundings
 from split_model.factories.wording import failure
 from split_model.source import Source
 from split_model.torchvision_import import make_importable
-from split_model.torchvision_ops import use_plain_operators
 
 __all__ = ["call_factory"]
 
@@ -63,8 +62,6 @@ def call_factory(where: str, attribute: str) -> Source:
             made = factory()
         except (Exception, SystemExit) as error:
             raise failure(spec, folder, error) from error
-    if "torchvision.ops" in sys.modules:
-        use_plain_operators()  # a detector calls them when it runs
     return _source(spec, made)
 
 

@@ -62,7 +62,8 @@ def _lines(value: object, depth: int) -> Iterator[str]:
 
 
 def _name(code: object) -> str:
-    return f"{getattr(code, '__module__', '')}.{getattr(code, '__qualname__', '')}"
+    """Without the module, which is named after its file: that may be called and lie otherwise on another machine."""
+    return str(getattr(code, "__qualname__", ""))
 
 
 def _tensor(tensor: Tensor) -> str:

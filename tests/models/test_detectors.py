@@ -195,10 +195,21 @@ def test_trained_weights_are_read_into_norms_like_torchvisions(name, monkeypatch
     monkeypatch.setattr(type(preset), "get_state_dict", lambda *_, **__: {})
     with torch.device("meta"):
         theirs, ours = tv.get_model(name, weights=preset), tv.get_model(name, weights=None, weights_backbone=None)
-        detectors.as_trained(name, ours)
+        detectors.as_trained(name, ours, ())
 
     def norms(module: nn.Module) -> dict[str, tuple[str, float]]:
         return {path: (type(part).__name__, part.eps) for path, part in module.named_modules() if hasattr(part, "eps")}
 
     assert norms(ours) == norms(theirs)
     assert norms(theirs) or name == "ssd300_vgg16"
+
+
+def test_norms_that_were_trained_stay_as_they_are():
+    name = "fasterrcnn_mobilenet_v3_large_320_fpn"
+    with torch.device("meta"):
+        tv = torchvision_models.torchvision_models()
+        trained = tv.get_model(name, weights=None, weights_backbone=None)
+    before = [type(part) for part in trained.modules()]
+    detectors.as_trained(name, trained, trained.state_dict().keys())
+    assert [type(part) for part in trained.modules()] == before
+    assert nn.BatchNorm2d in before

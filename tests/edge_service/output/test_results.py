@@ -195,6 +195,7 @@ def test_a_postprocess_that_changes_its_input_changes_no_outputs():
         ({"outputs": {}}, "done"),
         ({"top": [{"label": "tabby"}]}, "tabby"),
         ({"result": {"boxes": [], "labels": [], "scores": []}}, "nothing found"),
+        ({"result_error": "KeyError: 'boxes'", "outputs": {}}, "postprocess failed"),
         ({"result": "a text"}, "a text"),
         ({"result": {"angle": 0.5}}, '{"angle": 0.5}'),
         ({"result": ["x" * 100]}, '["' + "x" * 55 + "..."),

@@ -62,7 +62,7 @@ OTHERS = {
 
 def test_it_is_the_same_for_modules_that_are_made_alike():
     assert fingerprint(Select()) == fingerprint(Select())
-    assert fingerprint(Select()).startswith(f"{Select.__module__}.Select ")
+    assert fingerprint(Select()).startswith("Select ")
     assert " at 0x" not in fingerprint(Select())
 
 
@@ -88,3 +88,9 @@ def test_circles_end():
     module = Select()
     module.coder.back = module.coder
     assert fingerprint(module) != fingerprint(Select())
+
+
+def test_the_file_of_a_class_may_be_called_otherwise(monkeypatch):
+    before = fingerprint(Select())
+    monkeypatch.setattr(Select, "__module__", "net_on_another_machine")
+    assert fingerprint(Select()) == before
