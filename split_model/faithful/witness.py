@@ -84,20 +84,14 @@ class Witness:
             inputs, wanted = self._fresh(seed)
             if all(deviation(wanted, ask(apart(inputs))) > tolerance for ask in (answer, plain)):
                 self._refuse(inputs, wanted, tolerance)
-            if self._filled.changes() and self._is_scratch(inputs, wanted, tolerance):
-                self._warn_of_scratch()
+            changed = self._filled.changes()
+            if changed and self._is_scratch(inputs, wanted, tolerance):
+                what = f"the model writes {_some(changed)} in each call, and a split model does not"
+                warnings.warn(f"{what}; no answer depends on it", stacklevel=2)
                 return
-            self._refuse_state()
+            self._refuse_state(changed)
 
-    def _warn_of_scratch(self) -> None:
-        warnings.warn(
-            f"the model writes {_some(self._filled.changes())} in each call, and a split model does not; no answer "
-            "depends on it",
-            stacklevel=3,
-        )
-
-    def _refuse_state(self) -> None:
-        changed = self._filled.changes()
+    def _refuse_state(self, changed: Sequence[str]) -> None:
         if changed:
             is_training = any(part.training for part in self._reference.module.modules())
             raise UnsupportedModelError(
@@ -158,7 +152,7 @@ class Witness:
 
     def _refuse(self, inputs: Sequence[Tree], wanted: Tree, tolerance: float) -> None:
         if deviation(wanted, self._reference(apart(inputs))) > tolerance:
-            self._refuse_state()
+            self._refuse_state(self._filled.changes())
             raise UnsupportedModelError(
                 "the model answers the same inputs otherwise each time: it draws random numbers outside torch, or "
                 "keeps state; take what changes as an input"
