@@ -79,7 +79,7 @@ def test_a_search_is_exact_where_only_single_values_are_too_large(problem, data)
 
 
 @given(bounded())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 def test_a_search_never_sends_too_much_and_its_bounds_hold(problem):
     graph, costs, link = problem
     table, search = SplitTable(graph, costs), SearchedSplits(graph, costs)
