@@ -76,7 +76,9 @@ class _DataTypeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_DataType.Val
     DATA_TYPE_FLOAT64: _DataType.ValueType  # 10
 
 class DataType(_DataType, metaclass=_DataTypeEnumTypeWrapper):
-    """Element types. Values are stable; names follow numpy's."""
+    """Element types. Values are stable; names follow numpy's. A complex tensor is sent as one of FLOAT32 or FLOAT64 with a
+    last dimension of size 2 more: the real and the imaginary part of each element. TensorSpec describes it so, too.
+    """
 
 DATA_TYPE_UNSPECIFIED: DataType.ValueType  # 0
 DATA_TYPE_BOOL: DataType.ValueType  # 1

@@ -101,7 +101,7 @@ class _Search:
 
 def _grid_ends(graph: LayerGraph, costs: CostProfile, link: Link) -> tuple[float, float]:
     """Returns the largest alpha and gamma of the first grid; each at least 1."""
-    transfers_s = (link.transfer_s(layer.output_bytes, 0) for layer in graph.layers)
+    transfers_s = (link.transfer_s(layer.output_bytes, 0) for layer in graph.layers if layer.sendable)
     shortest_s = min((seconds for seconds in transfers_s if seconds > 0.0), default=math.inf)
     # Beyond a billion, one stage alone decides. A transfer may be too short to divide by.
     most = [min(1e9, math.fsum(times) / max(shortest_s, 1e-300)) for times in (costs.edge_s, costs.cloud_s)]

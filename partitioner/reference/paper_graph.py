@@ -83,7 +83,7 @@ def paper_cut(
     for v, readers in enumerate(structure.successors):
         network.add_arc(source, v, costs.cloud_s[v])
         network.add_arc(v, sink, costs.edge_s[v])
-        send_s = link.transfer_s(graph.layers[v].output_bytes, 0)
+        send_s = link.transfer_s(graph.layers[v].output_bytes, 0) if graph.layers[v].sendable else math.inf
         if len(readers) == 1:
             network.add_arc(v, readers[0], send_s)
         elif readers:

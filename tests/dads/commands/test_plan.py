@@ -5,9 +5,12 @@ import re
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from dads.planning.alternatives import Alternatives
+from dads.planning.output import print_plan
 from dads.planning.profile_file import profile_json
 from dads.planning.profiles import StoredEncodings
 from partitioner import CostProfile, Link, decide, dsh, dsl, evaluate
@@ -289,3 +292,11 @@ def test_what_does_not_fit_in_a_message_is_told_and_never_recommended(dads, time
     assert told.exit_code == 0
     assert "cloud only cannot be sent: it takes more than a message holds" in told.stdout
     assert "never" in told.stdout
+
+
+def test_a_models_name_is_printed_as_it_is(capsys, easy_net):
+    """rich would draw an arrow for `:up:`, and leave out what stands in brackets."""
+    alternatives = Alternatives(easy_net.graph, CostProfile(*[(0.01,) * len(easy_net.graph)] * 2))
+    named = SimpleNamespace(name="nets:up:[bold]net", graph=easy_net.graph)
+    print_plan(named, Link(1e6), 1.0, alternatives.compare(Link(1e6), 1.0), None, sweep=False)
+    assert capsys.readouterr().out.startswith("nets:up:[bold]net: ")

@@ -10,6 +10,7 @@ from random_graphs import closed_sets, encodings_of, priced, problems
 
 from partitioner import CostProfile, Encoding, Layer, LayerGraph, Link, PartitionError, SplitTable, evaluate
 from partitioner.reference import chain_splits
+from partitioner.reference.paper_graph import paper_cut
 from partitioner.searched.searched_splits import SearchedSplits
 
 
@@ -78,7 +79,7 @@ def test_a_search_is_exact_where_only_single_values_are_too_large(problem, data)
 
 
 @given(bounded())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 def test_a_search_never_sends_too_much_and_its_bounds_hold(problem):
     graph, costs, link = problem
     table, search = SplitTable(graph, costs), SearchedSplits(graph, costs)
@@ -105,6 +106,16 @@ def test_what_cannot_be_sent_stays_on_the_edge_however_fast_the_cloud():
         assert math.isinf(splits.evaluate({"image"}, Link(math.inf)).latency_s)
     chain = min(chain_splits(graph, costs, Link(math.inf)), key=lambda split: split.latency_s)
     assert chain.cut == ("narrow",)
+
+
+def test_the_papers_construction_does_not_send_it_either():
+    layers = (Layer("image", (), 10), Layer("wide", ("image",), 0, sendable=False), Layer("narrow", ("wide",), 0))
+    graph, costs = LayerGraph(layers, ("narrow",)), CostProfile((0.0, 0.0, 9.0), (0.0, 9.0, 0.0))
+    split = paper_cut(graph, costs, Link(8.0), pin_inputs=True, arcs_back=True).edge
+    assert ("wide" in split) == ("narrow" in split)
+    possible = dataclasses.replace(layers[1], sendable=True)
+    graph = LayerGraph((layers[0], possible, layers[2]), ("narrow",))
+    assert paper_cut(graph, costs, Link(8.0), pin_inputs=True, arcs_back=True).edge == {"image", "wide"}
 
 
 def test_the_limit_is_a_number():
