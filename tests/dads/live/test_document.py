@@ -111,6 +111,6 @@ def test_the_drawing_shows_the_split(live):
 def test_boxes_are_told_by_label(live):
     view = live.view()
     live.told(view)
-    boxes = {"boxes": [[0, 0, 1, 1]] * 3, "labels": ["cat", "dog", "cat"], "scores": [0.1, 0.9, 0.5]}
+    boxes = {"boxes": [[0, 0, 1, 1]] * 3, "labels": ["cat", "dog", "cat"], "scores": [0.3, 0.9, 0.5]}
     view._records[0] = {key: value for key, value in view._records[0].items() if key != "top"} | {"result": boxes}
     assert made(view)["results"][0]["result"] == "1 dog, 2 cat"
