@@ -81,7 +81,7 @@ async def test_an_error_ends_the_work_and_is_raised_where_items_come_from():
         raise OSError(item)
 
     background = Background("work", fails, most=2)
-    for number in (1, 2):
+    for number in (1, 2, 3):  # one more than may wait: the thread may have taken the first
         background.put(number)
     waiting = asyncio.ensure_future(background.room())
     await asyncio.sleep(0)
@@ -89,7 +89,7 @@ async def test_an_error_ends_the_work_and_is_raised_where_items_come_from():
     with pytest.raises(OSError, match="1"):
         await asyncio.wait_for(waiting, LIMIT_S)
     with pytest.raises(OSError, match="1"):
-        background.put(3)
+        background.put(4)
     with pytest.raises(OSError, match="1"):
         background.close()
 
