@@ -80,16 +80,19 @@ class Witness:
             UnsupportedModelError: Another answer, or state that the split lacks.
         """
         self._decide_what_stays(tolerance)
+        scratch: tuple[str, ...] = ()
         for seed, answer in enumerate(answers):
             inputs, wanted = self._fresh(seed)
             if all(deviation(wanted, ask(apart(inputs))) > tolerance for ask in (answer, plain)):
                 self._refuse(inputs, wanted, tolerance)
             changed = self._filled.changes()
             if changed and self._is_scratch(inputs, wanted, tolerance):
-                what = f"the model writes {_some(changed)} in each call, and a split model does not"
-                warnings.warn(f"{what}; no answer depends on it", stacklevel=2)
-                return
-            self._refuse_state(changed)
+                scratch = changed
+            else:
+                self._refuse_state(changed)
+        if scratch:
+            what = f"the model writes {_some(scratch)} in each call, and a split model does not"
+            warnings.warn(f"{what}; no answer depends on it", stacklevel=2)
 
     def _refuse_state(self, changed: Sequence[str]) -> None:
         if changed:

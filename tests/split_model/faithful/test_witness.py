@@ -2,6 +2,7 @@
 
 import functools
 import random
+import warnings
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ import torch
 from torch import nn
 
 import split_model
+import split_model.model as model_module
 from split_model.model import Model
 
 X = torch.linspace(-1, 1, 6).reshape(2, 3)
@@ -202,6 +204,29 @@ def test_what_a_call_writes_anew_each_time_is_warned_of():
         model = Model(module, (X,), name="toy")
     assert not hasattr(module, "features")
     assert torch.equal(model(X), X * 3 + 1)
+
+
+def test_a_model_with_scratch_is_compared_twice_too(monkeypatch):
+    class KeepsItsFeatures(nn.Module):
+        def forward(self, x):
+            self.features = x * 3
+            return x + 1
+
+    asked = []
+    ways = model_module.answers_of
+
+    def counted(*args):
+        def asking(number, way):
+            return lambda inputs: (asked.append(number), way(inputs))[1]
+
+        return [asking(number, way) for number, way in enumerate(ways(*args))]
+
+    monkeypatch.setattr(model_module, "answers_of", counted)
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        Model(KeepsItsFeatures(), (X,), name="toy")
+    assert asked == [0, 1]
+    assert len([each for each in warned if "in each call" in str(each.message)]) == 1
 
 
 def test_what_the_call_before_left_decides_nothing():
