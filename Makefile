@@ -11,7 +11,7 @@ STAMP := $(VENV)/.installed
 # Extra arguments, for example: make test ARGS='tests/partitioner -k dsl', make demo ARGS='--frames 60'
 ARGS ?=
 
-PACKAGES := split_wire partitioner split_model models cloud_service edge_service link_emulator dads bench chaos
+PACKAGES := split_wire partitioner pictures split_model models cloud_service edge_service link_emulator dads bench chaos
 # pip, with one line for each thing it does instead of its progress bars.
 PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --no-input --progress-bar off -c constraints.txt \
 	$${TORCH_INDEX_URL:+--extra-index-url "$$TORCH_INDEX_URL"}

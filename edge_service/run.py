@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from edge_service.agent import Agent
 from edge_service.frame import FrameResult
+from edge_service.frame_image import FrameImage
 from edge_service.output.report import RunReport
 from edge_service.output.verify import Verifier
-from edge_service.source_picture import SourcePicture
 from edge_service.sources import Frame
 
 __all__ = ["ClipRun", "Shown"]
@@ -18,10 +18,10 @@ __all__ = ["ClipRun", "Shown"]
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What a frame shows: its time in the source in seconds, and the source's picture, if it has one."""
+    """What a frame shows: its time in the source in seconds, and its picture, if it has one."""
 
     source_s: float
-    picture: SourcePicture | None
+    content: FrameImage | None
 
 
 class ClipRun:
@@ -63,8 +63,6 @@ class ClipRun:
         async for frame in source:
             if self._room is not None:
                 await self._room()
-            picture = frame.picture
-            if picture is not None and not self._keeps_pixels():
-                picture = picture.without_pixels()
-            self._shown[agent.next_id] = Shown(frame.source_s, picture)
+            frame.content.keeps_picture = self._keeps_pixels()
+            self._shown[agent.next_id] = Shown(frame.source_s, frame.content)
             agent.put(frame.image)

@@ -9,6 +9,7 @@ import pytest
 PACKAGES = (
     "split_wire",
     "partitioner",
+    "pictures",
     "split_model",
     "models",
     "cloud_service",
@@ -16,7 +17,7 @@ PACKAGES = (
     "link_emulator",
     "dads",
 )
-WITHOUT_TORCH = ("split_wire", "partitioner", "link_emulator", "dads", "dads.app")
+WITHOUT_TORCH = ("split_wire", "partitioner", "pictures", "link_emulator", "dads", "dads.app")
 
 
 def isort_key(name):

@@ -7,7 +7,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 HOUSE = (
     *("split_wire", "partitioner", "split_model", "models", "cloud_service", "edge_service", "link_emulator", "dads"),
-    *("bench", "chaos", "deploy", "tests"),
+    *("pictures", "bench", "chaos", "deploy", "tests"),
 )
 MOST_MODULES = 15
 

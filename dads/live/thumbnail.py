@@ -53,5 +53,5 @@ class Thumbnail:
 
     def _drawn(self, seen: Seen) -> bytes:
         file = io.BytesIO()
-        self._annotator.drawn(seen.pixels, seen.record).save(file, "JPEG", quality=_QUALITY)
+        self._annotator.drawn(seen.content.picture(), seen.record).save(file, "JPEG", quality=_QUALITY)
         return file.getvalue()

@@ -9,10 +9,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import av
-
 from edge_service import FrameResult
 from edge_service.control import ControllerState
+from edge_service.frame_image import FrameImage
 from partitioner import LayerGraph, Partition
 
 __all__ = ["KEPT", "LiveView", "Seen", "Snapshot"]
@@ -51,7 +50,7 @@ class Seen:
     """A frame's picture, and its line of `--results`."""
 
     record: Mapping[str, Any]
-    pixels: av.VideoFrame
+    content: FrameImage
 
 
 class LiveView:
@@ -96,7 +95,7 @@ class LiveView:
         record: Mapping[str, Any],
         result: FrameResult,
         state: ControllerState,
-        pixels: av.VideoFrame | None = None,
+        content: FrameImage | None = None,
     ) -> None:
         """Takes a frame's result; it only keeps it, so it is cheap.
 
@@ -104,7 +103,7 @@ class LiveView:
             record: the frame as a record of `--results`; not changed afterwards.
             result: the frame's result; its tensors are not kept.
             state: the agent's estimates now.
-            pixels: its picture, which is kept while somebody watches, until the next one.
+            content: its picture, which is kept while somebody watches, until the next one.
         """
         with self._news:
             self._version += 1
@@ -114,8 +113,8 @@ class LiveView:
                 self._max_rate_hz, self._keeps_up = result.max_rate_hz, result.keeps_up
             self._state = state
             self._outcomes[record["outcome"]] += 1
-            if pixels is not None and self.wants_pictures and result.outcome.has_result:
-                self._seen = Seen(record, pixels)
+            if content is not None and self.wants_pictures and result.outcome.has_result:
+                self._seen = Seen(record, content)
             self._news.notify_all()
 
     def snapshot(self) -> Snapshot:

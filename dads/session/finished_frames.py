@@ -118,19 +118,19 @@ class FinishedFrames:
         saved_as = None
         if self._saved is not None and result.outcome.has_result:  # before `postprocess`, whatever that does
             saved_as = self._saved.save(result.frame_id, self._model.flatten(result.outputs))
-        record = frame_record(self._model, result, source_s=shown.source_s, run=self._run, picture=shown.picture)
+        picture = None if shown.content is None else shown.content.placement()
+        record = frame_record(self._model, result, source_s=shown.source_s, run=self._run, picture=picture)
         if saved_as is not None:
             record["saved_as"] = saved_as
         self._tell(record)
-        pixels = None if shown.picture is None else shown.picture.pixels
-        self._view.saw(record, result, finished.state, pixels)
+        self._view.saw(record, result, finished.state, shown.content)
         if self._results is not None:
             self._results.write(json.dumps(json_value(record), allow_nan=False) + "\n")
             self._results.flush()  # a reader gets each frame as it is done
         if self._table is not None:
             self._table.row(record)
-        if self._drawn is not None and pixels is not None and result.outcome.has_result:
-            self._drawn.put(record, pixels)
+        if self._drawn is not None and shown.content is not None and result.outcome.has_result:
+            self._drawn.put(record, shown.content)
 
     def _note(self, option: str, problem: str | None) -> None:
         if problem is not None:

@@ -6,12 +6,11 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
-import av
-from av.video.reformatter import VideoReformatter
 from PIL import Image, ImageDraw, ImageFont
 
 from edge_service.output.boxes import Box, boxes_of, shown
 from edge_service.output.results import seen
+from pictures import Picture
 
 __all__ = ["Annotator"]
 
@@ -35,18 +34,17 @@ class Annotator:
         self._fonts: dict[int, ImageFont.FreeTypeFont | ImageFont.ImageFont] = {}
         self._colours: dict[str, str] = {}
 
-    def drawn(self, picture: av.VideoFrame, record: Mapping[str, Any]) -> Image.Image:
+    def drawn(self, picture: Picture, record: Mapping[str, Any]) -> Image.Image:
         """The picture with what the model saw in it.
 
         Args:
-            picture: as the source decoded it; it is not changed.
+            picture: the source's; it is not changed.
             record: the frame's line of `--results`, with boxes in pixels of this picture.
         """
-        scale = 1.0 if self._most is None else min(1.0, self._most / max(picture.width, picture.height))
-        width, height = max(1, round(picture.width * scale)), max(1, round(picture.height * scale))
-        # Not by the picture's own methods: the source may scale the same picture at the same time.
-        plain = VideoReformatter().reformat(picture, width=width, height=height, format="rgb24")
-        image = Image.fromarray(plain.to_ndarray())
+        width, height = picture.displayed
+        scale = 1.0 if self._most is None else min(1.0, self._most / max(width, height))
+        size = max(1, round(width * scale)), max(1, round(height * scale))
+        image = picture.image.copy() if picture.image.size == size else picture.image.resize(size)
         canvas = _Canvas(image, self._font(image))
         boxes = boxes_of(record.get("result"))
         if boxes is None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from edge_service.source_picture import SourcePicture
+from pictures import Placement
 
 __all__ = ["LEAST_SHOWN", "Box", "boxes_of", "counted", "in_picture", "shown"]
 
@@ -46,7 +46,7 @@ def boxes_of(value: object) -> tuple[Box, ...] | None:
     return tuple(sorted(boxes, key=lambda box: -1.0 if box.score is None else box.score, reverse=True))
 
 
-def in_picture(value: Any, picture: SourcePicture) -> Any:  # noqa: ANN401 # JSON has no type of its own
+def in_picture(value: Any, picture: Placement) -> Any:  # noqa: ANN401 # JSON has no type of its own
     """The same value with its boxes, and key points of boxes, in pixels of the picture instead of the model's input."""
     found = _detections(value)
     if found is None:

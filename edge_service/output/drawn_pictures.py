@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from edge_service.errors import DrawingError
+from edge_service.frame_image import FrameImage
 from edge_service.log import log
 from edge_service.output.annotation import Annotator
 from edge_service.output.background import Background
@@ -54,7 +55,7 @@ def check_drawing(path: Path) -> None:
 @dataclass(frozen=True, slots=True)
 class _Shot:
     record: Mapping[str, Any]
-    picture: av.VideoFrame
+    content: FrameImage
 
 
 class DrawnPictures:
@@ -85,10 +86,10 @@ class DrawnPictures:
         self._sink: _Sink = _Video(path, rate_hz) if path.suffix.lower() == _VIDEO else _Folder(path)
         self._background: Background[_Shot] = Background("draw", self._draw, most=_MOST_WAITING, skips=True)
 
-    def put(self, record: Mapping[str, Any], picture: av.VideoFrame) -> None:
+    def put(self, record: Mapping[str, Any], content: FrameImage) -> None:
         """Takes a frame's picture and its line of `--results`; never waits."""
         skipped = self._background.skipped
-        self._background.put(_Shot(record, picture))
+        self._background.put(_Shot(record, content))
         if not skipped and self._background.skipped:
             log.warning("pictures are drawn slower than frames come: some are skipped; lower the rate to get them all")
 
@@ -103,7 +104,7 @@ class DrawnPictures:
 
     def _draw(self, shot: _Shot) -> None:
         def write() -> None:
-            self._sink.write(shot.record["frame"], self._annotator.drawn(shot.picture, shot.record))
+            self._sink.write(shot.record["frame"], self._annotator.drawn(shot.content.picture(), shot.record))
 
         if self.problem is None and self._attempt(write):
             self.drawn += 1

@@ -14,7 +14,7 @@ from edge_service.errors import PostprocessError
 from edge_service.frame import FrameResult, cut_label
 from edge_service.output.boxes import boxes_of, counted, in_picture
 from edge_service.output.json_values import finite, json_value
-from edge_service.source_picture import SourcePicture
+from pictures import Placement
 from split_model import Model, TensorSpec, structure
 
 __all__ = ["describe_outputs", "frame_record", "seen"]
@@ -25,7 +25,7 @@ _MOST_REASON = 300
 
 
 def frame_record(
-    model: Model, result: FrameResult, *, source_s: float, run: str, picture: SourcePicture | None = None
+    model: Model, result: FrameResult, *, source_s: float, run: str, picture: Placement | None = None
 ) -> dict[str, Any]:
     """A frame's line, as values that JSON can represent.
 
@@ -62,7 +62,7 @@ def frame_record(
     return record
 
 
-def describe_outputs(model: Model, outputs: object, picture: SourcePicture | None = None) -> dict[str, Any]:
+def describe_outputs(model: Model, outputs: object, picture: Placement | None = None) -> dict[str, Any]:
     """What results show of outputs.
 
     Returns:

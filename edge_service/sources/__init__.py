@@ -4,7 +4,7 @@
 |---|---|
 | `video`, `images`, `sample` | the kinds of sources: pictures with times |
 | `pacing` | which pictures become frames; pure |
-| `resize` | a picture to the model's uint8 [1, 3, H, W] |
+| `shots` | the kinds of pictures: decoded, to be decoded, in packets, lost |
 | `stream` | decoding in a thread, and frames on the event loop, each at its time |
 """
 
@@ -24,6 +24,7 @@ from edge_service.sources.images import ImageFolder
 from edge_service.sources.sample import SAMPLES, sample_path
 from edge_service.sources.stream import Frame, Pictures, Sampling, stream
 from edge_service.sources.video import LiveVideo, VideoFile
+from pictures import Preprocess
 
 __all__ = [
     "SAMPLES",
@@ -45,6 +46,7 @@ def open_source(
     frames: int | None = None,
     loop: bool = False,
     paced: bool = True,
+    preprocess: Preprocess | None = None,
 ) -> AsyncGenerator[Frame, None]:
     """Open a source of frames.
 
@@ -59,6 +61,7 @@ def open_source(
         frames: The number of frames, for which a shorter clip is repeated; None: one pass.
         loop: Whether to repeat a clip, up to `frames` or without end.
         paced: Whether to wait for a frame's time; False yields the same frames of a clip at once.
+        preprocess: How a picture becomes a frame; by default its centre, at the smallest scale that covers the frame.
 
     Returns:
         The frames, in order; call `aclose` to stop before its end. The first frame starts a thread that decodes.
@@ -70,7 +73,8 @@ def open_source(
     for name, value in (("height", height), ("width", width), ("frames", frames), ("rate_hz", rate_hz)):
         if value is not None and not 0 < value < math.inf:
             raise SourceError(f"{name} must be more than 0 and finite, not {value}")
-    sampling = Sampling(height, width, rate_hz, frames, loop, paced)
+    chosen = preprocess or Preprocess(interpolation="bicubic")
+    sampling = Sampling(height, width, rate_hz, frames, loop, paced, chosen)
     return stream(_pictures(spec, rate_hz), sampling)
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
-import av
-
+from edge_service.frame_image import Shot
 from edge_service.sources.errors import SourceFormatError
 from edge_service.sources.pacing import Timed
+from edge_service.sources.shots import ShotToDecode
+from pictures import Picture, PictureError, decode_still
 
 _SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 
@@ -30,23 +32,17 @@ class ImageFolder:
         if not self._files():
             raise SourceFormatError(f"{self.path} holds no images; expected files that end in {', '.join(_SUFFIXES)}")
 
-    def play(self) -> Iterator[Timed[av.VideoFrame]]:
-        """Decode the images.
-
-        Raises:
-            SourceFormatError: A file is not an image; the message names it.
-        """
+    def play(self) -> Iterator[Timed[Shot]]:
+        """The images; each is read when it is asked for."""
         for count, file in enumerate(self._files()):
-            yield Timed(count * self.interval_s, _decode(file))
+            yield Timed(count * self.interval_s, ShotToDecode(partial(_decode, file), file.name))
 
     def _files(self) -> list[Path]:
         return sorted(file for file in self.path.iterdir() if file.suffix.lower() in _SUFFIXES and file.is_file())
 
 
-def _decode(file: Path) -> av.VideoFrame:
-    # Not by name, because FFmpeg interprets a % in a name as a pattern.
+def _decode(file: Path) -> Picture:
     try:
-        with file.open("rb") as opened, av.open(opened, "r") as container:
-            return next(container.decode(video=0))
-    except (av.FFmpegError, ValueError, IndexError, StopIteration) as error:
-        raise SourceFormatError(f"{file} is not an image that can be read: {error}") from error
+        return decode_still(file.read_bytes())
+    except (OSError, PictureError) as error:
+        raise PictureError(f"{file}: {error}") from error

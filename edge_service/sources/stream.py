@@ -10,21 +10,21 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import AsyncGenerator, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
-import av
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_service.source_picture import SourcePicture
+from edge_service.frame_image import FrameImage, Shot
 from edge_service.sources.errors import SourceFormatError
 from edge_service.sources.pacing import Timed, repeated, sampled, thinned
-from edge_service.sources.resize import to_image
+from pictures import PictureError, Preprocess
 
 T = TypeVar("T")
 
 _FRAMES_AHEAD = 2
+_COVERS = Preprocess(interpolation="bicubic")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +34,21 @@ class Frame:
     Attributes:
         frame_id: Counts from 0.
         source_s: The picture's time in the clip, or since a live source's first picture, in seconds.
-        image: RGB, uint8 [1, 3, H, W].
-        picture: The source's picture, before it was scaled; None for a frame that was made otherwise.
+        content: The picture, decoded when it is asked for.
     """
 
     frame_id: int
     source_s: float
-    image: NDArray[np.uint8]
-    picture: SourcePicture | None = None
+    content: FrameImage
+
+    @property
+    def image(self) -> NDArray[np.uint8]:
+        """The model's input: RGB, uint8 [1, 3, H, W]. Blocks the first time if the picture is still compressed.
+
+        Raises:
+            PictureError: It cannot be decoded.
+        """
+        return self.content.array()
 
 
 class Pictures(Protocol):
@@ -55,7 +62,7 @@ class Pictures(Protocol):
     def interval_s(self) -> float:
         """How long the last picture is shown, in seconds."""
 
-    def play(self) -> Iterator[Timed[av.VideoFrame]]:
+    def play(self) -> Iterator[Timed[Shot]]:
         """The pictures from the beginning, with times from 0. Blocks."""
 
 
@@ -70,6 +77,7 @@ class Sampling:
         frames: The number of frames, for which a shorter clip is repeated; None: one pass.
         loop: Whether to repeat a clip, up to `frames` or without end.
         paced: Whether frame k waits until k / rate_hz after the first; live sources pace themselves.
+        preprocess: How a picture becomes the model's input.
     """
 
     height: int
@@ -78,6 +86,7 @@ class Sampling:
     frames: int | None = None
     loop: bool = False
     paced: bool = True
+    preprocess: Preprocess = _COVERS
 
 
 async def stream(pictures: Pictures, sampling: Sampling) -> AsyncGenerator[Frame, None]:
@@ -94,27 +103,29 @@ async def stream(pictures: Pictures, sampling: Sampling) -> AsyncGenerator[Frame
             if sampling.rate_hz is not None and sampling.paced and not pictures.live:
                 start_s = loop.time() if start_s is None else start_s
                 await asyncio.sleep(max(0.0, start_s + count / sampling.rate_hz - loop.time()))
-            yield Frame(count, image.at_s, *image.item)
+            yield Frame(count, image.at_s, image.item)
             count += 1
             if count == sampling.frames:
                 return
 
 
-def _images(pictures: Pictures, sampling: Sampling) -> Iterator[Timed[tuple[NDArray[np.uint8], SourcePicture]]]:
-    """The frames' images with their pictures and these pictures' times, without waiting for the times. Blocks."""
+def _images(pictures: Pictures, sampling: Sampling) -> Iterator[Timed[FrameImage]]:
+    """The frames' images with their pictures' times, without waiting for the times. Blocks."""
     empty = True
-    height, width = sampling.height, sampling.width
     for shot in _chosen(pictures, sampling):
         empty = False
-        pixels = shot.item
-        placed = SourcePicture.covering(pixels.width, pixels.height, input_width=width, input_height=height)
-        yield Timed(shot.at_s, (to_image(pixels, height, width), replace(placed, pixels=pixels)))
+        image = FrameImage(shot.item, sampling.preprocess, sampling.height, sampling.width)
+        image.keeps_picture = True
+        if image.compressed is None:  # nothing is gained by waiting
+            with contextlib.suppress(PictureError):  # whoever asks for the image gets it
+                image.array()
+        yield Timed(shot.at_s, image)
     if empty:
         raise SourceFormatError("the source holds no pictures; expected at least one")
 
 
-def _chosen(pictures: Pictures, sampling: Sampling) -> Iterator[Timed[av.VideoFrame]]:
-    def play() -> Iterator[Timed[Timed[av.VideoFrame]]]:
+def _chosen(pictures: Pictures, sampling: Sampling) -> Iterator[Timed[Shot]]:
+    def play() -> Iterator[Timed[Timed[Shot]]]:
         return (Timed(shot.at_s, shot) for shot in pictures.play())
 
     if pictures.live:

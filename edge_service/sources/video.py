@@ -5,12 +5,16 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import av
 
+from edge_service.frame_image import Shot
 from edge_service.sources.errors import SourceFormatError, SourceNotFoundError
 from edge_service.sources.pacing import Timed
+from edge_service.sources.shots import ShotToDecode
+from pictures.decoder import picture_of
 
 _EXPECTED = "expected a video file, a folder of images, /dev/videoN, rtsp://... or sample"
 _DEFAULT_INTERVAL_S = 1 / 25  # for files without a rate
@@ -40,7 +44,7 @@ class VideoFile:
             rate_hz = _video_stream(container, str(self.path)).average_rate
         return 1 / float(rate_hz) if rate_hz else _DEFAULT_INTERVAL_S
 
-    def play(self) -> Iterator[Timed[av.VideoFrame]]:
+    def play(self) -> Iterator[Timed[Shot]]:
         """Decode from the beginning.
 
         Raises:
@@ -54,7 +58,7 @@ class VideoFile:
             for count, picture in enumerate(_decoded(container, stream, str(self.path))):
                 shown_s = picture.time if picture.time is not None else count * interval_s
                 first_s = shown_s if first_s is None else first_s
-                yield Timed(shown_s - first_s, picture)
+                yield Timed(shown_s - first_s, ShotToDecode(partial(picture_of, picture)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +69,7 @@ class LiveVideo:
     live: bool = field(default=True, init=False)
     interval_s: float = field(default=_DEFAULT_INTERVAL_S, init=False)
 
-    def play(self) -> Iterator[Timed[av.VideoFrame]]:
+    def play(self) -> Iterator[Timed[Shot]]:
         """Open and decode until the source ends.
 
         Raises:
@@ -78,7 +82,7 @@ class LiveVideo:
             for picture in _decoded(container, stream, self.address):
                 now_s = time.monotonic()
                 start_s = now_s if start_s is None else start_s
-                yield Timed(now_s - start_s, picture)
+                yield Timed(now_s - start_s, ShotToDecode(partial(picture_of, picture)))
 
 
 def _opened(address: str, name: str, *, live: bool = False) -> av.container.InputContainer:

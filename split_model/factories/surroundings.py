@@ -19,7 +19,7 @@ __all__ = ["OURS", "UsageExit", "module_of_file", "prints_to_stderr", "surroundi
 OURS = frozenset(
     {
         *("bench", "chaos", "cloud_service", "dads", "edge_service", "link_emulator", "models", "partitioner"),
-        *("split_model", "split_wire"),
+        *("pictures", "split_model", "split_wire"),
     }
 )
 """This project's top-level packages: where a folder of the user's has one of these names, the user's is meant."""

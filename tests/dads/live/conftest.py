@@ -4,12 +4,17 @@ import math
 from dataclasses import replace
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from dads.live import LiveView
 from edge_service import FrameResult, Outcome, StageTimes, cut_label
 from edge_service.control import BreakerState, ControllerState, Mode, Phase
+from edge_service.frame_image import FrameImage
+from edge_service.sources.shots import DecodedShot
 from partitioner import CostProfile, Layer, LayerGraph, Link, evaluate
+from pictures import Picture, Preprocess
 
 GRAPH = LayerGraph(
     (Layer("image", (), 150_528), Layer("conv", ("image",), 64_000), Layer("logits", ("conv",), 4_000)), ("logits",)
@@ -82,4 +87,8 @@ def live():
     def view(model="zoo:made_up"):
         return LiveView(model, GRAPH, "adaptive")
 
-    return SimpleNamespace(graph=GRAPH, view=view, told=told, state=STATE, never_s=math.inf)
+    def pixels(grey, width=640, height=480):
+        image = Image.fromarray(np.full((height, width, 3), grey, np.uint8))
+        return FrameImage(DecodedShot(Picture(image)), Preprocess(), 8, 8)
+
+    return SimpleNamespace(graph=GRAPH, view=view, pixels=pixels, told=told, state=STATE, never_s=math.inf)

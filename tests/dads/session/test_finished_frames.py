@@ -210,12 +210,12 @@ def test_pictures_are_kept_only_where_somebody_wants_them(detector, squares, mon
 
     def saw(background, item):
         if hasattr(item, "shown"):
-            kept.append(item.shown.picture)
+            kept.append(item.shown.content)
         put(background, item)
 
     monkeypatch.setattr(Background, "put", saw)
     lines(session(detector, squares))
-    assert [(picture.width, picture.pixels) for picture in kept] == [(WIDTH, None)] * 3
+    assert [(content.placement().width, content.keeps_picture) for content in kept] == [(WIDTH, False)] * 3
 
 
 def test_a_model_that_takes_no_frames_is_refused_before_anything_is_written(squares, tmp_path):

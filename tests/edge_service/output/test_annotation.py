@@ -1,17 +1,15 @@
 """What is drawn is where it belongs, and nothing that a model says breaks the drawing."""
 
-import threading
-
-import av
 import numpy as np
 import pytest
+from PIL import Image
 
 from edge_service.output.annotation import Annotator
-from edge_service.sources.resize import to_image
+from pictures import Picture
 
 
 def picture(width=200, height=120, grey=90):
-    return av.VideoFrame.from_ndarray(np.full((height, width, 3), grey, np.uint8), format="rgb24")
+    return Picture(Image.fromarray(np.full((height, width, 3), grey, np.uint8)))
 
 
 def detected(*boxes, label="dog", score=0.9):
@@ -96,26 +94,8 @@ def test_labels_keep_their_colours_and_differ():
 def test_the_picture_itself_is_not_changed():
     frame = picture()
     Annotator().drawn(frame, detected((50, 60, 120, 110)))
-    assert not changed(frame.to_ndarray()).any()
+    assert not changed(frame.image).any()
 
 
-def test_a_picture_may_be_drawn_while_its_source_scales_it():
-    """By the picture's own `reformat` in both threads, the process would end with a segmentation fault, or never."""
-    noise = np.random.default_rng(0).integers(0, 255, (360, 640, 3), dtype=np.uint8)
-    frame = av.VideoFrame.from_ndarray(noise, format="rgb24").reformat(format="yuv420p")
-    alone = to_image(frame, 224, 224), np.asarray(Annotator(320).drawn(frame, {}))
-    scaled, drawn = [], []
-
-    def scale():
-        scaled.extend(np.array_equal(to_image(frame, 224, 224), alone[0]) for _ in range(40))
-
-    def draw():
-        annotator = Annotator(320)
-        drawn.extend(np.array_equal(np.asarray(annotator.drawn(frame, {})), alone[1]) for _ in range(40))
-
-    threads = [threading.Thread(target=work) for work in (scale, draw)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert scaled == drawn == [True] * 40
+def test_pixels_that_are_no_squares_are_drawn_as_they_are_shown():
+    assert Annotator().drawn(Picture(Image.new("RGB", (72, 58)), 16 / 15), {}).size == (77, 58)

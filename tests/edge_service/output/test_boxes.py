@@ -3,11 +3,11 @@
 import pytest
 
 from edge_service.output.boxes import LEAST_SHOWN, Box, boxes_of, in_picture, shown
-from edge_service.source_picture import SourcePicture
+from pictures import Preprocess, placed
 
 FOUND = {"boxes": [[0, 0, 10, 20], [1.5, 2, 3, 4]], "labels": ["dog", 7], "scores": [0.5, 0.75]}
 # 200 x 100, at half its size 100 x 50, of which the model sees the middle 50 x 50.
-PICTURE = SourcePicture.covering(200, 100, input_width=50, input_height=50)
+PICTURE = placed((200, 100), Preprocess(), 50, 50)
 
 
 def test_the_best_score_comes_first():

@@ -10,14 +10,21 @@ import pytest
 from PIL import Image
 
 from edge_service.errors import DrawingError
+from edge_service.frame_image import FrameImage
 from edge_service.output import drawn_pictures
 from edge_service.output.drawn_pictures import DrawnPictures, check_drawing
+from edge_service.sources.shots import DecodedShot
+from pictures import Picture, Preprocess
 
 LIMIT_S = 20.0
 
 
 def picture(grey, width=64, height=48):
-    return av.VideoFrame.from_ndarray(np.full((height, width, 3), grey, np.uint8), format="rgb24")
+    return content(np.full((height, width, 3), grey, np.uint8))
+
+
+def content(pixels):
+    return FrameImage(DecodedShot(Picture(Image.fromarray(pixels))), Preprocess(), 8, 8)
 
 
 def drawn(path, frames, rate_hz=5.0):
@@ -114,7 +121,7 @@ def test_a_full_disk_is_told_once_and_ends_only_the_drawing(tmp_path, caplog, mo
         monkeypatch.setattr(drawn_pictures, "write_whole", full)
     noise = np.random.default_rng(0).integers(0, 255, (480, 640, 3), dtype=np.uint8)
     with caplog.at_level(logging.ERROR, logger="edge_service"):
-        made = drawn(path, [(frame, av.VideoFrame.from_ndarray(noise, format="rgb24")) for frame in range(3)])
+        made = drawn(path, [(frame, content(noise)) for frame in range(3)])
     assert len(caplog.records) == 1
     assert made.problem is not None
     assert made.problem.startswith(f"{path}: No space left on device; ")

@@ -9,8 +9,8 @@ import torch
 
 from edge_service import FrameResult, Outcome, StageTimes, frame_record
 from edge_service.output.results import describe_outputs, seen
-from edge_service.source_picture import SourcePicture
 from partitioner import Partition
+from pictures import Preprocess, placed
 
 SPLIT = Partition(
     edge=frozenset({"x", "a", "b", "c"}),
@@ -130,7 +130,7 @@ BOXES = {"out": torch.tensor([[10.0, 20.0, 30.0, 40.0, 0.5]])}
 
 
 def test_boxes_are_told_in_pixels_of_the_picture_and_its_size_beside_them():
-    picture = SourcePicture.covering(200, 100, input_width=50, input_height=50)
+    picture = placed((200, 100), Preprocess(), 50, 50)
     result = FrameResult(0, Outcome.OFFLOADED, partition=SPLIT, outputs=BOXES)
     made = frame_record(processed(boxed, ("a",)), result, source_s=0.0, run="adaptive", picture=picture)
     assert json.loads(json.dumps(made, allow_nan=False))["picture"] == {"width": 200, "height": 100}

@@ -1,0 +1,43 @@
+"""From packets or files to a model's input: the same pixels on both sides, without torch.
+
+In reading order:
+
+| module | one idea |
+|---|---|
+| `picture` | a decoded picture, RGB and upright |
+| `preprocess` | the choices: how a picture becomes a model's input; their text form |
+| `placement` | where the model's input lies in the picture as it is shown |
+| `prepare` | a picture to the model's uint8 [1, 3, H, W], and the digest of its pixels |
+| `stills` | files and packets that hold one picture each |
+| `stream_format`, `packets` | what a decoder needs: the stream's format, and numbered packets |
+| `decoder` | packets of a video to pictures |
+| `history` | a source's packets since its last keyframe: sent as they are, or decoded when asked for |
+"""
+
+from pictures.decoder import PacketDecoder
+from pictures.errors import PictureError, PreprocessError
+from pictures.history import Compressed, PacketHistory
+from pictures.packets import Packet
+from pictures.picture import Picture
+from pictures.placement import Placement
+from pictures.prepare import pixels_digest, placed, prepared
+from pictures.preprocess import Preprocess
+from pictures.stills import decode_still
+from pictures.stream_format import StreamFormat
+
+__all__ = [
+    "Compressed",
+    "Packet",
+    "PacketDecoder",
+    "PacketHistory",
+    "Picture",
+    "PictureError",
+    "Placement",
+    "Preprocess",
+    "PreprocessError",
+    "StreamFormat",
+    "decode_still",
+    "pixels_digest",
+    "placed",
+    "prepared",
+]

@@ -1,0 +1,13 @@
+"""The errors of decoding and preparing pictures.
+
+PictureError        (ValueError) a picture cannot be decoded
+PreprocessError     (ValueError) choices of preprocessing cannot be read, or do not fit the model
+"""
+
+
+class PictureError(ValueError):
+    """A picture cannot be decoded; the message says why."""
+
+
+class PreprocessError(ValueError):
+    """Choices of preprocessing cannot be read, or do not fit a model; the message says what was expected."""
