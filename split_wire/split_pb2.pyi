@@ -114,6 +114,10 @@ class _EncodingEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Encoding.Val
     ENCODING_INT8_CHANNEL_ZSTD: _Encoding.ValueType  # 8
     ENCODING_JPEG: _Encoding.ValueType  # 9
     """A baseline RGB JPEG of width W and height H, for a uint8 tensor of shape [1, 3, H, W]."""
+    ENCODING_PACKETS: _Encoding.ValueType  # 13
+    """The packets of a compressed video or picture, of which the server makes the tensor: a serialised `Packets`. Only in
+    StreamTails, for a model's input of uint8 [1, 3, H, W].
+    """
 
 class Encoding(_Encoding, metaclass=_EncodingEnumTypeWrapper):
     """The encoding of the elements in `Tensor.data`.
@@ -138,7 +142,111 @@ ENCODING_INT8_CHANNEL: Encoding.ValueType  # 7
 ENCODING_INT8_CHANNEL_ZSTD: Encoding.ValueType  # 8
 ENCODING_JPEG: Encoding.ValueType  # 9
 """A baseline RGB JPEG of width W and height H, for a uint8 tensor of shape [1, 3, H, W]."""
+ENCODING_PACKETS: Encoding.ValueType  # 13
+"""The packets of a compressed video or picture, of which the server makes the tensor: a serialised `Packets`. Only in
+StreamTails, for a model's input of uint8 [1, 3, H, W].
+"""
 Global___Encoding: _TypeAlias = Encoding  # noqa: Y015
+
+@_typing.final
+class Packets(_message.Message):
+    """The packets of a video, as its source coded them, and which of their pictures is the frame.
+
+    One stream of StreamTails holds at most one session of packets. It begins with a request that has `format`, whose
+    first packet is a keyframe; the requests after it continue where the one before ended. Such a request begins another
+    session, too. After a refusal with PACKETS_GAP, PICTURE_LOST or DECODER_LOST the session is over.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FORMAT_FIELD_NUMBER: _builtins.int
+    FIRST_FIELD_NUMBER: _builtins.int
+    PACKETS_FIELD_NUMBER: _builtins.int
+    SHOWN_FIELD_NUMBER: _builtins.int
+    DIGEST_FIELD_NUMBER: _builtins.int
+    first: _builtins.int
+    """Number of the first packet; the others follow it one by one. Numbers count a source's packets in decoding order."""
+    shown: _builtins.int
+    """Number of the packet whose picture is the frame: one of these, or an earlier one of the session."""
+    digest: _builtins.bytes
+    """BLAKE2b of 16 bytes over the frame's uint8 [1, 3, H, W] as the caller made it; empty where it is not checked."""
+    @_builtins.property
+    def format(self) -> Global___PacketFormat:
+        """Only where a session begins."""
+
+    @_builtins.property
+    def packets(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]: ...
+    def __init__(
+        self,
+        *,
+        format: Global___PacketFormat | None = ...,
+        first: _builtins.int = ...,
+        packets: _abc.Iterable[_builtins.bytes] | None = ...,
+        shown: _builtins.int = ...,
+        digest: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["format", b"format"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["digest", b"digest", "first", b"first", "format", b"format", "packets", b"packets", "shown", b"shown"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Packets: _TypeAlias = Packets  # noqa: Y015
+
+@_typing.final
+class PacketFormat(_message.Message):
+    """What a decoder must know beyond the packets, and how the picture becomes the frame."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CODEC_FIELD_NUMBER: _builtins.int
+    EXTRADATA_FIELD_NUMBER: _builtins.int
+    WIDTH_FIELD_NUMBER: _builtins.int
+    HEIGHT_FIELD_NUMBER: _builtins.int
+    COLOUR_RANGE_FIELD_NUMBER: _builtins.int
+    COLOUR_SPACE_FIELD_NUMBER: _builtins.int
+    ROTATION_FIELD_NUMBER: _builtins.int
+    ASPECT_WIDTH_FIELD_NUMBER: _builtins.int
+    ASPECT_HEIGHT_FIELD_NUMBER: _builtins.int
+    PREPROCESS_FIELD_NUMBER: _builtins.int
+    codec: _builtins.str
+    """FFmpeg's name of the decoder, such as `h264`; `still`: each packet is a whole picture file, such as a JPEG."""
+    extradata: _builtins.bytes
+    """The codec's parameter sets; may be empty where packets hold them."""
+    width: _builtins.int
+    """In pixels, as coded; 0 if unknown."""
+    height: _builtins.int
+    colour_range: _builtins.int
+    """FFmpeg's numbers of range and matrix (AVColorRange, AVColorSpace)."""
+    colour_space: _builtins.int
+    rotation: _builtins.int
+    """Degrees counter-clockwise that make the picture upright: 0, 90, 180 or 270."""
+    aspect_width: _builtins.int
+    """A pixel's width over its height."""
+    aspect_height: _builtins.int
+    preprocess: _builtins.str
+    """How the picture becomes the frame, such as `crop,resize=256,bilinear`."""
+    def __init__(
+        self,
+        *,
+        codec: _builtins.str = ...,
+        extradata: _builtins.bytes = ...,
+        width: _builtins.int = ...,
+        height: _builtins.int = ...,
+        colour_range: _builtins.int = ...,
+        colour_space: _builtins.int = ...,
+        rotation: _builtins.int = ...,
+        aspect_width: _builtins.int = ...,
+        aspect_height: _builtins.int = ...,
+        preprocess: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["aspect_height", b"aspect_height", "aspect_width", b"aspect_width", "codec", b"codec", "colour_range", b"colour_range", "colour_space", b"colour_space", "extradata", b"extradata", "height", b"height", "preprocess", b"preprocess", "rotation", b"rotation", "width", b"width"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PacketFormat: _TypeAlias = PacketFormat  # noqa: Y015
 
 @_typing.final
 class Tensor(_message.Message):
@@ -336,6 +444,7 @@ class GetProfileResponse(_message.Message):
     LOAD_FACTOR_FIELD_NUMBER: _builtins.int
     DEVICE_FIELD_NUMBER: _builtins.int
     ENCODINGS_FIELD_NUMBER: _builtins.int
+    PICTURES_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     digest: _builtins.str
     whole_s: _builtins.float
@@ -343,6 +452,8 @@ class GetProfileResponse(_message.Message):
     load_factor: _builtins.float
     """How many times slower the server is now than when it was profiled; at least 1."""
     device: _builtins.str
+    pictures: _builtins.str
+    """What decodes packets here, with versions, for a person to compare; empty if the server takes no packets."""
     @_builtins.property
     def layers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Layer names in graph order, and the seconds of each on an idle server; the sum is about whole_s."""
@@ -364,10 +475,11 @@ class GetProfileResponse(_message.Message):
         load_factor: _builtins.float = ...,
         device: _builtins.str = ...,
         encodings: _abc.Iterable[Global___EncodingProfile] | None = ...,
+        pictures: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["device", b"device", "digest", b"digest", "encodings", b"encodings", "layer_s", b"layer_s", "layers", b"layers", "load_factor", b"load_factor", "model", b"model", "whole_s", b"whole_s"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["device", b"device", "digest", b"digest", "encodings", b"encodings", "layer_s", b"layer_s", "layers", b"layers", "load_factor", b"load_factor", "model", b"model", "pictures", b"pictures", "whole_s", b"whole_s"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
