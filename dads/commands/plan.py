@@ -97,8 +97,7 @@ def plan(
     link = Link(uplink, math.inf if downlink is None else downlink, rtt)
     alternatives = Alternatives(sendable_graph(loaded), costs, _encodings(loaded, source, config, files, edge_slowdown))
     answer = alternatives.compare(link, rate)
-    # If splits are searched, each of the hundreds of decisions may take a second, so only on request.
-    found = alternatives.sweep(link, rate) if sweep or alternatives.splits.listed else None
+    found = alternatives.sweep(link, rate)
     if plot is not None:
         title = f"{loaded.name}, round trip {units.format_duration(rtt)}"
         plot_curves(alternatives.curves(link), link, title, plot)

@@ -31,7 +31,7 @@ def print_plan(
     link: Link,
     rate_hz: float,
     answer: Comparison,
-    found: tuple[Range, ...] | None,
+    found: tuple[Range, ...],
     *,
     sweep: bool,
 ) -> None:
@@ -42,7 +42,7 @@ def print_plan(
         link: The network.
         rate_hz: Frames per second.
         answer: The decision, and what it is compared with.
-        found: The choices over all uplinks; None if they were not computed.
+        found: The choices over all uplinks.
         sweep: Whether to print these as a table, or only the uplinks at which the choice changes.
     """
     console = Console(highlight=False, emoji=False, markup=False)  # `:up:` in a name is no picture
@@ -76,12 +76,11 @@ def print_plan(
         f"heavy load (highest throughput) {_frames(max_rate_hz(answer.highest_throughput))}",
         soft_wrap=True,
     )
-    if found is not None:
-        span = f"from {units.format_rate(LOWEST_BPS)} to {units.format_rate(HIGHEST_BPS)}"
-        breaks = ", ".join(units.format_rate(item.from_bps) for item in found[1:])
-        console.print(f"the choice changes at {breaks or 'no uplink'} ({span})", soft_wrap=True)
-        if sweep:
-            _print_sweep(console, found, model)
+    span = f"from {units.format_rate(LOWEST_BPS)} to {units.format_rate(HIGHEST_BPS)}"
+    breaks = ", ".join(units.format_rate(item.from_bps) for item in found[1:])
+    console.print(f"the choice changes at {breaks or 'no uplink'} ({span})", soft_wrap=True)
+    if sweep:
+        _print_sweep(console, found, model)
 
 
 def _print_sweep(console: Console, found: tuple[Range, ...], model: split_model.Model) -> None:
@@ -117,19 +116,18 @@ def plan_json(
     link: Link,
     rate_hz: float,
     answer: Comparison,
-    found: tuple[Range, ...] | None,
+    found: tuple[Range, ...],
     *,
     sweep: bool,
 ) -> dict[str, Any]:
     """Return a plan in base units; see `print_plan`.
 
     What is infinite is null, because JSON has no infinity: rates without a limit, times of splits that cannot be sent.
-    `places` has the place in the module of every layer that is named. `break_points` is null if the choices over all
-    uplinks were not computed; `sweep` is empty unless it was requested.
+    `places` has the place in the module of every layer that is named. `sweep` is empty unless it was requested.
     """
     decision = answer.decision
     named = {name for _, partition in _rows(answer) for name in partition.cut}
-    named.update(name for item in found or () for name in item.decision.partition.cut)
+    named.update(name for item in found for name in item.decision.partition.cut)
     return {
         "model": model.name,
         "digest": model.digest,
@@ -150,7 +148,7 @@ def plan_json(
             "light": _finite(max_rate_hz(answer.lowest_latency)),
             "heavy": _finite(max_rate_hz(answer.highest_throughput)),
         },
-        "break_points": None if found is None else _breaks_json(found),
+        "break_points": _breaks_json(found),
         "sweep": [
             {
                 "from_bps": item.from_bps,
@@ -160,7 +158,7 @@ def plan_json(
                 "encoding": item.decision.partition.encoding,
                 "edge_layers": len(item.decision.partition.edge),
             }
-            for item in (found or () if sweep else ())
+            for item in (found if sweep else ())
         ],
     }
 

@@ -298,5 +298,5 @@ def test_a_models_name_is_printed_as_it_is(capsys, easy_net):
     """rich would draw an arrow for `:up:`, and leave out what stands in brackets."""
     alternatives = Alternatives(easy_net.graph, CostProfile(*[(0.01,) * len(easy_net.graph)] * 2))
     named = SimpleNamespace(name="nets:up:[bold]net", graph=easy_net.graph)
-    print_plan(named, Link(1e6), 1.0, alternatives.compare(Link(1e6), 1.0), None, sweep=False)
+    print_plan(named, Link(1e6), 1.0, alternatives.compare(Link(1e6), 1.0), (), sweep=False)
     assert capsys.readouterr().out.startswith("nets:up:[bold]net: ")
