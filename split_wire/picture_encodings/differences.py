@@ -2,8 +2,8 @@
 
 Green is subtracted from red and blue, since the three mostly change together. Then each sample gets what its left and
 its upper neighbour foretell, left + above - above left, subtracted; samples outside of the picture are 0. All of it is
-modulo 256, so that a difference takes a byte too, and two running sums undo it. Of frames of the sample clips zstd makes
-about half as many bytes of the differences as of the samples.
+modulo 256, so that a difference takes a byte too, and two running sums undo it. Of the sample clips' frames, zstd makes
+half as many bytes of the differences as of the samples.
 """
 
 from typing import Any

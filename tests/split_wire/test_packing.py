@@ -356,10 +356,10 @@ REFUSED = {
     "few elements": (message(Encoding.INT8_CHANNEL, bytes(2), shape=(1, 2, 1)), "INT8_CHANNEL does not apply"),
     "a picture of floats": (message(Encoding.JPEG, b"", shape=(1, 3, 4, 4)), "JPEG does not apply"),
     "no differences": (picture_message(Encoding.DIFFERENCES_ZSTD, b"nothing like it"), "no zstd frame"),
-    "too few differences": (picture_message(Encoding.DIFFERENCES_ZSTD, zstd(bytes(35))), "a zstd frame of 36 bytes"),
+    "too few differences": (picture_message(Encoding.DIFFERENCES_ZSTD, zstd(bytes(35))), "zstd frame of 36 bytes"),
     "too many differences": (
         picture_message(Encoding.DIFFERENCES_ZSTD, zstd(bytes(10**8))),
-        "a zstd frame of 36 bytes",
+        "zstd frame of 36 bytes",
     ),
     "differences of floats": (message(Encoding.DIFFERENCES_ZSTD, b"", shape=(1, 3, 3, 4)), "ZSTD does not apply"),
     "no bool": (message(Encoding.ZSTD, zstd(b"\2"), shape=(1,), dtype="bool"), "a bool is one byte of 0 or 1"),
