@@ -34,7 +34,7 @@ def seeds(target: str, model: str, digest: str, layers: Sequence[str]) -> list[b
         return [*kept, *(split_pb2.ProbeRequest(filler=bytes(size)).SerializeToString() for size in (0, 1, 4096))]
     frame = np.arange(3 * 64 * 64, dtype=np.uint8).reshape(1, 3, 64, 64)
     small = np.linspace(-1, 1, 24 * 16 * 16, dtype=np.float32).reshape(1, 24, 16, 16)
-    tensors = [encode_tensor(layers[0], frame, encoding=encoding) for encoding in (Encoding.RAW, Encoding.JPEG)]
+    tensors = [encode_tensor(layers[0], frame, encoding=encoding) for encoding in Encoding]
     tensors += [encode_tensor(layer, small, encoding=encoding) for layer in layers[1:4] for encoding in Encoding]
     requests = [TailRequest(model, digest, number, (tensor,)) for number, tensor in enumerate(tensors)]
     requests.append(TailRequest(model, digest, 99, tuple(tensors), outputs=("out",)))

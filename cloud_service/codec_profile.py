@@ -3,6 +3,9 @@
 Measuring every layer in every encoding would take seconds to minutes for large models. Decoding is a pass or two over
 memory, so a few tensors are measured, and for each encoding and dtype seconds = a + b * bytes is fitted to them, with
 least squared relative errors. A value that is too large for a message is never received, so it is never measured.
+
+How long a picture takes depends on what it shows, and the example of a user's model may be noise or all black, so
+encodings of pictures are measured on a picture that compresses as a camera's do.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,11 +16,13 @@ import numpy.typing as npt
 from scipy.optimize import nnls
 
 import split_model
-from split_wire import Encoding, applies, fits
+from split_wire import PICTURES, Encoding, applies, fits
 from split_wire.codec_timing import measure
 
 SAMPLED_LAYERS = 6
 """Layers measured for each dtype, with sizes spread from the smallest to the largest."""
+
+_GRAIN = 8  # levels of noise: about half as many bytes, without loss, as raw
 
 Line = tuple[float, float]
 """a and b: seconds for a tensor of any size, and seconds for each of its bytes."""
@@ -80,13 +85,23 @@ def _samples(model: split_model.Model, names: Iterable[str]) -> list[Sample]:
 def _lines(samples: Sequence[Sample], encoding: Encoding) -> dict[str, Line]:
     """Fit a line for each dtype that the encoding applies to."""
     fitting = {
-        str(place): [sample] for place, sample in enumerate(samples) if applies(encoding, sample[1], sample[0].shape)
+        str(place): [(_picture(*array.shape) if encoding in PICTURES else array, dtype)]
+        for place, (array, dtype) in enumerate(samples)
+        if applies(encoding, dtype, array.shape)
     }
     points: dict[str, list[tuple[int, float]]] = {}
     for place, cost in measure(fitting, encoding).items():
         [(array, dtype)] = fitting[place]
         points.setdefault(dtype, []).append((array.nbytes, cost.decode_s))
     return {dtype: _fit(measured) for dtype, measured in points.items()}
+
+
+def _picture(*shape: int) -> npt.NDArray[np.uint8]:
+    """Return a picture, uint8 [1, 3, H, W], that compresses as a camera's do: slopes with some grain."""
+    _, planes, height, width = shape
+    slopes = np.add.outer(np.arange(planes) * 50, np.add.outer(np.arange(height), np.arange(width)) // 4)
+    grain = np.random.default_rng(0).integers(0, _GRAIN, slopes.shape)
+    return np.asarray(slopes + grain, np.uint8)[np.newaxis]
 
 
 def _fit(points: Sequence[tuple[int, float]]) -> Line:

@@ -23,12 +23,14 @@ from edge_service.output.verify import Expected
 from edge_service.sendable import value_fits
 from split_model import Model, TensorSpec, Value, arrays_of, value_of
 from split_model.structure import Tree, map_leaves
-from split_wire import LOSSLESS, Encoding, applies, roundtrip
+from split_wire import LOSSLESS, PICTURES, Encoding, applies, roundtrip
 from split_wire.codec_timing import measure
 
-__all__ = ["WireCosts", "measure_wire_costs"]
+__all__ = ["WireCosts", "encodings_of", "measure_wire_costs"]
 
-_LOSSY = tuple(encoding for encoding in Encoding if encoding not in LOSSLESS and encoding is not Encoding.JPEG)
+_LOSSLESS = tuple(encoding for encoding in Encoding if encoding in LOSSLESS - PICTURES)
+_LOSSLESS_PICTURES = tuple(encoding for encoding in Encoding if encoding in LOSSLESS & PICTURES)
+_LOSSY = tuple(encoding for encoding in Encoding if encoding not in LOSSLESS | PICTURES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +84,9 @@ def measure_wire_costs(
     """Measures every encoding that the configuration allows.
 
     A layer's size in an encoding is infinite if the encoding exceeds the largest error on any of the frames, and in
-    every encoding if the value is too large for a message: it is not measured then. If JPEG
-    exceeds it on the inputs, they are sent raw; with a largest error of 0, the inputs' encoding is not checked.
+    every encoding if the value is too large for a message: it is not measured then. An encoding of pictures is for
+    cuts of inputs only: for every other layer its size is infinite. If JPEG exceeds the largest error on the inputs,
+    they are sent raw; with a largest error of 0, the inputs' encoding is not checked.
 
     Args:
         model: the model.
@@ -96,9 +99,8 @@ def measure_wire_costs(
     """
     if not frames:
         raise ValueError("no frames to measure the encodings on; expected at least one")
-    inputs = frozenset(entry.name for entry in model.graph.layers if not entry.inputs)
-    wire = WireCosts((), inputs, _input_encoding(model, frames, config))
-    encodings = _allowed(config)
+    wire = WireCosts((), _inputs(model), _input_encoding(model, frames, config))
+    encodings = encodings_of(model, config, wire.input_encoding)
     samples = [_Sample(model, frame, wire, encodings, config.max_error) for frame in frames]
     names = [entry.name for entry in model.graph.layers]
     total, done = len(samples) * len(names), 0
@@ -120,11 +122,24 @@ def measure_wire_costs(
     )
 
 
-def _allowed(config: AgentConfig) -> tuple[Encoding, ...]:
-    """The encodings to choose from; raw is the first, because decisions use the first as their default."""
+def encodings_of(model: Model, config: AgentConfig, input_encoding: Encoding) -> tuple[Encoding, ...]:
+    """The encodings of cuts to choose from; raw is the first, because decisions use the first as their default.
+
+    Args:
+        model: the model; encodings of pictures are for one that takes pictures.
+        config: the encodings, and the largest error.
+        input_encoding: the inputs' encoding, if it is another than that of the cut.
+    """
     if config.encodings == "raw":
         return (Encoding.RAW,)
-    return (Encoding.RAW, Encoding.ZSTD, *(_LOSSY if config.max_error > 0 else ()))
+    pictures = [encoding for encoding in _LOSSLESS_PICTURES if input_encoding is Encoding.RAW]
+    specs = [spec.sent for name in _inputs(model) for spec in model.layer_specs[name]]
+    for_inputs = (each for each in pictures if any(applies(each, spec.dtype, spec.sizes) for spec in specs))
+    return (*_LOSSLESS, *for_inputs, *(_LOSSY if config.max_error > 0 else ()))
+
+
+def _inputs(model: Model) -> frozenset[str]:
+    return frozenset(entry.name for entry in model.graph.layers if not entry.inputs)
 
 
 def _input_encoding(model: Model, frames: Sequence[tuple[Tree, ...]], config: AgentConfig) -> Encoding:
@@ -195,17 +210,17 @@ class _Sample:
     def _measure(self, layer: str, values: Mapping[str, Value]) -> None:
         measured: dict[Encoding, tuple[float, float]] = {}
         kept: dict[Encoding, bool] = {}
-        if not value_fits(self._model, layer):
-            self.sizes |= {(layer, encoding): math.inf for encoding in self._encodings}
-            self.seconds |= {(layer, encoding): 0.0 for encoding in self._encodings}
-            return
+        fits, is_input = value_fits(self._model, layer), layer in self._wire.inputs
         for encoding in self._encodings:
+            if not fits or (encoding in PICTURES and not is_input):
+                self.sizes[layer, encoding], self.seconds[layer, encoding] = math.inf, 0.0
+                continue
             sent = self._sent(layer, encoding)
             if sent not in measured:
                 measured[sent] = self._encode(layer, values[layer], sent)
             self.sizes[layer, encoding], self.seconds[layer, encoding] = measured[sent]
             lossy = sent.plain
-            if lossy in LOSSLESS or lossy is Encoding.JPEG:
+            if lossy in LOSSLESS | PICTURES:
                 continue  # `_input_encoding` has checked JPEG
             if lossy not in kept:
                 kept[lossy] = self._is_close(layer, values, lossy)

@@ -14,7 +14,7 @@ from split_wire.codec import (
     fits,
     roundtrip,
 )
-from split_wire.encodings import LOSSLESS, Encoding, applies
+from split_wire.encodings import LOSSLESS, PICTURES, Encoding, applies
 from split_wire.errors import CodecError, WireError
 from split_wire.reasons import ERROR_DOMAIN, Reason
 
@@ -22,6 +22,7 @@ __all__ = [
     "DTYPES",
     "ERROR_DOMAIN",
     "LOSSLESS",
+    "PICTURES",
     "CodecError",
     "EncodedTensor",
     "Encoding",

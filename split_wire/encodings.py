@@ -10,8 +10,7 @@ from types import MappingProxyType
 
 from split_wire import split_pb2
 from split_wire.limits import MAX_CHANNELS, MIN_CHANNEL_ELEMENTS
-
-_MAX_JPEG_SIDE = 65_500  # libjpeg's
+from split_wire.picture_encodings import jpeg, webp
 
 
 class Encoding(StrEnum):
@@ -26,15 +25,20 @@ class Encoding(StrEnum):
     INT8_CHANNEL = "int8_channel"
     INT8_CHANNEL_ZSTD = "int8_channel_zstd"
     JPEG = "jpeg"
+    DIFFERENCES_ZSTD = "differences_zstd"
+    WEBP = "webp"
 
     @property
     def plain(self) -> "Encoding":
-        """The encoding without its zstd."""
+        """The encoding without its zstd, where that is an encoding too."""
         return _PLAIN.get(self, self)
 
 
-LOSSLESS = frozenset({Encoding.RAW, Encoding.ZSTD})
+LOSSLESS = frozenset({Encoding.RAW, Encoding.ZSTD, Encoding.DIFFERENCES_ZSTD, Encoding.WEBP})
 """Encodings that preserve every bit."""
+
+PICTURES = frozenset({Encoding.JPEG, Encoding.DIFFERENCES_ZSTD, Encoding.WEBP})
+"""Encodings of a picture: of a tensor that is uint8 [1, 3, H, W]. RAW and ZSTD apply to every tensor."""
 
 FLOATS = frozenset({"float32", "float64"})
 """Dtypes that `FLOAT16*` and `INT8*` apply to: half-precision values have few bits to spare, and integers are exact."""
@@ -46,6 +50,10 @@ _PLAIN = MappingProxyType(
         Encoding.INT8_ZSTD: Encoding.INT8,
         Encoding.INT8_CHANNEL_ZSTD: Encoding.INT8_CHANNEL,
     }
+)
+
+_MAX_SIDES = MappingProxyType(
+    {Encoding.JPEG: jpeg.MAX_SIDE, Encoding.WEBP: webp.MAX_SIDE, Encoding.DIFFERENCES_ZSTD: math.inf}
 )
 
 WIRE: Mapping[Encoding, split_pb2.Encoding.ValueType] = MappingProxyType(
@@ -73,7 +81,7 @@ def applies(encoding: Encoding, dtype: str, shape: Sequence[int]) -> bool:
         True for RAW and ZSTD always. For FLOAT16* and INT8*, if the dtype is in `FLOATS` and there are elements. For
         INT8_CHANNEL*, if moreover there are at least three dimensions and dimension 1 has 1 to `MAX_CHANNELS` channels
         of at least `MIN_CHANNEL_ELEMENTS` elements (with fewer, scales and offsets take more than quantising saves).
-        For JPEG, if the tensor is uint8 [1, 3, H, W].
+        For `PICTURES`, if the tensor is uint8 [1, 3, H, W] and no side is longer than the file format allows.
     """
     size = math.prod(shape)
     match encoding.plain:
@@ -93,5 +101,5 @@ def applies(encoding: Encoding, dtype: str, shape: Sequence[int]) -> bool:
                 dtype == "uint8"
                 and len(shape) == 4
                 and tuple(shape[:2]) == (1, 3)
-                and all(1 <= side <= _MAX_JPEG_SIDE for side in shape[2:])
+                and all(1 <= side <= _MAX_SIDES[encoding] for side in shape[2:])
             )

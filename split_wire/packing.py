@@ -3,14 +3,13 @@
 Laws:
     * `pack` never fails on values: a tensor that an encoding cannot hold is sent raw. FLOAT16 cannot hold NaN,
       infinity, or a magnitude that rounds beyond 65504; INT8 cannot hold NaN, infinity, or a range that float32 scales
-      cannot span. zstd is left out if its frame is no smaller than its content.
+      cannot span. zstd is left out if its frame is no smaller than its content, and so is a lossless picture.
     * The error of FLOAT16 is at most 2**-11 of the value (2**-25 absolute below 2**-14).
     * The error of INT8 is at most half its scale, plus the rounding of the element type; a constant tensor is decoded
       as float32 holds it.
     * `unpack` checks every size against the shape before it allocates or decompresses anything.
 """
 
-import io
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,16 +18,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import zstandard
-from PIL import JpegImagePlugin
 
-from split_wire.encodings import Encoding
+from split_wire.encodings import LOSSLESS, PICTURES, Encoding
 from split_wire.errors import CodecError
+from split_wire.picture_encodings.differences import differences, picture_of
+from split_wire.picture_encodings.jpeg import read_jpeg, write_jpeg
+from split_wire.picture_encodings.webp import read_webp, write_webp
 
 Buffer = bytes | memoryview
 Array = npt.NDArray[Any]
 
 ZSTD_LEVEL = 1
-JPEG_QUALITY = 90
 
 _BEYOND_FLOAT16 = 65520.0  # the least magnitude that rounds to infinity
 _FLOAT32_MAX = float(np.finfo(np.float32).max)
@@ -60,10 +60,12 @@ def pack(array: Array, encoding: Encoding) -> Packed:
         array: Row-major and little-endian.
         encoding: One that applies to the array, see `split_wire.encodings.applies`.
     """
+    if encoding in PICTURES:
+        return _pack_picture(array, encoding)
     packed = _pack_plain(array, encoding.plain)
     if encoding is encoding.plain:
         return packed
-    compressed = zstandard.ZstdCompressor(level=ZSTD_LEVEL).compress(packed.data)
+    compressed = _compress(packed.data)
     if len(compressed) >= len(packed.data):
         return packed
     with_zstd = Encoding.ZSTD if packed.encoding is Encoding.RAW else encoding
@@ -92,8 +94,8 @@ def unpack(
     Raises:
         CodecError: The data does not fit this encoding, dtype and shape.
     """
-    if encoding is Encoding.JPEG:
-        return _read_jpeg(data, shape[3], shape[2])
+    if encoding in PICTURES:
+        return _unpack_picture(data, encoding, shape)
     if encoding is not encoding.plain:
         data = _decompress(data, math.prod(shape) * _stored(encoding.plain, dtype).itemsize)
     return _unpack_plain(data, encoding.plain, dtype, shape, scale, offset)
@@ -121,11 +123,34 @@ def _pack_plain(array: Array, encoding: Encoding) -> Packed:
             packed = None
         case Encoding.FLOAT16:
             packed = _halve(array)
-        case Encoding.JPEG:
-            packed = Packed(encoding, _write_jpeg(array))
         case _:
             packed = _quantise(array, encoding)
     return packed or Packed(Encoding.RAW, bytes_of(array))
+
+
+def _pack_picture(array: Array, encoding: Encoding) -> Packed:
+    match encoding:
+        case Encoding.DIFFERENCES_ZSTD:
+            data = _compress(bytes_of(differences(array)))
+        case Encoding.WEBP:
+            data = write_webp(array)
+        case _:
+            data = write_jpeg(array)
+    if encoding in LOSSLESS and len(data) >= array.nbytes:
+        return Packed(Encoding.RAW, bytes_of(array))
+    return Packed(encoding, data)
+
+
+def _unpack_picture(data: Buffer, encoding: Encoding, shape: tuple[int, ...]) -> Array:
+    _, planes, height, width = shape
+    match encoding:
+        case Encoding.DIFFERENCES_ZSTD:
+            content = _decompress(data, planes * height * width)
+            return picture_of(np.frombuffer(content, np.uint8).reshape(planes, height, width))
+        case Encoding.WEBP:
+            return read_webp(data, width, height)
+        case _:
+            return read_jpeg(data, width, height)
 
 
 def _unpack_plain(
@@ -208,6 +233,10 @@ def _finite(scale: npt.NDArray[np.float32], offset: npt.NDArray[np.float32]) -> 
     return bool((furthest < _FLOAT32_MAX).all())  # NaN fails it
 
 
+def _compress(data: Buffer) -> bytes:
+    return zstandard.ZstdCompressor(level=ZSTD_LEVEL).compress(data)
+
+
 def _decompress(data: Buffer, expected: int) -> bytes:
     try:
         size = zstandard.frame_content_size(data)
@@ -216,28 +245,3 @@ def _decompress(data: Buffer, expected: int) -> bytes:
         return zstandard.ZstdDecompressor().decompress(data, allow_extra_data=False)
     except zstandard.ZstdError as error:
         raise CodecError(f"the data is no zstd frame: {error}") from error
-
-
-def _write_jpeg(array: Array) -> bytes:
-    from PIL import Image  # noqa: PLC0415 # only writing needs Pillow's registry, which is slow to load
-
-    written = io.BytesIO()
-    picture = Image.fromarray(np.ascontiguousarray(array[0].transpose(1, 2, 0)))
-    picture.save(written, "JPEG", quality=JPEG_QUALITY)
-    return written.getvalue()
-
-
-def _read_jpeg(data: Buffer, width: int, height: int) -> Array:
-    try:
-        # Not `Image.open`: it warns about large pictures, and the size is checked here.
-        picture = JpegImagePlugin.JpegImageFile(io.BytesIO(data))
-        found = (picture.size, picture.mode, "progressive" in picture.info)
-        pixels = np.asarray(picture) if found == ((width, height), "RGB", False) else None
-    except Exception as error:  # for bytes that are no picture Pillow raises errors of many types
-        raise CodecError(f"the data is no JPEG: {error}") from error
-    if pixels is None:
-        raise CodecError(
-            f"expected a baseline JPEG of {width} by {height} in RGB, got {found[0][0]} by {found[0][1]} in {found[1]}"
-            + (", progressive" if found[2] else "")
-        )
-    return np.ascontiguousarray(pixels.transpose(2, 0, 1))[np.newaxis]

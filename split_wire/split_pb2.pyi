@@ -114,6 +114,18 @@ class _EncodingEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Encoding.Val
     ENCODING_INT8_CHANNEL_ZSTD: _Encoding.ValueType  # 8
     ENCODING_JPEG: _Encoding.ValueType  # 9
     """A baseline RGB JPEG of width W and height H, for a uint8 tensor of shape [1, 3, H, W]."""
+    ENCODING_DIFFERENCES_ZSTD: _Encoding.ValueType  # 10
+    """Differences of neighbouring pixels, for a uint8 tensor of shape [1, 3, H, W] whose planes are red, green and blue.
+    The data is one zstd frame, which must state its content size, of 3 * H * W bytes: three planes of H rows of W bytes.
+    All sums are modulo 256. With planes p0 = red - green, p1 = green, p2 = blue - green, and p = 0 outside of them, the
+    byte of plane c, row y and column x is
+      d[c][y][x] = p[c][y][x] - p[c][y][x-1] - p[c][y-1][x] + p[c][y-1][x-1].
+    So p is the running sum of d along the rows, and of that along the columns.
+    """
+    ENCODING_WEBP: _Encoding.ValueType  # 11
+    """A lossless WebP file of width W and height H in RGB, for a uint8 tensor of shape [1, 3, H, W] with sides up to 16383:
+    the simple file format (RFC 9649, section 2.6) with one chunk VP8L, without alpha, and nothing behind it.
+    """
     ENCODING_PACKETS: _Encoding.ValueType  # 13
     """The packets of a compressed video or picture, of which the server makes the tensor: a serialised `Packets`. Only in
     StreamTails, for a model's input of uint8 [1, 3, H, W].
@@ -142,6 +154,18 @@ ENCODING_INT8_CHANNEL: Encoding.ValueType  # 7
 ENCODING_INT8_CHANNEL_ZSTD: Encoding.ValueType  # 8
 ENCODING_JPEG: Encoding.ValueType  # 9
 """A baseline RGB JPEG of width W and height H, for a uint8 tensor of shape [1, 3, H, W]."""
+ENCODING_DIFFERENCES_ZSTD: Encoding.ValueType  # 10
+"""Differences of neighbouring pixels, for a uint8 tensor of shape [1, 3, H, W] whose planes are red, green and blue.
+The data is one zstd frame, which must state its content size, of 3 * H * W bytes: three planes of H rows of W bytes.
+All sums are modulo 256. With planes p0 = red - green, p1 = green, p2 = blue - green, and p = 0 outside of them, the
+byte of plane c, row y and column x is
+  d[c][y][x] = p[c][y][x] - p[c][y][x-1] - p[c][y-1][x] + p[c][y-1][x-1].
+So p is the running sum of d along the rows, and of that along the columns.
+"""
+ENCODING_WEBP: Encoding.ValueType  # 11
+"""A lossless WebP file of width W and height H in RGB, for a uint8 tensor of shape [1, 3, H, W] with sides up to 16383:
+the simple file format (RFC 9649, section 2.6) with one chunk VP8L, without alpha, and nothing behind it.
+"""
 ENCODING_PACKETS: Encoding.ValueType  # 13
 """The packets of a compressed video or picture, of which the server makes the tensor: a serialised `Packets`. Only in
 StreamTails, for a model's input of uint8 [1, 3, H, W].

@@ -244,7 +244,7 @@ def edge(
             config,
             StreamOptions(source, config.rate_hz, frames, loop),
             edge_profile=Profile(layer_s=stored.layer_s, whole_s=stored.whole_s),
-            wire_costs=restored(loaded, kept) if kept is not None and fits(kept, config) else None,
+            wire_costs=restored(loaded, kept) if kept is not None and fits(loaded, kept, config) else None,
             verify=verify,
             metrics_port=metrics_port,
             metrics_host=metrics_host,

@@ -16,6 +16,7 @@ from dads.progress import shown
 from edge_service import AgentConfig, WireCosts, measure_wire_costs
 from edge_service.control import EncodingCosts
 from edge_service.sources import Frame, open_source
+from edge_service.wire_costs import encodings_of
 from partitioner import Encoding
 from split_model import Model
 from split_wire import Encoding as WireEncoding
@@ -133,7 +134,9 @@ def restored(model: Model, kept: StoredEncodings) -> WireCosts:
     )
 
 
-def fits(kept: StoredEncodings, config: AgentConfig) -> bool:
-    """Return whether stored encodings were measured with these settings."""
-    wanted = ("auto", kept.max_error, kept.wanted_input)
-    return (config.encodings, config.max_error, config.input_encoding) == wanted
+def fits(model: Model, kept: StoredEncodings, config: AgentConfig) -> bool:
+    """Return whether stored encodings of this model were measured with these settings, and none of ours is missing."""
+    if (config.encodings, config.max_error, config.input_encoding) != ("auto", kept.max_error, kept.wanted_input):
+        return False
+    wanted = encodings_of(model, config, WireEncoding(kept.input_encoding))
+    return kept.output_bytes.keys() >= {encoding.value for encoding in wanted}

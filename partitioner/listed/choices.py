@@ -19,7 +19,7 @@ import numpy.typing as npt
 from partitioner.encodings import Encoding
 from partitioner.graph import LayerGraph
 from partitioner.listed.closed_sets import ClosedSets
-from partitioner.listed.set_sums import crossing, inside_and_outside
+from partitioner.listed.set_sums import crossing, crossing_each, inside_and_outside
 from partitioner.scan import FloatArray
 
 
@@ -50,11 +50,15 @@ def list_choices(graph: LayerGraph, sets: ClosedSets, encodings: Sequence[Encodi
 
     Complexity: O(sets x encodings squared), in numpy.
     """
-    bits_up = np.stack([crossing(sets, [_finite(size) for size in encoding.output_bytes]) for encoding in encodings])
+    rows = [
+        *([_finite(size) for size in encoding.output_bytes] for encoding in encodings),
+        *(encoding.encode_s for encoding in encodings),
+        *(encoding.decode_s for encoding in encodings),
+        *([float(size == np.inf) for size in encoding.output_bytes] for encoding in encodings),
+    ]
+    bits_up, encode_s, decode_s, forbidden = np.split(crossing_each(sets, rows), 4)
     bits_up *= 8.0
-    encode_s = np.stack([crossing(sets, encoding.encode_s) for encoding in encodings])
-    decode_s = np.stack([crossing(sets, encoding.decode_s) for encoding in encodings])
-    kept = np.stack([_allowed(sets, encoding) for encoding in encodings]) & _fit_message(graph, sets)
+    kept = (forbidden == 0.0) & _fit_message(graph, sets)
     allowed = kept.copy()
     for k in range(len(encodings)):
         for other in range(len(encodings)):
@@ -74,13 +78,6 @@ def list_choices(graph: LayerGraph, sets: ClosedSets, encodings: Sequence[Encodi
 
 def _finite(size: float) -> float:
     return 0.0 if size == np.inf else size
-
-
-def _allowed(sets: ClosedSets, encoding: Encoding) -> npt.NDArray[np.bool_]:
-    """Returns for each set whether all crossing tensors may use an encoding."""
-    if np.inf not in encoding.output_bytes:
-        return np.ones(len(sets), dtype=np.bool_)
-    return np.asarray(crossing(sets, [float(size == np.inf) for size in encoding.output_bytes]) == 0.0)
 
 
 def _fit_message(graph: LayerGraph, sets: ClosedSets) -> npt.NDArray[np.bool_]:

@@ -23,6 +23,8 @@ from partitioner.scan import FloatArray
 _MANTISSA_BITS = 53
 _MOST_LIMBS = 3
 _LEAST_EXPONENT = -1074
+# So many sums are made at once: 16 MB.
+_FLOATS = 2_000_000
 
 
 def inside_and_outside(sets: ClosedSets, numbers: Sequence[float]) -> tuple[FloatArray, FloatArray]:
@@ -55,14 +57,34 @@ def crossing(sets: ClosedSets, numbers: Sequence[float]) -> FloatArray:
 
     Complexity: as for `inside_and_outside`, and O(sets) for a tensor that several layers of a block read.
     """
-    if not any(numbers):
-        return np.zeros(len(sets))
-    limbs = _limbs(numbers)
+    sums: FloatArray = crossing_each(sets, [numbers])[0]
+    return sums
+
+
+def crossing_each(sets: ClosedSets, rows: Sequence[Sequence[float]]) -> FloatArray:
+    """Adds up several rows of numbers as `crossing` does: of a small table, in about the time of one row.
+
+    Returns:
+        float64 [rows, sets].
+    """
+    sums = np.zeros((len(rows), len(sets)))
+    counted = [k for k, numbers in enumerate(rows) if any(numbers)]
+    together = max(1, _FLOATS // len(sets) // _MOST_LIMBS)
+    for begin in range(0, len(counted), together):
+        group = counted[begin : begin + together]
+        limbs = [_limbs(rows[k]) for k in group]
+        found = _crossing(sets, np.concatenate(limbs))
+        ends = np.cumsum([len(each) for each in limbs])
+        for k, row in zip(group, np.split(found, ends[:-1]), strict=True):
+            sums[k] = _rounded(row)
+    return sums
+
+
+def _crossing(sets: ClosedSets, limbs: FloatArray) -> FloatArray:
     unread = np.ones(limbs.shape[1], dtype=np.bool_)
     unread[_read(sets)] = False
     limbs[:, unread] = 0.0
-    sums = _run(sets, limbs[:, list(sets.inputs)].sum(axis=1), limbs[:, list(sets.layers)], limbs)
-    return _rounded(sums)
+    return _run(sets, limbs[:, list(sets.inputs)].sum(axis=1), limbs[:, list(sets.layers)], limbs)
 
 
 def _limbs(numbers: Sequence[float]) -> FloatArray:

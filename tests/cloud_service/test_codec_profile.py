@@ -7,8 +7,9 @@ from torch import nn
 
 import split_model
 from cloud_service import codec_profile
-from split_wire import Encoding, applies, limits
+from split_wire import PICTURES, Encoding, applies, encode_tensor, limits
 from split_wire.codec_timing import CodecCost
+from split_wire.encodings import of_wire
 
 
 class Mixed(nn.Module):
@@ -57,6 +58,27 @@ def test_every_layer_and_encoding_has_the_time_of_its_bytes(mixed, costs):
         np.testing.assert_allclose(decode_s, expected, rtol=1e-6, err_msg=encoding)
     slower = np.divide(found[Encoding.JPEG], found[Encoding.RAW])
     np.testing.assert_allclose(slower, [10] + [1] * (len(slower) - 1), err_msg="the picture as JPEG, the rest raw")
+
+
+@pytest.mark.parametrize("content", ["black", "noise"])
+def test_pictures_are_decoded_for_as_long_as_a_camera_s_whatever_the_example_shows(content, monkeypatch):
+    """Noise would be sent raw, and black is decoded in no time."""
+    example = {"black": torch.zeros, "noise": lambda *size, dtype: torch.randint(0, 256, size, dtype=dtype)}[content]
+    model = split_model.Model(Mixed().eval(), (example(1, 3, 32, 32, dtype=torch.uint8),), name="mixed")
+    sent = {}
+
+    def measured(values, encoding):
+        sent[encoding] = [
+            encode_tensor("x", array, encoding=encoding) for arrays in values.values() for array, _ in arrays
+        ]
+        return {layer: CodecCost(0, 0.0, 1.0) for layer in values}
+
+    monkeypatch.setattr(codec_profile, "measure", measured)
+    codec_profile.profile_decoding(model)
+    for encoding in PICTURES:
+        (tensor,) = sent[encoding]
+        assert of_wire(tensor.meta.encoding) is encoding
+        assert tensor.size > 3 * 32 * 32 / 6
 
 
 def test_real_times_are_positive_and_finite(mixed):

@@ -9,8 +9,10 @@ import torch
 import split_model
 from edge_service import AgentConfig, measure_wire_costs
 from edge_service.output.verify import difference
+from partitioner import CostProfile, Link, tabulate
+from partitioner.listed.split_table import SplitTable
 from split_model import arrays_of
-from split_wire import Encoding, applies, encode_tensor, roundtrip
+from split_wire import PICTURES, Encoding, applies, encode_tensor, roundtrip
 
 
 class Sensitive(torch.nn.Module):
@@ -26,6 +28,13 @@ def images(*seeds: int) -> list[tuple[torch.Tensor, ...]]:
         (torch.from_numpy(np.random.default_rng(seed).integers(0, 255, (1, 3, 16, 16), dtype=np.uint8)),)
         for seed in seeds
     ]
+
+
+def smooth() -> list[tuple[torch.Tensor, ...]]:
+    """A picture that every encoding of pictures makes smaller."""
+    rows, columns = np.mgrid[0:16, 0:16]
+    picture = np.stack([9 * rows + columns, 5 * columns, 200 - 4 * rows - 3 * columns])
+    return [(torch.from_numpy(picture.astype(np.uint8)[np.newaxis]),)]
 
 
 @pytest.fixture(scope="module")
@@ -56,19 +65,64 @@ def by_name(costs):
 
 
 def test_without_a_limit_on_the_error_nothing_is_lossy(small):
-    assert list(by_name(measure_wire_costs(small, images(1), AgentConfig()))) == ["raw", "zstd"]
+    lossless = ["raw", "zstd", "differences_zstd", "webp"]
+    assert list(by_name(measure_wire_costs(small, images(1), AgentConfig()))) == lossless
     assert list(by_name(measure_wire_costs(small, images(1), AgentConfig(encodings="raw")))) == ["raw"]
 
 
 def test_sizes_are_those_of_the_tensors_sent_and_times_are_positive(small):
-    (frame,) = images(3)
-    costs = by_name(measure_wire_costs(small, [frame], AgentConfig(max_error=10.0)))
+    (frame,) = smooth()
+    measured = measure_wire_costs(small, [frame], AgentConfig(max_error=10.0))
+    costs, inputs = by_name(measured), measured.inputs
     for position, (layer, values) in enumerate(small.walk(*frame)):
         (array,), (spec,) = arrays_of(values[layer]), small.layer_specs[layer]
         for name, encoding in costs.items():
+            if Encoding(name) in PICTURES and layer not in inputs:
+                assert (encoding.output_bytes[position], encoding.encode_s[position]) == (math.inf, 0.0)
+                continue
             wanted = Encoding(name) if applies(Encoding(name), spec.dtype, spec.shape) else Encoding.RAW
             assert encoding.output_bytes[position] == encode_tensor(layer, array, encoding=wanted).size
             assert encoding.encode_s[position] > 0.0
+
+
+def test_pictures_are_for_cuts_of_inputs_alone_and_decisions_choose_them(small):
+    """The link is slow, so the fewest bytes win; the edge is far too slow for a single layer."""
+    costs = measure_wire_costs(small, smooth(), AgentConfig())
+    layers = small.graph.layers
+    slow = CostProfile((0.0, *(100.0 for _ in layers[1:])), tuple(0.0 for _ in layers))
+    encodings = [each.priced(tuple(0.0 for _ in layers), 1.0) for each in costs.encodings]
+    sizes = {each.name: each.output_bytes[0] for each in encodings}
+    for splits in (SplitTable(small.graph, slow, encodings=encodings), tabulate(small.graph, slow, encodings)):
+        found = splits.dsl(Link(1e4))
+        assert (set(found.cut), found.encoding) == (costs.inputs, min(sizes, key=sizes.__getitem__))
+    assert Encoding(found.encoding) in PICTURES
+
+
+@pytest.mark.parametrize("shape", [(1, 3, 16), (1, 4, 16, 16), (2, 3, 16, 16)])
+def test_a_model_without_pictures_has_no_encodings_of_them(shape):
+    class Mean(torch.nn.Module):
+        def forward(self, image: torch.Tensor) -> torch.Tensor:
+            return image.to(torch.float32).mean()
+
+    frame = (torch.zeros(shape, dtype=torch.uint8),)
+    model = split_model.Model(Mean().eval(), frame, name="mean")
+    assert list(by_name(measure_wire_costs(model, [frame], AgentConfig()))) == ["raw", "zstd"]
+
+
+def test_beside_a_picture_another_input_is_sent_raw():
+    class Two(torch.nn.Module):
+        def forward(self, image: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+            return image.to(torch.float32).mean() * weight.exp()
+
+    frame = (*smooth()[0], torch.zeros(5))
+    model = split_model.Model(Two().eval(), frame, name="two")
+    costs = by_name(measure_wire_costs(model, [frame], AgentConfig()))
+    webp, raw = costs["webp"].output_bytes, costs["raw"].output_bytes
+    by_layer = {layer.name: (webp[i], raw[i]) for i, layer in enumerate(model.graph.layers)}
+    image, weight = (by_layer.pop(value.layer) for value in model.inputs)
+    assert image[0] < image[1]
+    assert weight[0] == weight[1]
+    assert {size for size, _ in by_layer.values()} == {math.inf}
 
 
 def test_the_guard_forbids_what_costs_too_much_and_only_that(sensitive):
@@ -108,6 +162,7 @@ def test_the_inputs_have_an_encoding_of_their_own(small):
     array = images(5)[0][0].numpy()
     jpeg = encode_tensor(entry, array, encoding=Encoding.JPEG).size
     assert {encoding.output_bytes[position] for encoding in costs.encodings} == {jpeg}
+    assert list(by_name(costs)) == ["raw", "zstd"], "no other picture is to choose from"
 
 
 def test_frames_that_jpeg_changes_too_much_are_sent_raw(small):

@@ -58,14 +58,17 @@ def exact_problems(draw: st.DrawFn, max_layers: int = 9) -> Problem:
 
 @st.composite
 def encodings_of(draw: st.DrawFn, graph: LayerGraph, *, exact: bool = False, most: int = 3) -> tuple[Encoding, ...]:
-    """Up to some encodings, raw often among them; some may not send some layers."""
+    """Up to some encodings, raw often among them; some may not send some layers, or nothing but the inputs."""
     count = len(graph)
     number = st.integers(0, 2).map(float) if exact else SECONDS
     size = st.integers(0, 2).map(float) if exact else st.one_of(BYTES, st.floats(0.01, 1e7))
     found = [Encoding.raw(graph)] if draw(st.booleans()) else []
     for k in range(draw(st.integers(1, most))):
-        forbids = draw(st.booleans())
-        sizes = draw(st.lists(st.one_of(size, st.just(math.inf)) if forbids else size, min_size=count, max_size=count))
+        forbids = draw(st.sampled_from(["nothing", "some", "all but inputs"]))
+        some = st.one_of(size, st.just(math.inf)) if forbids == "some" else size
+        sizes = draw(st.lists(some, min_size=count, max_size=count))
+        if forbids == "all but inputs":
+            sizes = [math.inf if layer.inputs else each for layer, each in zip(graph.layers, sizes, strict=True)]
         times = st.one_of(st.just([0.0] * count), st.lists(number, min_size=count, max_size=count)).map(tuple)
         found.append(Encoding(f"e{k}", tuple(sizes), draw(times), draw(times)))
     return tuple(draw(st.permutations(found)))

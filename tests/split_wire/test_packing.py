@@ -14,6 +14,7 @@ from PIL import Image
 from split_wire import (
     DTYPES,
     LOSSLESS,
+    PICTURES,
     CodecError,
     Encoding,
     applies,
@@ -25,6 +26,7 @@ from split_wire import (
 from split_wire.encodings import FLOATS, WIRE, of_wire
 from split_wire.limits import MAX_CHANNELS, MIN_CHANNEL_ELEMENTS
 
+GENERAL = {Encoding.RAW, Encoding.ZSTD}  # these apply to every tensor
 QUANTISED = [e for e in Encoding if e.value.startswith("int8")]
 HALVED = [Encoding.FLOAT16, Encoding.FLOAT16_ZSTD]
 COMPRESSED = [e for e in Encoding if e is not e.plain]
@@ -69,7 +71,7 @@ def test_each_compressed_encoding_has_its_plain_one():
 
 
 @pytest.mark.parametrize(
-    ("dtype", "shape", "lossy"),
+    ("dtype", "shape", "others"),
     [
         ("float32", (1, 8, 4, 4), "float16 int8 int8_channel"),
         ("float64", (1, 8, 16), "float16 int8 int8_channel"),
@@ -84,9 +86,11 @@ def test_each_compressed_encoding_has_its_plain_one():
         ("float16", (1, 8, 4, 4), ""),
         ("bfloat16", (1, 8, 4, 4), ""),
         ("int64", (1, 8, 4, 4), ""),
-        ("uint8", (1, 3, 4, 4), "jpeg"),
-        ("uint8", (1, 3, 4, 65_500), "jpeg"),
-        ("uint8", (1, 3, 4, 65_501), ""),
+        ("uint8", (1, 3, 4, 4), "jpeg differences_zstd webp"),
+        ("uint8", (1, 3, 4, 16_383), "jpeg differences_zstd webp"),
+        ("uint8", (1, 3, 16_384, 4), "jpeg differences_zstd"),
+        ("uint8", (1, 3, 4, 65_500), "jpeg differences_zstd"),
+        ("uint8", (1, 3, 4, 65_501), "differences_zstd"),
         ("uint8", (1, 3, 0, 4), ""),
         ("uint8", (2, 3, 4, 4), ""),
         ("uint8", (1, 4, 4, 4), ""),
@@ -94,13 +98,13 @@ def test_each_compressed_encoding_has_its_plain_one():
         ("float32", (1, 3, 4, 1), "float16 int8"),
     ],
 )
-def test_what_an_encoding_applies_to(dtype, shape, lossy):
+def test_what_an_encoding_applies_to(dtype, shape, others):
     found = {encoding for encoding in Encoding if applies(encoding, dtype, shape)}
-    assert found >= LOSSLESS
-    assert found == LOSSLESS | {e for e in Encoding if e.plain.value in lossy.split()}
+    assert found >= GENERAL
+    assert found == GENERAL | {e for e in Encoding if e.plain.value in others.split()}
 
 
-@pytest.mark.parametrize("encoding", set(Encoding) - LOSSLESS)
+@pytest.mark.parametrize("encoding", set(Encoding) - GENERAL)
 @pytest.mark.parametrize("array", [np.arange(99), np.zeros((1, 0, 4), np.float32), np.zeros((2, 3, 4, 5), np.uint8)])
 def test_an_encoding_that_does_not_apply_gives_way_to_raw(array, encoding):
     assert used(array, encoding) is Encoding.RAW
@@ -119,7 +123,7 @@ def test_every_encoding_takes_every_shape_and_dtype(kind, data):
         found = decode_tensor(sent)
         assert (found.dtype, found.shape) == (array.dtype, array.shape)
         plain = of_wire(sent.meta.encoding).plain
-        if plain is Encoding.RAW:
+        if plain in LOSSLESS:
             np.testing.assert_array_equal(found, array)
         elif plain is Encoding.FLOAT16:
             assert (np.abs(found - array) <= np.maximum(2.0**-11 * np.abs(array), 2.0**-25)).all()
@@ -143,6 +147,27 @@ def test_zstd_is_smaller_where_it_can_be_and_left_out_where_it_cannot():
     noise = np.frombuffer(noise, np.uint8)
     assert used(noise, Encoding.ZSTD) is Encoding.RAW
     assert used(np.float32(noise), Encoding.INT8_ZSTD) is Encoding.INT8, "of noise, the bytes and no zstd"
+
+
+@relaxed
+@given(hnp.arrays("uint8", st.tuples(st.just(1), st.just(3), st.integers(1, 40), st.integers(1, 40))))
+@pytest.mark.parametrize("encoding", PICTURES & LOSSLESS)
+def test_a_lossless_picture_gives_back_every_bit(encoding, array):
+    np.testing.assert_array_equal(roundtrip(array, encoding), array)
+
+
+@pytest.mark.parametrize("encoding", PICTURES & LOSSLESS)
+def test_a_lossless_picture_is_smaller_than_zstd_and_left_out_where_it_would_be_larger_than_raw(encoding):
+    array = picture()
+    sent = encode_tensor("x", array, encoding=encoding)
+    assert of_wire(sent.meta.encoding) is encoding
+    assert sent.size < 0.8 * encode_tensor("x", array, encoding=Encoding.ZSTD).size
+    found = decode_tensor(sent)
+    assert found.flags.c_contiguous
+    assert not found.flags.writeable
+    np.testing.assert_array_equal(found, array)
+    noise = np.random.default_rng(1).integers(0, 256, array.shape, dtype=np.uint8)
+    assert used(noise, encoding) is Encoding.RAW
 
 
 # float16
@@ -299,6 +324,10 @@ def zstd(content, **options):
     return zstandard.ZstdCompressor(**options).compress(content)
 
 
+def picture_message(encoding, data):
+    return message(encoding, data, shape=(1, 3, 3, 4), dtype="uint8")
+
+
 INFINITE = float("inf")
 REFUSED = {
     "too short a half": (message(Encoding.FLOAT16, bytes(63)), "of float32 as float16 needs 64 bytes of data, got 63"),
@@ -326,6 +355,13 @@ REFUSED = {
     "halves of integers": (message(Encoding.FLOAT16, bytes(64), dtype="int32"), "FLOAT16 does not apply to int32"),
     "few elements": (message(Encoding.INT8_CHANNEL, bytes(2), shape=(1, 2, 1)), "INT8_CHANNEL does not apply"),
     "a picture of floats": (message(Encoding.JPEG, b"", shape=(1, 3, 4, 4)), "JPEG does not apply"),
+    "no differences": (picture_message(Encoding.DIFFERENCES_ZSTD, b"nothing like it"), "no zstd frame"),
+    "too few differences": (picture_message(Encoding.DIFFERENCES_ZSTD, zstd(bytes(35))), "zstd frame of 36 bytes"),
+    "too many differences": (
+        picture_message(Encoding.DIFFERENCES_ZSTD, zstd(bytes(10**8))),
+        "zstd frame of 36 bytes",
+    ),
+    "differences of floats": (message(Encoding.DIFFERENCES_ZSTD, b"", shape=(1, 3, 3, 4)), "ZSTD does not apply"),
     "no bool": (message(Encoding.ZSTD, zstd(b"\2"), shape=(1,), dtype="bool"), "a bool is one byte of 0 or 1"),
 }
 

@@ -10,7 +10,7 @@ from dads.planning import encodings
 from dads.planning.profile_file import profile_json, read_profile
 from edge_service import AgentConfig, WireCosts
 from edge_service.control import EncodingCosts
-from split_wire import Encoding
+from split_wire import PICTURES, Encoding
 
 
 @pytest.fixture
@@ -26,13 +26,20 @@ def costs(easy_net):
     )
 
 
-def test_a_profile_s_file_keeps_them(easy_net, times, costs, tmp_path):
+@pytest.fixture
+def complete(costs):
+    """All that an edge of this version measures."""
+    others = [encoding.value for encoding in Encoding if encoding not in {Encoding.RAW, Encoding.JPEG}]
+    return replace(costs, encodings=(costs.encodings[0], *(replace(costs.encodings[1], name=name) for name in others)))
+
+
+def test_a_profile_s_file_keeps_them(easy_net, times, complete, tmp_path):
     config = AgentConfig(max_error=0.02, input_encoding="jpeg")
     path = tmp_path / "edge.json"
-    path.write_text(profile_json(replace(times.edge, encodings=encodings.stored(costs, config))))
+    path.write_text(profile_json(replace(times.edge, encodings=encodings.stored(complete, config))))
     kept = read_profile(path).encodings
-    assert encodings.restored(easy_net, kept) == costs
-    assert encodings.fits(kept, config)
+    assert encodings.restored(easy_net, kept) == complete
+    assert encodings.fits(easy_net, kept, config)
 
 
 @pytest.mark.parametrize(
@@ -43,8 +50,23 @@ def test_a_profile_s_file_keeps_them(easy_net, times, costs, tmp_path):
         AgentConfig(max_error=0.02, input_encoding="jpeg", encodings="raw"),
     ],
 )
-def test_other_settings_want_them_measured_again(costs, other):
-    assert not encodings.fits(encodings.stored(costs, AgentConfig(max_error=0.02, input_encoding="jpeg")), other)
+def test_other_settings_want_them_measured_again(easy_net, complete, other):
+    kept = encodings.stored(complete, AgentConfig(max_error=0.02, input_encoding="jpeg"))
+    assert not encodings.fits(easy_net, kept, other)
+
+
+@pytest.mark.parametrize("unknown", ["webp", "differences_zstd", "float16"])
+def test_a_file_of_a_version_that_knew_fewer_wants_them_measured_again(easy_net, complete, unknown):
+    config = AgentConfig(max_error=0.02)
+    older = replace(complete, encodings=tuple(each for each in complete.encodings if each.name != unknown))
+    assert not encodings.fits(easy_net, encodings.stored(older, config), config)
+
+
+def test_with_frames_as_jpeg_no_picture_is_missed(easy_net, complete):
+    config = AgentConfig(max_error=0.02, input_encoding="jpeg")
+    others = tuple(each for each in complete.encodings if Encoding(each.name) not in PICTURES)
+    found = replace(complete, encodings=others, input_encoding=Encoding.JPEG)
+    assert encodings.fits(easy_net, encodings.stored(found, config), config)
 
 
 def test_what_only_another_version_knows_is_left_out(easy_net, costs):
@@ -66,10 +88,12 @@ def test_both_sides_must_know_an_encoding(easy_net, costs):
 
 @pytest.mark.parametrize(("max_error", "measures"), [("0.02", False), ("0.03", True)])
 def test_an_edge_measures_only_what_its_profile_does_not_hold(
-    dads, times, costs, pictures, tmp_path, max_error, measures
+    dads, times, complete, pictures, tmp_path, max_error, measures
 ):
     path = tmp_path / "edge.json"
-    path.write_text(profile_json(replace(times.edge, encodings=encodings.stored(costs, AgentConfig(max_error=0.02)))))
+    path.write_text(
+        profile_json(replace(times.edge, encodings=encodings.stored(complete, AgentConfig(max_error=0.02))))
+    )
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))
         cloud = f"127.0.0.1:{nobody.getsockname()[1]}"

@@ -6,8 +6,9 @@ from hypothesis import strategies as st
 from random_graphs import closed_sets, graphs
 
 from partitioner import Layer, LayerGraph
+from partitioner.listed import set_sums
 from partitioner.listed.listing import list_closed_sets
-from partitioner.listed.set_sums import crossing, inside_and_outside
+from partitioner.listed.set_sums import crossing, crossing_each, inside_and_outside
 
 NUMBERS = st.one_of(st.sampled_from([0.0, 0.1, 100.0]), st.floats(1e-9, 1e3))
 
@@ -39,6 +40,19 @@ def test_sums_over_what_crosses_are_correctly_rounded(graph, data):
     assert found == {
         edge: math.fsum(number[name] for name in crossing_names(graph, edge)) for edge in closed_sets(graph)
     }
+
+
+@given(graphs(), st.data(), st.sampled_from([1, 2_000_000]))
+@settings(max_examples=100, deadline=None)
+def test_many_rows_are_added_up_as_each_of_them_is(graph, data, floats):
+    """Also where they are too many to be added up at once."""
+    row = st.one_of(st.just([0.0] * len(graph)), st.lists(NUMBERS, min_size=len(graph), max_size=len(graph)))
+    rows = data.draw(st.lists(row, min_size=1, max_size=5))
+    sets = list_closed_sets(graph, 10**6)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(set_sums, "_FLOATS", floats)
+        found = crossing_each(sets, rows)
+    assert found.tolist() == [crossing(sets, each).tolist() for each in rows]
 
 
 def test_ten_thousand_layers_one_after_the_other():
