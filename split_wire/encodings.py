@@ -27,6 +27,7 @@ class Encoding(StrEnum):
     JPEG = "jpeg"
     DIFFERENCES_ZSTD = "differences_zstd"
     WEBP = "webp"
+    PACKETS = "packets"
 
     @property
     def plain(self) -> "Encoding":
@@ -38,7 +39,10 @@ LOSSLESS = frozenset({Encoding.RAW, Encoding.ZSTD, Encoding.DIFFERENCES_ZSTD, En
 """Encodings that preserve every bit."""
 
 PICTURES = frozenset({Encoding.JPEG, Encoding.DIFFERENCES_ZSTD, Encoding.WEBP})
-"""Encodings of a picture: of a tensor that is uint8 [1, 3, H, W]. RAW and ZSTD apply to every tensor."""
+"""Encodings of the pixels of a picture, a tensor of uint8 [1, 3, H, W]. RAW and ZSTD apply to every tensor."""
+
+OF_ARRAYS: tuple[Encoding, ...] = tuple(encoding for encoding in Encoding if encoding is not Encoding.PACKETS)
+"""Encodings that can be made of an array, so that they can be measured. Packets come from a source."""
 
 FLOATS = frozenset({"float32", "float64"})
 """Dtypes that `FLOAT16*` and `INT8*` apply to: half-precision values have few bits to spare, and integers are exact."""
@@ -53,7 +57,12 @@ _PLAIN = MappingProxyType(
 )
 
 _MAX_SIDES = MappingProxyType(
-    {Encoding.JPEG: jpeg.MAX_SIDE, Encoding.WEBP: webp.MAX_SIDE, Encoding.DIFFERENCES_ZSTD: math.inf}
+    {
+        Encoding.JPEG: jpeg.MAX_SIDE,
+        Encoding.WEBP: webp.MAX_SIDE,
+        Encoding.DIFFERENCES_ZSTD: math.inf,
+        Encoding.PACKETS: math.inf,
+    }
 )
 
 WIRE: Mapping[Encoding, split_pb2.Encoding.ValueType] = MappingProxyType(
@@ -81,7 +90,7 @@ def applies(encoding: Encoding, dtype: str, shape: Sequence[int]) -> bool:
         True for RAW and ZSTD always. For FLOAT16* and INT8*, if the dtype is in `FLOATS` and there are elements. For
         INT8_CHANNEL*, if moreover there are at least three dimensions and dimension 1 has 1 to `MAX_CHANNELS` channels
         of at least `MIN_CHANNEL_ELEMENTS` elements (with fewer, scales and offsets take more than quantising saves).
-        For `PICTURES`, if the tensor is uint8 [1, 3, H, W] and no side is longer than the file format allows.
+        For `PICTURES` and PACKETS, if the tensor is uint8 [1, 3, H, W] and no side is longer than the file format allows.
     """
     size = math.prod(shape)
     match encoding.plain:
