@@ -90,7 +90,7 @@ def applies(encoding: Encoding, dtype: str, shape: Sequence[int]) -> bool:
         True for RAW and ZSTD always. For FLOAT16* and INT8*, if the dtype is in `FLOATS` and there are elements. For
         INT8_CHANNEL*, if moreover there are at least three dimensions and dimension 1 has 1 to `MAX_CHANNELS` channels
         of at least `MIN_CHANNEL_ELEMENTS` elements (with fewer, scales and offsets take more than quantising saves).
-        For `PICTURES` and PACKETS, if the tensor is uint8 [1, 3, H, W] and no side is longer than the file format allows.
+        For `PICTURES` and PACKETS, if the tensor is uint8 [1, 3, H, W] and no side is longer than the format allows.
     """
     size = math.prod(shape)
     match encoding.plain:
