@@ -1,6 +1,7 @@
 """The paper's table, live: five models, four uplinks, light and heavy load, against edge-only and cloud-only.
 
-Edge-only sends nothing, so it is run once per model and load, not once per uplink. Cells that hardly compute run side
+Also against H.264, as a practitioner streams a camera, beside what that and JPEG keep of a model's answers. Edge-only
+sends nothing, so it is run once per model and load, not once per uplink. Cells that hardly compute run side
 by side, each over a link of its own, when all others are done.
 
 Reference:
@@ -17,11 +18,16 @@ from itertools import product, takewhile
 from statistics import median
 from typing import Any
 
+from bench.frames.clip import read
+from bench.frames.kept import Kept
+from bench.frames.ways import WAYS as FORMS
 from bench.links.shaped import ShapedLink, open_link
 from bench.live.run import EdgeModel, EdgeRun, RunFrame
 from bench.live.services import Live, serve
+from bench.paper_table.h264_stream import Streaming, streaming
 from bench.paper_table.report import report
 from bench.publishing.harness import Benchmark, Run
+from edge_service.sources.sample import sample_path
 
 # Tiny YOLOv2 as the paper measured it (read off its Figures 1 and 7): 1.821 s on its Raspberry Pi 3B and 0.1664 s in
 # its cloud, over all layers.
@@ -32,7 +38,9 @@ RATES_HZ = {"light": 0.1, "heavy": 20.0}
 FRAMES = 10
 
 # Beside edge-only.
-WAYS = ("adaptive", "cloud_only_float", "cloud_only", "cloud_only_jpeg", "adaptive_jpeg")
+WAYS = ("adaptive", "cloud_only_float", "cloud_only", "cloud_only_jpeg", "adaptive_jpeg", "cloud_only_h264")
+# The forms of the frame whose accuracy is told, by the ways of `bench.frames`, and on how many frames of its clip.
+KEPT_CLIP, KEPT_HZ, KEPT_FRAMES, KEPT_FORMS = "bikes", 6.0, 60, {"jpeg": "jpeg90", "h264": "h264_23"}
 # Below it, cloud-only hardly computes.
 PATIENT_BPS = 1e6
 
@@ -57,7 +65,7 @@ class Cell:
 
     @property
     def is_patient(self) -> bool:
-        """Whether it may run beside others: its frames are nearly always on the link. JPEG frames are small."""
+        """Whether it may run beside others: its frames are nearly always on the link. Lossy frames are small."""
         slow = self.uplink_bps is not None and self.uplink_bps < PATIENT_BPS
         return slow and self.way in ("cloud_only", "cloud_only_float")
 
@@ -67,7 +75,7 @@ class Cell:
         name = self.model.partition(":")[2]
         here_s, there_s = SLOWDOWN * _WHOLE_S[name], _WHOLE_S[name]
         sent_s = 8 * _INPUT_BYTES.get(name, 150_528) / (self.uplink_bps or 1e9)
-        sent_s *= 4 if self.way == "cloud_only_float" else 1 / 8 if self.way.endswith("_jpeg") else 1
+        sent_s *= 4 if self.way == "cloud_only_float" else 1 / 8 if self.way.endswith(("_jpeg", "_h264")) else 1
         frame_s = here_s if self.way == "edge_only" else sent_s + there_s
         if self.way.startswith("adaptive"):
             frame_s = min(here_s, frame_s)
@@ -120,6 +128,19 @@ def summary(cell: Cell, frames: list[RunFrame]) -> dict[str, Any]:
     }
 
 
+def kept_of_forms() -> list[dict[str, Any]]:
+    """How often the answer of EfficientNet-Lite0 stays, by the form of the frame."""
+    kept = Kept()
+    clip = read(sample_path(KEPT_CLIP), kept.size, KEPT_HZ, KEPT_FRAMES)
+    rows = []
+    for form, way in KEPT_FORMS.items():
+        sent = FORMS[way](clip)
+        size_bytes = sum(sent.size_bytes) / len(clip.frames)
+        stayed = kept.count(clip.frames, sent.arrived)
+        rows.append({"form": form, "size_bytes": size_bytes, "frames": len(clip.frames), "kept": stayed})
+    return rows
+
+
 @contextlib.contextmanager
 def services(spec: str, starting: threading.Lock) -> Iterator[tuple[ShapedLink, Live, EdgeModel]]:
     """Both ends over a link of their own; of those that run side by side, each is opened and profiled alone."""
@@ -131,10 +152,16 @@ def services(spec: str, starting: threading.Lock) -> Iterator[tuple[ShapedLink, 
         yield link, live, model
 
 
-def run_cell(cell: Cell, link: ShapedLink, live: Live, model: EdgeModel) -> dict[str, Any]:
+def run_cell(
+    cell: Cell, link: ShapedLink, live: Live, model: EdgeModel, stream: Streaming | None = None
+) -> dict[str, Any]:
     if cell.uplink_bps is not None:
         link.set_uplink(cell.uplink_bps)
-    told = summary(cell, live.run(run_of(cell, model, live.address)))
+    if stream is not None and cell.way == "cloud_only_h264":
+        limit_s = 60.0 + 3.0 * cell.expected_s
+        told = stream.run(cell.load, frames=FRAMES, slowdown=SLOWDOWN, rtt_s=RTT_S, limit_s=limit_s)
+    else:
+        told = summary(cell, live.run(run_of(cell, model, live.address)))
     return {**asdict(cell), **told, "whole_s": model.whole_s, "link": {**link.used, "rtt_s": RTT_S}}
 
 
@@ -143,7 +170,7 @@ def measure(run: Run) -> dict[str, Any]:
     everything = list(cells(models, uplinks_bps))
     patient = [asdict(cell) for cell in everything if cell.is_patient]
     starting = threading.Lock()
-    opened: dict[str, tuple[ShapedLink, Live, EdgeModel]] = {}
+    opened: dict[str, tuple[ShapedLink, Live, EdgeModel, Streaming]] = {}
 
     def beside_others(**cell: Any) -> dict[str, Any]:  # noqa: ANN401 # a cell's fields
         with services(cell["model"], starting) as own:
@@ -155,13 +182,14 @@ def measure(run: Run) -> dict[str, Any]:
             if (spec := cell["model"]) not in opened:  # those of one model follow each other
                 opened.clear()
                 stack.close()
-                opened[spec] = stack.enter_context(services(spec, starting))
+                link, live, model = stack.enter_context(services(spec, starting))
+                opened[spec] = link, live, model, stack.enter_context(streaming(spec, link))
             return run_cell(Cell(**cell), *opened[spec])
 
         rows = run.cells([asdict(cell) for cell in everything if not cell.is_patient], alone)
     rows += run.cells(patient, beside_others, at_a_time=2 * len(models))
     told = {"slowdown": SLOWDOWN, "uplinks_bps": list(uplinks_bps), "models": list(models), "rows": rows}
-    return {"link": rows[0]["link"], **told}
+    return {"link": rows[0]["link"], **told, "kept": kept_of_forms()}
 
 
 BENCHMARK = Benchmark("paper_table", "The paper's table, live.", measure, report, full="all models and uplinks")

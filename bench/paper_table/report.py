@@ -31,8 +31,18 @@ _NAMES = {
     "cloud_only": "cloud-only, uint8",
     "cloud_only_jpeg": "cloud-only, JPEG",
     "adaptive_jpeg": "DADS, JPEG",
+    "cloud_only_h264": "cloud-only, H.264",
 }
+# H.264 is none of them: it changes answers, and DADS here loses nothing, so which is better is not one figure.
 _BASELINES = ("edge_only", "cloud_only", "cloud_only_jpeg")
+_COMPARED = {
+    "edge_only": "over edge",
+    "cloud_only": "over uint8",
+    "cloud_only_jpeg": "over JPEG",
+    "cloud_only_h264": "over H.264",
+}
+
+_FORMS = {"jpeg": "JPEG (cloud-only, DADS)", "h264": "H.264 (cloud-only)"}
 
 # By model, uplink and load: the ways; edge-only is the same for all uplinks.
 Ways = dict[tuple[str, float, str], dict[str, Row]]
@@ -52,7 +62,9 @@ def report(data: Row) -> Report:
     what = "DADS against the better baseline in the same cell: smallest gain of latency (light) or throughput (heavy)"
     width = 2.0 + 2.2 * len(data["models"])
     cells = {
-        f"{load}_{what}": _cells(ways, load, what) for load in ("light", "heavy") for what in ("latency", "throughput")
+        f"{load}_{what}": _cells(ways, load, what, _heads(data))
+        for load in ("light", "heavy")
+        for what in ("latency", "throughput")
     }
     return from_text(
         __file__,
@@ -66,6 +78,7 @@ def report(data: Row) -> Report:
         rtt_ms=1000 * data["link"]["rtt_s"],
         others="" if full else "A subset: the other models and uplinks are in `make bench-full`.",
         gains=_gains(ways),
+        kept=_kept(data),
         **cells,
         checked=table([_checked(model, data) for model in data["models"]]),
     )
@@ -134,18 +147,20 @@ def _met(gains: list[float], low: float, high: float) -> str:
     return " and ".join(end for end, is_reached in reached.items() if is_reached) or "neither"
 
 
-def _cells(ways: Ways, load: str, what: str) -> list[str]:
-    scale, over = 1000 if what == "latency" else 1, ("over edge", "over uint8", "over JPEG")
+def _cells(ways: Ways, load: str, what: str, heads: Row) -> list[str]:
+    scale = 1000 if what == "latency" else 1
     return table(
         [
             {
                 "model": model.partition(":")[2],
                 "Mbit/s": f"{uplink_bps / 1e6:g}",
                 **{
-                    name: scale * _value(found[way], what) if way in found else "not run"
-                    for way, name in _NAMES.items()
+                    name: scale * _value(found[way], what) if way in found else "not run" for way, name in heads.items()
                 },
-                **{name: f"{_gain(found, way, what):.2f}" for name, way in zip(over, _BASELINES, strict=True)},
+                **{
+                    name: f"{_gain(found, way, what):.2f}" if way in found else "not run"
+                    for way, name in _COMPARED.items()
+                },
                 "frames": min(row["frames"] for row in found.values()),
                 "cut of DADS": _odd(found) or ", ".join(found["adaptive"]["cuts"]),
             }
@@ -154,6 +169,28 @@ def _cells(ways: Ways, load: str, what: str) -> list[str]:
         ],
         remark=True,
     )
+
+
+def _heads(data: Row) -> dict[str, str]:
+    """The ways' names, with what is kept of the model's answers where that is measured and not everything."""
+    kept = {row["form"]: f" ({_share(row)} kept)" for row in data.get("kept", [])}
+    return {way: name + kept.get(way.rpartition("_")[2], "") for way, name in _NAMES.items()}
+
+
+def _share(row: Row) -> str:
+    return f"{100 * row['kept'] / row['frames']:.0f} %"
+
+
+def _kept(data: Row) -> list[str]:
+    """What each form of the frame keeps; the first is every form that loses nothing."""
+    measured = data.get("kept", [])
+    forms = [{"frame as": "float32, uint8, and whatever DADS chooses", "kB": "", "top-1 kept": "100 %"}]
+    for row in measured:
+        size = f"{row['size_bytes'] / 1000:.1f}"
+        forms.append({"frame as": _FORMS[row["form"]], "kB": size, "top-1 kept": _share(row)})
+    if not measured:
+        forms += [{"frame as": name, "kB": "", "top-1 kept": "not measured"} for name in _FORMS.values()]
+    return table(forms)
 
 
 def _odd(found: Row) -> str:

@@ -17,6 +17,7 @@ PROGRAMS = (
     Program("wide_live", 80.0),
     Program("rpc_overhead", 120.0, full_s=1200.0),
     Program("copies", 10.0),
+    Program("frames", 36.0),
     Program("split_compute", 50.0, full_s=360.0),
     Program("accounting", 70.0),
     Program("pipeline", 80.0),
@@ -24,6 +25,6 @@ PROGRAMS = (
     Program("idle_link", 65.0, full_s=1700.0),
     Program("control_simulation", 25.0, full_s=300.0),
     Program("prediction", 165.0, full_s=2400.0),
-    Program("paper_table", 140.0, full_s=5200.0),
+    Program("paper_table", 160.0, full_s=5600.0),
     Program("real_link", 160.0, full_s=1500.0),
 )

@@ -20,7 +20,7 @@ def differences(picture: Samples) -> Samples:
     Args:
         picture: uint8 [1, 3, H, W].
     """
-    planes = picture[0].copy()
+    planes: Samples = picture[0].copy()
     planes[0] -= planes[1]
     planes[2] -= planes[1]
     across = planes.copy()
@@ -35,4 +35,5 @@ def picture_of(found: Samples) -> Samples:
     planes = np.add.accumulate(np.add.accumulate(found, axis=1, dtype=np.uint8), axis=2, dtype=np.uint8)
     planes[0] += planes[1]
     planes[2] += planes[1]
-    return planes[np.newaxis]
+    picture: Samples = planes[np.newaxis]
+    return picture

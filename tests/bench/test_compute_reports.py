@@ -3,6 +3,7 @@
 import pytest
 
 from bench.control_simulation import report as control_report
+from bench.frames import report as frames_report
 from bench.split_compute import report as split_compute_report
 from bench.wide_graphs import report as wide_graphs_report
 
@@ -70,6 +71,25 @@ def test_split_points_are_judged_on_real_graphs_alone(published):
     assert found["heavy load: times faster than a search, median"].measured == pytest.approx(5000)
     assert "| grid | 90.00 | 2,000 | 40 (90) | 1.001 (1.600) |" in body
     assert "| fcos | 4 | 1.000 (1.030) |" in body
+
+
+def frames_row(way, size_bytes, same=60, kept=60, clip="bikes"):
+    spread = {"median": 1.0, "low": 0.5, "high": 2.0}
+    row = {"clip": clip, "way": way, "frames": 60, "size_bytes": size_bytes, "same": same, "kept": kept}
+    return {**row, "encode_ms": spread, "decode_ms": spread}
+
+
+def test_frames_are_judged_by_bytes_against_zstd_and_by_bits(published):
+    rows = [frames_row("zstd", 100e3), frames_row("differences", 50e3), frames_row("webp", 40e3, same=59)]
+    rows += [frames_row("jpeg90", 10e3, same=0, kept=46), frames_row("packets", 12e3)]
+    clip = {"clip": "bikes", "width": 640, "height": 272, "made_ms": {"median": 2.0, "low": 1.0, "high": 3.0}}
+    found, body = published(frames_report, {"rate_hz": 6.0, "clips": [clip], "rows": rows})
+    lossless, packets, bits = found.values()
+    assert (lossless.measured, lossless.kept) == (0.4, True)
+    assert (packets.measured, packets.kept) == (0.12, False)
+    assert (bits.measured, bits.kept) == (1.0, False), "JPEG may differ, a lossless picture may not"
+    assert "| JPEG q90, 4:2:0 | 10 | 1 (0.5 to 2) | 1 (0.5 to 2) | 0 % | 77 % |" in body
+    assert "## bikes, 640x272, 60 frames" in body
 
 
 def control_case(adaptive_s, oracle_dropped=0.0):

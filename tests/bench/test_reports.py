@@ -100,6 +100,22 @@ def test_the_papers_gains_are_how_many_times_better_we_are(published):
     assert "| 320 | 8.0 |" in body  # published for a Raspberry Pi, against 40 ms here
 
 
+def test_h264_is_a_baseline_beside_what_it_keeps(published):
+    rows = []
+    for load in ("light", "heavy"):
+        rows += [paper_row("adaptive", load, 0.2, 5.0), paper_row("edge_only", load, 0.5, 2.0)]
+        rows += [paper_row("cloud_only", load, 0.3, 4.0), paper_row("cloud_only_h264", load, 0.1, 20.0)]
+        rows += [paper_row("cloud_only_jpeg", load, 0.2, 5.0), paper_row("adaptive_jpeg", load, 0.2, 5.0)]
+    kept = [{"form": form, "size_bytes": 6660.0, "frames": 60, "kept": n} for form, n in (("jpeg", 46), ("h264", 43))]
+    data = {"link": LINK, "slowdown": 10.0, "uplinks_bps": [5.85e6], "models": ["torchvision:resnet18"], "kept": kept}
+    found, body = published(paper_table_report, {**data, "rows": rows})
+    (figure,) = found.values()
+    assert figure.measured == pytest.approx(1.0), "H.264 changes answers, so it is no bar for what changes none"
+    assert "| light | latency | cloud-only, H.264 |  | 0.50 to 0.50 | 1 |  |" in body
+    assert "| H.264 (cloud-only) | 6.7 | 72 % |" in body
+    assert "cloud-only, JPEG (77 % kept) | DADS, JPEG (77 % kept) | cloud-only, H.264 (72 % kept)" in body
+
+
 def real_row(way, walls_s, outcome="offloaded", switched=0):
     frames = [
         {

@@ -1,0 +1,1 @@
+"""The benchmark `frames`: `python -m bench.frames`, or `make bench ARGS=frames`."""
