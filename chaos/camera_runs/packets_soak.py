@@ -183,6 +183,8 @@ async def run(name: str, folder: Path, frames: int, dice: random.Random, *, veri
     records = [frame.line for frame in world.frames]
     done.frames, done.ways = len(records), Counter(way(record) for record in records)
     done.found += violations(records, report, code) if report else []
+    if not done.ways["as packets"]:
+        done.found.append("no frame went as packets, so nothing was tested")
     done.found += differences(records, answers, shows=(lambda frame: frame % _PERIOD) if name == "file" else None)
     return done
 

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from chaos.camera_runs.figures import Gap, Line, Trouble, ages_s, gaps_of, returned, share, unnamed
+from chaos.camera_runs.figures import Gap, Line, Trouble, ages_s, gaps_of, returned, share, source_clock, unnamed
 
 PERIOD_S = 0.04
 
@@ -63,5 +63,15 @@ def test_interruptions_without_a_gap_are_found():
     hung_up = Trouble("hung up", 130.0, 130.0, interrupts=True)
     resized = Trouble("another size", 150.0, 150.0, interrupts=False)
     gaps = [Gap(5.5, 6.0, "closed")]
-    assert unnamed([killed, hung_up, resized], gaps, start_s=100.0) == [hung_up]
-    assert unnamed([killed, hung_up, resized], [*gaps, Gap(29.9, math.nan, "closed")], start_s=100.0) == []
+    assert unnamed([killed, hung_up, resized], gaps, lambda at_s: at_s - 100.0) == [hung_up]
+    assert unnamed([killed, hung_up, resized], [*gaps, Gap(29.9, math.nan, "closed")], lambda at_s: at_s - 100.0) == []
+
+
+def test_the_sources_time_is_told_by_the_result_before():
+    lines = [line(25, 101.5), line(50, 102.5)]
+    lines = [
+        Line(one.at_s, one.record | {"source_s": source_s}) for one, source_s in zip(lines, (3.0, 7.0), strict=True)
+    ]
+    source_s = source_clock([Line(101.0, {"outcome": "dropped"}), *lines], taken_s)
+    # Pictures 25 and 50 were taken at 101 and 102 s.
+    assert (source_s(100.0), source_s(102.0), source_s(110.0)) == (2.0, 4.0, 15.0)
