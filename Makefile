@@ -18,7 +18,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --no-inp
 PIP_LINES := awk '/^(Collecting|Building|Installing)/ { print "      " $$0; fflush() }'
 COMPOSE := docker compose
 
-.PHONY: help setup demo test lint typecheck imports protos protos-check dashboard bench bench-decide bench-full chaos fuzz soak up down clean
+.PHONY: help setup demo test lint typecheck imports protos protos-check dashboard bench bench-decide bench-full chaos fuzz soak cameras packets up down clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -97,6 +97,12 @@ fuzz: $(STAMP)  ## a million inputs at codec and server; ARGS='--inputs 20000'
 
 soak: $(STAMP)  ## 15 minutes of frames, and what grew; ARGS='--minutes 3'
 	OMP_NUM_THREADS=1 $(BIN)/python -m chaos.soak $(ARGS)
+
+cameras: $(STAMP)  ## 10 minutes of live cameras with faults, read by a slow edge; ARGS='--minutes 2 --server gstreamer'
+	OMP_NUM_THREADS=1 $(BIN)/python -m chaos.camera_runs.live_camera $(ARGS)
+
+packets: $(STAMP)  ## 10,000 frames of a stream and of a file, each answer compared, with faults; ARGS='--frames 500'
+	OMP_NUM_THREADS=1 $(BIN)/python -m chaos.camera_runs.packets_soak $(ARGS)
 
 up:  ## start the services with docker compose; the dashboard is at http://localhost:3000
 	$(COMPOSE) up --detach --build $(ARGS)

@@ -1,8 +1,8 @@
 """Robustness tests on real processes of this project: injected faults, random bytes, endurance.
 
-For development only: tests, `make chaos`, `make fuzz` and `make soak` use it, no installed package does. It is not in
-`bench`, because tests use it and nothing may import `bench`, and because it checks correctness, not speed. Everything
-runs on this machine, over loopback.
+For development only: tests and `make` use it, no installed package does. It is not in `bench`, because tests use it and
+nothing may import `bench`, and because it checks correctness, not speed. Everything runs on this machine, over
+loopback; the cameras, as root, also across a pair of virtual devices.
 
 | module | one idea |
 |---|---|
@@ -15,4 +15,6 @@ runs on this machine, over loopback.
 | `process_use` | a process's memory, threads and descriptors |
 | `soak` | `make soak`: a quarter of an hour of frames without growth |
 | `fuzz`, `fuzz_*` | `make fuzz`: random bytes for the codec and for a live server |
+| `cameras/` | RTSP and MJPEG cameras that number their pictures, with faults |
+| `camera_runs/` | `make cameras`, `make packets`: a slow edge on live cameras; compressed streams through a cloud |
 """

@@ -14,7 +14,7 @@ from typing import ClassVar
 from chaos.world import World
 from link_emulator import Trace
 
-__all__ = ["FAULTS", "Fault"]
+__all__ = ["FAULTS", "Fault", "Terminated", "WrongTwin"]
 
 
 class Fault(ABC):
@@ -46,6 +46,22 @@ class Killed(Fault):
         await world.kill_cloud()
 
     async def end(self, world: World) -> None:
+        await world.start_cloud()
+
+
+class Terminated(Fault):
+    """The cloud's process is told to end, finishes what it has, and is started again."""
+
+    name = "cloud terminated"
+
+    async def begin(self, world: World) -> None:
+        """Tell it to end."""
+        if world.cloud is not None:
+            world.cloud.send(signal.SIGTERM)
+            await world.cloud.wait()
+
+    async def end(self, world: World) -> None:
+        """Start it again."""
         await world.start_cloud()
 
 
@@ -171,10 +187,12 @@ class WrongTwin(Fault):
     name = "cloud with another model"
 
     async def begin(self, world: World) -> None:
+        """Replace it by a wrong one."""
         await world.kill_cloud()
         await world.start_cloud(wrong_twin=True)
 
     async def end(self, world: World) -> None:
+        """Start the right one."""
         await world.start_cloud()
 
 

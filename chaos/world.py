@@ -39,6 +39,8 @@ class WorldOptions:
         delay_s: The link's one-way delay.
         side: Width and height of the model's pictures; a frame has 3 side^2 bytes.
         arguments: Additional arguments of `dads edge`.
+        spec: Another model, of which there is no wrong twin.
+        source: Another source; None: a clip of noise.
     """
 
     rate_hz: float = 10.0
@@ -48,6 +50,8 @@ class WorldOptions:
     delay_s: float = 0.005
     side: int = small_model.SIDE
     arguments: tuple[str, ...] = ()
+    spec: str | None = None
+    source: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,10 +113,12 @@ class World:
         await self._end_cloud()
 
     async def _start(self) -> None:
-        clip.write(self._folder / "clip.mp4")
+        options = self.options
+        source = options.source or str(self._folder / "clip.mp4")
+        if options.source is None:
+            clip.write(self._folder / "clip.mp4")
         self._write_model(_EDGE_SEED)
         self._port = _free_port()
-        options = self.options
         self.link = await self._stack.enter_async_context(
             LinkEmulator(
                 f"127.0.0.1:{self._port}",
@@ -123,7 +129,7 @@ class World:
         )
         arguments = ["edge", "--model", self.spec, "--cloud", self.link.address, "--results", "-"]
         arguments += ["--verify"] if self._verify else []
-        arguments += ["--source", str(self._folder / "clip.mp4"), "--rate", f"{options.rate_hz:g}", "--threads", "1"]
+        arguments += ["--source", source, "--rate", f"{options.rate_hz:g}", "--threads", "1"]
         arguments += ["--edge-slowdown", f"{options.slowdown:g}", "--report", str(self._folder / "report.json")]
         arguments += ["--log-format", "json", "--loop", *options.arguments]
         self.edge = await self._stack.enter_async_context(Child("edge", arguments, self._heard_edge))
@@ -134,7 +140,7 @@ class World:
     @property
     def spec(self) -> str:
         """The model's spec, which is also its name on both sides."""
-        return f"file:{self._folder / 'model.pt2'}"
+        return self.options.spec or f"file:{self._folder / 'model.pt2'}"
 
     async def start_cloud(self, *, wrong_twin: bool = False) -> None:
         """Start a cloud, always on the same port; returns when it serves.
@@ -233,6 +239,8 @@ class World:
         return f"edge: {[event for _, event in self.edge_said[-5:]]}; cloud: {self._cloud_said[-5:]}"
 
     def _write_model(self, seed: int) -> None:
+        if self.options.spec is not None:
+            return
         # Replaced atomically, because the other side may be reading it.
         small_model.write(self._folder / "new.pt2", seed, self.options.side)
         (self._folder / "new.pt2").replace(self._folder / "model.pt2")

@@ -9,4 +9,5 @@
 | `real_server`, `gstreamer_server` | GStreamer's RTSP server in front of the camera |
 | `figures` | ages, returns and gaps, from the results; pure |
 | `live_camera` | `make cameras`: the run with live cameras, and its verdict |
+| `packets_soak` | `make packets`: compressed streams through a cloud, each answer compared |
 """

@@ -19,7 +19,8 @@ class Cable:
     """A cable from this machine's namespace to the edge's.
 
     Args:
-        name: The edge's namespace, and this side's device.
+        name: The edge's namespace.
+        device: This side's device.
         network: The first three numbers of the addresses.
 
     Attributes:
@@ -27,19 +28,19 @@ class Cable:
         prefix: The command that runs another in the edge's namespace.
     """
 
-    def __init__(self, name: str, network: str) -> None:
-        self._name = name
+    def __init__(self, name: str, device: str, network: str) -> None:
+        self._device = device
         self.here = f"{network}.1"
         self.there = f"{network}.2"
         self.prefix: Sequence[str] = ("ip", "netns", "exec", name)
 
     def pull(self) -> None:
-        """Pull it out: packets vanish, connections stay open."""
-        _ip("-n", self._name, "link", "set", "cable", "down")
+        """Pull it out of the camera's machine: packets vanish, connections stay open."""
+        _ip("link", "set", self._device, "down")
 
     def plug(self) -> None:
         """Put it back."""
-        _ip("-n", self._name, "link", "set", "cable", "up")
+        _ip("link", "set", self._device, "up")
 
 
 def is_possible() -> bool:
@@ -60,14 +61,14 @@ def cable(place: int = 0) -> Iterator[Cable]:
     # Addresses and names differ between runs beside each other.
     name, network = f"dads-cam-{os.getpid()}-{place}", f"10.{80 + place}.{os.getpid() % 250}"
     device = f"cam{os.getpid()}-{place}"
-    made = Cable(name, network)
+    made = Cable(name, device, network)
     _ip("netns", "add", name)
     try:
         _ip("-n", name, "link", "set", "lo", "up")
         _ip("link", "add", device, "type", "veth", "peer", "name", "cable", "netns", name)
         _ip("address", "add", f"{made.here}/24", "dev", device)
-        _ip("link", "set", device, "up")
         _ip("-n", name, "address", "add", f"{made.there}/24", "dev", "cable")
+        _ip("-n", name, "link", "set", "cable", "up")
         made.plug()
         yield made
     finally:

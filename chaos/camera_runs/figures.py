@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Gap", "Line", "Return", "Trouble", "ages_s", "gaps_of", "returned", "share", "unnamed"]
+__all__ = ["Gap", "Line", "Return", "Trouble", "ages_s", "gaps_of", "returned", "share", "source_clock", "unnamed"]
 
-# How far apart the clocks of report and run may be, and the beginning of a gap by either.
+# How far apart the beginnings of a gap may be by the report and by the run.
 _SAME_GAP_S = 4.0
 
 
@@ -72,7 +72,7 @@ class Return:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """A gap as the report names it: seconds since the run's first picture, how long, and why."""
+    """A gap as the report names it: its beginning in the source's time, how long, and why."""
 
     at_s: float
     seconds: float
@@ -133,17 +133,33 @@ def gaps_of(report: Mapping[str, Any]) -> list[Gap] | None:
     ]
 
 
-def unnamed(troubles: Sequence[Trouble], gaps: Sequence[Gap], *, start_s: float) -> list[Trouble]:
+def source_clock(lines: Sequence[Line], taken_s: Callable[[int], float]) -> Callable[[float], float]:
+    """From `time.monotonic` to the source's time, as the results give it: by the last result before, or the first."""
+    known = [
+        (line.at_s, float(line.record["source_s"]) - taken_s(line.picture))
+        for line in lines
+        if line.picture is not None
+    ]
+
+    def source_s(at_s: float) -> float:
+        before = [shift for known_s, shift in known if known_s <= at_s] or [shift for _, shift in known[:1]]
+        return at_s + before[-1] if before else math.nan
+
+    return source_s
+
+
+def unnamed(troubles: Sequence[Trouble], gaps: Sequence[Gap], source_s: Callable[[float], float]) -> list[Trouble]:
     """The interruptions that no gap of the report stands for; one gap may stand for several that followed closely.
 
     Args:
         troubles: The faults.
         gaps: What the report names.
-        start_s: When the run's first picture came.
+        source_s: From `time.monotonic` to the source's time.
     """
 
     def names(gap: Gap, trouble: Trouble) -> bool:
-        began_s, ended_s = trouble.began_s - start_s, trouble.ended_s - start_s
+        began_s = source_s(trouble.began_s)
+        ended_s = began_s + trouble.ended_s - trouble.began_s
         until_s = gap.at_s + (0.0 if math.isnan(gap.seconds) else gap.seconds)
         return gap.at_s - _SAME_GAP_S <= ended_s and began_s <= until_s + _SAME_GAP_S
 

@@ -22,7 +22,7 @@ import random
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -153,8 +153,7 @@ def _judged(camera: Camera, edge: WatchedEdge, suffered: Sequence[Trouble], repo
         for one in suffered
     ]
     interval_s = (_KEYFRAME_EVERY if camera.codec == "h264" else 1) / _HZ
-    late = share_late(seen.suffered, _MOST_BACK_S + interval_s)
-    seen.found += late
+    seen.found += late_returns(seen.suffered, _MOST_BACK_S + interval_s)
     if not figures.share(seen.ages_s, 0.99) <= _MOST_AGE_S:
         seen.found.append(f"99 % of the pictures were at most {figures.share(seen.ages_s, 0.99):.2f} s old")
     unread = [line.record["result"]["why"] for line in lines if line.has_result and line.picture is None]
@@ -164,12 +163,12 @@ def _judged(camera: Camera, edge: WatchedEdge, suffered: Sequence[Trouble], repo
     backwards = sum(later <= earlier for earlier, later in pairwise(numbers))
     if backwards:
         seen.found.append(f"{backwards} pictures were not newer than the one before")
-    seen.found += _gaps_judged(suffered, report, start_s=lines[0].at_s if lines else 0.0)
+    seen.found += _gaps_judged(suffered, report, figures.source_clock(lines, camera.taken_s))
     seen.told.append(f"source in the report: {json.dumps(_short(report.get('source')))}")
     return seen
 
 
-def share_late(suffered: Sequence[tuple[Trouble, Return]], most_back_s: float) -> list[str]:
+def late_returns(suffered: Sequence[tuple[Trouble, Return]], most_back_s: float) -> list[str]:
     """The returns that took too long, in words."""
     found = []
     for trouble, back in suffered:
@@ -180,12 +179,12 @@ def share_late(suffered: Sequence[tuple[Trouble, Return]], most_back_s: float) -
     return found
 
 
-def _gaps_judged(suffered: Sequence[Trouble], report: dict[str, Any], *, start_s: float) -> list[str]:
+def _gaps_judged(suffered: Sequence[Trouble], report: dict[str, Any], source_s: Callable[[float], float]) -> list[str]:
     gaps = figures.gaps_of(report)
     if gaps is None:
         return ["the report names no gaps: it has no `source` with `gaps`"]
-    left = figures.unnamed(suffered, gaps, start_s=start_s)
-    return [f"the report names no gap for {one.name} at {one.began_s - start_s:.0f} s" for one in left]
+    left = figures.unnamed(suffered, gaps, source_s)
+    return [f"the report names no gap for {one.name} at {source_s(one.began_s):.1f} s" for one in left]
 
 
 def _short(value: object) -> object:

@@ -63,7 +63,6 @@ class Camera(ABC):
         self._taken_s: list[float] = []
         self._film: Film | None = None
         self._silent = False
-        self._wants_keyframe = False
         self._to_drop = 0
         self._jump_s = 0.0
         self._viewers: list[Viewer] = []
@@ -138,7 +137,8 @@ class Camera(ABC):
         """Send again, from a keyframe on."""
 
         def speak() -> None:
-            self._silent, self._wants_keyframe = False, True
+            self._load()
+            self._silent = False
 
         self._server.do(speak)
 
@@ -231,8 +231,10 @@ class Camera(ABC):
                 self._leaves(viewer)
 
     def _load(self) -> None:
-        """Begin a film."""
+        """Begin a film, and with it a keyframe."""
         options = self.options
+        for unit in [] if self._film is None else self._film.rest():
+            self._show(unit)
         self._film = Film(
             *self.size,
             codec=self.codec,
@@ -240,17 +242,18 @@ class Camera(ABC):
             keyframe_every=options.keyframe_every,
             b_frames=options.b_frames,
             first=self.number + 1,
+            draws=options.first if options.repeat_every else None,
         )
 
     async def _shutter(self) -> None:
         self._load()
         began_s, period_s = time.monotonic(), 1 / self.options.rate_hz
         while True:
+            if self._film is not None and self._film.pictures == self.options.repeat_every > 0:
+                self._load()
             self._taken_s.append(time.monotonic())
-            if self._film is not None:
-                keyframe, self._wants_keyframe = self._wants_keyframe, False
-                for unit in self._film.shoot(keyframe=keyframe):
-                    self._show(unit)
+            for unit in [] if self._film is None else self._film.shoot():
+                self._show(unit)
             await asyncio.sleep(max(0.0, began_s + len(self._taken_s) * period_s - time.monotonic()))
 
     def _show(self, unit: Unit) -> None:

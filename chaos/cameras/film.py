@@ -10,7 +10,6 @@ from typing import Literal
 
 import av
 import numpy as np
-from av.video.frame import PictureType
 from numpy.typing import NDArray
 
 from chaos.cameras import bar_code
@@ -26,7 +25,7 @@ class Unit:
     """One encoded picture.
 
     Attributes:
-        number: The number drawn in it.
+        number: The picture's number.
         data: H.264 with start codes (a keyframe with its parameter sets), or a whole JPEG.
         is_keyframe: Whether it can be decoded alone.
     """
@@ -47,6 +46,10 @@ class Film:
         keyframe_every: Pictures from one keyframe to the next.
         b_frames: B-frames between two other pictures.
         first: The first picture's number.
+        draws: The number drawn in the first picture; None: its own.
+
+    Attributes:
+        pictures: How many pictures it has encoded.
     """
 
     def __init__(
@@ -59,22 +62,21 @@ class Film:
         keyframe_every: int = 50,
         b_frames: int = 0,
         first: int = 0,
+        draws: int | None = None,
     ) -> None:
         self.width, self.height, self.codec = width, height, codec
-        self._next = first
+        self.pictures = 0
+        self._first = first
+        self._shift = 0 if draws is None else draws - first
         self._context = av.CodecContext.create("libx264" if codec == "h264" else "mjpeg", "w")
-        assert isinstance(self._context, av.VideoCodecContext)  # noqa: S101 # the type of these encoders
         _configure(self._context, width, height, codec, rate_hz)
         self._context.options = _options(codec, keyframe_every, b_frames)
 
-    def shoot(self, *, keyframe: bool = False) -> list[Unit]:
-        """Encode the next picture; returns the units that are ready.
-
-        Args:
-            keyframe: Whether the picture shall be a keyframe, whatever the distance to the last one.
-        """
-        number, self._next = self._next, self._next + 1
-        return self._units(_frame(number, self.width, self.height, self.codec, keyframe=keyframe))
+    def shoot(self) -> list[Unit]:
+        """Encode the next picture; returns the units that are ready."""
+        number = self._first + self.pictures
+        self.pictures += 1
+        return self._units(_frame(number, painted(number + self._shift, self.width, self.height), self.codec))
 
     def rest(self) -> list[Unit]:
         """Return the units that the encoder still holds; no picture can follow."""
@@ -101,7 +103,7 @@ def write_clip(
         _configure(stream.codec_context, width, height, "h264", rate_hz)
         stream.codec_context.options = _options("h264", keyframe_every, b_frames)
         for number in range(pictures):
-            container.mux(stream.encode(_frame(number, width, height, "h264", keyframe=False)))
+            container.mux(stream.encode(_frame(number, painted(number, width, height), "h264")))
         container.mux(stream.encode(None))
 
 
@@ -124,11 +126,9 @@ def _background(width: int, height: int) -> NDArray[np.uint8]:
     return np.kron(spots, np.ones((12, 12), np.uint8))[:height, :width]
 
 
-def _frame(number: int, width: int, height: int, codec: Codec, *, keyframe: bool) -> av.VideoFrame:
-    frame = av.VideoFrame.from_ndarray(painted(number, width, height), format=_pixel_format(codec))
+def _frame(number: int, image: NDArray[np.uint8], codec: Codec) -> av.VideoFrame:
+    frame = av.VideoFrame.from_ndarray(image, format=_pixel_format(codec))
     frame.pts = number
-    if keyframe:
-        frame.pict_type = PictureType.I
     return frame
 
 

@@ -24,6 +24,8 @@ class CameraOptions:
         user: Needed to view, with the password; None: nobody is asked.
         password: See `user`.
         first: The first picture's number.
+        repeat_every: After so many pictures a new encoder draws and encodes the first ones again, to the same bits, as
+            it does after any fault; so numbers say what a picture shows, not which one it is. 0: numbers go on.
     """
 
     width: int = 320
@@ -37,6 +39,7 @@ class CameraOptions:
     user: str | None = None
     password: str = ""
     first: int = 0
+    repeat_every: int = 0
 
     def admits(self, authorization: str | None) -> bool:
         """Whether a request with this header `Authorization` may view."""

@@ -124,6 +124,12 @@ def test_numbers_go_on_while_it_is_off(kind):
         assert len(camera.plays) == 1
 
 
+def test_it_repeats_its_first_pictures():
+    with RtspCamera(CameraOptions(**QUICK, repeat_every=15)) as camera, opened(camera) as container:
+        seen = numbers(watch(container), 50)
+        assert seen == [(seen[0] + place) % 15 for place in range(50)]
+
+
 @BOTH
 def test_it_ends_properly(kind):
     with kind(CameraOptions(**QUICK)) as camera, opened(camera) as container:
