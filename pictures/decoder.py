@@ -8,7 +8,7 @@ import av
 
 from pictures.errors import PictureError
 from pictures.packets import Packet
-from pictures.picture import MOST_PIXELS, Picture
+from pictures.picture import MOST_PIXELS, Picture, upright
 from pictures.rgb import picture_of
 from pictures.stills import decode_still
 from pictures.stream_format import StreamFormat
@@ -53,7 +53,7 @@ class PacketDecoder:
             PictureError: The packet cannot be decoded. The decoder may go on at a keyframe.
         """
         if self._context is None:
-            return [(packet.number, partial(decode_still, packet.data))]
+            return [(packet.number, partial(_still, packet.data, self._format))]
         if not packet.data:  # to FFmpeg an empty packet is the end of the stream
             raise PictureError(f"packet {packet.number} is empty")
         fed = av.Packet(packet.data)
@@ -64,6 +64,13 @@ class PacketDecoder:
         except (av.FFmpegError, ValueError) as error:
             raise PictureError(f"packet {packet.number} cannot be decoded: {error}") from error
         return [(frame.pts, partial(picture_of, frame, self._format)) for frame in frames if frame.pts is not None]
+
+
+def _still(data: bytes, stream_format: StreamFormat) -> Picture:
+    picture = decode_still(data)
+    if stream_format.aspect == (1, 1):
+        return picture
+    return upright(picture.image, 0, aspect=stream_format.aspect)
 
 
 def _opened(stream_format: StreamFormat) -> av.VideoCodecContext:

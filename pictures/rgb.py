@@ -1,28 +1,23 @@
-"""A decoded video frame to an upright RGB picture: the same levels on every processor."""
+"""A decoded video frame to RGB, as FFmpeg's own programs convert it, but the same on every processor.
+
+The reference is `ffmpeg -vf scale=flags=bicubic+accurate_rnd+full_chroma_int -pix_fmt rgb24`: docs/decisions/0245.
+"""
+
+from typing import cast
 
 import av
-from av.video.reformatter import Interpolation, VideoReformatter
+from av.filter import Graph
 from PIL import Image
 
 from pictures.errors import PictureError
-from pictures.picture import MOST_PIXELS, Picture
+from pictures.picture import MOST_PIXELS, Picture, upright
 from pictures.stream_format import StreamFormat, orientation_of
 
 __all__ = ["picture_of"]
 
-# The same on every processor but for one sample in a thousand.
-_EXACT = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
-
-# Without interpolation, so that no level changes. PIL counts counter-clockwise too.
-_TURNS = {
-    (90, False): Image.Transpose.ROTATE_90,
-    (180, False): Image.Transpose.ROTATE_180,
-    (270, False): Image.Transpose.ROTATE_270,
-    (0, True): Image.Transpose.FLIP_LEFT_RIGHT,
-    (90, True): Image.Transpose.TRANSPOSE,
-    (180, True): Image.Transpose.FLIP_TOP_BOTTOM,
-    (270, True): Image.Transpose.TRANSVERSE,
-}
+_EXACT = "flags=bicubic+accurate_rnd+full_chroma_int"
+_UNKNOWN_SPACE = 2
+_NAMED_SPACES = frozenset(range(18)) - {3}  # 3 is reserved; FFmpeg refuses the reserved ones
 
 
 def picture_of(frame: av.VideoFrame, stream_format: StreamFormat | None = None) -> Picture:
@@ -37,13 +32,37 @@ def picture_of(frame: av.VideoFrame, stream_format: StreamFormat | None = None) 
     """
     if frame.width * frame.height > MOST_PIXELS:
         raise PictureError(f"the picture has {frame.width}x{frame.height} pixels; expected at most {MOST_PIXELS}")
-    try:
-        plain = VideoReformatter().reformat(frame, format="rgb24", interpolation=_EXACT, threads=1)
-    except (av.FFmpegError, ValueError) as error:
-        raise PictureError(f"a picture of {frame.format.name} cannot be converted to RGB: {error}") from error
-    image = Image.fromarray(plain.to_ndarray())
     known = stream_format or StreamFormat("")
     rotation, mirrored = orientation_of(frame) or (known.rotation, known.mirrored)
-    aspect = known.aspect[0] / known.aspect[1]
-    turn = _TURNS.get((rotation, mirrored))
-    return Picture(image if turn is None else image.transpose(turn), 1 / aspect if rotation in (90, 270) else aspect)
+    return upright(_image_of(frame), rotation, mirrored=mirrored, aspect=known.aspect)
+
+
+def _image_of(frame: av.VideoFrame) -> Image.Image:
+    space = frame.colorspace if frame.colorspace in _NAMED_SPACES else _UNKNOWN_SPACE
+    # Transfer functions are not applied, and swscale refuses frames with one that it does not know.
+    ignored = "color_trc=unknown:color_primaries=unknown" + ("" if space == frame.colorspace else ":colorspace=unknown")
+    graph = Graph()
+    graph.threads = 1  # or the thread's processor time would miss most of the cost
+    try:
+        # VideoReformatter would take chroma samples to lie in the centre of their pixels; they lie at the left.
+        graph.link_nodes(
+            graph.add(
+                "buffer",
+                video_size=f"{frame.width}x{frame.height}",
+                pix_fmt=frame.format.name,
+                time_base="1/1",
+                colorspace=str(space),
+                range=str(frame.color_range),
+            ),
+            graph.add("setparams", ignored),
+            graph.add("scale", _EXACT),
+            graph.add("format", "pix_fmts=rgb24"),
+            graph.add("buffersink"),
+        ).configure()
+        graph.push(frame)
+        return Image.fromarray(cast("av.VideoFrame", graph.pull()).to_ndarray())
+    except (av.FFmpegError, ValueError) as error:
+        raise PictureError(
+            f"a picture of {frame.format.name} with the colour matrix {frame.colorspace} cannot be converted to RGB: "
+            f"{error}"
+        ) from error

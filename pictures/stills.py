@@ -1,23 +1,72 @@
-"""Decodes files and packets that hold one picture each: JPEG, PNG, WebP and the like."""
+"""Decodes files and packets that hold one picture each: JPEG, PNG, WebP and the like, as Pillow decodes them."""
 
+import contextlib
+import functools
 import io
+import warnings
 
 from PIL import Image, ImageOps
 
 from pictures.errors import PictureError
-from pictures.picture import Picture
+from pictures.picture import MOST_PIXELS, Picture
 
 __all__ = ["decode_still"]
+
+# Not all that Pillow has: its EPS plugin starts a program. The first five are built in; the others are loaded for bytes
+# that are none of these.
+_FORMATS = ("JPEG", "PNG", "BMP", "GIF", "PPM", "WEBP", "TIFF", "AVIF", "JPEG2000")
+_HEIF_BRANDS = frozenset({b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1"})
+_SIXTEEN_BITS = ("I;16", "I;16L", "I;16B", "I;16N")
+_HIGH_BYTE = [level >> 8 for level in range(1 << 16)]
 
 
 def decode_still(data: bytes) -> Picture:
     """Decode one picture; of an animation the first.
 
     Raises:
-        PictureError: The bytes are no picture, or a damaged one.
+        PictureError: The bytes are no picture, a damaged, or a too large one.
     """
+    if data[4:8] == b"ftyp" and data[8:12] in _HEIF_BRANDS:
+        raise PictureError("HEIC pictures cannot be decoded; expected such as JPEG: heif-convert makes it of them")
+    _silence_pillow()
     try:
-        with Image.open(io.BytesIO(data)) as opened:
-            return Picture(ImageOps.exif_transpose(opened).convert("RGB"))
-    except Exception as error:  # for bytes that are no picture Pillow raises errors of many types
-        raise PictureError(f"not a picture that can be decoded: {error}") from error
+        with Image.open(io.BytesIO(data), formats=_FORMATS) as opened:
+            if opened.width * opened.height > MOST_PIXELS:
+                raise Image.DecompressionBombError
+            opened.load()
+            return Picture(_rgb(_upright(opened)))
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise PictureError(f"the picture is too large; expected at most {MOST_PIXELS} pixels") from error
+    except Image.UnidentifiedImageError as error:
+        raise PictureError(f"not a picture that can be decoded; expected one of {', '.join(_FORMATS)}") from error
+    except PictureError:
+        raise
+    except Exception as error:  # for damaged bytes Pillow raises errors of many types
+        raise PictureError(f"the picture cannot be decoded: {str(error) or type(error).__name__}") from error
+
+
+@functools.cache
+def _silence_pillow() -> None:
+    """Pillow warns of pictures that are refused here anyway."""
+    warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    with contextlib.suppress(Exception):  # damaged EXIF does not damage the picture; viewers show it as it lies
+        return ImageOps.exif_transpose(image)
+    return image
+
+
+def _rgb(image: Image.Image) -> Image.Image:
+    if image.mode in _SIXTEEN_BITS:  # Pillow would clip; of 16-bit colours it takes the high byte too
+        image = image.convert("I")
+    if image.mode == "I":
+        low, high = image.getextrema()
+        if not 0 <= low <= high < 1 << 16:
+            raise PictureError(f"a grey picture with levels from {low} to {high}; expected 8 or 16 bits")
+        image = image.point(_HIGH_BYTE, "L")
+    if image.mode == "F":
+        raise PictureError("a picture of floating-point numbers; expected 8 or 16 bits")
+    if image.mode == "P" and image.has_transparency_data:
+        image = image.convert("RGBA")  # Pillow warns of the direct way, whose pixels are the same
+    return image.convert("RGB")

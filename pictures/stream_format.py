@@ -59,10 +59,12 @@ class StreamFormat:
             first: A frame that this stream's own decoder has decoded. Only frames show the container's rotation.
         """
         context = stream.codec_context
-        rotation, mirrored = (None if first is None else orientation_of(first)) or (0, False)
+        is_still = context.name in _STILL_CODECS
+        # FFmpeg shows a still's EXIF as the container's rotation; decoding the still turns it already.
+        rotation, mirrored = (None if first is None or is_still else orientation_of(first)) or (0, False)
         aspect = stream.sample_aspect_ratio or Fraction(1)
         return cls(
-            STILL if context.name in _STILL_CODECS else context.name,
+            STILL if is_still else context.name,
             context.extradata or b"",
             context.width,
             context.height,
