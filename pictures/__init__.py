@@ -10,7 +10,8 @@ In reading order:
 | `prepare` | a picture to the model's uint8 [1, 3, H, W], and the digest of its pixels |
 | `stills` | files and packets that hold one picture each |
 | `stream_format`, `packets` | what a decoder needs: the stream's format, and numbered packets |
-| `decoder` | packets of a video to pictures |
+| `rgb` | a decoded video frame to a picture |
+| `decoder` | packets of a video to pictures, converted on demand |
 | `history` | a source's packets since its last keyframe: sent as they are, or decoded when asked for |
 """
 
@@ -22,6 +23,7 @@ from pictures.picture import Picture
 from pictures.placement import Placement
 from pictures.prepare import pixels_digest, placed, prepared
 from pictures.preprocess import Preprocess
+from pictures.rgb import picture_of
 from pictures.stills import decode_still
 from pictures.stream_format import StreamFormat
 
@@ -37,6 +39,7 @@ __all__ = [
     "PreprocessError",
     "StreamFormat",
     "decode_still",
+    "picture_of",
     "pixels_digest",
     "placed",
     "prepared",

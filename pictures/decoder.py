@@ -1,22 +1,19 @@
-"""Decodes the packets of a stream to pictures; a picture's name is the number of its packet."""
+"""Decodes the packets of a stream; a picture's name is the number of its packet, its colours come on demand."""
 
-from collections.abc import Iterator
+from collections.abc import Callable
+from functools import partial
 from typing import cast
 
 import av
-from av.video.reformatter import Interpolation, VideoReformatter
-from PIL import Image
 
 from pictures.errors import PictureError
 from pictures.packets import Packet
-from pictures.picture import Picture
+from pictures.picture import MOST_PIXELS, Picture
+from pictures.rgb import picture_of
 from pictures.stills import decode_still
 from pictures.stream_format import StreamFormat
 
 __all__ = ["PacketDecoder", "picture_of"]
-
-# The same on every processor but for one sample in a thousand.
-_EXACT = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
 
 
 class PacketDecoder:
@@ -26,53 +23,61 @@ class PacketDecoder:
         stream_format: The stream's.
 
     Raises:
-        PictureError: There is no such decoder.
+        PictureError: There is no decoder for packets of this format.
     """
 
     def __init__(self, stream_format: StreamFormat) -> None:
         self._format = stream_format
         self._context: av.VideoCodecContext | None = None
-        if stream_format.is_intra:
-            return
-        try:
-            context = cast("av.VideoCodecContext", av.CodecContext.create(stream_format.codec, "r"))
-        except (av.FFmpegError, ValueError) as error:
-            raise PictureError(f"no decoder for {stream_format.codec!r}: {error}") from error
-        context.thread_count = 1  # frame threads would hold pictures back
-        if stream_format.extradata:
-            context.extradata = stream_format.extradata
-        self._context = context
+        if not stream_format.stands_alone:
+            raise PictureError(f"packets of {stream_format.codec!r} cannot be decoded without their container")
+        if not stream_format.is_intra:
+            self._context = _opened(stream_format)
 
-    def feed(self, packet: Packet) -> Iterator[tuple[int, Picture]]:
-        """Decode one packet; yields the pictures that it completes, with their numbers, in display order.
+    @property
+    def delay(self) -> int:
+        """How many packets more the decoder needs before it gives a picture out; known after the first packets."""
+        if self._context is None:
+            return 0
+        return max(self._context.reorder_depth, self._format.reorder)
+
+    def feed(self, packet: Packet) -> list[tuple[int, Callable[[], Picture]]]:
+        """Decode one packet.
+
+        Returns:
+            The pictures that it completes, in display order: their numbers, and what makes each of them. Only that
+            converts to RGB (and decodes a still), and raises PictureError if it cannot. It may be called in any thread,
+            and once the decoder has gone on.
 
         Raises:
-            PictureError: The packet cannot be decoded.
+            PictureError: The packet cannot be decoded. The decoder may go on at a keyframe.
         """
         if self._context is None:
-            yield packet.number, decode_still(packet.data)
-            return
+            return [(packet.number, partial(decode_still, packet.data))]
+        if not packet.data:  # to FFmpeg an empty packet is the end of the stream
+            raise PictureError(f"packet {packet.number} is empty")
         fed = av.Packet(packet.data)
         fed.pts = fed.dts = packet.number
+        fed.is_keyframe = packet.is_keyframe
         try:
             frames = self._context.decode(fed)
         except (av.FFmpegError, ValueError) as error:
             raise PictureError(f"packet {packet.number} cannot be decoded: {error}") from error
-        for frame in frames:
-            if frame.pts is not None:
-                yield frame.pts, picture_of(frame, self._format)
+        return [(frame.pts, partial(picture_of, frame, self._format)) for frame in frames if frame.pts is not None]
 
 
-def picture_of(frame: av.VideoFrame, stream_format: StreamFormat | None = None) -> Picture:
-    """The picture of a decoded frame.
-
-    Args:
-        frame: As FFmpeg decoded it; it is not changed.
-        stream_format: What the frame does not know of itself; None: nothing.
-    """
-    plain = VideoReformatter().reformat(frame, format="rgb24", interpolation=_EXACT, threads=1)
-    image = Image.fromarray(plain.to_ndarray())
-    known = stream_format or StreamFormat("")
-    if known.rotation:
-        image = image.rotate(known.rotation, expand=True)
-    return Picture(image, known.aspect[0] / known.aspect[1])
+def _opened(stream_format: StreamFormat) -> av.VideoCodecContext:
+    try:
+        context = cast("av.VideoCodecContext", av.CodecContext.create(stream_format.codec, "r"))
+        context.thread_count = 1  # frame threads would hold pictures back
+        context.options = {"max_pixels": str(MOST_PIXELS)}
+        if stream_format.extradata:
+            context.extradata = stream_format.extradata
+        context.width, context.height = stream_format.width, stream_format.height
+        # What the container said; flags in the packets win over it, as they do in FFmpeg's own programs.
+        context.color_range, context.colorspace = stream_format.colour_range, stream_format.colour_space
+        context.open()
+        context.reorder_depth = max(context.reorder_depth, stream_format.reorder)
+    except (av.FFmpegError, ValueError, OverflowError) as error:
+        raise PictureError(f"no decoder for {stream_format.codec!r}: {error}") from error
+    return context

@@ -6,7 +6,7 @@ that was asked for, or else from the last keyframe before the picture.
 
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from pictures.decoder import PacketDecoder
@@ -38,7 +38,7 @@ class PacketHistory:
         self._decoding = threading.Lock()
         self._decoder: PacketDecoder | None = None
         self._next = 0  # the number that the decoder takes next
-        self._ready: dict[int, Picture] = {}
+        self._ready: dict[int, Callable[[], Picture]] = {}
 
     def add(self, data: bytes, *, is_keyframe: bool) -> int:
         """Add the next packet, and return its number."""
@@ -84,7 +84,7 @@ class PacketHistory:
         """
         with self._decoding:
             if number in self._ready:
-                return self._ready.pop(number)
+                return self._ready.pop(number)()
             if self._decoder is None or self._next > through or self.between(self._next, through) is None:
                 self._restart(number)
             packets = self.between(self._next, through)
@@ -97,7 +97,7 @@ class PacketHistory:
             self._ready = {}
         if found is None:
             raise PictureError(f"picture {number} cannot be decoded: the decoder gave nothing out for it")
-        return found
+        return found()
 
     def _restart(self, number: int) -> None:
         start = self.keyframe(number)

@@ -4,7 +4,10 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-__all__ = ["Picture"]
+__all__ = ["MOST_PIXELS", "Picture"]
+
+MOST_PIXELS = 64_000_000
+"""The most pixels that a picture may have; larger ones are refused before they are decoded."""
 
 
 @dataclass(frozen=True, slots=True)
