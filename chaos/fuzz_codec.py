@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from split_wire import CodecError, decode_tensor, decoded_bytes
 from split_wire.frames import (
     Malformed,
@@ -13,6 +15,7 @@ from split_wire.frames import (
     read_response,
     read_stream_request,
 )
+from split_wire.packets import is_packets, read_packets
 
 __all__ = ["read_all"]
 
@@ -37,6 +40,9 @@ def read_all(message: bytes) -> None:
             case _:
                 continue
         for tensor in tensors:
+            if is_packets(tensor):
+                with suppress(CodecError):
+                    read_packets(tensor)
             try:
                 promised, array = decoded_bytes(tensor), decode_tensor(tensor)
             except CodecError:

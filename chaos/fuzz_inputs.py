@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import random
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
+from PIL import Image
 
-from split_wire import Encoding, encode_tensor, split_pb2
+from split_wire import EncodedTensor, Encoding, encode_tensor, split_pb2
 from split_wire.frames import TailRequest, TimedRequest, write_request, write_stream_request, write_timed_request
+from split_wire.packets import PacketsToSend, WireFormat, packets_tensor
 
 __all__ = ["CORPUS", "TARGETS", "mutants", "seeds"]
 
@@ -40,7 +44,18 @@ def seeds(target: str, model: str, digest: str, layers: Sequence[str]) -> list[b
     requests.append(TailRequest(model, digest, 99, tuple(tensors), outputs=("out",)))
     if target == "RunTail":
         return [*kept, *map(write_request, requests)]
+    requests += [TailRequest(model, digest, 100, (tensor,)) for tensor in _packets(layers[0], frame)]
     return [*kept, *(write_timed_request(TimedRequest(write_stream_request(one), 5.0)) for one in requests)]
+
+
+def _packets(layer: str, frame: npt.NDArray[np.uint8]) -> Iterator[EncodedTensor]:
+    """Yield a session of packets: its beginning, and a request that continues it."""
+    written = io.BytesIO()
+    Image.fromarray(frame[0].transpose(1, 2, 0)).save(written, "PNG")
+    begun = WireFormat("still", "stretch,nearest", width=64, height=64)
+    for known, first in ((begun, 0), (None, 1)):
+        packets = PacketsToSend(known, first, (written.getvalue(),), first, bytes(16) if first else b"")
+        yield packets_tensor(layer, frame.shape, packets)
 
 
 def mutants(pool: Sequence[bytes], dice: random.Random) -> Iterator[bytes]:

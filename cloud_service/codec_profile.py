@@ -15,6 +15,7 @@ from scipy.optimize import nnls
 import split_model
 from split_wire import Encoding, applies, fits
 from split_wire.codec_timing import measure
+from split_wire.encodings import OF_ARRAYS
 
 SAMPLED_LAYERS = 6
 """Layers measured for each dtype, with sizes spread from the smallest to the largest."""
@@ -34,9 +35,9 @@ def profile_decoding(model: split_model.Model) -> dict[Encoding, tuple[float, ..
         and 0 for a layer whose value cannot be sent.
     """
     samples = _samples(model, _spread(model))
-    lines = {encoding: _lines(samples, encoding) for encoding in Encoding}
+    lines = {encoding: _lines(samples, encoding) for encoding in OF_ARRAYS}
     specs = [_sent(model, layer.name) for layer in model.graph.layers]
-    return {encoding: tuple(_decode_s(layer, encoding, lines) for layer in specs) for encoding in Encoding}
+    return {encoding: tuple(_decode_s(layer, encoding, lines) for layer in specs) for encoding in OF_ARRAYS}
 
 
 def _sent(model: split_model.Model, layer: str) -> tuple[split_model.TensorSpec, ...]:

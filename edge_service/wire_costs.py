@@ -25,10 +25,11 @@ from split_model import Model, TensorSpec, Value, arrays_of, value_of
 from split_model.structure import Tree, map_leaves
 from split_wire import LOSSLESS, Encoding, applies, roundtrip
 from split_wire.codec_timing import measure
+from split_wire.encodings import OF_ARRAYS
 
 __all__ = ["WireCosts", "measure_wire_costs"]
 
-_LOSSY = tuple(encoding for encoding in Encoding if encoding not in LOSSLESS and encoding is not Encoding.JPEG)
+_LOSSY = tuple(encoding for encoding in OF_ARRAYS if encoding not in LOSSLESS and encoding is not Encoding.JPEG)
 
 
 @dataclass(frozen=True, slots=True)

@@ -185,6 +185,11 @@ def decode_tensor(tensor: EncodedTensor | split_pb2.Tensor) -> npt.NDArray[Any]:
         tensor = EncodedTensor.of(tensor)
     meta = tensor.meta
     encoding, dtype, expected = _checked(meta)
+    if encoding is Encoding.PACKETS:
+        raise CodecError(
+            f"tensor {meta.name!r}: ENCODING_PACKETS holds no elements; expected it in StreamTails, where a session of "
+            "packets is decoded, or another encoding"
+        )
     try:
         array = unpack(tensor.data, encoding, dtype, tuple(meta.shape), scale=meta.scale, offset=meta.offset)
     except CodecError as error:

@@ -26,6 +26,7 @@ class Encoding(StrEnum):
     INT8_CHANNEL = "int8_channel"
     INT8_CHANNEL_ZSTD = "int8_channel_zstd"
     JPEG = "jpeg"
+    PACKETS = "packets"
 
     @property
     def plain(self) -> "Encoding":
@@ -35,6 +36,9 @@ class Encoding(StrEnum):
 
 LOSSLESS = frozenset({Encoding.RAW, Encoding.ZSTD})
 """Encodings that preserve every bit."""
+
+OF_ARRAYS: tuple[Encoding, ...] = tuple(encoding for encoding in Encoding if encoding is not Encoding.PACKETS)
+"""Encodings that can be made of an array, so that they can be measured. Packets come from a source."""
 
 FLOATS = frozenset({"float32", "float64"})
 """Dtypes that `FLOAT16*` and `INT8*` apply to: half-precision values have few bits to spare, and integers are exact."""
@@ -73,7 +77,7 @@ def applies(encoding: Encoding, dtype: str, shape: Sequence[int]) -> bool:
         True for RAW and ZSTD always. For FLOAT16* and INT8*, if the dtype is in `FLOATS` and there are elements. For
         INT8_CHANNEL*, if moreover there are at least three dimensions and dimension 1 has 1 to `MAX_CHANNELS` channels
         of at least `MIN_CHANNEL_ELEMENTS` elements (with fewer, scales and offsets take more than quantising saves).
-        For JPEG, if the tensor is uint8 [1, 3, H, W].
+        For JPEG, if the tensor is uint8 [1, 3, H, W]. For PACKETS likewise, with sides of any length.
     """
     size = math.prod(shape)
     match encoding.plain:
@@ -88,6 +92,8 @@ def applies(encoding: Encoding, dtype: str, shape: Sequence[int]) -> bool:
                 and 1 <= shape[1] <= MAX_CHANNELS
                 and size >= MIN_CHANNEL_ELEMENTS * shape[1]
             )
+        case Encoding.PACKETS:
+            return dtype == "uint8" and len(shape) == 4 and tuple(shape[:2]) == (1, 3) and size > 0
         case _:
             return (
                 dtype == "uint8"

@@ -47,3 +47,36 @@ MAX_ENVELOPE_BYTES = 1024 * 1024
 
 MAX_FIELDS = 16384
 """Fields of a message with tensors, at all levels: reading each takes time."""
+
+MAX_PACKETS = 512
+"""Packets of a compressed source in one request."""
+
+MAX_PACKET_NUMBER = 2**62
+"""A packet's number, and the one after the last; FFmpeg's clocks hold it."""
+
+MAX_EXTRADATA_BYTES = 64 * 1024
+"""The parameter sets of a codec."""
+
+MAX_CODEC_BYTES = 32
+"""A codec's name."""
+
+MAX_PREPROCESS_BYTES = 128
+"""The text form of how a picture becomes a frame."""
+
+MAX_CODED_SIDE = 16_384
+"""Width and height of a coded picture, in pixels."""
+
+MAX_CODED_PIXELS = 64_000_000
+"""All pixels of a coded picture."""
+
+MAX_ASPECT = 64
+"""A pixel's width over its height, or the reverse."""
+
+MAX_REORDER = 16
+"""Pictures that a decoder holds back to bring them into display order; what H.264 and H.265 allow."""
+
+PIXELS_DIGEST_BYTES = 16
+"""A digest of a frame's pixels."""
+
+SESSION_IDLE_S = 30.0
+"""Seconds without packets that end a session of packets."""

@@ -117,7 +117,7 @@ def _stored(encoding: Encoding, dtype: np.dtype[Any]) -> np.dtype[Any]:
 
 def _pack_plain(array: Array, encoding: Encoding) -> Packed:
     match encoding:
-        case Encoding.RAW:
+        case Encoding.RAW | Encoding.PACKETS:  # an array holds no packets
             packed = None
         case Encoding.FLOAT16:
             packed = _halve(array)

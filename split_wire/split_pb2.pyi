@@ -15,6 +15,9 @@ Limits (RESOURCE_EXHAUSTED or INVALID_ARGUMENT when exceeded; the server's flags
   channels of a tensor       4096, if they are quantised separately
   a name                     256 bytes (of a layer, a model, an output)
   a probe, up or down        4 MiB of filler, 5 s
+  packets in one request     512, each of 1 byte or more; together within the message
+  a format of packets        64 KiB of extradata, 32 bytes of codec, 128 bytes of preprocess
+  a coded picture            16384 pixels on a side, 64 million in all
 
 Errors carry a google.rpc.ErrorInfo with domain "dads.v1" and one of these reasons:
   INVALID_ARGUMENT     BAD_TENSOR        bytes, shape or encoding of a tensor do not fit each other
@@ -23,16 +26,22 @@ Errors carry a google.rpc.ErrorInfo with domain "dads.v1" and one of these reaso
                        DUPLICATE_TENSOR  a layer's tensor was sent twice
                        MISSING_TENSOR    the wanted outputs need a tensor that was not sent
                        UNKNOWN_OUTPUT    a wanted output is not an output of the model
+                       PICTURE_LOST      the picture of these packets cannot be decoded; the session is over
                        BAD_REQUEST       anything else that is malformed
   OUT_OF_RANGE         ANSWER_TOO_LARGE  the wanted outputs do not fit in a message; a retry would fail again
   UNAUTHENTICATED      UNAUTHENTICATED   the server requires a token, and none was sent; see below
                        BAD_TOKEN         the server does not accept the token
   FAILED_PRECONDITION  DIGEST_MISMATCH   the caller's model is not the model served under this name
+                       PACKETS_GAP       these packets do not follow the session's last one, or there is no session
+                       PICTURE_PENDING   the decoder needs later packets before it gives this picture out
+                       PIXELS_DIFFER     the decoder here makes other pixels than the caller's; the session is over
   NOT_FOUND            UNKNOWN_MODEL     no model of this name or this digest is served
   RESOURCE_EXHAUSTED   OVERLOADED        too many requests or calls, of all clients or of this one; carries RetryInfo
+                       NO_DECODER        all decoders are in use (carries RetryInfo), or none takes these packets
   DEADLINE_EXCEEDED    EXPIRED           the deadline passed while the frame was queued
   UNAVAILABLE          STARTING          the models are being warmed up; carries google.rpc.RetryInfo
   UNAVAILABLE          DRAINING          the server is shutting down; carries google.rpc.RetryInfo
+                       DECODER_LOST      the session's decoder failed, and the session is over; carries RetryInfo
   INTERNAL             INTERNAL          a failure in the server; the details are only in its log
 RESOURCE_EXHAUSTED without details is gRPC's own answer to an oversize message; a retry would fail again.
 
@@ -153,8 +162,9 @@ class Packets(_message.Message):
     """The packets of a video, as its source coded them, and which of their pictures is the frame.
 
     One stream of StreamTails holds at most one session of packets. It begins with a request that has `format`, whose
-    first packet is a keyframe; the requests after it continue where the one before ended. Such a request begins another
-    session, too. After a refusal with PACKETS_GAP, PICTURE_LOST or DECODER_LOST the session is over.
+    first packet is a keyframe; the requests after it continue where the one before ended, in the order in which they are
+    sent. A request that has `format` ends the session before it. A refusal with PACKETS_GAP, PICTURE_LOST, PIXELS_DIFFER,
+    NO_DECODER or DECODER_LOST ends it too, and so do 30 s without packets. After any other refusal it goes on.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -165,9 +175,13 @@ class Packets(_message.Message):
     SHOWN_FIELD_NUMBER: _builtins.int
     DIGEST_FIELD_NUMBER: _builtins.int
     first: _builtins.int
-    """Number of the first packet; the others follow it one by one. Numbers count a source's packets in decoding order."""
+    """Number of the first packet; the others follow it one by one. Numbers count a source's packets in decoding order, up
+    to 2**62. If there is no packet, the number of the next one.
+    """
     shown: _builtins.int
-    """Number of the packet whose picture is the frame: one of these, or an earlier one of the session."""
+    """Number of the packet whose picture is the frame: one of these, or an earlier one of the session. In display order, it
+    must not come before the picture that was shown last; the same picture may be shown again.
+    """
     digest: _builtins.bytes
     """BLAKE2b of 16 bytes over the frame's uint8 [1, 3, H, W] as the caller made it; empty where it is not checked."""
     @_builtins.property
@@ -209,6 +223,8 @@ class PacketFormat(_message.Message):
     ASPECT_WIDTH_FIELD_NUMBER: _builtins.int
     ASPECT_HEIGHT_FIELD_NUMBER: _builtins.int
     PREPROCESS_FIELD_NUMBER: _builtins.int
+    MIRRORED_FIELD_NUMBER: _builtins.int
+    REORDER_FIELD_NUMBER: _builtins.int
     codec: _builtins.str
     """FFmpeg's name of the decoder, such as `h264`; `still`: each packet is a whole picture file, such as a JPEG."""
     extradata: _builtins.bytes
@@ -222,10 +238,14 @@ class PacketFormat(_message.Message):
     rotation: _builtins.int
     """Degrees counter-clockwise that make the picture upright: 0, 90, 180 or 270."""
     aspect_width: _builtins.int
-    """A pixel's width over its height."""
+    """A pixel's width over its height, before the rotation; at most 64 to 1 or 1 to 64. 0 and 0 if unknown."""
     aspect_height: _builtins.int
     preprocess: _builtins.str
     """How the picture becomes the frame, such as `crop,resize=256,bilinear`."""
+    mirrored: _builtins.bool
+    """Whether left and right are exchanged before the rotation."""
+    reorder: _builtins.int
+    """How many pictures a decoder holds back to bring them into display order, at most 16; 0 if unknown."""
     def __init__(
         self,
         *,
@@ -239,10 +259,12 @@ class PacketFormat(_message.Message):
         aspect_width: _builtins.int = ...,
         aspect_height: _builtins.int = ...,
         preprocess: _builtins.str = ...,
+        mirrored: _builtins.bool = ...,
+        reorder: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["aspect_height", b"aspect_height", "aspect_width", b"aspect_width", "codec", b"codec", "colour_range", b"colour_range", "colour_space", b"colour_space", "extradata", b"extradata", "height", b"height", "preprocess", b"preprocess", "rotation", b"rotation", "width", b"width"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["aspect_height", b"aspect_height", "aspect_width", b"aspect_width", "codec", b"codec", "colour_range", b"colour_range", "colour_space", b"colour_space", "extradata", b"extradata", "height", b"height", "mirrored", b"mirrored", "preprocess", b"preprocess", "reorder", b"reorder", "rotation", b"rotation", "width", b"width"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -15,6 +15,9 @@ Limits (RESOURCE_EXHAUSTED or INVALID_ARGUMENT when exceeded; the server's flags
   channels of a tensor       4096, if they are quantised separately
   a name                     256 bytes (of a layer, a model, an output)
   a probe, up or down        4 MiB of filler, 5 s
+  packets in one request     512, each of 1 byte or more; together within the message
+  a format of packets        64 KiB of extradata, 32 bytes of codec, 128 bytes of preprocess
+  a coded picture            16384 pixels on a side, 64 million in all
 
 Errors carry a google.rpc.ErrorInfo with domain "dads.v1" and one of these reasons:
   INVALID_ARGUMENT     BAD_TENSOR        bytes, shape or encoding of a tensor do not fit each other
@@ -23,16 +26,22 @@ Errors carry a google.rpc.ErrorInfo with domain "dads.v1" and one of these reaso
                        DUPLICATE_TENSOR  a layer's tensor was sent twice
                        MISSING_TENSOR    the wanted outputs need a tensor that was not sent
                        UNKNOWN_OUTPUT    a wanted output is not an output of the model
+                       PICTURE_LOST      the picture of these packets cannot be decoded; the session is over
                        BAD_REQUEST       anything else that is malformed
   OUT_OF_RANGE         ANSWER_TOO_LARGE  the wanted outputs do not fit in a message; a retry would fail again
   UNAUTHENTICATED      UNAUTHENTICATED   the server requires a token, and none was sent; see below
                        BAD_TOKEN         the server does not accept the token
   FAILED_PRECONDITION  DIGEST_MISMATCH   the caller's model is not the model served under this name
+                       PACKETS_GAP       these packets do not follow the session's last one, or there is no session
+                       PICTURE_PENDING   the decoder needs later packets before it gives this picture out
+                       PIXELS_DIFFER     the decoder here makes other pixels than the caller's; the session is over
   NOT_FOUND            UNKNOWN_MODEL     no model of this name or this digest is served
   RESOURCE_EXHAUSTED   OVERLOADED        too many requests or calls, of all clients or of this one; carries RetryInfo
+                       NO_DECODER        all decoders are in use (carries RetryInfo), or none takes these packets
   DEADLINE_EXCEEDED    EXPIRED           the deadline passed while the frame was queued
   UNAVAILABLE          STARTING          the models are being warmed up; carries google.rpc.RetryInfo
   UNAVAILABLE          DRAINING          the server is shutting down; carries google.rpc.RetryInfo
+                       DECODER_LOST      the session's decoder failed, and the session is over; carries RetryInfo
   INTERNAL             INTERNAL          a failure in the server; the details are only in its log
 RESOURCE_EXHAUSTED without details is gRPC's own answer to an oversize message; a retry would fail again.
 

@@ -22,3 +22,10 @@ def test_limits_are_the_documented_ones():
     assert re.search(rf"a name +{limits.MAX_NAME_BYTES} bytes", CONTRACT)
     assert f"{limits.MAX_PROBE_BYTES // 2**20} MiB and {limits.MAX_PROBE_S:g} s of filler" in CONTRACT
     assert f"heartbeat every {limits.HEARTBEAT_INTERVAL_S:g} s" in CONTRACT
+    assert re.search(rf"packets in one request +{limits.MAX_PACKETS}, ", CONTRACT)
+    assert f"{limits.MAX_EXTRADATA_BYTES // 1024} KiB of extradata, {limits.MAX_CODEC_BYTES} bytes of codec" in CONTRACT
+    assert f"{limits.MAX_PREPROCESS_BYTES} bytes of preprocess" in CONTRACT
+    assert f"{limits.MAX_CODED_SIDE} pixels on a side, {limits.MAX_CODED_PIXELS // 10**6} million" in CONTRACT
+    assert f"at most {limits.MAX_ASPECT} to 1" in CONTRACT
+    assert f"display order, at most {limits.MAX_REORDER};" in CONTRACT
+    assert f"so do {limits.SESSION_IDLE_S:g} s without packets" in CONTRACT
