@@ -225,9 +225,11 @@ class Compressed:
     number: int
     through: int
     is_complete: bool = True
+    delay: int = field(default=0, init=False)
     _groups: tuple[_Group, ...] = field(default=(), init=False, repr=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "delay", self.history.delay)
         object.__setattr__(self, "_groups", self.history.holding(self.number, self.through))
 
     @property

@@ -85,6 +85,8 @@ class PacketShots:
         Returns:
             The shots that it completes, in display order; none before the first keyframe.
         """
+        if not data:
+            return []
         anew = self._format.is_intra or (is_keyframe and begins_anew(self._format, data))
         if self._last < 0 and not (anew or is_keyframe):
             return []
@@ -142,7 +144,7 @@ class PacketShots:
         return shots
 
     def _agreed(self, pictures: Iterable[tuple[int, Make]]) -> list[Timed[Shot]]:
-        """The shots of pictures that the decoder gave out; if they are not those expected, it decodes all from now on."""
+        """The shots of pictures that the decoder gave out; if others were expected, it decodes all from now on."""
         shots: list[Timed[Shot]] = []
         for number, make in pictures:
             while self._pending and self._pending[0].number in self._damaged:
