@@ -6,6 +6,8 @@
 | `pacing` | which pictures become frames; pure |
 | `shots` | the kinds of pictures: decoded, to be decoded, in packets, lost |
 | `stream` | decoding in a thread, and frames on the event loop, each at its time |
+| `source_report` | what happened to a source: counts, gaps, and why it ended |
+| `addresses` | addresses without their passwords |
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import math
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
+from edge_service.sources.addresses import masked
 from edge_service.sources.errors import (
     DemoExtraMissingError,
     SourceError,
@@ -22,6 +25,7 @@ from edge_service.sources.errors import (
 )
 from edge_service.sources.images import ImageFolder
 from edge_service.sources.sample import SAMPLES, sample_path
+from edge_service.sources.source_report import SourceReport
 from edge_service.sources.stream import Frame, Pictures, Sampling, stream
 from edge_service.sources.video import LiveVideo, VideoFile
 from pictures import Preprocess
@@ -33,6 +37,8 @@ __all__ = [
     "SourceError",
     "SourceFormatError",
     "SourceNotFoundError",
+    "SourceReport",
+    "masked",
     "open_source",
 ]
 
@@ -47,6 +53,7 @@ def open_source(
     loop: bool = False,
     paced: bool = True,
     preprocess: Preprocess | None = None,
+    report: SourceReport | None = None,
 ) -> AsyncGenerator[Frame, None]:
     """Open a source of frames.
 
@@ -62,6 +69,7 @@ def open_source(
         loop: Whether to repeat a clip, up to `frames` or without end.
         paced: Whether to wait for a frame's time; False yields the same frames of a clip at once.
         preprocess: How a picture becomes a frame; by default its centre, at the smallest scale that covers the frame.
+        report: Is told what happens to the source.
 
     Returns:
         The frames, in order; call `aclose` to stop before its end. The first frame starts a thread that decodes.
