@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from pictures import Compressed, Picture, Placement, Preprocess, placed, prepared
+from pictures import Compressed, Picture, PictureError, Placement, Preprocess, placed, prepared
 
 __all__ = ["FrameImage", "Shot"]
 
@@ -46,29 +46,34 @@ class FrameImage:
         width: Columns of the model's input.
 
     Attributes:
-        keeps_picture: Whether the decoded picture is kept for `picture`, which else decodes it again. Set it before the
-            frame is submitted.
+        preprocess: How the picture becomes the model's input.
+        size: Rows and columns of the model's input.
+        name: What people call the picture; None where its time says all.
+        compressed: How it can be sent without decoding it; None where it cannot.
     """
 
     def __init__(self, shot: Shot, preprocess: Preprocess, height: int, width: int) -> None:
-        self.keeps_picture = False
         self.preprocess = preprocess
         self.size = height, width
-        self._shot = shot
+        self.name = shot.name
+        self.compressed = shot.compressed
+        self._keeps_picture = False
+        self._shot: Shot | None = shot
         self._lock = threading.Lock()
         self._picture: Picture | None = None
         self._array: NDArray[np.uint8] | None = None
         self._displayed = shot.displayed
 
     @property
-    def name(self) -> str | None:
-        """What people call the picture."""
-        return self._shot.name
+    def keeps_picture(self) -> bool:
+        """Whether somebody wants the whole picture. It is kept then, once it is decoded; else it is let go."""
+        return self._keeps_picture
 
-    @property
-    def compressed(self) -> Compressed | None:
-        """How it can be sent without decoding it."""
-        return self._shot.compressed
+    @keeps_picture.setter
+    def keeps_picture(self, value: bool) -> None:
+        with self._lock:
+            self._keeps_picture = value
+            self._let_go()
 
     @property
     def is_decoded(self) -> bool:
@@ -83,18 +88,20 @@ class FrameImage:
         """
         with self._lock:
             if self._array is None:
-                picture = self._decoded()
-                self._array = prepared(picture, self.preprocess, *self.size)
+                self._array = prepared(self._decoded(), self.preprocess, *self.size)
+                self._let_go()
             return self._array
 
     def picture(self) -> Picture:
         """The source's picture; blocks unless it was kept.
 
         Raises:
-            PictureError: It cannot be decoded.
+            PictureError: It cannot be decoded, or was let go.
         """
         with self._lock:
-            return self._decoded()
+            picture = self._decoded()
+            self._let_go()
+            return picture
 
     def placement(self) -> Placement | None:
         """Where the input lies in the picture; None while the picture's size is not known."""
@@ -102,10 +109,17 @@ class FrameImage:
         return None if displayed is None else placed(displayed, self.preprocess, *self.size)
 
     def _decoded(self) -> Picture:
-        if self._picture is not None:
-            return self._picture
-        picture = self._shot.picture()
-        self._displayed = picture.displayed
-        if self.keeps_picture:
-            self._picture = picture
-        return picture
+        if self._picture is None:
+            if self._shot is None:
+                raise PictureError("the picture was let go; expected keeps_picture to be set before it was decoded")
+            self._picture = self._shot.picture()
+            self._displayed = self._picture.displayed
+        return self._picture
+
+    def _let_go(self) -> None:
+        """Frees what nobody needs: the picture, and beside the model's input what it was made of."""
+        if self._keeps_picture:
+            return
+        self._picture = None
+        if self._array is not None and self.compressed is None:
+            self._shot = None

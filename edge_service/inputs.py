@@ -1,33 +1,39 @@
-"""Checks a frame's inputs against the model, and copies them."""
+"""Checks a frame's inputs against the model, and copies them; a source's picture is decoded when it is needed."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
+from typing import cast
 
 import numpy as np
 import torch
 
 import split_model
 from edge_service.errors import InputError
+from edge_service.frame_image import FrameImage
 from split_model import Model, TensorSpec, ValueSpec
 from split_model.structure import Tree, flatten, map_leaves
 
-__all__ = ["own_inputs"]
+__all__ = ["Inputs", "own_inputs", "tensors_of"]
+
+Inputs = tuple[Tree | FrameImage, ...]
+"""A frame's inputs; a source's picture stays as it came."""
 
 _NONE: Mapping[str, Tree] = MappingProxyType({})
 
 
-def own_inputs(model: Model, inputs: Sequence[Tree], named: Mapping[str, Tree] = _NONE) -> tuple[Tree, ...]:
+def own_inputs(model: Model, inputs: Sequence[Tree | FrameImage], named: Mapping[str, Tree] = _NONE) -> Inputs:
     """Copies a frame's inputs to the model's device.
 
-    They are copied, because the caller may reuse its buffer for the next frame while this one waits.
+    They are copied, because the caller may reuse its buffer for the next frame while this one waits. A source's picture
+    is none of these: it is kept as it is, the one input of a model of images.
 
     Args:
         model: the model.
         inputs: the arguments of a call of the module, nested as it takes them; in place of each tensor there may be a
-            numpy array, of any strides and byte order.
+            numpy array, of any strides and byte order. Or a picture alone.
         named: those that are given by name.
 
     Returns:
@@ -36,6 +42,32 @@ def own_inputs(model: Model, inputs: Sequence[Tree], named: Mapping[str, Tree] =
     Raises:
         InputError: number, nesting, type, shape or dtype is not that of the model's inputs.
     """
+    if len(inputs) == 1 and isinstance(inputs[0], FrameImage):
+        _check_picture(model, inputs[0])
+        return (inputs[0],)
+    return _own_values(model, cast("Sequence[Tree]", inputs), named)
+
+
+def tensors_of(model: Model, inputs: Inputs) -> tuple[Tree, ...]:
+    """The inputs on the model's device; decodes a picture, which blocks.
+
+    Raises:
+        PictureError: the picture cannot be decoded.
+    """
+    return tuple(
+        torch.from_numpy(value.array().copy()).to(model.device) if isinstance(value, FrameImage) else value
+        for value in inputs
+    )
+
+
+def _check_picture(model: Model, picture: FrameImage) -> None:
+    found = TensorSpec("uint8", (1, 3, *picture.size))
+    if [(want.dtype, want.shape) for want in model.inputs] != [(found.dtype, found.shape)]:
+        expected = ", ".join(f"{want.dtype} {list(want.shape)}" for want in model.inputs)
+        raise InputError(f"the picture becomes {found.dtype} {list(found.shape)}, expected {expected}")
+
+
+def _own_values(model: Model, inputs: Sequence[Tree], named: Mapping[str, Tree]) -> tuple[Tree, ...]:
     examples = model.example_inputs
     try:
         inputs = model.in_order(inputs, named)

@@ -65,4 +65,4 @@ class ClipRun:
                 await self._room()
             frame.content.keeps_picture = self._keeps_pixels()
             self._shown[agent.next_id] = Shown(frame.source_s, frame.content)
-            agent.put(frame.image)
+            agent.put(frame.content)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import threading
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping
@@ -18,6 +19,7 @@ __all__ = ["KEPT", "LiveView", "Seen", "Snapshot"]
 
 KEPT = 60
 """Number of the last frames that are kept."""
+_PICTURE_EVERY_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,7 @@ class LiveView:
         self._outcomes: Counter[str] = Counter()
         self._seen: Seen | None = None
         self._viewers = 0
+        self._picture_due_s = -math.inf
         self._shows_frames = shows_frames
         self._closed = False
 
@@ -150,6 +153,13 @@ class LiveView:
         """Whether somebody watches, and may see frames."""
         # Without the lock: it is asked for each frame, on the agent's loop.
         return self._shows_frames and self._viewers > 0
+
+    def picks_picture(self, now_s: float) -> bool:
+        """Whether the picture of the frame that begins now is to be kept: while somebody watches, one each second."""
+        if not self.wants_pictures or now_s < self._picture_due_s:
+            return False
+        self._picture_due_s = now_s + _PICTURE_EVERY_S
+        return True
 
     @property
     def seen(self) -> Seen | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from dataclasses import dataclass
 from typing import Any, TextIO
 
@@ -87,8 +88,8 @@ class FinishedFrames:
         await self._background.room()
 
     def wants_pixels(self) -> bool:
-        """Whether frames' pictures are needed now."""
-        return self._drawn is not None or self._view.wants_pictures
+        """Whether the next frame's picture is needed: of all frames to draw them, of one each second to show it."""
+        return self._drawn is not None or self._view.picks_picture(time.monotonic())
 
     def close(self) -> dict[str, Any]:
         """Waits until everything is written; blocks.
@@ -123,7 +124,8 @@ class FinishedFrames:
         if saved_as is not None:
             record["saved_as"] = saved_as
         self._tell(record)
-        self._view.saw(record, result, finished.state, shown.content)
+        kept = shown.content if shown.content is not None and shown.content.keeps_picture else None
+        self._view.saw(record, result, finished.state, kept)
         if self._results is not None:
             self._results.write(json.dumps(json_value(record), allow_nan=False) + "\n")
             self._results.flush()  # a reader gets each frame as it is done

@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NoReturn
 
 import grpc
@@ -37,11 +38,12 @@ from edge_service.errors import (
     CloudUntrustedError,
     WrongTwinError,
 )
-from split_wire import Encoding, encode_tensor, limits, split_pb2, split_pb2_grpc
+from split_wire import EncodedTensor, Encoding, encode_tensor, limits, split_pb2, split_pb2_grpc
 from split_wire.access import PLAIN, ClientAccess, Identity, Metadata, advice, channel_credentials, suspicion
 from split_wire.encodings import of_wire
 from split_wire.errors import AccessError
 from split_wire.frames import TailRequest, write_stream_request
+from split_wire.packets import PacketsToSend, packets_tensor
 from split_wire.probe_timer import ProbeTimer, chunk_bytes
 from split_wire.transport import stream_tails
 
@@ -101,7 +103,7 @@ class GrpcCloud:
         layer_s = tuple(answer.layer_s)
         if len(layer_s) != len(self._layers) or not all(0.0 <= seconds < math.inf for seconds in layer_s):
             raise self._bad_profile()
-        return CloudProfile(layer_s, max(1.0, answer.load_factor), self._decode_s(answer))
+        return CloudProfile(layer_s, max(1.0, answer.load_factor), self._decode_s(answer), answer.pictures)
 
     async def ping(self, timeout_s: float) -> float:
         """Times a health check, the smallest call there is."""
@@ -150,20 +152,25 @@ class GrpcCloud:
         traceparent: str = "",
     ) -> FrameToSend:
         """Encodes a `StreamTailsRequest`; its raw tensors share the arrays' memory until it is sent."""
-        request = TailRequest(
-            model=self._model,
-            digest=self._digest,
-            frame_id=frame_id,
-            tensors=tuple(
-                encode_tensor(layer, array, index=index, dtype=dtype, encoding=encodings.get(layer, Encoding.RAW))
-                for layer, value in tensors.items()
-                for index, (array, dtype) in enumerate(value)
-            ),
-            outputs=tuple(outputs),
-            traceparent=traceparent,
+        encoded = tuple(
+            encode_tensor(layer, array, index=index, dtype=dtype, encoding=encodings.get(layer, Encoding.RAW))
+            for layer, value in tensors.items()
+            for index, (array, dtype) in enumerate(value)
         )
-        written = write_stream_request(request)
-        return FrameToSend(frame_id, written, written.size, sum(tensor.size for tensor in request.tensors))
+        return self._written(frame_id, encoded, outputs, traceparent)
+
+    def encode_packets(
+        self,
+        frame_id: int,
+        layer: str,
+        shape: Sequence[int],
+        packets: PacketsToSend,
+        outputs: Sequence[str],
+        traceparent: str = "",
+    ) -> FrameToSend:
+        """Encodes a `StreamTailsRequest` whose tensor is given by packets."""
+        encoded = (packets_tensor(layer, shape, packets),)
+        return replace(self._written(frame_id, encoded, outputs, traceparent), kind=Encoding.PACKETS.value)
 
     def open_tails(self) -> GrpcTails:
         """Opens a `StreamTails` stream."""
@@ -172,6 +179,13 @@ class GrpcCloud:
     def open_pulse(self) -> GrpcTails:
         """Opens a `StreamTails` stream for its heartbeats."""
         return self.open_tails()
+
+    def _written(
+        self, frame_id: int, tensors: tuple[EncodedTensor, ...], outputs: Sequence[str], traceparent: str
+    ) -> FrameToSend:
+        request = TailRequest(self._model, self._digest, frame_id, tensors, tuple(outputs), traceparent=traceparent)
+        written = write_stream_request(request)
+        return FrameToSend(frame_id, written, written.size, sum(tensor.size for tensor in tensors))
 
     async def drop(self) -> None:
         """Closes the channel; the next call opens another, with a new TCP connection.

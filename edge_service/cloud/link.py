@@ -56,6 +56,11 @@ class CloudLink:
         cloud: the calls.
         flow: takes what happens on the connection, and says what the connection needs.
         listener: receives answers, and orders after a loss.
+
+    Attributes:
+        last_error: why the cloud is not in use, or None.
+        stream: counts the streams of frames.
+        pictures: the versions of what decodes packets in the cloud; empty while none is known.
     """
 
     def __init__(self, parts: Parts, cloud: Cloud, flow: Flow, listener: LinkListener) -> None:
@@ -67,6 +72,8 @@ class CloudLink:
         self._wire = parts.wire
         self._layers = [layer.name for layer in parts.model.graph.layers]
         self._tails: Tails | None = None
+        self.stream = 0
+        self.pictures = ""
         self._readers: dict[Tails, asyncio.Task[None]] = {}
         self._supervisor: asyncio.Task[None] | None = None
         self._measuring: asyncio.Task[None] | None = None
@@ -96,14 +103,14 @@ class CloudLink:
         """
         if self._tails is None:
             raise CloudUnreachableError("not connected to the cloud")
-        self._metrics.sent("tensor", frame.size)
+        self._metrics.sent(frame.kind, frame.size)
         await self._tails.send(frame, timeout_s)
 
     def renew(self) -> None:
         """Cancels the frames' stream, so that no stale frame is sent later, and opens another."""
         if self._tails is not None:
             self._end(self._tails)
-            self._tails = self._begin(self._cloud.open_tails())
+            self._tails = self._open_stream()
             self._flow.stream_renewed()
 
     async def close(self) -> None:
@@ -148,7 +155,10 @@ class CloudLink:
                 await self._drop()
             return
         decode_s = self._wire.decode_s(self._layers, profile.decode_s)
-        self._flow.profiled(profile.layer_s, decode_s, profile.load_factor, time.monotonic())
+        self.pictures = profile.pictures
+        self._flow.profiled(
+            profile.layer_s, decode_s, profile.load_factor, time.monotonic(), takes_packets=bool(profile.pictures)
+        )
         self._open_tails()
         for _ in range(_WARM_PINGS):
             if not await self._ping():
@@ -226,7 +236,11 @@ class CloudLink:
         self._close_tails()
         self._flow.opened(time.monotonic())
         self._begin(self._cloud.open_pulse())
-        self._tails = self._begin(self._cloud.open_tails())
+        self._tails = self._open_stream()
+
+    def _open_stream(self) -> Tails:
+        self.stream += 1
+        return self._begin(self._cloud.open_tails())
 
     def _close_tails(self) -> None:
         for tails in tuple(self._readers):

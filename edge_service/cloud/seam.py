@@ -16,6 +16,7 @@ import numpy.typing as npt
 from edge_service.control import ServerTimes
 from edge_service.errors import CloudError
 from split_wire import Encoding
+from split_wire.packets import PacketsToSend
 
 __all__ = [
     "ALL_RAW",
@@ -45,11 +46,13 @@ class CloudProfile:
         load_factor: how many times slower the cloud is now; at least 1.
         decode_s: by encoding, seconds to decode every layer's value, in graph order; those of raw if the encoding does
             not apply to a layer. The cloud does not accept a missing encoding; if all are missing, it measured none.
+        pictures: the versions of what decodes packets there; empty if it takes none.
     """
 
     layer_s: tuple[float, ...]
     load_factor: float
     decode_s: Mapping[Encoding, tuple[float, ...]] = field(default_factory=dict)
+    pictures: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +71,14 @@ class FrameToSend:
         message: the message for the transport; opaque to the agent.
         size: bytes of the message.
         tensor_bytes: bytes of the tensors in it.
+        kind: what it holds, for metrics: "tensor" or "packets".
     """
 
     frame_id: int
     message: object
     size: int
     tensor_bytes: int
+    kind: str = "tensor"
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +194,29 @@ class Cloud(Protocol):
             outputs: the paths of the outputs wanted.
             encodings: by layer name its encoding; raw if it is missing, or if the encoding does not apply.
             traceparent: the frame's trace, sent to the cloud; empty if it has none.
+        """
+
+    def encode_packets(
+        self,
+        frame_id: int,
+        layer: str,
+        shape: Sequence[int],
+        packets: PacketsToSend,
+        outputs: Sequence[str],
+        traceparent: str = "",
+    ) -> FrameToSend:
+        """Encodes a frame as packets of its source; may be called in any thread.
+
+        Args:
+            frame_id: which frame it is.
+            layer: the model's input, which the cloud makes of the packets.
+            shape: of that input.
+            packets: the packets.
+            outputs: the paths of the outputs wanted.
+            traceparent: as for `encode`.
+
+        Raises:
+            ValueError: they exceed a limit of the wire.
         """
 
     def open_tails(self) -> Tails:

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from edge_service.cloud.packet_session import FramePackets
 from edge_service.cloud.seam import FrameToSend
-from edge_service.control import Plan
+from edge_service.control import Flow, Plan
 from edge_service.frame import FrameResult, Outcome, StageTimes
-from split_model import Value
+from edge_service.frame_image import FrameImage
+from edge_service.inputs import Inputs, tensors_of
+from split_model import Model, Value
 from split_model.structure import Tree
 
 if TYPE_CHECKING:  # OpenTelemetry is an extra
     from edge_service.output.tracing import FrameTrace
 
-__all__ = ["Job", "Started"]
+__all__ = ["Job", "Started", "head_ran"]
 
 
 @dataclass(slots=True)
@@ -26,17 +29,39 @@ class Job:
 
     Attributes:
         frame_id: counts from 0.
-        inputs: the model's inputs.
+        inputs: the model's inputs; a source's picture until somebody needs its pixels.
+        image: the source's picture; None for a frame that was submitted as tensors.
         submitted_s: when it was submitted, on the monotonic clock.
         started: what is known since its head began; None while it waits.
         trace: records the frame's stages; None if tracing is off.
     """
 
     frame_id: int
-    inputs: tuple[Tree, ...]
+    inputs: Inputs
     submitted_s: float
     started: Started | None = None
     trace: FrameTrace | None = None
+    image: FrameImage | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.image = next((value for value in self.inputs if isinstance(value, FrameImage)), None)
+
+    def tensors(self, model: Model, clock: Callable[[], float] = time.thread_time) -> tuple[Tree, ...]:
+        """The model's inputs as tensors; decodes the picture the first time, which blocks.
+
+        Args:
+            model: the model.
+            clock: measures how long decoding takes.
+
+        Raises:
+            PictureError: the picture cannot be decoded.
+        """
+        began_s = clock()
+        waits = self.image is not None and not self.image.is_decoded
+        self.inputs = made = tensors_of(model, self.inputs)
+        if waits and self.started is not None:
+            self.started.picture_s = clock() - began_s
+        return made
 
     def result(
         self,
@@ -54,7 +79,7 @@ class Job:
             outputs=outputs,
             latency_s=time.monotonic() - self.submitted_s,
             error=error,
-            feeds=self.inputs if keep_inputs else None,
+            feeds=self._feeds() if keep_inputs else None,
         )
         started = self.started
         if started is None:
@@ -77,6 +102,11 @@ class Job:
             ),
         )
 
+    def _feeds(self) -> tuple[Tree, ...] | None:
+        """The inputs as tensors; None if nobody needed them."""
+        tensors = tuple(value for value in self.inputs if not isinstance(value, FrameImage))
+        return tensors if len(tensors) == len(self.inputs) else None
+
 
 @dataclass(slots=True)
 class Started:
@@ -87,7 +117,9 @@ class Started:
         switched: whether its split differs from that of the frame before it.
         began_s: when its head began.
         head_s: how long its head took.
-        values: the head's values.
+        picture_s: the part of it that decoding the picture took, without the slowdown; 0 if it was decoded before.
+        values: the head's values; None while it has not run, as for a frame that is sent as packets.
+        packets: the packets that it is sent as, or None.
         frame: the encoded frame.
         encode_s: how long the encoding took.
         sent_s: when it was handed to the link.
@@ -99,9 +131,17 @@ class Started:
     switched: bool
     began_s: float
     head_s: float = 0.0
+    picture_s: float = 0.0
+    packets: FramePackets | None = None
     values: Mapping[str, Value] | None = None
     frame: FrameToSend | None = None
     encode_s: float = 0.0
     sent_s: float = 0.0
     answer_due_s: float = 0.0
     deadline: asyncio.TimerHandle | None = None
+
+
+def head_ran(flow: Flow, started: Started, slowdown: float) -> None:
+    """Reports a head's time, and the part of it that decoding the picture took."""
+    decoded_s = min(started.picture_s * slowdown, started.head_s)
+    flow.head_ran(started.plan, started.head_s, time.monotonic(), decoded_s=decoded_s)

@@ -15,22 +15,23 @@ import time
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from edge_service.cloud.exchange import encode_cut, read_answer
+from edge_service.cloud.exchange import read_answer
 from edge_service.cloud.link import CloudLink
-from edge_service.cloud.seam import Answer, Cloud, FrameToSend, Refusal
-from edge_service.control import FinishHere, Flow, StageTimes
+from edge_service.cloud.seam import Answer, Cloud, Refusal
+from edge_service.control import FinishHere, Flow, Plan, StageTimes
 from edge_service.errors import CloudError, CloudRefusedError, TooLargeError
 from edge_service.frame import Outcome
 from edge_service.log import log
 from edge_service.parts import Parts
-from edge_service.pipeline.job import Job, Started
+from edge_service.pipeline.encoding import FrameEncoding, NotEncodedError
+from edge_service.pipeline.job import Job, Started, head_ran
+from edge_service.pipeline.packet_sending import PacketSending
+from pictures import PictureError
 from split_model import ModelError
-from split_wire import limits
 
 __all__ = ["FrameListener", "Offload"]
 
 _WATCH_S = 0.05
-_MOST_BYTES = limits.MAX_MESSAGE_BYTES - limits.TIMEOUT_BYTES
 
 
 class FrameListener(Protocol):
@@ -51,10 +52,6 @@ class FrameListener(Protocol):
         """Fewer frames are in flight."""
 
 
-class _NotEncodedError(Exception):
-    """A cut cannot be sent; the message says why."""
-
-
 class Offload:
     """The transfer and tail stages.
 
@@ -68,11 +65,12 @@ class Offload:
     def __init__(self, parts: Parts, cloud: Cloud, flow: Flow, listener: FrameListener) -> None:
         self._model = parts.model
         self._compute = parts.compute
-        self._wire = parts.wire
-        self._cloud = cloud
         self._flow = flow
         self._listener = listener
         self._link = CloudLink(parts, cloud, flow, self)
+        self._slowdown = parts.config.slowdown
+        self._packets = PacketSending(parts, cloud, self._link)
+        self._encoding = FrameEncoding(parts, cloud, self._packets)
         self._stages: list[asyncio.Task[None]] = []
         self._outbox: asyncio.Queue[Job] = asyncio.Queue()
         self._in_flight: dict[int, Job] = {}
@@ -110,10 +108,18 @@ class Offload:
 
     # --- transfer -----------------------------------------------------------------------------------------------
 
-    async def hand_over(self, job: Job, started: Started, wanted: Sequence[str]) -> None:
-        """Encodes a frame's cut and queues it for the link; from then on the frame has a deadline.
+    def packets_ready(self, job: Job) -> bool:
+        """Whether a frame can be sent as packets of its source."""
+        return self._packets.is_ready(job)
 
-        Encoding runs on the worker thread, as heads do: both are work of the edge.
+    def begins(self, job: Job, plan: Plan) -> None:
+        """A frame is started; tells the controller what its packets would take, if it goes another way."""
+        size = self._packets.seen_bytes(job)
+        if size is not None and not plan.packets:
+            self._flow.packets_seen(size, time.monotonic())
+
+    async def hand_over(self, job: Job, started: Started, wanted: Sequence[str]) -> None:
+        """Encodes a frame and queues it for the link; from then on the frame has a deadline.
 
         Args:
             job: a frame whose head ran.
@@ -122,11 +128,15 @@ class Offload:
         """
         refusal = ""
         try:
-            started.frame = await self._encode(job, started, wanted)
+            started.frame = await self._encoding.encode(job, started, wanted)
             self._flow.cut_encoded(started.plan, started.frame.tensor_bytes, time.monotonic())
-        except _NotEncodedError as error:
+        except PictureError as error:
+            log.warning("a picture is lost", frame=job.frame_id, reason=str(error))
+            self._listener.ended(job, Outcome.FAILED, error=str(error))
+            return
+        except NotEncodedError as error:
             refusal = str(error)
-        self._flow.head_ran(started.plan, started.head_s, time.monotonic())
+        head_ran(self._flow, started, self._slowdown)
         started.sent_s = time.monotonic()
         if started.frame is None:
             self._run_here(job, refusal)
@@ -139,26 +149,6 @@ class Offload:
         started.deadline = asyncio.get_running_loop().call_later(sent.timeout_s, self._deadline_passed, job.frame_id)
         self._outbox.put_nowait(job)  # bounded by the frames in flight
 
-    async def _encode(self, job: Job, started: Started, wanted: Sequence[str]) -> FrameToSend:
-        """Returns the encoded cut, and notes how long that took."""
-        split, values = started.plan.partition, started.values
-        if values is None:
-            raise RuntimeError("a frame was to be sent before its head had run")
-        encodings = self._wire.of_cut(split.cut, split.encoding)
-        traceparent = "" if job.trace is None else job.trace.offload(time.monotonic())
-        try:
-            frame, started.encode_s = await self._compute.run(
-                lambda: encode_cut(self._model, self._cloud, job.frame_id, values, encodings, wanted, traceparent)
-            )
-        except ValueError as error:  # a tensor beyond the limits of the wire
-            raise _NotEncodedError(f"the cut cannot be sent: {error}") from error
-        except Exception as error:  # a defect here affects this frame, not the agent
-            log.exception("encoding failed", frame=job.frame_id)
-            raise _NotEncodedError(f"encoding failed: {error}") from error
-        if frame.size > _MOST_BYTES:
-            raise _NotEncodedError(f"the cut is {frame.size} bytes, more than a message may have ({_MOST_BYTES})")
-        return frame
-
     async def _run_transfers(self) -> None:
         """Sends queued frames; a task of its own, because a large message blocks for as long as the link takes it."""
         while True:
@@ -166,6 +156,9 @@ class Offload:
             started = job.started
             if job.frame_id not in self._in_flight or started is None or started.frame is None:
                 continue  # finished here in the meantime
+            if self._packets.is_useless(started):
+                self._not_sent(job, "the packets before its own were not decoded in the cloud")
+                continue
             try:
                 await self._link.send(started.frame, max(0.001, started.answer_due_s - time.monotonic()))
             except CloudError as error:
@@ -208,11 +201,17 @@ class Offload:
         error = refusal.error
         retry_after_s = error.retry_after_s if isinstance(error, CloudRefusedError) else None
         always = isinstance(error, TooLargeError)
-        order = self._flow.refused(refusal.frame_id, str(error), retry_after_s, time.monotonic(), always=always)
+        job = self._in_flight.get(refusal.frame_id)
+        packets = None if job is None or job.started is None else self._packets.refused(job.started, error)
+        order = self._flow.refused(
+            refusal.frame_id, str(error), retry_after_s, time.monotonic(), always=always, packets=packets
+        )
         if order is not None:
             self.finish_here(order)
 
     def _not_sent(self, job: Job, reason: str) -> None:
+        if job.started is not None:
+            self._packets.lost(job.started)
         order = self._flow.not_sent(job.frame_id, reason, time.monotonic())
         if order is not None:
             self.finish_here(order)
@@ -250,12 +249,18 @@ class Offload:
 
     async def _run_tail_here(self, job: Job, reason: str) -> None:
         started = job.started
-        if started is None or started.values is None:
-            raise RuntimeError("a frame fell back before its head had run")
-        _, tail = self._model.split(started.plan.partition.edge)
-        values = dict(started.values)
+        if started is None:
+            raise RuntimeError("a frame fell back before it was started")
+        head, tail = self._model.split(started.plan.partition.edge)
+        values = None if started.values is None else dict(started.values)
         try:
-            outputs, tail_s = await self._compute.run(lambda: tail(values))
+            outputs, tail_s = await self._compute.run(
+                lambda: tail(head(*job.tensors(self._model)) if values is None else values)
+            )
+        except PictureError as error:
+            log.warning("a picture is lost", frame=job.frame_id, reason=str(error))
+            self._listener.ended(job, Outcome.FAILED, error=f"{reason}; then {error}")
+            return
         except Exception as error:  # noqa: BLE001 # any error of the model fails this frame, not the agent
             log.exception("local tail failed", frame=job.frame_id)
             self._listener.ended(job, Outcome.FAILED, error=f"{reason}; then the local tail failed: {error}")

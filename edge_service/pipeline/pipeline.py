@@ -23,13 +23,14 @@ from edge_service.cloud.seam import Cloud
 from edge_service.control import Flow, Plan
 from edge_service.errors import CloudError
 from edge_service.frame import FrameResult, Outcome, StageTimes
+from edge_service.inputs import Inputs
 from edge_service.log import log
 from edge_service.parts import Parts
 from edge_service.pipeline.background_work import BackgroundWork
-from edge_service.pipeline.job import Job, Started
+from edge_service.pipeline.job import Job, Started, head_ran
 from edge_service.pipeline.offload import Offload
-from split_model import CompiledHeads, Head, Model
-from split_model.structure import Tree
+from pictures import PictureError
+from split_model import CompiledHeads, Head, Model, Value
 from split_wire import limits
 
 __all__ = ["Pipeline"]
@@ -86,7 +87,7 @@ class Pipeline:
         if self._offload is not None:
             await self._offload.close()
 
-    def put(self, frame_id: int, inputs: tuple[Tree, ...]) -> None:
+    def put(self, frame_id: int, inputs: Inputs) -> None:
         """Queues a frame for its head; drops the oldest waiting frame if there are too many."""
         job = Job(frame_id, inputs, time.monotonic())
         if self._tracing is not None:
@@ -125,13 +126,16 @@ class Pipeline:
     def _plan(self, job: Job) -> Plan | None:
         """A frame's plan; None where there is none, and the frame has ended."""
         try:
-            plan = self._controller.plan(time.monotonic())
+            plan = self._controller.plan(time.monotonic(), packets_ready=self._packets_ready(job))
         except Exception as error:  # noqa: BLE001 # a policy may be the caller's own; it costs this frame, not the agent
             log.exception("choosing a split failed", frame=job.frame_id)
             self.ended(job, Outcome.FAILED, error=f"choosing a split failed: {error}")
             return None
         self._background.begin_due()
         return plan
+
+    def _packets_ready(self, job: Job) -> bool:
+        return self._offload is not None and self._offload.packets_ready(job)
 
     async def _run_head(self, job: Job) -> None:
         began_s = time.monotonic()
@@ -143,24 +147,37 @@ class Pipeline:
         job.started = started = Started(plan, switched, began_s)
         self._last_edge = edge
         self._metrics.split(plan.partition, plan.mode.value, plan.max_rate_hz)
+        if self._offload is not None:
+            self._offload.begins(job, plan)
         try:
-            head = self._head(edge)
-            values, started.head_s = await self._compute.run(lambda: head(*job.inputs))
-            started.values = values
             wanted = self._model.remote_outputs(edge)
+            values, started.head_s = await self._compute.run(lambda: self._head_of(job, plan))
+            started.values = values
             if not wanted:
-                outputs = self._model.assemble(values, {})
+                outputs = self._model.assemble(values or {}, {})
+        except PictureError as error:
+            log.warning("a picture is lost", frame=job.frame_id, reason=str(error))
+            self.ended(job, Outcome.FAILED, error=str(error))
+            return
         except Exception as error:  # noqa: BLE001 # any error of the model fails this frame, not the agent
             log.exception("head failed", frame=job.frame_id)
             self.ended(job, Outcome.FAILED, error=f"the head failed: {error}")
             return
         if not wanted:
-            self._flow.head_ran(plan, started.head_s, time.monotonic())
+            head_ran(self._flow, started, self._config.slowdown)
             self.ended(job, Outcome.EDGE_ONLY, outputs=outputs)
         elif self._offload is None:
             raise RuntimeError("a split was planned without a cloud")
         else:
             await self._offload.hand_over(job, started, wanted)
+
+    def _head_of(self, job: Job, plan: Plan) -> dict[str, Value] | None:
+        """Runs a frame's head, on the worker thread; None for a frame that is sent as packets, and so needs none."""
+        if not plan.packets:
+            return self._head(plan.partition.edge)(*job.tensors(self._model))
+        if self._config.keep_inputs or (job.image is not None and job.image.keeps_picture):
+            job.tensors(self._model)
+        return None
 
     def ended(
         self,
