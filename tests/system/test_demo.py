@@ -31,7 +31,7 @@ REPORT = {
 
 def test_the_demo_adapts_compares_and_verifies_every_result(tmp_path):
     link, report = tmp_path / "link.csv", tmp_path / "report.json"
-    link.write_text("# up, down, up\ntime_s,uplink_bps\n0,20e6\n2.5,3e6\n5,20e6\n")
+    link.write_text("# up, down, up\ntime_s,uplink_bps\n0,20e6\n2.5,1e5\n5,20e6\n")
     with DadsProcess("demo", "--frames", "40", "--rate", "6", "--link", str(link), "--report", str(report)) as demo:
         assert demo.wait() == 0, (demo.printed, demo.errors)
     made = json.loads(report.read_text())
@@ -45,7 +45,7 @@ def test_the_demo_adapts_compares_and_verifies_every_result(tmp_path):
     assert [entry["cut"] for entry in made["baselines"]["edge_only"]["splits"]] == [[]]
     assert made["baselines"]["cloud_only"]["frames"]["edge_only"] == 0
     text = "\n".join(demo.printed)
-    assert "the uplink is now 3 Mbit/s" in text
+    assert "the uplink is now 100 kbit/s" in text
     assert "the edge is slowed down 16 times" in text
     assert "Every one of the" in text
     assert "Against edge-only: mean latency" in text
