@@ -63,7 +63,8 @@ class Return:
 
     Attributes:
         result_s: From the camera's return to the next result of a picture taken since; infinite if none came.
-        picture_s: From the next keyframe that the edge could see to the first computation of a picture since then.
+        picture_s: From the next keyframe that the edge could see to the beginning of the first computation of a picture
+            since then; without the time in which an earlier picture was still computed.
     """
 
     result_s: float
@@ -112,14 +113,16 @@ def returned(
         plays: When connections began to get pictures.
         keyframes: When keyframes were taken.
     """
-    since = [line for line in lines if line.picture is not None and taken_s(line.picture) >= trouble.ended_s]
+    read = [line for line in lines if line.picture is not None]
+    since = [line for line in read if line.picture is not None and taken_s(line.picture) >= trouble.ended_s]
     if not since:
         return Return(math.inf, math.inf)
+    busy_s = max((line.at_s for line in read if line.at_s < since[0].at_s), default=-math.inf)
     # A connection made since the fault began sees the next keyframe; one that stayed sees the first since the return.
     plays_since = [play for play in plays if trouble.began_s <= play <= since[0].at_s]
     joined_s = max(trouble.ended_s, *plays_since) if plays_since else trouble.ended_s
     seen = next((at_s for at_s in sorted(keyframes) if at_s >= joined_s), math.inf)
-    return Return(since[0].at_s - trouble.ended_s, max(0.0, since[0].began_s - seen))
+    return Return(since[0].at_s - trouble.ended_s, max(0.0, since[0].began_s - max(seen, busy_s)))
 
 
 def gaps_of(report: Mapping[str, Any]) -> list[Gap] | None:

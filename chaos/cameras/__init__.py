@@ -7,6 +7,6 @@
 | `options` | what a camera sends, and to whom |
 | `camera` | pictures in real time, and the faults |
 | `viewer`, `threaded_server` | clients, and the server they talk to |
-| `rtp`, `rtsp` | a camera that speaks RTSP |
+| `rtp`, `rtp_jpeg`, `sdp`, `rtsp` | cameras that speak RTSP, with H.264 or JPEG |
 | `mjpeg` | a camera that sends JPEGs over HTTP |
 """

@@ -1,4 +1,4 @@
-"""RTP packets of H.264 pictures and their RTCP reports: RFC 3550, RFC 6184 (single units and FU-A)."""
+"""RTP packets and RTCP reports, and H.264 as their payload: RFC 3550, RFC 6184 (single units and FU-A)."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import struct
 from collections.abc import Iterator
 from itertools import pairwise
 
-__all__ = ["CLOCK_HZ", "PAYLOAD_TYPE", "RtpStream", "h264_payloads", "nal_units"]
+__all__ = ["CLOCK_HZ", "H264", "JPEG", "MOST_PAYLOAD_BYTES", "RtpStream", "h264_payloads", "nal_units"]
 
 CLOCK_HZ = 90_000
-PAYLOAD_TYPE = 96
-_MOST_PAYLOAD_BYTES = 1400
+H264, JPEG = 96, 26  # payload types: the first of those that SDP explains, and the static one
+MOST_PAYLOAD_BYTES = 1400
 _FU_A = 28
 _START = re.compile(rb"\x00\x00\x00?\x01")
 _UNIX_EPOCH_IN_NTP = 2_208_988_800
@@ -28,11 +28,11 @@ def nal_units(data: bytes) -> list[bytes]:
 def h264_payloads(data: bytes) -> Iterator[bytes]:
     """The payloads of a picture's packets: small units whole, large ones in fragments (FU-A)."""
     for unit in nal_units(data):
-        if len(unit) <= _MOST_PAYLOAD_BYTES:
+        if len(unit) <= MOST_PAYLOAD_BYTES:
             yield unit
             continue
         indicator, kind = unit[0] & 0xE0 | _FU_A, unit[0] & 0x1F
-        cuts = [*range(1, len(unit), _MOST_PAYLOAD_BYTES - 2), len(unit)]
+        cuts = [*range(1, len(unit), MOST_PAYLOAD_BYTES - 2), len(unit)]
         for start, end in pairwise(cuts):
             flags = (0x80 if start == 1 else 0) | (0x40 if end == len(unit) else 0)
             yield bytes((indicator, flags | kind)) + unit[start:end]
@@ -45,12 +45,14 @@ class RtpStream:
         source: Its synchronisation source, 32 bits.
         sequence: The first packet's number, 16 bits.
         offset: The timestamp of time 0, 32 bits.
+        payload_type: What its packets hold.
     """
 
-    def __init__(self, source: int, sequence: int, offset: int) -> None:
+    def __init__(self, source: int, sequence: int, offset: int, payload_type: int = H264) -> None:
         self._source = source
         self.sequence = sequence & 0xFFFF
         self._offset = offset
+        self._payload_type = payload_type
         self._packets = 0
         self._bytes = 0
 
@@ -65,7 +67,7 @@ class RtpStream:
         for place, payload in enumerate(whole):
             marker = 0x80 if place == len(whole) - 1 else 0
             made.append(
-                struct.pack(">BBHII", 0x80, marker | PAYLOAD_TYPE, self.sequence, stamp, self._source) + payload
+                struct.pack(">BBHII", 0x80, marker | self._payload_type, self.sequence, stamp, self._source) + payload
             )
             self.sequence = (self.sequence + 1) & 0xFFFF
             self._packets += 1

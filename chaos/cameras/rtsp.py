@@ -1,4 +1,4 @@
-"""A camera that speaks RTSP 1.0: H.264 over RTP, interleaved in the connection or by UDP (RFC 2326)."""
+"""Cameras that speak RTSP 1.0: H.264 or JPEG over RTP, interleaved in the connection or by UDP (RFC 2326)."""
 
 from __future__ import annotations
 
@@ -7,18 +7,19 @@ import contextlib
 import random
 import socket
 import time
-from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
 from chaos.cameras.camera import Camera
-from chaos.cameras.film import Codec, Film
+from chaos.cameras.film import Codec, Unit
 from chaos.cameras.options import CameraOptions
-from chaos.cameras.rtp import CLOCK_HZ, PAYLOAD_TYPE, RtpStream, h264_payloads, nal_units
+from chaos.cameras.rtp import H264, JPEG, RtpStream, h264_payloads
+from chaos.cameras.rtp_jpeg import jpeg_payloads
+from chaos.cameras.sdp import h264_description, jpeg_description, parameter_sets
 from chaos.cameras.viewer import Shot, Viewer
 
-__all__ = ["RtspCamera"]
+__all__ = ["RtspCamera", "RtspJpegCamera"]
 
 _REPORT_EVERY_S = 2.0
 _SESSION = "20261130"
@@ -83,24 +84,11 @@ class RtspCamera(Camera):
 
     def describe(self) -> str:
         """The description of the stream, SDP."""
-        fields = f"{PAYLOAD_TYPE} packetization-mode=1"
-        if self._parameter_sets_in_sdp:
-            sets = _parameter_sets(*self.size, self.options.b_frames)
-            coded = ",".join(b64encode(unit).decode() for unit in sets)
-            fields += f";profile-level-id={sets[0][1:4].hex().upper()};sprop-parameter-sets={coded}"
-        lines = [
-            "v=0",
-            f"o=- 1 1 IN IP4 {self.options.host}",
-            "s=camera",
-            "c=IN IP4 0.0.0.0",
-            "t=0 0",
-            "a=control:*",
-            f"m=video 0 RTP/AVP {PAYLOAD_TYPE}",
-            f"a=rtpmap:{PAYLOAD_TYPE} H264/{CLOCK_HZ}",
-            f"a=fmtp:{fields}",
-            "a=control:track1",
-        ]
-        return "".join(f"{line}\r\n" for line in lines)
+        options = self.options
+        if self.codec == "mjpeg":
+            return jpeg_description(options.host)
+        sets = parameter_sets(*self.size, options.b_frames) if self._parameter_sets_in_sdp else []
+        return h264_description(options.host, sets)
 
     def way(self, transport: str, writer: asyncio.StreamWriter) -> tuple[_Way, str] | None:
         """How a client that asks for this transport gets its packets, and what it is told; None: it is refused."""
@@ -114,13 +102,24 @@ class RtspCamera(Camera):
 
     def viewer(self, writer: asyncio.StreamWriter, way: _Way) -> _RtspViewer:
         """A viewer with a new RTP session."""
-        numbers = (self._dice.getrandbits(bits) for bits in (32, 16, 32))
-        return _RtspViewer(writer, way, RtpStream(*numbers), reports=self._reports)
+        source, sequence, offset = (self._dice.getrandbits(bits) for bits in (32, 16, 32))
+        stream = RtpStream(source, sequence, offset, JPEG if self.codec == "mjpeg" else H264)
+        return _RtspViewer(writer, way, stream, self.payloads, reports=self._reports)
+
+    def payloads(self, unit: Unit) -> Iterator[bytes]:
+        """The payloads of a picture's packets."""
+        return jpeg_payloads(unit.data, *self.size) if self.codec == "mjpeg" else h264_payloads(unit.data)
 
     @property
     def stamp_s(self) -> float:
         """The next picture's timestamp in seconds."""
         return (self.number + 1) / self.options.rate_hz + self._jump_s
+
+
+class RtspJpegCamera(RtspCamera):
+    """A camera as `RtspCamera` that sends JPEGs; the sides of its pictures must be multiples of 8."""
+
+    codec: ClassVar[Codec] = "mjpeg"
 
 
 class _Client:
@@ -184,9 +183,18 @@ class _Client:
 
 
 class _RtspViewer(Viewer):
-    def __init__(self, writer: asyncio.StreamWriter, way: _Way, stream: RtpStream, *, reports: bool) -> None:
+    def __init__(
+        self,
+        writer: asyncio.StreamWriter,
+        way: _Way,
+        stream: RtpStream,
+        payloads: Callable[[Unit], Iterator[bytes]],
+        *,
+        reports: bool,
+    ) -> None:
         super().__init__(writer)
         self.stream = stream
+        self._payloads = payloads
         self._way = way
         self._reports = reports
         self._next_report_s = 0.0
@@ -198,7 +206,7 @@ class _RtspViewer(Viewer):
         if self._reports and shot.taken_s >= self._next_report_s:
             self._next_report_s = shot.taken_s + _REPORT_EVERY_S
             self._way.rtcp(self.stream.report(*self._last))
-        for packet in self.stream.packets(h264_payloads(shot.unit.data), shot.stamp_s):
+        for packet in self.stream.packets(self._payloads(shot.unit), shot.stamp_s):
             self._way.rtp(packet)
 
     def farewell(self) -> None:
@@ -277,13 +285,6 @@ async def _request(reader: asyncio.StreamReader) -> _Request | None:
     await reader.readexactly(int(headers.get("content-length", "0")))
     method, url, *_ = [*head.split(" "), "", ""]
     return _Request(method, url, headers)
-
-
-def _parameter_sets(width: int, height: int, b_frames: int) -> list[bytes]:
-    """SPS and PPS of the camera's encoder at a size."""
-    film = Film(width, height, b_frames=b_frames)
-    first, *_ = [*film.shoot(), *film.rest()]
-    return [unit for unit in nal_units(first.data) if unit[0] & 0x1F in (7, 8)]
 
 
 def _wall_s(at_s: float) -> float:

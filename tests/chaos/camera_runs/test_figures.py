@@ -44,6 +44,13 @@ def test_a_connection_that_stayed_sees_the_first_keyframe():
     assert (back.result_s, back.picture_s) == (pytest.approx(0.6), pytest.approx(0.1))
 
 
+def test_the_time_in_which_an_earlier_picture_is_computed_does_not_count():
+    trouble = Trouble("hung up", 105.0, 105.0, interrupts=True)
+    lines = [line(124, 105.7), line(130, 106.3)]
+    back = returned(trouble, lines, taken_s=taken_s, plays=[101.0, 105.1], keyframes=[105.0, 105.12])
+    assert (back.result_s, back.picture_s) == (pytest.approx(1.3), pytest.approx(0.1))
+
+
 def test_who_never_comes_back_is_told():
     trouble = Trouble("killed", 105.0, 110.0, interrupts=True)
     back = returned(trouble, [line(100, 104.7)], taken_s=taken_s, plays=[], keyframes=[110.0])
