@@ -11,11 +11,13 @@ In reading order:
 | `stills` | files and packets that hold one picture each |
 | `stream_format`, `packets` | what a decoder needs: the stream's format, and numbered packets |
 | `decoder` | packets of a video to pictures |
+| `worker`, `worker_messages`, `shown_pictures` | a decoder in a process of its own, one for each session |
+| `versions` | what decodes here, in words |
 | `history` | a source's packets since its last keyframe: sent as they are, or decoded when asked for |
 """
 
 from pictures.decoder import PacketDecoder
-from pictures.errors import PictureError, PreprocessError
+from pictures.errors import PictureError, PicturePendingError, PreprocessError
 from pictures.history import Compressed, PacketHistory
 from pictures.packets import Packet
 from pictures.picture import Picture
@@ -24,6 +26,7 @@ from pictures.prepare import pixels_digest, placed, prepared
 from pictures.preprocess import Preprocess
 from pictures.stills import decode_still
 from pictures.stream_format import StreamFormat
+from pictures.versions import versions
 
 __all__ = [
     "Compressed",
@@ -32,6 +35,7 @@ __all__ = [
     "PacketHistory",
     "Picture",
     "PictureError",
+    "PicturePendingError",
     "Placement",
     "Preprocess",
     "PreprocessError",
@@ -40,4 +44,5 @@ __all__ = [
     "pixels_digest",
     "placed",
     "prepared",
+    "versions",
 ]
