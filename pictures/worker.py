@@ -18,8 +18,7 @@ from typing import BinaryIO
 from pictures.decoder import PacketDecoder
 from pictures.errors import PictureError, PicturePendingError, PreprocessError
 from pictures.packets import Packet
-from pictures.picture import MOST_PIXELS, Picture
-from pictures.prepare import placed, prepared
+from pictures.prepare import prepared
 from pictures.preprocess import Preprocess
 from pictures.shown_pictures import ShownPictures
 from pictures.worker_messages import MOST_TEXT_BYTES, Begin, Outcome, Request, read_request, reply
@@ -28,6 +27,7 @@ __all__ = ["serve"]
 
 _MOST_MEMORY = 2 * 1024**3  # beyond what the empty process maps; a 4K stream needs 0.4 GiB
 _MOST_FILES = 16
+_GRACE_S = 1.0
 
 
 def main() -> None:
@@ -97,17 +97,7 @@ class _Session:
         )
         self._pictures.feed(packets, request.shown)
         picture = self._pictures.picture(request.shown)
-        self._check_scaled(picture, request)
         return prepared(picture, self._preprocess, request.height, request.width).data.cast("B")
-
-    def _check_scaled(self, picture: Picture, request: Request) -> None:
-        """A picture of one row that is to cover a frame would be scaled to gigabytes."""
-        place = placed(picture.displayed, self._preprocess, request.height, request.width)
-        if place.scaled_width * place.scaled_height > MOST_PIXELS:
-            raise PictureError(
-                f"picture {request.shown} would be scaled to {place.scaled_width} by {place.scaled_height}; "
-                f"expected at most {MOST_PIXELS} pixels"
-            )
 
 
 class _RefusedError(Exception):
@@ -122,15 +112,11 @@ def _text(error: Exception, before: str = "") -> bytes:
 
 def _limit() -> None:
     """Bound what hostile packets can take. Where memory runs out all the same, this process is the first to go."""
-    with contextlib.suppress(OSError):
+    limits = {resource.RLIMIT_CORE: 0, resource.RLIMIT_FSIZE: 0, resource.RLIMIT_NOFILE: _MOST_FILES}
+    with contextlib.suppress(OSError):  # only Linux has these files
         Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
-    mapped = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0]) * resource.getpagesize()
-    limits = {
-        resource.RLIMIT_AS: mapped + _MOST_MEMORY,
-        resource.RLIMIT_CORE: 0,
-        resource.RLIMIT_FSIZE: 0,
-        resource.RLIMIT_NOFILE: _MOST_FILES,
-    }
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+        limits[resource.RLIMIT_AS] = pages * resource.getpagesize() + _MOST_MEMORY
     for kind, wanted in limits.items():
         _, hard = resource.getrlimit(kind)
         most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
@@ -138,8 +124,8 @@ def _limit() -> None:
 
 
 def _alarm(limit_s: float) -> None:
-    """Nobody handles the signal, so it ends the process, wherever it is."""
-    signal.setitimer(signal.ITIMER_REAL, limit_s)
+    """Nobody handles the signal, so it ends the process, wherever it is. A service that is alive is to notice first."""
+    signal.setitimer(signal.ITIMER_REAL, limit_s and limit_s + _GRACE_S)
 
 
 if __name__ == "__main__":

@@ -60,7 +60,7 @@ class Request:
         shown: Number of the packet whose picture is the frame.
         height: Rows of the frame.
         width: Columns of the frame.
-        limit_s: Seconds after which the process ends itself.
+        limit_s: Seconds that the request may take.
     """
 
     begin: Begin | None

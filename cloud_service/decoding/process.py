@@ -4,13 +4,15 @@ Its calls block; they run in threads. `ask` is called by one thread at a time; `
 process's answers are not trusted: each must be exactly what was asked for.
 """
 
+import contextlib
+import fcntl
 import os
 import subprocess
 import sys
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import BinaryIO, cast
+from typing import IO, BinaryIO, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +25,7 @@ __all__ = ["COMMAND", "Answer", "DecoderProcess"]
 COMMAND = (sys.executable, "-P", "-m", "pictures.worker")
 
 _SECRETS = "DADS_"  # settings of the service, a token among them, are not for a process that decodes hostile bytes
+_PIPE_BYTES = 1024 * 1024
 _ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 
@@ -77,6 +80,8 @@ class DecoderProcess:
                     )
                 except OSError as error:
                     raise DecoderLostError(f"no decoder process can be started: {error.strerror}") from error
+                if self._process.stdout is not None:
+                    _widen(self._process.stdout)
 
     @property
     def is_alive(self) -> bool:
@@ -119,6 +124,12 @@ class DecoderProcess:
                 process.wait()
                 process.stdin.close()
                 process.stdout.close()
+
+
+def _widen(stream: IO[bytes]) -> None:
+    """Make a frame fit in the pipe, so that it is written at once. The system may allow less."""
+    with contextlib.suppress(OSError, AttributeError):  # Linux alone has it
+        fcntl.fcntl(stream, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
 
 
 def _environment(known: Mapping[str, str]) -> dict[str, str]:
