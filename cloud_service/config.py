@@ -50,6 +50,8 @@ class CloudConfig(BaseSettings):
     max_calls_per_client: int = Field(32, ge=1, description="Calls of one client open at the same time.")
     max_streams: int = Field(64, ge=1, description="StreamTails calls open at the same time; an edge has two.")
     max_frames_per_stream: int = Field(8, ge=1, description="Unanswered frames of one stream; then reading pauses.")
+    packets: bool = Field(default=True, description="Take the packets of compressed sources in place of frames.")
+    max_decoders: int = Field(8, ge=1, description="Streams with packets at the same time, each with its own process.")
     max_message_bytes: int = Field(MAX_MESSAGE_BYTES, gt=0, le=MAX_MESSAGE_BYTES, description="One gRPC message.")
     profile_repeats: int = Field(5, ge=1, description="Runs of a model; its profile is their median.")
     grace_s: float = Field(10.0, ge=0, allow_inf_nan=False, description="Seconds to finish work in flight at shutdown.")

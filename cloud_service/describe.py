@@ -21,8 +21,8 @@ def model_info(served: ServedModel) -> split_pb2.ModelInfo:
     )
 
 
-def profile_response(served: ServedModel, load_factor: float) -> split_pb2.GetProfileResponse:
-    """Return the response to GetProfile for one model."""
+def profile_response(served: ServedModel, load_factor: float, pictures: str = "") -> split_pb2.GetProfileResponse:
+    """Return the response to GetProfile for one model; `pictures` says what decodes packets for it."""
     model = served.model
     return split_pb2.GetProfileResponse(
         model=model.name,
@@ -36,6 +36,7 @@ def profile_response(served: ServedModel, load_factor: float) -> split_pb2.GetPr
             split_pb2.EncodingProfile(encoding=WIRE[encoding], decode_s=decode_s)
             for encoding, decode_s in served.decode_s.items()
         ],
+        pictures=pictures,
     )
 
 

@@ -6,15 +6,18 @@
         ├── BindError                 the address cannot be listened on
         └── RequestError              a request that gets an error status instead of an answer
             ├── InvalidRequestError   INVALID_ARGUMENT     BAD_TENSOR, WRONG_TENSOR, UNKNOWN_LAYER, DUPLICATE_TENSOR,
-            │                                              MISSING_TENSOR, UNKNOWN_OUTPUT, BAD_REQUEST
+            │                                              MISSING_TENSOR, UNKNOWN_OUTPUT, PICTURE_LOST, BAD_REQUEST
             ├── AnswerTooLargeError   OUT_OF_RANGE         ANSWER_TOO_LARGE
             ├── UnauthenticatedError  UNAUTHENTICATED      UNAUTHENTICATED, BAD_TOKEN
             ├── DigestMismatchError   FAILED_PRECONDITION  DIGEST_MISMATCH
+            ├── PacketsError          FAILED_PRECONDITION  PACKETS_GAP, PICTURE_PENDING, PIXELS_DIFFER
             ├── UnknownModelError     NOT_FOUND            UNKNOWN_MODEL
             ├── OverloadedError       RESOURCE_EXHAUSTED   OVERLOADED, with a time to retry after
+            ├── NoDecoderError        RESOURCE_EXHAUSTED   NO_DECODER, with a time to retry after if all are in use
             ├── ExpiredError          DEADLINE_EXCEEDED    EXPIRED
             ├── StartingError         UNAVAILABLE          STARTING, with a time to retry after
             ├── DrainingError         UNAVAILABLE          DRAINING, with a time to retry after
+            ├── DecoderLostError      UNAVAILABLE          DECODER_LOST, to retry at once
             └── InternalError         INTERNAL             INTERNAL
 
 A `RequestError`'s text is sent to the caller; it says what was expected and nothing about the server's internals.
@@ -85,6 +88,16 @@ class DigestMismatchError(RequestError):
     reason = Reason.DIGEST_MISMATCH
 
 
+class PacketsError(RequestError):
+    """Packets do not fit the session of their stream; `reason` says why."""
+
+    code = grpc.StatusCode.FAILED_PRECONDITION
+
+    def __init__(self, reason: Reason, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
 class UnknownModelError(RequestError):
     """No model of this name is served."""
 
@@ -99,6 +112,17 @@ class OverloadedError(RequestError):
     reason = Reason.OVERLOADED
 
     def __init__(self, message: str, *, retry_after_s: float = 0.25) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class NoDecoderError(RequestError):
+    """No decoder takes these packets: all are in use, or there is none for this format."""
+
+    code = grpc.StatusCode.RESOURCE_EXHAUSTED
+    reason = Reason.NO_DECODER
+
+    def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
 
@@ -127,6 +151,17 @@ class DrainingError(RequestError):
 
     def __init__(self) -> None:
         super().__init__("the server is shutting down; expected callers to use another server, or to retry later")
+
+
+class DecoderLostError(RequestError):
+    """The process that decodes a stream's packets failed; another one takes the next session."""
+
+    code = grpc.StatusCode.UNAVAILABLE
+    reason = Reason.DECODER_LOST
+    retry_after_s = 0.0
+
+    def __init__(self, failure: str = "the decoder process ended") -> None:
+        super().__init__(f"{failure}; expected another session, from a keyframe on")
 
 
 class InternalError(RequestError):

@@ -16,7 +16,7 @@ from cloud_service.errors import BindError
 from split_wire import Reason
 
 SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
-CONFIGURED = ("max_concurrency", "max_queue", "max_streams", "max_frames_per_stream", "threads")
+CONFIGURED = ("max_concurrency", "max_queue", "max_streams", "max_frames_per_stream", "max_decoders", "threads")
 STAGES = ("queue", "decode", "tail", "encode")
 
 
@@ -26,9 +26,16 @@ class CloudMetrics:
     Args:
         tails_in_flight: Returns the tails that wait or are computed; called at every scrape.
         load_factor: Returns the load factor; called at every scrape.
+        decoders: Returns the decoder processes that streams use; called at every scrape.
     """
 
-    def __init__(self, *, tails_in_flight: Callable[[], float], load_factor: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        *,
+        tails_in_flight: Callable[[], float],
+        load_factor: Callable[[], float],
+        decoders: Callable[[], float],
+    ) -> None:
         self.registry = CollectorRegistry()
         self._rpc = Histogram(
             "dads_rpc_seconds",
@@ -45,6 +52,14 @@ class CloudMetrics:
         )
         in_flight = Gauge("dads_tails_in_flight", "Tails that wait or are computed.", registry=self.registry)
         in_flight.set_function(tails_in_flight)
+        used = Gauge("dads_decoders", "Decoder processes that streams with packets use.", registry=self.registry)
+        used.set_function(decoders)
+        self._pictures = Histogram(
+            "dads_packets_decode_seconds",
+            "Time to decode the packets of a frame and to prepare its picture.",
+            registry=self.registry,
+            buckets=SECONDS,
+        )
         load = Gauge("dads_load_factor", "Measured over profiled time.", ("side",), registry=self.registry)
         load.labels(side="cloud").set_function(load_factor)
         self._build = Info("dads_build", "What runs here.", registry=self.registry)
@@ -73,6 +88,10 @@ class CloudMetrics:
         """Observe the stages of one answered frame."""
         for stage, seconds in zip(self._stages, (queue_s, decode_s, tail_s, encode_s), strict=True):
             stage.observe(seconds)
+
+    def picture_decoded(self, seconds: float) -> None:
+        """Observe the decoding of one frame that came as packets; it is a part of the stage `decode`."""
+        self._pictures.observe(seconds)
 
     def rejected(self, reason: Reason) -> None:
         """Count one refused request."""

@@ -16,6 +16,8 @@ from cloud_service.access.gate import Gate
 from cloud_service.access.settings import certificates_of, tokens_of
 from cloud_service.codec_profile import profile_decoding
 from cloud_service.config import CloudConfig
+from cloud_service.decoding.decoders import Decoders
+from cloud_service.decoding.process import COMMAND
 from cloud_service.errors import BindError
 from cloud_service.load.admission import Admission
 from cloud_service.load.factor import ServerLoad
@@ -43,6 +45,7 @@ class CloudServer:
         measure: Profiles a model; called with `repeats`.
         measure_decoding: Returns the seconds to decode each layer's value, by encoding.
         tracing: Records the cloud's spans in the traces of frames; None: no tracing.
+        decoder_command: Starts a decoder process.
 
     Raises:
         ConfigurationError: no models, two of one name, or a certificate, key or token that cannot be used.
@@ -56,6 +59,7 @@ class CloudServer:
         measure: Callable[..., Profile] = profile,
         measure_decoding: Callable[[Model], Mapping[Encoding, Sequence[float]]] = profile_decoding,
         tracing: "Tracing | None" = None,
+        decoder_command: Sequence[str] = COMMAND,
     ) -> None:
         self._config = config
         self._certificates = certificates_of(config)
@@ -69,13 +73,17 @@ class CloudServer:
             max_per_client=config.tails_per_client,
             initializer=self._prepare_thread,
         )
+        self._decoders = Decoders(config.max_decoders if config.packets else 0, decoder_command)
         self._load = ServerLoad()
         self._metrics = CloudMetrics(
             tails_in_flight=lambda: self._admission.admitted,
             load_factor=lambda: self._load.factor(time.monotonic()),
+            decoders=lambda: self._decoders.in_use,
         )
         self._metrics.started(config, [(model.name, model.digest) for model in models], torch_version=torch.__version__)
-        self._service = SplitInference(config, self._registry, self._admission, self._load, self._metrics, tracing)
+        self._service = SplitInference(
+            config, self._registry, self._admission, self._decoders, self._load, self._metrics, tracing
+        )
         self._gate = Gate(
             tokens_of(config),
             max_calls=config.max_calls,
@@ -133,6 +141,7 @@ class CloudServer:
         if self._server:
             await self._server.stop(min(FLUSH_S, max(0.0, ends_s - loop.time())))
         self._admission.close()
+        await self._decoders.close()
         if self._metrics_server:
             await asyncio.to_thread(self._metrics_server.close)
             self._metrics_server = None

@@ -15,6 +15,9 @@ import grpc.aio
 from cloud_service import describe
 from cloud_service.access import clients
 from cloud_service.config import CloudConfig
+from cloud_service.decoding.decoders import Decoders
+from cloud_service.decoding.frames import Decoded, decode_packets, takes_pictures
+from cloud_service.decoding.session import PacketSession
 from cloud_service.errors import DrainingError, InternalError, InvalidRequestError, OverloadedError, RequestError
 from cloud_service.load.admission import Admission
 from cloud_service.load.factor import ServerLoad
@@ -24,6 +27,8 @@ from cloud_service.metrics import CloudMetrics
 from cloud_service.registry import Registry
 from cloud_service.statuses import Context, abort, status_of
 from cloud_service.tails import announcement, answer
+from pictures import versions
+from split_model import Model
 from split_wire import Reason, split_pb2, split_pb2_grpc
 from split_wire.frames import Malformed, StreamEvent, StreamRequest, TailRequest, TailResponse
 from split_wire.limits import HEARTBEAT_INTERVAL_S, MAX_PROBE_BYTES, MAX_PROBE_S
@@ -50,6 +55,7 @@ class SplitInference(split_pb2_grpc.SplitInferenceServicer):
         config: Limits.
         registry: The served models.
         admission: The queue in front of the threads that compute.
+        decoders: Decode the packets of streams.
         load: Receives every computed tail.
         metrics: Receives every call.
         tracing: Receives every frame; None: no tracing.
@@ -60,6 +66,7 @@ class SplitInference(split_pb2_grpc.SplitInferenceServicer):
         config: CloudConfig,
         registry: Registry,
         admission: Admission,
+        decoders: Decoders,
         load: ServerLoad,
         metrics: CloudMetrics,
         tracing: "Tracing | None" = None,
@@ -68,6 +75,7 @@ class SplitInference(split_pb2_grpc.SplitInferenceServicer):
         self._config = config
         self._registry = registry
         self._admission = admission
+        self._decoders = decoders
         self._load = load
         self._metrics = metrics
         self._streams: set[FrameStream[StreamRequest | Malformed, StreamEvent]] = set()
@@ -92,7 +100,8 @@ class SplitInference(split_pb2_grpc.SplitInferenceServicer):
             with self._counted("GetProfile"):
                 wanted = _readable(request)
                 served = self._registry.find(wanted.model, wanted.digest)
-                return describe.profile_response(served, self._load.factor(time.monotonic()))
+                load_factor = self._load.factor(time.monotonic())
+                return describe.profile_response(served, load_factor, self._pictures(served.model))
         except RequestError as error:
             await abort(context, error)
 
@@ -148,7 +157,7 @@ class SplitInference(split_pb2_grpc.SplitInferenceServicer):
         arrived_s = time.monotonic()
         try:
             with self._counted("RunTail"):
-                return await self._traced(_readable(request), arrived_s, context.time_remaining())
+                return await self._traced(_readable(request), arrived_s, context.time_remaining(), None)
         except RequestError as error:
             await abort(context, error)
 
@@ -175,8 +184,9 @@ class SplitInference(split_pb2_grpc.SplitInferenceServicer):
                 f"{len(self._streams)} streams are open; expected at most {self._config.max_streams}",
                 retry_after_s=clients.CALLS_WAIT_S,
             )
+        session = PacketSession(self._decoders)
         stream = FrameStream(
-            answer=self._answer_frame,
+            answer=partial(self._answer_frame, session),
             heartbeat=self._heartbeat,
             announce=announcement,
             write=context.write,
@@ -190,11 +200,12 @@ class SplitInference(split_pb2_grpc.SplitInferenceServicer):
             # gRPC could not write because the caller is gone; the call's cancellation may come after this error.
             log.info("stream broke off", peer=context.peer())
         finally:
+            session.end()
             self._streams.discard(stream)
         if self._ended:
             raise DrainingError
 
-    async def _answer_frame(self, received: StreamRequest | Malformed) -> StreamEvent:
+    async def _answer_frame(self, session: PacketSession, received: StreamRequest | Malformed) -> StreamEvent:
         arrived_s = time.monotonic()
         try:
             with self._counted("StreamTails"):
@@ -204,7 +215,7 @@ class SplitInference(split_pb2_grpc.SplitInferenceServicer):
                     raise InvalidRequestError(
                         Reason.BAD_REQUEST, f"timeout_s is {timeout_s}; expected seconds, or 0 for no limit"
                     )
-                return await self._traced(frame.request, arrived_s, timeout_s or None)
+                return await self._traced(frame.request, arrived_s, timeout_s or None, session)
         except RequestError as error:
             status = status_of(error).SerializeToString()
             frame_id = received.frame_id if isinstance(received, Malformed) else received.request.frame_id
@@ -213,34 +224,53 @@ class SplitInference(split_pb2_grpc.SplitInferenceServicer):
     def _heartbeat(self) -> StreamEvent:
         return split_pb2.Heartbeat(load_factor=self._load.factor(time.monotonic()))
 
-    async def _traced(self, request: TailRequest, arrived_s: float, timeout_s: float | None) -> TailResponse:
+    def _pictures(self, model: Model) -> str:
+        """What decodes packets for a model; empty if none are taken. A caller who asks may send some soon."""
+        if not self._config.packets or not takes_pictures(model):
+            return ""
+        self._decoders.prepare()
+        return versions()
+
+    async def _traced(
+        self, request: TailRequest, arrived_s: float, timeout_s: float | None, session: PacketSession | None
+    ) -> TailResponse:
         try:
-            return await self._run(request, arrived_s, timeout_s)
+            return await self._run(request, arrived_s, timeout_s, session)
         except Exception as error:
             if self._tracing is not None:
                 reason = error.reason if isinstance(error, RequestError) else Reason.INTERNAL
                 self._tracing.refused(request.traceparent, request.model, reason, arrived_s=arrived_s)
             raise
 
-    async def _run(self, request: TailRequest, arrived_s: float, timeout_s: float | None) -> TailResponse:
-        """Queue and compute one request; the response has the times of its stages."""
+    async def _run(
+        self, request: TailRequest, arrived_s: float, timeout_s: float | None, session: PacketSession | None
+    ) -> TailResponse:
+        """Decode the packets of one request, queue and compute it; the response has the times of its stages.
+
+        Requests of one session come to `decode_packets` in order of arrival: nothing is awaited before.
+        """
         if not request.digest:
             raise InvalidRequestError(
                 Reason.BAD_REQUEST, "no digest; expected the digest of the caller's model, as ListModels returns it"
             )
         served = self._registry.find(request.model, request.digest)
+        decoded = Decoded(request, 0.0) if session is None else await decode_packets(served.model, request, session)
+        decoded_s = time.monotonic()
+        if decoded.seconds:
+            self._metrics.picture_decoded(decoded.seconds)
         answered = await self._admission.run(
-            partial(answer, served, request, self._config.max_message_bytes),
-            size_bytes=request.size,
-            timeout_s=timeout_s,
+            partial(answer, served, decoded.request, self._config.max_message_bytes),
+            size_bytes=decoded.request.size,
+            timeout_s=None if timeout_s is None else timeout_s - (decoded_s - arrived_s),
             client=clients.CURRENT.get(),
         )
         response, timing = answered.response, answered.response.timing
-        timing.queue_s = answered.started_s - arrived_s
+        timing.queue_s = answered.started_s - arrived_s - decoded.seconds
+        timing.decode_s += decoded.seconds
         self._load.observe(
             time.monotonic(),
             predicted_s=answered.predicted_s,
-            queue_s=timing.queue_s,
+            queue_s=answered.started_s - decoded_s,  # decoders that are waited for are no load of the tails
             compute_s=timing.compute_s,
         )
         self._metrics.staged(

@@ -14,10 +14,12 @@ In reading order:
 | `decoder` | packets of a video to pictures, converted on demand |
 | `decoding_on` | a decoder that goes on from picture to picture |
 | `history` | a source's packets by groups: sent as they are, or decoded when a picture is asked for |
+| `worker`, `worker_messages`, `shown_pictures` | a decoder in a process of its own, one for each session |
+| `versions` | what decodes here, in words |
 """
 
 from pictures.decoder import PacketDecoder
-from pictures.errors import PictureError, PreprocessError
+from pictures.errors import PictureError, PicturePendingError, PreprocessError
 from pictures.history import Compressed, PacketHistory
 from pictures.packets import Packet
 from pictures.picture import Picture
@@ -27,6 +29,7 @@ from pictures.preprocess import Preprocess
 from pictures.rgb import picture_of
 from pictures.stills import decode_still
 from pictures.stream_format import StreamFormat
+from pictures.versions import versions
 
 __all__ = [
     "Compressed",
@@ -35,6 +38,7 @@ __all__ = [
     "PacketHistory",
     "Picture",
     "PictureError",
+    "PicturePendingError",
     "Placement",
     "Preprocess",
     "PreprocessError",
@@ -44,4 +48,5 @@ __all__ = [
     "pixels_digest",
     "placed",
     "prepared",
+    "versions",
 ]

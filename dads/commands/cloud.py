@@ -54,6 +54,17 @@ def cloud(
     max_concurrency: Annotated[int | None, typer.Option(help="Most tails computed at once; default 1.")] = None,
     max_queue: Annotated[int | None, typer.Option(help="Most tails that wait; more are refused; default 16.")] = None,
     max_calls_per_client: Annotated[int | None, typer.Option(help="Most open calls of one client; default 32.")] = None,
+    packets: Annotated[
+        bool | None,
+        typer.Option(
+            "--packets/--no-packets",
+            help="Take the packets of compressed sources in place of frames, and decode them here; default on.",
+            show_default=False,
+        ),
+    ] = None,
+    max_decoders: Annotated[
+        int | None, typer.Option(help="Most streams with packets, each with a decoder process; default 8.")
+    ] = None,
     tls_cert: Annotated[
         Path | None, typer.Option(metavar="FILE", help="PEM certificate chain; read again when it changes.")
     ] = None,
@@ -88,6 +99,8 @@ def cloud(
         max_concurrency=max_concurrency,
         max_queue=max_queue,
         max_calls_per_client=max_calls_per_client,
+        packets=packets,
+        max_decoders=max_decoders,
         tls_cert=tls_cert,
         tls_key=tls_key,
         tls_client_ca=tls_client_ca,

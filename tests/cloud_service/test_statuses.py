@@ -20,6 +20,12 @@ OTHERS = [
     errors.DrainingError(),
     errors.InternalError(),
     errors.AnswerTooLargeError("text"),
+    errors.NoDecoderError("text", retry_after_s=1.0),
+    errors.DecoderLostError("text"),
+    *(
+        errors.PacketsError(reason, "text")
+        for reason in (Reason.PACKETS_GAP, Reason.PICTURE_PENDING, Reason.PIXELS_DIFFER)
+    ),
 ]
 
 
