@@ -1,7 +1,6 @@
 """Decodes files and packets that hold one picture each: JPEG, PNG, WebP and the like, as Pillow decodes them."""
 
 import contextlib
-import functools
 import io
 import warnings
 
@@ -18,6 +17,7 @@ __all__ = ["decode_still"]
 _FORMATS = ("JPEG", "PNG", "BMP", "GIF", "PPM", "WEBP", "TIFF", "AVIF", "JPEG2000")
 _HEIF_BRANDS = frozenset({b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1"})
 _SIXTEEN_BITS = frozenset({"I", "I;16", "I;16L", "I;16B", "I;16N"})
+_PILLOW = r"PIL\."
 _TOO_LARGE = f"the picture is too large; expected at most {MOST_PIXELS} pixels"
 
 
@@ -50,10 +50,10 @@ def _decoded(data: bytes) -> Image.Image:
         return _rgb(_upright(opened))
 
 
-@functools.cache
 def _silence_pillow() -> None:
-    """Pillow warns of pictures that are refused here anyway."""
-    warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+    """Pillow warns of damaged metadata, which says nothing of the pixels, and of large pictures, which are refused."""
+    if not any(getattr(known[3], "pattern", None) == _PILLOW for known in warnings.filters):
+        warnings.filterwarnings("ignore", module=_PILLOW)
 
 
 def _upright(image: Image.Image) -> Image.Image:
