@@ -21,7 +21,12 @@ from PIL import Image
 Pixels = NDArray[np.uint8]
 
 WIDTH, HEIGHT = 48, 32
-COLOURS = ((220, 40, 30), (40, 190, 60), (50, 70, 210), (200, 200, 60))  # top left, top right, bottom left, bottom right
+COLOURS = (
+    (220, 40, 30),
+    (40, 190, 60),
+    (50, 70, 210),
+    (200, 200, 60),
+)  # top left, top right, bottom left, bottom right
 
 
 @dataclass(frozen=True)
@@ -144,6 +149,8 @@ def video(
     height, width = pictures[0].shape[:2]
     held = io.BytesIO()
     lossless = {"libx264": {"qp": "0"}, "libx265": {"x265-params": "lossless=1:log-level=none"}, "mjpeg": {}}[codec]
+    if bf:
+        options = {"qp": "1", "x264-params": f"bframes={bf}:b-adapt=0:scenecut=0"} | options
     with av.open(held, "w", container) as opened:
         stream: Any = opened.add_stream(codec, rate=10, options={**lossless, "threads": "1", **options})
         stream.width, stream.height, stream.pix_fmt, stream.time_base = width, height, pix_fmt, Fraction(1, 10)
