@@ -26,6 +26,7 @@ def load_model(
     weights: str | None = None,
     device: str = "cpu",
     threads: int | None = None,
+    preprocess: str | None = None,
 ) -> split_model.Model:
     """Load a model by its specification.
 
@@ -35,6 +36,7 @@ def load_model(
         weights: See `split_model.load`.
         device: `cpu` or `cuda`.
         threads: Number of torch's threads; None for torch's default.
+        preprocess: How a picture becomes its input, in the text form of `pictures.Preprocess`; None: as the model says.
 
     Raises:
         split_model.ModelError: the model is unknown or cannot be loaded.
@@ -43,10 +45,12 @@ def load_model(
         import torch  # noqa: PLC0415 # see above
 
         import split_model  # noqa: PLC0415 # see above
+        from pictures import Preprocess  # noqa: PLC0415 # see above
 
         split_model.keep_freed_memory()  # each of our processes runs one model over and over
         if threads is not None:
             torch.set_num_threads(threads)
-        model = split_model.load(spec, name=name, weights=weights, device=device)
+        choices = None if preprocess is None else Preprocess.parse(preprocess)
+        model = split_model.load(spec, name=name, weights=weights, device=device, preprocess=choices)
         split_model.spare_loaded_objects()
         return model

@@ -113,6 +113,18 @@ def an_error(value: float | None) -> float | None:
     return value
 
 
+def a_preprocess(text: str | None) -> str | None:
+    """Check how a picture becomes a model's input."""
+    if text is None:
+        return None
+    from pictures import Preprocess, PreprocessError  # noqa: PLC0415 # keeps `dads --help` fast
+
+    try:
+        return str(Preprocess.parse(text))
+    except PreprocessError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
 MODEL_HELP = (
     "torchvision:NAME, zoo:NAME, file:PATH.pt2, package.module:factory or path/net.py:factory; dads models lists those "
     "with a name."
@@ -137,6 +149,16 @@ NameOption = Annotated[
 DeviceOption = Annotated[Device, typer.Option(help="The device of torch.")]
 ThreadsOption = Annotated[
     int | None, typer.Option(min=1, help="Number of torch's threads; by default torch chooses.", show_default=False)
+]
+PreprocessOption = Annotated[
+    str | None,
+    typer.Option(
+        callback=a_preprocess,
+        metavar="CHOICES",
+        help="How a picture becomes the model's input, such as crop,resize=256,bilinear or stretch,bicubic or "
+        "pad,bilinear,fill=114; by default as the model was trained.",
+        show_default=False,
+    ),
 ]
 EncodingsOption = Annotated[
     Encodings | None,

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from models.detector_parts import divide
 from models.preprocessing import example_image
+from pictures import Preprocess
 from split_model.source import Source
 
 __all__ = ["DETECTORS", "as_trained", "describe", "source_of"]
@@ -37,7 +38,10 @@ def source_of(name: str, detector: nn.Module, meta: Mapping[str, Any]) -> Source
         meta: The metadata of its trained weights, which name the categories.
     """
     example = example_image(*_size(name))
-    return Source(divide(detector, example).eval(), (example,), postprocess=_Boxes(meta["categories"]))
+    # The first two scale each side to a fixed size themselves. The others keep the picture's shape, and so does this.
+    preprocess = Preprocess("stretch" if name in _FIXED_SIZES else "pad")
+    boxes = _Boxes(meta["categories"])
+    return Source(divide(detector, example).eval(), (example,), postprocess=boxes, preprocess=preprocess)
 
 
 def describe(name: str) -> str:

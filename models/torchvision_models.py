@@ -13,11 +13,12 @@ from models import weights as weights_of
 from models.detectors import DETECTORS, as_trained, source_of
 from models.detectors import describe as describe_detector
 from models.preprocessing import IMAGENET, Normalisation, Normalised, example_image
+from pictures import Preprocess
 from split_model.errors import UnknownModelError, WeightsError
 from split_model.source import Source
 from split_model.torchvision_import import torchvision_models
 
-__all__ = ["build", "describe", "imagenet_labels", "names"]
+__all__ = ["build", "describe", "imagenet_labels", "names", "preprocess_of"]
 
 SEGMENTATION = ("deeplabv3_resnet50", "fcn_resnet50", "lraspp_mobilenet_v3_large")
 
@@ -68,7 +69,23 @@ def build(name: str, weights: str | Path | None) -> Source:
     normalisation = Normalisation(mean, std) if weights is not None else IMAGENET
     size = _size(module, transforms)
     labels = None if name in SEGMENTATION else imagenet_labels()
-    return Source(Normalised(module, normalisation).eval(), (example_image(size, size),), labels)
+    return Source(
+        Normalised(module, normalisation).eval(),
+        (example_image(size, size),),
+        labels,
+        preprocess=preprocess_of(transforms, size),
+    )
+
+
+def preprocess_of(transforms: Any, size: int) -> Preprocess:  # noqa: ANN401  # torchvision ships no annotations
+    """What a weights' `transforms()` do before the normalisation, for an input of `size` by `size`.
+
+    Those of segmentation take the whole picture, of any size; here its centre is cropped.
+    """
+    (resize,) = transforms.resize_size
+    (crop,) = set(transforms.crop_size) if hasattr(transforms, "crop_size") else {resize}
+    # Builders without weights make some models smaller than their trained ones are; the field of view stays.
+    return Preprocess(resize=round(resize * size / crop), interpolation=transforms.interpolation.value)
 
 
 def describe(name: str) -> str:

@@ -10,6 +10,7 @@ from torch import nn
 from models import networks, torchvision_models
 from models import weights as weights_of
 from models.preprocessing import IMAGENET, LITE, Normalised, example_image
+from pictures import Preprocess
 from split_model.errors import MissingExtraError, UnknownModelError, WeightsError
 from split_model.source import Source
 
@@ -28,6 +29,15 @@ DESCRIPTIONS = {
 """Every name that `build` accepts, with a description."""
 
 _ALIASES = {"alex_net": "alexnet", "vgg_net": "vgg16"}
+
+_IMAGENET = Preprocess(resize=256)
+"""What NiN in Caffe's model zoo and most networks of ImageNet were trained with."""
+
+_DARKNET = Preprocess("pad", fill=127)
+"""darknet's letterbox (its level is 0.5)."""
+
+_EFFICIENTNET = Preprocess(resize=224 + 32, interpolation="bicubic")
+"""EfficientNet-Lite's own evaluation: a border of 32 is cropped (tensorflow/tpu, efficientnet/preprocessing.py)."""
 
 _NETWORKS: dict[str, tuple[Callable[[], nn.Module], int]] = {
     "easy_net": (networks.EasyNet, 224),
@@ -67,7 +77,8 @@ def build(name: str, weights: str | Path | None) -> Source:
     else:
         weights_of.load_file(module, Path(weights))
     labels = torchvision_models.imagenet_labels() if name == "nin" else None
-    return Source(Normalised(module, IMAGENET).eval(), (example_image(size, size),), labels)
+    preprocess = _DARKNET if name == "tiny_yolov2" else _IMAGENET
+    return Source(Normalised(module, IMAGENET).eval(), (example_image(size, size),), labels, preprocess=preprocess)
 
 
 def _efficientnet_lite0(weights: str | Path | None) -> Source:
@@ -85,4 +96,5 @@ def _efficientnet_lite0(weights: str | Path | None) -> Source:
         else:
             module = EfficientNet.from_name("efficientnet-lite0")
             weights_of.load_file(module, Path(weights))
-    return Source(Normalised(module, LITE).eval(), (example_image(224, 224),), torchvision_models.imagenet_labels())
+    labels = torchvision_models.imagenet_labels()
+    return Source(Normalised(module, LITE).eval(), (example_image(224, 224),), labels, preprocess=_EFFICIENTNET)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import torch
 
+from pictures import Preprocess
 from split_model.errors import BadSpecError, ModelError, WeightsError
 from split_model.factories.factory import call_factory
 from split_model.factories.surroundings import prints_to_stderr
@@ -37,6 +38,7 @@ def load(
     name: str | None = None,
     weights: str | Path | None = None,
     device: torch.device | str = "cpu",
+    preprocess: Preprocess | None = None,
 ) -> Model:
     """Loads a model and prepares it for splitting. What the model's own code prints meanwhile goes to stderr.
 
@@ -50,6 +52,7 @@ def load(
         weights: For torchvision and zoo models only: `None` for weights drawn from a fixed seed (for
             `zoo:efficientnet_lite0`: the real ones), `DEFAULT`, or the path of a safetensors file.
         device: `cpu`, `cuda` or a `torch.device`.
+        preprocess: How a picture becomes the model's input, instead of what the model says itself.
 
     Raises:
         BadSpecError: The spec has another form.
@@ -77,6 +80,7 @@ def load(
             postprocess=source.postprocess,
             keywords=source.keywords,
             evaluate=source.evaluate,
+            preprocess=preprocess or source.preprocess,
         )
     source.module.to(target)  # it was made for this model
     return model

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from partitioner import LayerGraph
+from pictures import Preprocess
 from split_model import structure
 from split_model.arguments import Arguments, arguments_of, expected_inputs
 from split_model.cache import SegmentedCache
@@ -55,6 +56,7 @@ class Model:
         postprocess: Makes a value that JSON can represent from the module's return value.
         keywords: Names of the last example inputs, if the module takes these by keyword.
         evaluate: Whether the module runs in evaluation mode, whatever its own mode is.
+        preprocess: How a picture becomes its input; None: the picture's centre, at the smallest scale that covers it.
 
     Attributes:
         name: As given.
@@ -66,6 +68,7 @@ class Model:
         example_inputs: Copies of those given, in order of position, on `device`.
         labels: As given.
         postprocess: As given.
+        preprocess: As given. It is no part of the digest.
         rest: The layer of the rest of a `TrunkAndRest`; `None` for other modules.
         places: Each layer's name for people, by its name on the wire: its place in the module, such as
             `backbone.layer2.0.conv1`. No two are equal.
@@ -88,11 +91,13 @@ class Model:
         postprocess: Callable[[Tree], Any] | None = None,
         keywords: tuple[str, ...] = (),
         evaluate: bool = False,
+        preprocess: Preprocess | None = None,
     ) -> None:
         self.name = name
         self.device = torch.device(device)
         self.labels = labels
         self.postprocess = postprocess
+        self.preprocess = preprocess
         self.torch_version = torch.__version__
         module = uncompiled(module)
         refuse_untraceable_parts(module)

@@ -6,6 +6,7 @@ from typing import Any
 
 from torch import nn
 
+from pictures import Preprocess
 from split_model.structure import Tree
 
 __all__ = ["Source"]
@@ -22,6 +23,7 @@ class Source:
         postprocess: Makes a value that JSON can represent from the module's return value.
         keywords: Names of the last example inputs, if the module takes these by keyword.
         evaluate: Whether it runs in evaluation mode, whatever its own mode is.
+        preprocess: How a picture becomes its input, if it takes pictures and was trained with a certain way.
     """
 
     module: nn.Module
@@ -30,3 +32,4 @@ class Source:
     postprocess: Callable[[Tree], Any] | None = None
     keywords: tuple[str, ...] = ()
     evaluate: bool = False
+    preprocess: Preprocess | None = None

@@ -51,7 +51,15 @@ async def _images(model: split_model.Model) -> list[Image]:
     if model.inputs[0].dtype != "uint8":
         return list(np.random.default_rng(0).random((_IMAGES, *model.inputs[0].sizes), dtype=np.float32))
     _, _, height, width = model.inputs[0].sizes
-    source = open_source("sample", height=height, width=width, rate_hz=1.0, frames=_IMAGES, paced=False)
+    source = open_source(
+        "sample",
+        height=height,
+        width=width,
+        rate_hz=1.0,
+        frames=_IMAGES,
+        paced=False,
+        preprocess=model.preprocess,
+    )
     return [frame.image async for frame in source]
 
 

@@ -26,6 +26,7 @@ from dads.options import (
     InputEncoding,
     InputEncodingOption,
     MaxErrorOption,
+    PreprocessOption,
     ReportOption,
     above_zero,
     in_units,
@@ -62,6 +63,7 @@ def demo(
     compare: Annotated[
         str, typer.Option(metavar="POLICY[,POLICY]", help="Policies to run beside adaptive; see dads edge --policy.")
     ] = ",".join(BASELINES),
+    preprocess: PreprocessOption = None,
     encodings: EncodingsOption = None,
     max_error: MaxErrorOption = None,
     input_encoding: InputEncodingOption = None,
@@ -81,7 +83,7 @@ def demo(
         slowdown=edge_slowdown,
         source=source,
         device=device.value,
-        wire=_wire_arguments(encodings, max_error, input_encoding),
+        wire=_edge_arguments(preprocess, encodings, max_error, input_encoding),
         compared=others,
     )
     from edge_service.sources import open_source  # noqa: PLC0415 - torch takes seconds to import
@@ -130,8 +132,16 @@ async def _report(options: DemoOptions, report: Path | None, console: Console) -
         raise
 
 
-def _wire_arguments(
-    encodings: Encodings | None, max_error: float | None, input_encoding: InputEncoding | None
+def _edge_arguments(
+    preprocess: str | None,
+    encodings: Encodings | None,
+    max_error: float | None,
+    input_encoding: InputEncoding | None,
 ) -> tuple[str, ...]:
-    given = {"--encodings": encodings, "--max-error": max_error, "--input-encoding": input_encoding}
+    given = {
+        "--preprocess": preprocess,
+        "--encodings": encodings,
+        "--max-error": max_error,
+        "--input-encoding": input_encoding,
+    }
     return tuple(part for name, value in given.items() if value is not None for part in (name, str(value)))

@@ -27,6 +27,7 @@ from dads.options import (
     MetricsPortOption,
     NameOption,
     PolicyOption,
+    PreprocessOption,
     ReportOption,
     ThreadsOption,
     TlsCaOption,
@@ -131,6 +132,7 @@ def edge(
             show_default=False,
         ),
     ] = None,
+    preprocess: PreprocessOption = None,
     encodings: EncodingsOption = None,
     max_error: MaxErrorOption = None,
     input_encoding: InputEncodingOption = None,
@@ -219,7 +221,7 @@ def edge(
     if draw is not None:
         check_drawing(draw)
     stored = None if profile is None else read_profile(profile)
-    loaded = load_model(model, name=name, weights=weights, device=device.value, threads=threads)
+    loaded = load_model(model, name=name, weights=weights, device=device.value, threads=threads, preprocess=preprocess)
     if stored is None or profile is None:
         stored = measure_profile(loaded)
     else:

@@ -15,6 +15,7 @@ from dads.options import (
     MaxErrorOption,
     ModelArgument,
     OutputOption,
+    PreprocessOption,
     ThreadsOption,
     WeightsOption,
 )
@@ -38,12 +39,13 @@ def profile(
             show_default=False,
         ),
     ] = None,
+    preprocess: PreprocessOption = None,
     max_error: MaxErrorOption = None,
     input_encoding: InputEncodingOption = None,
 ) -> None:
     """Measure a model's layers on this machine and write them as JSON, for dads plan and dads edge."""
     config = encoding_settings(source, max_error=max_error, input_encoding=input_encoding)
-    loaded = load_model(model, weights=weights, device=device, threads=threads)
+    loaded = load_model(model, weights=weights, device=device, threads=threads, preprocess=preprocess)
     from dads.planning import encodings  # noqa: PLC0415 # torch takes seconds to import
 
     if source is not None:

@@ -49,7 +49,15 @@ def first_frames(model: Model, source: str) -> AsyncGenerator[Frame, None]:
         SourceError: the source cannot be used.
     """
     height, width = frame_size(model)
-    return open_source(source, height=height, width=width, rate_hz=1.0, frames=FRAMES, paced=False)
+    return open_source(
+        source,
+        height=height,
+        width=width,
+        rate_hz=1.0,
+        frames=FRAMES,
+        paced=False,
+        preprocess=model.preprocess,
+    )
 
 
 async def inputs_of(model: Model, frames: AsyncGenerator[Frame, None]) -> list[tuple[torch.Tensor]]:

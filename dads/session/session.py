@@ -232,7 +232,13 @@ class EdgeSession:
         stream = self._stream
         height, width = encodings.frame_size(self._model)
         source = open_source(
-            stream.source, height=height, width=width, rate_hz=stream.rate_hz, frames=stream.frames, loop=stream.loop
+            stream.source,
+            height=height,
+            width=width,
+            rate_hz=stream.rate_hz,
+            frames=stream.frames,
+            loop=stream.loop,
+            preprocess=self._model.preprocess,
         )
         async with contextlib.aclosing(_until(source, self._stopping)) as frames:
             await clip.stream(agent, frames)

@@ -56,7 +56,12 @@ def in_picture(value: Any, picture: Placement) -> Any:  # noqa: ANN401 # JSON ha
         x, y, *others = point
         return [_moved(x, picture.x_of), _moved(y, picture.y_of), *others]
 
-    scaled = dict(found) | {"boxes": [[*moved(box[:2]), *moved(box[2:])] for box in found["boxes"]]}
+    def inside(point: Sequence[float | None]) -> list[float | None]:
+        """Of a box that begins or ends in the input's border."""
+        x, y = moved(point)
+        return [_clipped(x, picture.width), _clipped(y, picture.height)]
+
+    scaled = dict(found) | {"boxes": [[*inside(box[:2]), *inside(box[2:])] for box in found["boxes"]]}
     keypoints = found.get("keypoints")
     if isinstance(keypoints, list) and all(map(_are_points, keypoints)):
         scaled["keypoints"] = [[moved(point) for point in points] for points in keypoints]
@@ -108,6 +113,10 @@ def _are_points(value: object) -> bool:
 def _is_number(value: object) -> bool:
     """Or null, which stands for NaN."""
     return value is None or (isinstance(value, int | float) and not isinstance(value, bool))
+
+
+def _clipped(number: float | None, most: int) -> float | None:
+    return None if number is None else min(max(number, 0.0), float(most))
 
 
 def _moved(number: float | None, move: Callable[[float], float]) -> float | None:
