@@ -90,12 +90,16 @@ class Planner:
         self, cloud_s: tuple[float, ...], decode_s: Mapping[str, tuple[float, ...]], *, takes_packets: bool = False
     ) -> None:
         """Replaces the cloud's times."""
-        CostProfile(self._edge_s, cloud_s).check(self._graph)
-        moved, self._cloud_s = cloud_s != self._cloud_s, cloud_s
+        costs = CostProfile(self._edge_s, cloud_s)
+        costs.check(self._graph)
         if self._route is not None:
-            self._route.profiled(self._costs(), taken=takes_packets)
-        if moved:
-            self._price(seconds=True)
+            self._route.profiled(taken=takes_packets)
+        if cloud_s != self._cloud_s:
+            self._cloud_s = cloud_s
+            if self._route is not None:
+                self._route.compared(costs)
+            for each in self._graphs:
+                each.cost(costs)
         if decode_s != self._decode_s:
             self._decode_s = decode_s
             for each in self._graphs:
@@ -120,7 +124,8 @@ class Planner:
     def cut_encoded(self, encoding: str, measured_bytes: float, sent_bytes: float) -> None:
         """Takes a cut's size now, and its size when the encoding was measured."""
         if self._sizes.add(encoding, measured_bytes, sent_bytes):
-            self._price(seconds=False)
+            for each in self._graphs:
+                each.resize(self._encodings_now())
 
     def forbid(self, edge: frozenset[str], *, packets: bool = False) -> None:
         """Never uses this split again, or never sends packets again: the cloud cannot answer it."""
@@ -133,10 +138,7 @@ class Planner:
 
     def plan(self, conditions: Conditions, now_s: float) -> Plan:
         """The plan under these conditions; the last one while they have not moved. Never waits for a job."""
-        if self._route is not None:
-            before = self._route.estimates.prices
-            if self._route.estimates.moved(now_s):
-                self._price(seconds=not before.same_seconds(self._route.estimates.prices))
+        self._follow_packets(now_s)
         packets = conditions.packets and conditions.phase is Phase.OFFLOADING and self.packets_usable
         if packets != conditions.packets:
             conditions = dataclasses.replace(conditions, packets=packets)
@@ -165,6 +167,19 @@ class Planner:
         rests_until_s = max(each.work.rests_until_s for each in self._graphs)
         for each in self._graphs:
             each.work.rests_until_s = rests_until_s
+
+    def _follow_packets(self, now_s: float) -> None:
+        """Prices the splits anew that depend on what has drifted of the source's packets."""
+        if self._route is None:
+            return
+        estimates = self._route.estimates
+        before = estimates.prices
+        if estimates.moved(now_s):
+            for each in self._graphs:
+                if not before.same_seconds(estimates.prices):
+                    each.cost(self._costs())
+                if before.bytes != estimates.prices.bytes and each.layer is not None:
+                    each.resize(self._encodings_now())
 
     def _used(self, graph: GraphSplits) -> Partition | None:
         """The split in use while frames are offloaded, as one of this graph.
@@ -290,15 +305,6 @@ class Planner:
     def _costs(self) -> CostProfile:
         """Costs of the model; the cloud's times are 0 while unknown, and no split that needs them is used then."""
         return CostProfile(edge_s=self._edge_s, cloud_s=self._cloud_s or (0.0,) * len(self._graph.layers))
-
-    def _price(self, *, seconds: bool) -> None:
-        """Prices all splits at the sizes of now, or at the seconds."""
-        costs, encodings = self._costs(), self._encodings_now()
-        for each in self._graphs:
-            if seconds:
-                each.cost(costs)
-            else:
-                each.resize(encodings)
 
     def _encodings_now(self) -> tuple[Encoding, ...]:
         """The encodings that the cloud accepts, at the sizes of now."""

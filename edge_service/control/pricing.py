@@ -13,7 +13,7 @@ def price(edge: frozenset[str], splits: Splits, conditions: Conditions, encoding
     """Prices one split.
 
     Args:
-        edge: Names of the layers on the edge.
+        edge: Names of the layers on the edge; the layer that stands for packets may be left out.
         splits: The model's splits at current times and sizes.
         conditions: Link and loads.
         encoding: The encoding of the cut.
@@ -21,6 +21,8 @@ def price(edge: frozenset[str], splits: Splits, conditions: Conditions, encoding
     Raises:
         PartitionError: The split is not feasible, or there is no such encoding.
     """
+    if conditions.packets:
+        edge |= {splits.graph.layers[0].name}
     link, edge_load, cloud_load = conditions.link, conditions.edge_load, conditions.cloud_load
     partition = splits.evaluate(edge, link, edge_load=edge_load, cloud_load=cloud_load, encoding=encoding)
     if conditions.slow_start is None or partition.transfer_s in {0.0, math.inf}:

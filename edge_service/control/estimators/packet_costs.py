@@ -86,11 +86,10 @@ class PacketEstimates:
         self._cloud_ratio = LoadEstimator(min_predicted_s=0.0)
         self.prices = PacketPrices(max(costs.bytes_per_frame, 1.0), self._edge_s, self._cloud_s)
 
-    def cloud_profiled(self, cloud_over_edge: float) -> None:
-        """The cloud computes the model in this share of the edge's time: the first guess of its decoding."""
-        self._cloud_s = max(self._edge_s * cloud_over_edge, _LEAST_S)
-        ratio = self._cloud_ratio.factor(-math.inf)  # that of the last sample
-        self.prices = replace(self.prices, cloud_s=self._cloud_s * ratio)
+    def compared(self, cloud_over_edge: float) -> None:
+        """The cloud is expected to decode in this share of the edge's time."""
+        before_s, self._cloud_s = self._cloud_s, max(self._edge_s * cloud_over_edge, _LEAST_S)
+        self.prices = replace(self.prices, cloud_s=self.prices.cloud_s * self._cloud_s / before_s)
 
     def sized(self, size: float, now_s: float) -> None:
         """A frame's packets are `size` bytes."""

@@ -33,11 +33,14 @@ class PacketRoute:
         """Whether frames can be sent as packets, apart from gaps in a source."""
         return self.layer is not None and self._taken and not self._refused_for_ever
 
-    def profiled(self, model: CostProfile, *, taken: bool) -> None:
-        """The cloud's profile came; it says whether the cloud takes packets."""
+    def profiled(self, *, taken: bool) -> None:
+        """The cloud said whether it takes packets."""
         self._taken = taken
+
+    def compared(self, model: CostProfile) -> None:
+        """The cloud's times of the model are new: it is expected to decode as much faster as it computes."""
         whole_s = sum(model.edge_s)
-        self.estimates.cloud_profiled(sum(model.cloud_s) / whole_s if whole_s > 0.0 else 1.0)
+        self.estimates.compared(sum(model.cloud_s) / whole_s if whole_s > 0.0 else 1.0)
 
     def refused(self, *, for_ever: bool) -> None:
         """The cloud takes no packets, until its next profile at least."""

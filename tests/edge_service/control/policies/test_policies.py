@@ -17,6 +17,7 @@ from edge_service.control.policies import (
     Given,
     Policy,
     edge_before,
+    keep_to,
     policy_named,
     policy_names,
     policy_type,
@@ -264,3 +265,39 @@ def test_what_a_policy_of_ones_own_gets_without_saying_so():
 
     mine = Mine()
     assert (mine.uses_cloud, mine.needs_uplink, mine.keeps_to_split, mine.asked_always) == (True, True, False, False)
+
+
+class TestPackets:
+    """The graph has a layer in front of the only input, which stands for the packets that hold it."""
+
+    CHAIN = LayerGraph(
+        (Layer("packets", (), 8_000), Layer("image", ("packets",), 150_000), Layer("fc", ("image",), 4_000)), ("fc",)
+    )
+    SPLITS = splits_of(CHAIN, CostProfile((0.0, 0.03, 0.5), (0.0, 0.01, 0.05)))
+
+    def conditions(self, **changes):
+        return conditions(packets=True, **changes)
+
+    def test_a_split_need_not_name_the_layer(self):
+        for edge in ({"image"}, {"packets", "image"}):
+            assert keep_to(frozenset(edge), self.SPLITS, self.conditions()).partition.edge == {"packets", "image"}
+        assert Given(frozenset({"image"})).choose(self.SPLITS, self.conditions()).partition.cut == ("image",)
+        with pytest.raises(PartitionError, match="lacks 'packets'"):
+            keep_to(frozenset({"image"}), self.SPLITS, conditions())
+
+    @pytest.mark.parametrize(("bps", "cut"), [(1e6, "packets"), (1e9, "image")])
+    def test_cloud_only_takes_the_cheaper_of_the_two(self, bps, cut):
+        slow_cloud = self.SPLITS.with_costs(CostProfile((0.0, 0.03, 0.5), (0.0, 0.3, 0.05)))
+        assert CloudOnly().choose(slow_cloud, self.conditions(bps=bps)).partition.cut == (cut,)
+
+    def test_cloud_only_keeps_to_what_is_about_as_good(self):
+        about = self.SPLITS.with_costs(CostProfile((0.0, 0.03, 0.5), (0.0, 0.031, 0.05)))
+        for edge in ({"packets"}, {"packets", "image"}):
+            used = about.evaluate(edge, Link(1e9, fixed_s=0.02))
+            assert CloudOnly().choose(about, self.conditions(bps=1e9, used=used)).partition.edge == edge
+
+    def test_a_chain_knows_both_graphs(self):
+        chain, plain = Chain(), splits_of(GRAPH, COSTS)
+        for _ in range(2):
+            assert chain.choose(self.SPLITS, self.conditions()).partition.cut == ("packets",)
+            assert chain.choose(plain, conditions()).partition.edge >= INPUTS
