@@ -7,7 +7,7 @@ import stat
 from pathlib import Path
 
 from edge_service.sources.addresses import masked
-from edge_service.sources.errors import SourceFormatError, SourceNotFoundError
+from edge_service.sources.errors import EXPECTED, SourceFormatError, SourceNotFoundError
 from edge_service.sources.files import VideoFile
 from edge_service.sources.images import SUFFIXES, ImageFolder, SingleImage
 from edge_service.sources.sample import sample_path
@@ -15,9 +15,8 @@ from edge_service.sources.source_report import SourceReport
 from edge_service.sources.stream import Pictures
 from edge_service.sources.video import LiveVideo
 
-__all__ = ["EXPECTED", "is_camera", "pictures_of"]
+__all__ = ["is_camera", "pictures_of"]
 
-EXPECTED = "expected a video file, a folder of images, /dev/videoN, rtsp://... or sample"
 _CLIP = ".gif"  # given alone it is played; FFmpeg reads it
 _OTHERS = {
     stat.S_ISFIFO: "a pipe, which can be read only once",
