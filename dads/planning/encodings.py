@@ -15,9 +15,10 @@ from dads.planning.profiles import StoredEncodings
 from dads.progress import shown
 from edge_service import AgentConfig, WireCosts, measure_wire_costs
 from edge_service.control import EncodingCosts
-from edge_service.sources import Frame, open_source
+from edge_service.sources import Frame, SourceFailedError, open_source
 from edge_service.wire_costs import encodings_of
 from partitioner import Encoding
+from pictures import PictureError
 from split_model import Model
 from split_wire import Encoding as WireEncoding
 
@@ -61,9 +62,16 @@ def first_frames(model: Model, source: str) -> AsyncGenerator[Frame, None]:
 
 
 async def inputs_of(model: Model, frames: AsyncGenerator[Frame, None]) -> list[tuple[torch.Tensor]]:
-    """Read a source to its end, as the model's inputs; the example inputs if there was no frame."""
-    async with contextlib.aclosing(frames):
-        read = [(torch.from_numpy(frame.image).to(model.device),) async for frame in frames]
+    """Read a source to its end, as the model's inputs; the example inputs if there was no frame.
+
+    What cannot be decoded is left out, and so is what cannot be read any more: the run itself reports it.
+    """
+    read = []
+    with contextlib.suppress(SourceFailedError):
+        async with contextlib.aclosing(frames):
+            async for frame in frames:
+                with contextlib.suppress(PictureError):
+                    read.append((torch.from_numpy(frame.image).to(model.device),))
     return read or [model.example_inputs]
 
 

@@ -120,7 +120,8 @@ class FinishedFrames:
         if self._saved is not None and result.outcome.has_result:  # before `postprocess`, whatever that does
             saved_as = self._saved.save(result.frame_id, self._model.flatten(result.outputs))
         picture = None if shown.content is None else shown.content.placement()
-        record = frame_record(self._model, result, source_s=shown.source_s, run=self._run, picture=picture)
+        name = None if shown.content is None else shown.content.name
+        record = frame_record(self._model, result, source_s=shown.source_s, run=self._run, picture=picture, name=name)
         if saved_as is not None:
             record["saved_as"] = saved_as
         self._tell(record)

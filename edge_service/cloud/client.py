@@ -6,6 +6,7 @@ Channel options (measured, see docs/decisions):
 * reconnect backoff of at most 0.25 s, so that the next call finds a restarted cloud, not only the one after it;
 * an attempt to connect may take 2 s, for links with long round trips, and no longer, because a new attempt sends its
   SYN sooner than TCP repeats the old one's;
+* loopback never goes through a proxy of the environment;
 * gRPC's bandwidth-delay probe stays on (without it 4 MB at 1 Gbit/s and 50 ms take three times as long).
 """
 
@@ -45,6 +46,7 @@ from split_wire.errors import AccessError
 from split_wire.frames import TailRequest, write_stream_request
 from split_wire.packets import PacketsToSend, packets_tensor
 from split_wire.probe_timer import ProbeTimer, chunk_bytes
+from split_wire.proxies import proxy_options, through_proxy
 from split_wire.transport import stream_tails
 
 __all__ = ["GrpcCloud"]
@@ -219,7 +221,7 @@ class GrpcCloud:
 
     def _connected(self) -> grpc.aio.Channel:
         if self._channel is None:
-            options = (*OPTIONS, *self._access.options())
+            options = (*OPTIONS, *proxy_options(self.address), *self._access.options())
             if self._identity is None:
                 self._channel = grpc.aio.insecure_channel(self.address, options=options)
             else:
@@ -246,7 +248,8 @@ class GrpcCloud:
             hint = advice(details)
             if hint is not None:
                 raise CloudUntrustedError(f"no connection to the cloud at {self.address}: {hint}") from error
-            message = f"no answer from the cloud at {self.address}: {error.code().name}: {details}"
+            message = f"no answer from the cloud at {self.address}{through_proxy(self.address)}: "
+            message += f"{error.code().name}: {details}"
             message += suspicion(details, encrypts=self._access.encrypts)
             late = error.code() is grpc.StatusCode.DEADLINE_EXCEEDED
             raise (CloudSilentError if late else CloudUnreachableError)(message) from error

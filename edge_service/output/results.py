@@ -25,7 +25,13 @@ _MOST_REASON = 300
 
 
 def frame_record(
-    model: Model, result: FrameResult, *, source_s: float, run: str, picture: Placement | None = None
+    model: Model,
+    result: FrameResult,
+    *,
+    source_s: float,
+    run: str,
+    picture: Placement | None = None,
+    name: str | None = None,
 ) -> dict[str, Any]:
     """A frame's line, as values that JSON can represent.
 
@@ -35,6 +41,7 @@ def frame_record(
         source_s: the frame's time in the source.
         run: the policy.
         picture: the source's picture; boxes are given in its pixels.
+        name: what people call the picture, such as its file; None where its time says all.
     """
     split = result.partition
     record: dict[str, Any] = {
@@ -53,6 +60,8 @@ def frame_record(
         "measured_s": {} if split is None else dict(result.measured()),
         "times_s": asdict(result.times),
     }
+    if name is not None:
+        record["name"] = name
     if picture is not None:
         record["picture"] = {"width": picture.width, "height": picture.height}
     if result.outcome.has_result:

@@ -12,6 +12,9 @@ from __future__ import annotations
 
 from edge_service.errors import EdgeError
 
+EXPECTED = "expected a video file, a folder of images, /dev/videoN, rtsp://... or sample"
+"""The end of a message about a source that is none."""
+
 
 class SourceError(EdgeError, ValueError):
     """A source of frames cannot be used; the message says what was expected."""

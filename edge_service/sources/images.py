@@ -42,13 +42,13 @@ class ImageFolder:
     def __post_init__(self) -> None:
         try:
             found = _images_in(self.path)
-            folders = 0 if found else sum(each.is_dir() for each in self.path.iterdir())
+            has_folders = not found and any(each.is_dir() for each in self.path.iterdir())
         except OSError as error:
             raise SourceNotFoundError(
                 f"{self.path}: {error.strerror or error}; expected a folder whose files can be read"
             ) from error
         if not found:
-            only = f" itself, but {folders} folders" if folders else ""
+            only = ", only folders" if has_folders else ""
             raise SourceFormatError(
                 f"{self.path} holds no images{only}; expected files that end in {', '.join(SUFFIXES)}"
             )

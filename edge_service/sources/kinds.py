@@ -6,7 +6,8 @@ import os
 import stat
 from pathlib import Path
 
-from edge_service.sources.errors import SourceFormatError, SourceNotFoundError
+from edge_service.sources.addresses import masked
+from edge_service.sources.errors import EXPECTED, SourceFormatError, SourceNotFoundError
 from edge_service.sources.files import VideoFile
 from edge_service.sources.images import SUFFIXES, ImageFolder, SingleImage
 from edge_service.sources.sample import sample_path
@@ -14,9 +15,8 @@ from edge_service.sources.source_report import SourceReport
 from edge_service.sources.stream import Pictures
 from edge_service.sources.video import LiveVideo
 
-__all__ = ["EXPECTED", "is_camera", "pictures_of"]
+__all__ = ["is_camera", "pictures_of"]
 
-EXPECTED = "expected a video file, a folder of images, /dev/videoN, rtsp://... or sample"
 _CLIP = ".gif"  # given alone it is played; FFmpeg reads it
 _OTHERS = {
     stat.S_ISFIFO: "a pipe, which can be read only once",
@@ -42,7 +42,7 @@ def pictures_of(spec: str, rate_hz: float | None, report: SourceReport) -> Pictu
     if spec.startswith(("rtsp://", "rtsps://")) or is_camera(spec):
         return LiveVideo(spec)
     path = Path(spec)
-    mode = _mode(path)
+    mode = _mode(spec)
     interval_s = 1.0 if rate_hz is None else 1 / rate_hz
     if stat.S_ISDIR(mode):
         return ImageFolder(path, interval_s, report)
@@ -65,10 +65,13 @@ def is_camera(spec: str) -> bool:
         return False
 
 
-def _mode(path: Path) -> int:
+def _mode(spec: str) -> int:
+    path = Path(spec)
     try:
         return path.stat().st_mode
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
+        if "://" in spec:
+            raise SourceNotFoundError(f"{masked(spec)} is an address of no known kind; {EXPECTED}") from None
         raise SourceNotFoundError(f"{path}: no such file; {EXPECTED}") from None
     except (OSError, ValueError) as error:  # no permission, a name that is too long, a null byte
         raise SourceNotFoundError(f"{path}: {getattr(error, 'strerror', None) or error}; {EXPECTED}") from error

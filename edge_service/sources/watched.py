@@ -16,7 +16,7 @@ from pictures import Compressed, Picture, PictureError
 
 __all__ = ["watched"]
 
-_NUMBER = re.compile(r"\d+")
+_NUMBER = re.compile(r"0x[0-9a-f]+|\d+")
 
 
 def watched(shots: Iterable[Timed[Shot]], report: SourceReport) -> Iterator[Timed[Shot]]:

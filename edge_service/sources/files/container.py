@@ -13,17 +13,14 @@ from av.stream import Disposition
 from edge_service.log import log
 from edge_service.sources.addresses import masked
 from edge_service.sources.choice import Candidate, chosen
-from edge_service.sources.errors import SourceFailedError, SourceFormatError, SourceNotFoundError
+from edge_service.sources.errors import EXPECTED, SourceFailedError, SourceFormatError, SourceNotFoundError
 
 __all__ = ["Packets", "nominal_interval_s", "opened", "promised_end_s", "video_of"]
 
-_EXPECTED = "expected a video file, a folder of images, /dev/videoN, rtsp://... or sample"
 _STILL = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image
 _DEFAULT_INTERVAL_S = 1 / 25  # of files without a rate
 _SHORTEST_S, _LONGEST_S = 1 / 1000, 10.0
 _MOST_ERRORS = 16  # in a row; then nothing more can be read
-# Formats whose files say how long they are, and whose readers end without an error where a file is cut off.
-_PROMISING = ("matroska", "avi")
 _DURATION = re.compile(r"(\d+):(\d+):(\d+(?:\.\d+)?)")
 
 
@@ -39,11 +36,11 @@ def opened(path: Path) -> av.container.InputContainer:
         # no other, because a playlist could name any address.
         return av.open(f"file:{path}", metadata_errors="replace", options={"protocol_whitelist": "file"})
     except av.InvalidDataError as error:
-        raise SourceFormatError(f"{path} is not a video that can be read: {_reason(error)}; {_EXPECTED}") from error
+        raise SourceFormatError(f"{path} is not a video that can be read: {_reason(error)}; {EXPECTED}") from error
     except OSError as error:
-        raise SourceNotFoundError(f"{path}: {_reason(error)}; {_EXPECTED}") from error
+        raise SourceNotFoundError(f"{path}: {_reason(error)}; {EXPECTED}") from error
     except (av.FFmpegError, ValueError) as error:
-        raise SourceFormatError(f"{path} is not a video that can be read: {_reason(error)}; {_EXPECTED}") from error
+        raise SourceFormatError(f"{path} is not a video that can be read: {_reason(error)}; {EXPECTED}") from error
 
 
 def video_of(container: av.container.InputContainer, name: str) -> av.VideoStream:
@@ -115,15 +112,20 @@ def nominal_interval_s(video: av.VideoStream) -> float:
 
 
 def promised_end_s(container: av.container.InputContainer, video: av.VideoStream) -> float | None:
-    """When the video ends by what its file says, in the container's time; None where files say nothing reliable."""
-    if not any(name in container.format.name for name in _PROMISING):
+    """When the video ends by what its file says, in the container's time; None where files say nothing reliable.
+
+    Readers of these formats come to an end without an error where a file is cut off.
+    """
+    if video.time_base is None:
         return None
-    start_s = float((video.start_time or 0) * video.time_base) if video.time_base is not None else 0.0
+    start_s = float((video.start_time or 0) * video.time_base)
+    if "avi" in container.format.name:  # its duration is made up from the file's size
+        return start_s + float(video.frames * video.time_base) if video.frames else None
+    if "matroska" not in container.format.name:
+        return None
     found = _DURATION.match(video.metadata.get("DURATION", ""))
     if found is not None:
         return 3600 * int(found[1]) + 60 * int(found[2]) + float(found[3])
-    if video.duration is not None and video.time_base is not None:
-        return start_s + float(video.duration * video.time_base)
     if container.duration is not None and len(container.streams) == 1:
         return start_s + container.duration / av.time_base
     return None
