@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import signal
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -18,6 +18,8 @@ from dads.planning import encodings
 from dads.progress import shown
 from dads.session.finished_frames import FinishedFrames
 from dads.session.frame_table import FrameTable
+from dads.session.sending_costs import sending_costs
+from dads.session.stopping import until
 from edge_service import (
     TOLERANCE,
     Agent,
@@ -28,11 +30,11 @@ from edge_service import (
     Verifier,
     WireCosts,
 )
-from edge_service.control import Policy
+from edge_service.control import PacketCosts, Policy
 from edge_service.output.drawn_pictures import DrawnPictures
 from edge_service.output.saved_outputs import SavedOutputs
 from edge_service.run import Shown
-from edge_service.sources import Frame, open_source
+from edge_service.sources import open_source
 from split_model import Model, Profile
 
 if TYPE_CHECKING:  # OpenTelemetry is an extra
@@ -124,6 +126,7 @@ class EdgeSession:
             self._tracing = Tracing(tracer, model.places)
         self._stopping = asyncio.Event()
         self._wire_costs = wire_costs
+        self._packet_costs: PacketCosts | None = None
 
     async def run(self, policies: Sequence[Policy], results: TextIO | None) -> dict[str, Any]:
         """Runs the policies one after another.
@@ -138,8 +141,11 @@ class EdgeSession:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._stop, number)
-        if self._wire_costs is None and self._cloud is not None and any(policy.uses_cloud for policy in policies):
-            self._wire_costs = await self._measured_wire()
+        if self._cloud is not None and any(policy.uses_cloud for policy in policies):
+            always = self._verify or self._files.draw is not None
+            self._wire_costs, self._packet_costs = await sending_costs(
+                self._model, self._stream.source, self._config, self._stopping, self._wire_costs, always_decodes=always
+            )
         reports: dict[str, dict[str, Any]] = {}
         for policy in policies:
             if self._stopping.is_set():
@@ -181,12 +187,14 @@ class EdgeSession:
         log.info(
             "run started", run=policy.name, model=self._model.name, rate_hz=config.rate_hz, slowdown=config.slowdown
         )
+        packet_costs = self._packet_costs if policy.uses_cloud else None
         agent = Agent(
             self._model,
             self._cloud,
             config,
             edge_profile=self._edge_profile,
             wire_costs=self._wire_costs,
+            packet_costs=packet_costs,
             on_result=clip.took,
             policy=policy,
             tracing=self._tracing,
@@ -195,7 +203,7 @@ class EdgeSession:
         try:
             with self._pages(agent, view):
                 async with agent:
-                    await self._feed(clip, agent)
+                    await self._feed(clip, agent, lazy=packet_costs is not None)
                     problem = agent.cloud_error
         finally:
             files = await asyncio.to_thread(finished.close)  # on this thread it would block signals
@@ -221,20 +229,19 @@ class EdgeSession:
             drawn=None if files.draw is None else DrawnPictures(files.draw, self._config.rate_hz),
         )
 
-    async def _measured_wire(self) -> WireCosts:
-        frames = _until(encodings.first_frames(self._model, self._stream.source), self._stopping)
-        inputs = await encodings.inputs_of(self._model, frames)
-        measured = await asyncio.to_thread(encodings.measure, self._model, inputs, self._config)
-        log.info("encodings measured", **encodings.allowed(measured))
-        return measured
-
-    async def _feed(self, clip: ClipRun, agent: Agent) -> None:
+    async def _feed(self, clip: ClipRun, agent: Agent, *, lazy: bool) -> None:
         stream = self._stream
         height, width = encodings.frame_size(self._model)
         source = open_source(
-            stream.source, height=height, width=width, rate_hz=stream.rate_hz, frames=stream.frames, loop=stream.loop
+            stream.source,
+            height=height,
+            width=width,
+            rate_hz=stream.rate_hz,
+            frames=stream.frames,
+            loop=stream.loop,
+            lazy=lazy,
         )
-        async with contextlib.aclosing(_until(source, self._stopping)) as frames:
+        async with contextlib.aclosing(until(source, self._stopping)) as frames:
             await clip.stream(agent, frames)
 
     @contextlib.contextmanager
@@ -259,27 +266,6 @@ async def _verified(verifier: Verifier) -> dict[str, Any]:
     if outcome.first is not None:
         log.error("a result differs from the whole model's", first=outcome.first)
     return {"checked": outcome.checked, "different": outcome.different}
-
-
-async def _until(source: AsyncGenerator[Frame, None], stopping: asyncio.Event) -> AsyncGenerator[Frame, None]:
-    """Yields the source's frames until it ends or `stopping` is set."""
-    stop = asyncio.ensure_future(stopping.wait())
-    try:
-        while not stopping.is_set():
-            following = asyncio.ensure_future(anext(source))
-            await asyncio.wait({following, stop}, return_when=asyncio.FIRST_COMPLETED)
-            if not following.done():
-                following.cancel()
-                await asyncio.gather(following, return_exceptions=True)
-                return
-            try:
-                frame = following.result()
-            except StopAsyncIteration:
-                return
-            yield frame
-    finally:
-        stop.cancel()
-        await source.aclose()
 
 
 class _RateWatch:
