@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TypeVar
 
-from edge_service.control import Controller, EncodingCosts, Event, Job, Plan, Policy
+from edge_service.control import Controller, EncodingCosts, Event, Job, PacketCosts, Plan, Policy
 from partitioner import LayerGraph, Partition
 from partitioner.splits import Splits
 
@@ -52,6 +52,7 @@ class SlowedController(Controller):
         rate_hz: see there.
         encodings: see there.
         policy: see there.
+        packets: see there.
     """
 
     def __init__(
@@ -63,17 +64,18 @@ class SlowedController(Controller):
         rate_hz: float,
         encodings: tuple[EncodingCosts, ...],
         policy: Policy,
+        packets: PacketCosts | None = None,
     ) -> None:
-        super().__init__(graph, edge_s, rate_hz=rate_hz, encodings=encodings, policy=policy)
+        super().__init__(graph, edge_s, rate_hz=rate_hz, encodings=encodings, policy=policy, packets=packets)
         self._slowdown = slowdown
 
     def observe(self, event: Event, now_s: float) -> None:
         """As `Controller.observe`."""
         stretched(partial(super().observe, event, now_s), self._slowdown)
 
-    def plan(self, now_s: float) -> Plan:
+    def plan(self, now_s: float, *, packets_ready: bool = False) -> Plan:
         """As `Controller.plan`."""
-        return stretched(partial(super().plan, now_s), self._slowdown)
+        return stretched(partial(super().plan, now_s, packets_ready=packets_ready), self._slowdown)
 
     def work_ended(self, job: Job, result: Splits | Partition | None, now_s: float) -> None:
         """As `Controller.work_ended`."""

@@ -12,7 +12,8 @@ Read in this order:
 * `breaker`, `probing`: when to try the cloud, and when to measure the link;
 * `conditions`, `pricing`, `policies/`: what a decision depends on, what a split costs, and who chooses one;
 * `hysteresis`: when another split is worth a switch;
-* `planner`: makes plans of a policy's choices;
+* `planner`: makes plans of a policy's choices; `deadlines`: how many frames are under way, and for how long;
+* `packets/`: frames that are sent as packets of their source;
 * `tables/`: how models with many splits are decided: by tables, which are made in the background.
 """
 
@@ -23,6 +24,7 @@ from edge_service.control.estimators.download_clock import DownloadClock
 from edge_service.control.estimators.encoding_costs import EncodingCosts, SizeRatios
 from edge_service.control.estimators.load import LoadEstimator
 from edge_service.control.estimators.overhead import OverheadEstimator
+from edge_service.control.estimators.packet_costs import PacketCosts
 from edge_service.control.estimators.round_trip import RoundTripEstimator
 from edge_service.control.estimators.uplink import UplinkEstimator
 from edge_service.control.estimators.upload_clock import UploadClock
@@ -41,6 +43,12 @@ from edge_service.control.events import (
     HeadMeasured,
     HeartbeatsResumed,
     OverheadMeasured,
+    PacketsRefusal,
+    PacketsRefused,
+    PacketsSeen,
+    PacketsSent,
+    PictureDecoded,
+    PicturesDecodedThere,
     RateChanged,
     RoundTripMeasured,
     SplitImpossible,
@@ -92,7 +100,14 @@ __all__ = [
     "Mode",
     "OverheadEstimator",
     "OverheadMeasured",
+    "PacketCosts",
+    "PacketsRefusal",
+    "PacketsRefused",
+    "PacketsSeen",
+    "PacketsSent",
     "Phase",
+    "PictureDecoded",
+    "PicturesDecodedThere",
     "Plan",
     "Policy",
     "Probe",

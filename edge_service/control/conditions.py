@@ -32,6 +32,8 @@ class Conditions:
         headroom: Largest share of the time that a stage may be busy: decide for `rate_hz / headroom`.
         downlink_bps: Estimated goodput of the way down; None while unknown.
         large_answers: Whether the model's outputs are so large that the way down counts.
+        packets: Whether the frame can be sent as packets of its source; then the first layer of the splits stands for
+            them, and the model's input comes after it.
     """
 
     phase: Phase
@@ -49,6 +51,7 @@ class Conditions:
     headroom: float = 0.9
     downlink_bps: float | None = None
     large_answers: bool = False
+    packets: bool = False
 
     @property
     def link(self) -> Link:

@@ -19,7 +19,7 @@ Laws:
 - time is an argument of every call and never goes back;
 - `plan` is called for every frame, decides only when something moved, and never waits: `work_due` returns a search or
   the pricing or building of a table that is due, to run on another thread;
-- the split in a plan is closed and holds the model's inputs, whatever was observed;
+- the split in a plan is closed and holds the model's inputs, and names layers of the model, whatever was observed;
 - a positive answer of `probe_due`, `ping_due`, `reconnect_due` or `work_due` counts as acted upon.
 """
 
@@ -30,6 +30,7 @@ from edge_service.control.conditions import Conditions
 from edge_service.control.estimators.encoding_costs import EncodingCosts
 from edge_service.control.estimators.load import LoadEstimator
 from edge_service.control.estimators.overhead import OverheadEstimator
+from edge_service.control.estimators.packet_costs import PacketCosts
 from edge_service.control.estimators.path import NetworkPath
 from edge_service.control.estimators.slow_start import INITIAL_WINDOW_BYTES
 from edge_service.control.events import (
@@ -47,6 +48,11 @@ from edge_service.control.events import (
     HeadMeasured,
     HeartbeatsResumed,
     OverheadMeasured,
+    PacketsRefused,
+    PacketsSeen,
+    PacketsSent,
+    PictureDecoded,
+    PicturesDecodedThere,
     RateChanged,
     RoundTripMeasured,
     SplitImpossible,
@@ -80,9 +86,10 @@ class Controller:
         rate_hz: Rate of frames until `RateChanged` says otherwise.
         encodings: Encodings to choose from, as measured on the edge, the default first; if empty, only raw.
         policy: Chooses the split; `Adaptive` by default.
+        packets: The source's packets, if it has any that hold the model's input; its seconds those of this edge.
 
     Raises:
-        PartitionError: If the times do not fit the graph.
+        PartitionError: If the times do not fit the graph, or the packets hold no input of the model.
         ValueError: If the rate is not positive and finite.
     """
 
@@ -94,11 +101,12 @@ class Controller:
         rate_hz: float = 1.0,
         encodings: tuple[EncodingCosts, ...] = (),
         policy: Policy | None = None,
+        packets: PacketCosts | None = None,
     ) -> None:
         self._config = config or ControllerConfig()
         self._policy: Policy = Adaptive(self._config.hysteresis) if policy is None else policy
         self._rate_hz = _checked_rate(rate_hz)
-        self._planner = Planner(graph, edge_s, self._config, encodings, self._policy)
+        self._planner = Planner(graph, edge_s, self._config, encodings, self._policy, packets)
         self._path = NetworkPath(late_ratio=self._config.late_ratio, late_margin_s=self._config.late_margin_s)
         self._overhead = OverheadEstimator()
         self._edge_load = LoadEstimator()
@@ -120,9 +128,14 @@ class Controller:
             ValueError: For a rate that is not positive and finite.
         """
         match event:
-            case UplinkMeasured() | UplinkAtLeast() | UploadLate():
-                self._path.observe(event, now_s)
-            case DownlinkMeasured() | DownlinkAtLeast() | RoundTripMeasured():
+            case (
+                UplinkMeasured()
+                | UplinkAtLeast()
+                | UploadLate()
+                | DownlinkMeasured()
+                | DownlinkAtLeast()
+                | RoundTripMeasured()
+            ):
                 self._path.observe(event, now_s)
             case OverheadMeasured(seconds):
                 self._overhead.add(seconds, now_s)
@@ -133,14 +146,26 @@ class Controller:
                 self._cloud_worked(event, now_s)
             case CutEncoded(encoding, measured_bytes, sent_bytes):
                 self._planner.cut_encoded(encoding, measured_bytes, sent_bytes)
+            case PacketsSent() | PacketsSeen() | PictureDecoded() | PicturesDecodedThere() | PacketsRefused():
+                self._packets_seen(event, now_s)
             case RateChanged(rate_hz):
                 self._rate_hz = _checked_rate(rate_hz)
             case _:
                 self._cloud_seen(event, now_s)
 
-    def plan(self, now_s: float) -> Plan:
-        """How to run a frame that starts now. It takes microseconds unless something moved since the last call."""
-        return self._planner.plan(self._conditions(now_s), now_s)
+    @property
+    def packets_usable(self) -> bool:
+        """Whether frames can be sent as packets: the source has them, and the cloud takes them and has not refused."""
+        return self._planner.packets_usable
+
+    def plan(self, now_s: float, *, packets_ready: bool = False) -> Plan:
+        """How to run a frame that starts now. It takes microseconds unless something moved since the last call.
+
+        Args:
+            now_s: The time.
+            packets_ready: Whether the frame's packets can be sent: none before them is missing in the cloud.
+        """
+        return self._planner.plan(self._conditions(now_s, packets=packets_ready), now_s)
 
     def work_due(self, now_s: float) -> Job | None:
         """The job to run now on another thread, or None. It is for models with too many splits to price at once.
@@ -241,7 +266,7 @@ class Controller:
             return Phase.MEASURING
         return Phase.OFFLOADING
 
-    def _conditions(self, now_s: float) -> Conditions:
+    def _conditions(self, now_s: float, *, packets: bool) -> Conditions:
         return Conditions(
             phase=self._phase(),
             uplink_bps=self._path.uplink.bps,
@@ -254,13 +279,14 @@ class Controller:
             heads_run=self._heads_run,
             downlink_bps=self._path.downlink.bps,
             large_answers=self._large_answers,
+            packets=packets,
         )
 
     def _cloud_seen(self, event: Event, now_s: float) -> None:
         match event:
-            case CloudProfiled(cloud_s, decode_s):
+            case CloudProfiled(cloud_s, decode_s, takes_packets):
                 self._path.reconnected()
-                self._planner.cloud_profiled(cloud_s, decode_s)
+                self._planner.cloud_profiled(cloud_s, decode_s, takes_packets=takes_packets)
                 self._answered(now_s)
             case CloudAnswered():
                 self._answered(now_s)
@@ -272,8 +298,8 @@ class Controller:
             case DownloadStalled(size, seconds):
                 self._path.downlink.at_most(size, seconds, now_s)
                 self._missed(now_s)
-            case SplitImpossible(edge):
-                self._planner.forbid(edge)
+            case SplitImpossible(edge, packets):
+                self._planner.forbid(edge, packets=packets)
             case CloudBusy(retry_after_s):
                 self._path.stalled_s = 0.0
                 self._breaker.hold(now_s, retry_after_s)
@@ -286,6 +312,19 @@ class Controller:
                 self._path.stalled_s = 0.0
                 self._path.doubt()
                 self._restart_probes()
+
+    def _packets_seen(
+        self, event: PacketsSent | PacketsSeen | PictureDecoded | PicturesDecodedThere | PacketsRefused, now_s: float
+    ) -> None:
+        match event:
+            case PacketsSent(size) | PacketsSeen(size):
+                self._planner.packets_sized(size, now_s)
+            case PictureDecoded(seconds):
+                self._planner.picture_decoded(seconds / self._edge_load.factor(now_s), now_s, there=False)
+            case PicturesDecodedThere(seconds):
+                self._planner.picture_decoded(seconds / self._cloud_load.factor(now_s), now_s, there=True)
+            case PacketsRefused(for_ever=for_ever):
+                self._planner.packets_refused(for_ever=for_ever)
 
     def _cloud_worked(self, event: TailMeasured | CloudLoadReported, now_s: float) -> None:
         if isinstance(event, TailMeasured):

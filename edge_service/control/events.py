@@ -5,6 +5,7 @@ Seconds, bytes, bits per second and hertz. Events carry no clock reading; `Contr
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,10 +134,12 @@ class CloudProfiled:
     Attributes:
         cloud_s: Seconds per layer, in graph order.
         decode_s: By encoding, seconds to decode each layer's value; the cloud does not accept a missing encoding.
+        takes_packets: Whether the cloud decodes packets of a source.
     """
 
     cloud_s: tuple[float, ...]
     decode_s: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    takes_packets: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +149,55 @@ class CutEncoded:
     encoding: str
     measured_bytes: float
     sent_bytes: float
+
+
+@dataclass(frozen=True, slots=True)
+class PacketsSent:
+    """A frame was sent as packets of its source, in a message of so many bytes."""
+
+    bytes: float
+
+
+@dataclass(frozen=True, slots=True)
+class PacketsSeen:
+    """A frame went another way; its packets, all since the frame before, are so many bytes."""
+
+    bytes: float
+
+
+@dataclass(frozen=True, slots=True)
+class PictureDecoded:
+    """The edge decoded and prepared a frame's picture, all pictures in between included; its slowdown included."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class PicturesDecodedThere:
+    """The cloud decoded a frame's packets, and prepared the picture."""
+
+    seconds: float
+
+
+class PacketsRefusal(Enum):
+    """For how long the cloud refuses packets."""
+
+    FRAME = "this frame's"
+    CLOUD = "until it sends its profile again"
+    RUN = "for ever"
+
+
+@dataclass(frozen=True, slots=True)
+class PacketsRefused:
+    """The cloud takes no packets; frames are sent otherwise, and nothing else changes.
+
+    Attributes:
+        reason: Why, in words.
+        for_ever: Whether it stays so when the cloud sends its profile again.
+    """
+
+    reason: str
+    for_ever: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,9 +239,11 @@ class SplitImpossible:
 
     Attributes:
         edge: Names of the layers that the split has on the edge.
+        packets: Whether the frame was sent as packets; then its cut may still be sent as a frame.
     """
 
     edge: frozenset[str]
+    packets: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +273,11 @@ Event = (
     | CloudLoadReported
     | CloudProfiled
     | CutEncoded
+    | PacketsSent
+    | PacketsSeen
+    | PictureDecoded
+    | PicturesDecodedThere
+    | PacketsRefused
     | CloudAnswered
     | AnswerMissed
     | CloudLost

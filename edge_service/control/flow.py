@@ -45,12 +45,26 @@ from edge_service.control.events import (
     HeadMeasured,
     HeartbeatsResumed,
     OverheadMeasured,
+    PacketsRefusal,
+    PacketsRefused,
+    PacketsSeen,
+    PacketsSent,
+    PictureDecoded,
+    PicturesDecodedThere,
     RoundTripMeasured,
     SplitImpossible,
     TailMeasured,
     UploadStalled,
 )
-from edge_service.control.orders import Answered, Duty, FinishHere, Probe, Sent, answer_timeout_s
+from edge_service.control.orders import (
+    Answered,
+    Duty,
+    FinishHere,
+    Probe,
+    Sent,
+    answer_timeout_s,
+    longer_upload_s,
+)
 from edge_service.control.plan import Plan
 from edge_service.control.stage_times import LinkTimes, ServerTimes, StageTimes
 
@@ -87,18 +101,33 @@ class Flow:
         return len(self._in_flight)
 
     def cut_encoded(self, plan: Plan, tensor_bytes: int, now_s: float) -> None:
-        """A frame's cut was encoded into `tensor_bytes` bytes."""
-        self._controller.observe(CutEncoded(plan.partition.encoding, plan.measured_bytes, tensor_bytes), now_s)
+        """A frame's cut, or its packets, were encoded into `tensor_bytes` bytes."""
+        if plan.packets:
+            self._controller.observe(PacketsSent(tensor_bytes), now_s)
+        else:
+            self._controller.observe(CutEncoded(plan.partition.encoding, plan.measured_bytes, tensor_bytes), now_s)
 
-    def head_ran(self, plan: Plan, head_s: float, now_s: float) -> None:
-        """A frame's head took `head_s`."""
+    def packets_seen(self, size: int, now_s: float) -> None:
+        """A frame went another way than as packets, which would have taken `size` bytes."""
+        self._controller.observe(PacketsSeen(size), now_s)
+
+    def picture_decoded(self, seconds: float, now_s: float) -> None:
+        """A frame was decoded and prepared here, outside of a head."""
+        self._controller.observe(PictureDecoded(seconds), now_s)
+
+    def head_ran(self, plan: Plan, head_s: float, now_s: float, *, decoded_s: float = 0.0) -> None:
+        """A frame's head took `head_s`, of which decoding and preparing its picture took `decoded_s`."""
+        if decoded_s > 0:
+            self._controller.observe(PictureDecoded(decoded_s), now_s)
         if plan.base_head_s > 0:
-            self._controller.observe(HeadMeasured(plan.base_head_s, head_s), now_s)
+            self._controller.observe(HeadMeasured(plan.base_head_s, head_s - decoded_s), now_s)
 
     def handed_over(self, frame_id: int, size: int, plan: Plan, *, encode_s: float, now_s: float) -> Sent:
         """A frame of `size` bytes, encoded in `encode_s`, is handed to the link."""
-        timeout_s = answer_timeout_s(plan, len(self._in_flight))
-        sent = self._in_flight[frame_id] = Sent(plan, encode_s, now_s, timeout_s, size)
+        longer_s = longer_upload_s(plan, size)
+        ahead_s = sum(sent.longer_s for sent in self._in_flight.values())
+        timeout_s = answer_timeout_s(plan, len(self._in_flight)) + ahead_s + longer_s
+        sent = self._in_flight[frame_id] = Sent(plan, encode_s, now_s, timeout_s, size, longer_s)
         self._uploads.sent(frame_id, size, now_s)
         return sent
 
@@ -136,8 +165,12 @@ class Flow:
                 observe(sample, now_s)
         observe(CloudAnswered(), now_s)
         observe(CloudLoadReported(server.load_factor), now_s)
+        if sent.plan.packets:
+            # Decoding a video takes as long as its pictures need, so it says little of the cloud's load.
+            observe(PicturesDecodedThere(server.decode_s), now_s)
         if sent.plan.base_cloud_s > 0:
-            observe(TailMeasured(sent.plan.base_cloud_s, server.decode_s + server.compute_s), now_s)
+            decode_s = 0.0 if sent.plan.packets else server.decode_s
+            observe(TailMeasured(sent.plan.base_cloud_s, decode_s + server.compute_s), now_s)
         times = self._link_times.of(
             server,
             sent_s=sent.sent_s,
@@ -158,7 +191,14 @@ class Flow:
         return times
 
     def refused(
-        self, frame_id: int, reason: str, retry_after_s: float | None, now_s: float, *, always: bool = False
+        self,
+        frame_id: int,
+        reason: str,
+        retry_after_s: float | None,
+        now_s: float,
+        *,
+        always: bool = False,
+        packets: PacketsRefusal | None = None,
     ) -> FinishHere | None:
         """The cloud refused a frame.
 
@@ -168,14 +208,19 @@ class Flow:
             retry_after_s: When the cloud accepts the next one; None if it did not say.
             now_s: The time.
             always: Whether it will refuse every frame with this split.
+            packets: Set if it refused only that the frame came as packets: for how long. That is no failure of the
+                cloud, whatever else was said.
         """
         sent = self._in_flight.pop(frame_id, None)
         if sent is None:
             return None
         self._upload_lost(frame_id, now_s)
         self._downloads.answered(frame_id, now_s)
-        if always:
-            self._controller.observe(SplitImpossible(sent.plan.partition.edge), now_s)
+        if packets is not None:
+            if packets is not PacketsRefusal.FRAME:
+                self._controller.observe(PacketsRefused(reason, packets is PacketsRefusal.RUN), now_s)
+        elif always:
+            self._controller.observe(SplitImpossible(sent.plan.partition.edge, sent.plan.packets), now_s)
         else:
             self._controller.observe(AnswerMissed() if retry_after_s is None else CloudBusy(retry_after_s), now_s)
         return FinishHere((frame_id,), reason)
@@ -184,7 +229,7 @@ class Flow:
         """The connection ends because a frame is larger than the cloud accepts; it does not say which."""
         if self._in_flight:
             largest = max(self._in_flight.values(), key=lambda sent: sent.bytes)
-            self._controller.observe(SplitImpossible(largest.plan.partition.edge), now_s)
+            self._controller.observe(SplitImpossible(largest.plan.partition.edge, largest.plan.packets), now_s)
 
     def not_sent(self, frame_id: int, reason: str, now_s: float) -> FinishHere | None:
         """The transport did not take a frame."""
@@ -218,14 +263,20 @@ class Flow:
         return Duty.NOTHING if self._in_flight else Duty.MEASURE
 
     def profiled(
-        self, cloud_s: tuple[float, ...], decode_s: Mapping[str, tuple[float, ...]], load_factor: float, now_s: float
+        self,
+        cloud_s: tuple[float, ...],
+        decode_s: Mapping[str, tuple[float, ...]],
+        load_factor: float,
+        now_s: float,
+        *,
+        takes_packets: bool = False,
     ) -> None:
         """The cloud answered and sent its profile.
 
         Raises:
             PartitionError: The profile does not fit the graph.
         """
-        self._controller.observe(CloudProfiled(cloud_s, decode_s), now_s)
+        self._controller.observe(CloudProfiled(cloud_s, decode_s, takes_packets), now_s)
         self._controller.observe(CloudLoadReported(load_factor), now_s)
         self._controller.observe(CloudAnswered(), now_s)
 

@@ -72,6 +72,7 @@ class Sent:
         sent_s: When it was handed over.
         timeout_s: How long its answer is awaited after that.
         bytes: Bytes of its message.
+        longer_s: How much longer its upload takes than planned: for packets, which vary in size.
     """
 
     plan: Plan
@@ -79,6 +80,7 @@ class Sent:
     sent_s: float
     timeout_s: float
     bytes: int
+    longer_s: float = 0.0
 
     @property
     def upload_s(self) -> float:
@@ -93,6 +95,13 @@ class Answered:
     sent: Sent
     answered_s: float
     times: StageTimes
+
+
+def longer_upload_s(plan: Plan, size: int) -> float:
+    """How much longer than planned packets of so many bytes take; keyframes are many times larger than the mean."""
+    if not plan.packets or not plan.uplink_bps:
+        return 0.0
+    return max(0.0, 8.0 * (size - plan.measured_bytes) / plan.uplink_bps)
 
 
 def answer_timeout_s(plan: Plan, frames_ahead: int) -> float:

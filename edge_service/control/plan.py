@@ -8,6 +8,8 @@ from edge_service.control.breaker import BreakerConfig, BreakerState
 from edge_service.control.probing import ProbeConfig
 from partitioner import Partition
 
+_ROUNDING_S = 1e-9  # what is left of a head without layers by rounding
+
 
 class Mode(Enum):
     """What is minimised: one frame's latency, or latency among the splits that keep up."""
@@ -96,9 +98,12 @@ class Plan:
         in_flight: How many frames should be between head and answer so that the slowest stage never waits.
         edge_load: Load factor of the edge in the partition's times.
         cloud_load: Load factor of the cloud in the partition's times.
-        measured_bytes: Size of the cut when its encoding was measured; 0 if it was not.
+        measured_bytes: Size of the cut when its encoding was measured, or a frame's packets as believed; 0 if unknown.
         downlink_bps: As `uplink_bps`, for the way down.
         answer_s: The part of the partition's transfer that is the answer's download.
+        packets: Whether the frame is sent as packets of its source: the partition has the model's input alone on the
+            edge, and its encoding is "packets". Then the edge need not decode the picture.
+        picture_s: The part of the partition's edge_s that decoding and preparing the picture takes.
     """
 
     partition: Partition
@@ -116,20 +121,25 @@ class Plan:
     measured_bytes: float = 0.0
     downlink_bps: float | None = None
     answer_s: float = 0.0
+    packets: bool = False
+    picture_s: float = 0.0
 
     @property
     def base_head_s(self) -> float:
-        """The head's time by the profile, at load 1: the prediction for `HeadMeasured`.
+        """The time of the head's layers by the profile, at load 1: the prediction for `HeadMeasured`.
 
         Encoding is left out. For a cut at the inputs it is the whole head, and takes a few milliseconds. A switch
-        between threads would then make the edge look several times slower than it is.
+        between threads would then make the edge look several times slower than it is. Decoding the picture is left out
+        too: how long it takes depends on what the camera sees.
         """
-        return (self.partition.edge_s - self.partition.encode_s) / self.edge_load
+        layers_s = self.partition.edge_s - self.partition.encode_s - self.picture_s
+        return layers_s / self.edge_load if layers_s > _ROUNDING_S else 0.0
 
     @property
     def base_cloud_s(self) -> float:
-        """The tail's time by the profile, decoding included, at load 1."""
-        return self.partition.cloud_s / self.cloud_load
+        """The tail's time by the profile, at load 1, decoding of tensors included and that of packets left out."""
+        decode_s = self.partition.decode_s if self.packets else 0.0
+        return (self.partition.cloud_s - decode_s) / self.cloud_load
 
 
 @dataclass(frozen=True, slots=True)

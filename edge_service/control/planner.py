@@ -1,25 +1,27 @@
 """Makes plans from a policy's choices: when to decide again, deadlines, frames in flight, and switches.
 
 The planner has no samples, probes or breaker; the controller has no splits. Only the policy chooses the split.
+
+Where a source has packets, there are two graphs: the model's, and the one with a layer in front (`packets/`). A frame
+whose packets can be sent is planned with the second. Plans name layers of the model only.
 """
 
 import dataclasses
 import math
-from collections.abc import Mapping, Sized
+from collections.abc import Mapping
 
 from edge_service.control.conditions import Conditions
+from edge_service.control.deadlines import answer_deadline_s, frames_in_flight
 from edge_service.control.estimators.encoding_costs import EncodingCosts, SizeRatios, bytes_of, usable
+from edge_service.control.estimators.packet_costs import PacketCosts
+from edge_service.control.packets import PacketRoute
 from edge_service.control.plan import ControllerConfig, Mode, Phase, Plan
 from edge_service.control.policies.adaptive import Adaptive
 from edge_service.control.policies.policy import Choice, Policy, keep_to
-from edge_service.control.pricing import answer_bytes, can_be_sent, everything, price
-from edge_service.control.tables import BackgroundWork, Job, LiveSplits
-from partitioner import CostProfile, Encoding, LayerGraph, Partition, splits_of
-from partitioner.listed.split_table import SplitTable
+from edge_service.control.pricing import answer_bytes, can_be_sent, price
+from edge_service.control.tables import GraphSplits, Job, LiveSplits
+from partitioner import CostProfile, Encoding, LayerGraph, Partition
 from partitioner.splits import Splits
-
-# Pricing so many splits anew, four encodings included, takes about a millisecond. More are priced in the background.
-_PRICED_AT_ONCE = 2_000
 
 
 class Planner:
@@ -31,9 +33,10 @@ class Planner:
         config: Settings.
         encodings: Encodings to choose from, the default first; if empty, only raw.
         policy: Chooses the split; `Adaptive` by default.
+        packets: The source's packets, if it has any that hold the model's input.
 
     Raises:
-        PartitionError: If the times do not fit the graph.
+        PartitionError: If the times do not fit the graph, or the packets hold no input of the model.
     """
 
     def __init__(
@@ -43,6 +46,7 @@ class Planner:
         config: ControllerConfig,
         encodings: tuple[EncodingCosts, ...] = (),
         policy: Policy | None = None,
+        packets: PacketCosts | None = None,
     ) -> None:
         self._graph = graph
         self._encodings = encodings
@@ -52,15 +56,16 @@ class Planner:
         self._policy: Policy = Adaptive(config.hysteresis) if policy is None else policy
         self._edge_s = edge_s
         self._cloud_s: tuple[float, ...] | None = None
-        splits = splits_of(graph, self._costs(None))
-        at_once = isinstance(splits, SplitTable) and len(splits) <= _PRICED_AT_ONCE
-        self._splits: Splits = splits if at_once else LiveSplits.of(splits)
-        self._everything = everything(splits)
+        costs = self._costs()
+        costs.check(graph)
+        self._route = None if packets is None else PacketRoute(graph, packets)
         asks = not self._policy.keeps_to_split
-        self._work = BackgroundWork(splits, config.search_interval_s, config.tolerance, asks=asks)
+        self._graphs = GraphSplits.of(
+            graph, costs, self._route, interval_s=config.search_interval_s, tolerance=config.tolerance, asks=asks
+        )
+        self._asked = self._graphs[0]
+        self._last: Plan | None = None
         self._forbidden: set[frozenset[str]] = set()
-        self._plan: Plan | None = None
-        self._conditions: Conditions | None = None
         self._contrary_since_s: float | None = None
         self.mode = Mode.LIGHT
         self.decisions = 0
@@ -72,99 +77,165 @@ class Planner:
         return self._cloud_s is not None
 
     @property
+    def packets_usable(self) -> bool:
+        """Whether frames can be sent as packets, apart from gaps in the source."""
+        return self._route is not None and self._route.usable
+
+    @property
     def table_splits(self) -> int:
         """How many splits the table has that answers decisions; 0 while no table does."""
-        splits = self._splits
-        table = splits.answering if isinstance(splits, LiveSplits) else splits
-        return len(table) if isinstance(table, Sized) else 0
+        return self._asked.table_splits
 
-    def cloud_profiled(self, cloud_s: tuple[float, ...], decode_s: Mapping[str, tuple[float, ...]]) -> None:
+    def cloud_profiled(
+        self, cloud_s: tuple[float, ...], decode_s: Mapping[str, tuple[float, ...]], *, takes_packets: bool = False
+    ) -> None:
         """Replaces the cloud's times."""
-        if cloud_s != self._cloud_s:
-            self._splits = self._splits.with_costs(self._costs(cloud_s))
-            self._cloud_s = cloud_s
-            self._conditions = None
+        CostProfile(self._edge_s, cloud_s).check(self._graph)
+        moved, self._cloud_s = cloud_s != self._cloud_s, cloud_s
+        if self._route is not None:
+            self._route.profiled(self._costs(), taken=takes_packets)
+        if moved:
+            self._price(seconds=True)
         if decode_s != self._decode_s:
             self._decode_s = decode_s
-            self._splits = self._splits.with_encodings(self._encodings_now())
-            self._encodings_changed()
+            for each in self._graphs:
+                each.encode(self._encodings_now())
+
+    def packets_refused(self, *, for_ever: bool) -> None:
+        """Sends no packets until the cloud's next profile, or for ever."""
+        if self._route is not None:
+            self._route.refused(for_ever=for_ever)
+
+    def packets_sized(self, size: float, now_s: float) -> None:
+        """Takes the bytes of a frame's packets."""
+        if self._route is not None:
+            self._route.estimates.sized(size, now_s)
+
+    def picture_decoded(self, seconds: float, now_s: float, *, there: bool) -> None:
+        """Takes the seconds, at load 1, of decoding a frame here or in the cloud."""
+        if self._route is not None:
+            estimates = self._route.estimates
+            (estimates.decoded_there if there else estimates.decoded)(seconds, now_s)
 
     def cut_encoded(self, encoding: str, measured_bytes: float, sent_bytes: float) -> None:
         """Takes a cut's size now, and its size when the encoding was measured."""
         if self._sizes.add(encoding, measured_bytes, sent_bytes):
-            splits, encodings = self._splits, self._encodings_now()
-            self._splits = (
-                splits.resized(encodings) if isinstance(splits, LiveSplits) else splits.with_encodings(encodings)
-            )
-            self._encodings_changed()
+            self._price(seconds=False)
 
-    def forbid(self, edge: frozenset[str]) -> None:
-        """Never uses this split again: the cloud cannot answer it."""
+    def forbid(self, edge: frozenset[str], *, packets: bool = False) -> None:
+        """Never uses this split again, or never sends packets again: the cloud cannot answer it."""
+        if packets:
+            self.packets_refused(for_ever=True)
+            return
         self._forbidden.add(edge)
-        self._conditions = None
+        for each in self._graphs:
+            each.conditions = None
 
     def plan(self, conditions: Conditions, now_s: float) -> Plan:
         """The plan under these conditions; the last one while they have not moved. Never waits for a job."""
-        last = self._plan
-        if last is not None and not self._due(conditions, now_s):
-            if last.changed:
-                self._plan = last = dataclasses.replace(last, changed=False)
-            return last
-        plan = self._choose(conditions, now_s)
-        self._plan, self._conditions = plan, conditions
-        self.mode = plan.mode
-        return plan
+        if self._route is not None:
+            before = self._route.estimates.prices
+            if self._route.estimates.moved(now_s):
+                self._price(seconds=not before.same_seconds(self._route.estimates.prices))
+        packets = conditions.packets and conditions.phase is Phase.OFFLOADING and self.packets_usable
+        if packets != conditions.packets:
+            conditions = dataclasses.replace(conditions, packets=packets)
+        graph = self._graphs[packets]
+        used = self._used(graph)
+        if self._due(graph, used, conditions, now_s):
+            conditions = dataclasses.replace(
+                conditions, now_s=now_s, used=used, mode=self.mode, headroom=self._config.headroom
+            )
+            graph.plan = self._decided(graph, conditions)
+            graph.conditions = conditions
+        return self._told(graph)
 
     def work_due(self, now_s: float) -> Job | None:
         """The job to begin now in the background, or None; see `BackgroundWork`."""
-        return self._work.due(self._splits, now_s) if isinstance(self._splits, LiveSplits) else None
+        if any(each.work.busy for each in self._graphs):
+            return None
+        wanted = [each for each in self._graphs if each.layer is None or self.packets_usable]
+        due = (each.work_due(now_s) for each in sorted(wanted, key=lambda each: each is not self._asked))
+        return next((job for job in due if job is not None), None)
 
     def work_ended(self, job: Job, result: Splits | Partition | None, now_s: float) -> None:
         """Takes the result of a job, None if it failed. The next plan asks again."""
-        ours = self._work.ended(job, result is not None, now_s)
-        if not ours or result is None or not isinstance(self._splits, LiveSplits):
-            return
-        self._splits = self._splits.with_result(job, result)
-        self._conditions = None
-        self.decisions += isinstance(result, Partition)
+        used = [each.work_ended(job, result, now_s) for each in self._graphs]
+        self.decisions += any(used) and isinstance(result, Partition)
+        rests_until_s = max(each.work.rests_until_s for each in self._graphs)
+        for each in self._graphs:
+            each.work.rests_until_s = rests_until_s
 
-    def _due(self, conditions: Conditions, now_s: float) -> bool:
-        earlier = self._conditions
-        if earlier is None or self._policy.asked_always or conditions.jumped(earlier):
+    def _used(self, graph: GraphSplits) -> Partition | None:
+        """The split in use while frames are offloaded, as one of this graph.
+
+        A frame that was sent as packets has none in the model's own graph: then it is the one that was used there last.
+        So two graphs that answer in turn do not keep to two splits that are about as good.
+        """
+        last = self._last
+        if last is None or last.phase is not Phase.OFFLOADING:
+            return None
+        if graph is self._asked or last.packets:
+            return graph.chosen
+        return graph.inward(last.partition) if graph.knows(last.partition.encoding) else None
+
+    def _due(self, graph: GraphSplits, used: Partition | None, conditions: Conditions, now_s: float) -> bool:
+        earlier = graph.conditions
+        if earlier is None or self._policy.asked_always or conditions.jumped(earlier) or not graph.stays(used):
             return True
         if self._contrary_since_s is not None and now_s - self._contrary_since_s >= self._config.mode_dwell_s:
             return True
         return conditions.moved(earlier, self._config.tolerance)
 
-    def _choose(self, conditions: Conditions, now_s: float) -> Plan:
-        offloaded = self._plan is not None and self._plan.phase is Phase.OFFLOADING
-        used = self._plan.partition if self._plan is not None and offloaded else None
-        conditions = dataclasses.replace(
-            conditions, now_s=now_s, used=used, mode=self.mode, headroom=self._config.headroom
-        )
-        if conditions.phase is not Phase.OFFLOADING:
-            self._work.dropped()
-            self._contrary_since_s = None
-            choice = keep_to(self._everything, self._splits, conditions)
-            return self._plan_for(choice, choice.mode, conditions)
-        choice = self._policy_choice(conditions)
-        if choice.partition.edge in self._forbidden or not can_be_sent(self._graph, choice.partition):
-            choice = keep_to(self._everything, self._splits, conditions)
-        return self._plan_for(choice, self._held_mode(choice, conditions), conditions)
+    def _told(self, graph: GraphSplits) -> Plan:
+        """A graph's plan, with what it changes for the frame after the last one."""
+        plan, last = graph.plan, self._last
+        if plan is None:
+            raise RuntimeError("a plan was told before it was decided")
+        switched = last is not None and last.partition.edge != plan.partition.edge
+        self.switches += switched
+        if (plan.changed, plan.serial) != (switched, self.switches):
+            graph.plan = plan = dataclasses.replace(plan, changed=switched, serial=self.switches)
+        self._asked, self._last, self.mode = graph, plan, plan.mode
+        return plan
 
-    def _policy_choice(self, conditions: Conditions) -> Choice:
+    def _decided(self, graph: GraphSplits, conditions: Conditions) -> Plan:
+        offloads = conditions.phase is Phase.OFFLOADING
+        if offloads:
+            choice = self._policy_choice(graph, conditions)
+            if self._is_forbidden(graph, choice.partition):
+                choice = keep_to(graph.everything, graph.splits, conditions)
+            mode = self._held_mode(graph, choice, conditions)
+        else:
+            self._contrary_since_s = None
+            for each in self._graphs:
+                each.nothing_sent()
+            choice = keep_to(graph.everything, graph.splits, conditions)
+            mode = choice.mode
+        graph.chosen = choice.partition if offloads else None
+        return self._plan_for(graph, choice, mode, conditions)
+
+    def _is_forbidden(self, graph: GraphSplits, split: Partition) -> bool:
+        """Whether the cloud cannot answer a split; packets are never forbidden, but refused."""
+        if not can_be_sent(graph.graph, split):
+            return True
+        if not self._forbidden or graph.sends_packets(split):
+            return False
+        return graph.outward(split, cloud_load=1.0).edge in self._forbidden
+
+    def _policy_choice(self, graph: GraphSplits, conditions: Conditions) -> Choice:
         """The policy's choice."""
-        splits = self._splits
+        splits = graph.splits
         if not isinstance(splits, LiveSplits):
             self.decisions += not self._policy.keeps_to_split
             return self._policy.choose(splits, conditions)
         splits.question = None
         choice = self._policy.choose(splits, conditions)
-        self._work.asked(splits, conditions)
+        graph.work.asked(splits, conditions)
         self.decisions += splits.current and splits.question is not None
         return choice
 
-    def _held_mode(self, choice: Choice, conditions: Conditions) -> Mode:
+    def _held_mode(self, graph: GraphSplits, choice: Choice, conditions: Conditions) -> Mode:
         """The mode. While a chosen split stays, it changes with a new rate or after the other mode's dwell time."""
         used, now_s = conditions.used, conditions.now_s
         chosen = choice.partition.edge, choice.partition.encoding
@@ -174,73 +245,60 @@ class Planner:
             return choice.mode
         if self._contrary_since_s is None:
             self._contrary_since_s = now_s
-        new_rate = self._conditions is not None and self._conditions.rate_hz != conditions.rate_hz
+        new_rate = graph.conditions is not None and graph.conditions.rate_hz != conditions.rate_hz
         if new_rate or now_s - self._contrary_since_s >= self._config.mode_dwell_s:
             self._contrary_since_s = None
             return choice.mode
         return self.mode
 
-    def _plan_for(self, choice: Choice, mode: Mode, conditions: Conditions) -> Plan:
-        last, partition = self._plan, choice.partition
-        changed = last is not None and last.partition.edge != partition.edge
-        self.switches += changed
-        in_flight = self._in_flight(partition, conditions.rate_hz)
+    def _plan_for(self, graph: GraphSplits, choice: Choice, mode: Mode, conditions: Conditions) -> Plan:
+        config, split = self._config, choice.partition
+        packets, offloads = graph.sends_packets(split), split.edge != graph.everything
+        partition = graph.outward(split, conditions.cloud_load)
+        in_flight = frames_in_flight(split, conditions.rate_hz, config.most_in_flight, offloads=offloads)
+        deadline_s = math.inf
+        if offloads:
+            here_s = None if self._policy.keeps_to_split else price(graph.everything, graph.splits, conditions).edge_s
+            deadline_s = answer_deadline_s(split, mode, in_flight, conditions, config, here_s)
+        route = self._route
         return Plan(
             partition=partition,
             mode=mode,
-            keeps_up=partition.bottleneck_s * conditions.rate_hz < 1.0,
-            max_rate_hz=choice.max_rate_hz * self._config.headroom,
+            keeps_up=split.bottleneck_s * conditions.rate_hz < 1.0,
+            max_rate_hz=choice.max_rate_hz * config.headroom,
             serial=self.switches,
-            changed=changed,
+            changed=False,
             phase=conditions.phase,
             uplink_bps=conditions.uplink_bps,
-            deadline_s=self._deadline_s(partition, mode, in_flight, conditions),
+            deadline_s=deadline_s,
             in_flight=in_flight,
             edge_load=conditions.edge_load,
             cloud_load=conditions.cloud_load,
-            measured_bytes=bytes_of(self._encodings, partition.encoding, map(self._position, partition.cut)),
+            measured_bytes=self._measured_bytes(partition, packets=packets),
             downlink_bps=conditions.downlink_bps,
-            answer_s=8.0 * answer_bytes(self._graph, partition.edge) / conditions.link.downlink_bps,
+            answer_s=8.0 * answer_bytes(graph.graph, split.edge) / conditions.link.downlink_bps,
+            packets=packets,
+            picture_s=0.0 if route is None else route.picture_s(split, conditions.edge_load, packets=packets),
         )
 
-    def _in_flight(self, partition: Partition, rate_hz: float) -> int:
-        if partition.edge == self._everything:
-            # Edge-only frames never wait for the link, and heads run one at a time anyway.
-            return self._config.most_in_flight
-        remote_s = partition.transfer_s + partition.fixed_s + partition.cloud_s
-        period_s = max(partition.bottleneck_s, 1.0 / rate_hz)
-        return min(math.ceil(remote_s / period_s) + 1, self._config.most_in_flight)
+    def _measured_bytes(self, partition: Partition, *, packets: bool) -> float:
+        if packets and self._route is not None:
+            return self._route.estimates.prices.bytes
+        positions = map(self._graph.structure.position.__getitem__, partition.cut)
+        return bytes_of(self._encodings, partition.encoding, positions)
 
-    def _deadline_s(self, partition: Partition, mode: Mode, in_flight: int, conditions: Conditions) -> float:
-        """How long to wait for an answer.
+    def _costs(self) -> CostProfile:
+        """Costs of the model; the cloud's times are 0 while unknown, and no split that needs them is used then."""
+        return CostProfile(edge_s=self._edge_s, cloud_s=self._cloud_s or (0.0,) * len(self._graph.layers))
 
-        The wait past the expected answer is as long as finishing locally takes. So a frame takes at most twice the
-        better of the two (the ski-rental argument). A multiple of the prediction would give up sooner on short uploads,
-        and waste most of an upload that a fade of the link interrupted. A lost link is noticed by missing heartbeats.
-        The wait is such a multiple only for a policy that keeps to its split (cloud_only, given).
-        """
-        config = self._config
-        if partition.edge == self._everything:
-            return math.inf
-        busy_s = partition.transfer_s + partition.cloud_s
-        if mode is Mode.HEAVY:
-            # Frames in flight wait for each other at the slower of the two stages.
-            busy_s = max(busy_s, in_flight * max(partition.transfer_s, partition.cloud_s))
-        expected_s = partition.fixed_s + busy_s + config.deadline_margin_s
-        if conditions.uplink_bps is None:
-            return max(expected_s, config.longest_deadline_s)
-        if self._policy.keeps_to_split:
-            patience_s = (config.deadline_factor - 1.0) * busy_s
-        else:
-            patience_s = price(self._everything, self._splits, conditions).edge_s - partition.edge_s
-        return expected_s + min(patience_s, config.longest_deadline_s)
-
-    def _position(self, layer: str) -> int:
-        return self._graph.structure.position[layer]
-
-    def _costs(self, cloud_s: tuple[float, ...] | None) -> CostProfile:
-        """Costs of the splits; the cloud's times are 0 while unknown, and no split that needs them is used then."""
-        return CostProfile(edge_s=self._edge_s, cloud_s=cloud_s or (0.0,) * len(self._graph.layers))
+    def _price(self, *, seconds: bool) -> None:
+        """Prices all splits at the sizes of now, or at the seconds."""
+        costs, encodings = self._costs(), self._encodings_now()
+        for each in self._graphs:
+            if seconds:
+                each.cost(costs)
+            else:
+                each.resize(encodings)
 
     def _encodings_now(self) -> tuple[Encoding, ...]:
         """The encodings that the cloud accepts, at the sizes of now."""
@@ -248,9 +306,3 @@ class Planner:
             encoding.priced(self._decode_s[encoding.name], self._sizes.ratio(encoding.name))
             for encoding in usable(self._encodings, self._decode_s)
         )
-
-    def _encodings_changed(self) -> None:
-        self._conditions = None
-        known = {"raw", *(encoding.name for encoding in self._splits.encodings)}
-        if self._plan is not None and self._plan.partition.encoding not in known:
-            self._plan = None  # another cloud, which does not accept the encoding in use

@@ -57,8 +57,13 @@ def everything(splits: Splits) -> frozenset[str]:
 
 
 def inputs(splits: Splits) -> frozenset[str]:
-    """The split that runs every layer in the cloud: the edge has the model's inputs."""
+    """The split that runs every layer in the cloud: the edge has the model's inputs, or the packets that hold it."""
     return frozenset(layer.name for layer in splits.graph.layers if not layer.inputs)
+
+
+def decoded_inputs(splits: Splits) -> frozenset[str]:
+    """Where a layer stands for packets: the split that sends the frame instead, which the edge decodes."""
+    return frozenset(layer.name for layer in splits.graph.layers[:2])
 
 
 def traffic(graph: LayerGraph, edge: frozenset[str]) -> tuple[tuple[int, ...], tuple[int, ...]]:

@@ -2,7 +2,7 @@
 
 The best prefix is chosen whenever the conditions move, by the rule of `partitioner.decide`: the lowest latency if that
 keeps up with the rate, else the lowest latency of those that keep up, else the highest throughput. The cut is sent in
-the default encoding. See `partitioner.reference.neurosurgeon` for the sources.
+the default encoding, or as packets of its source. See `partitioner.reference.neurosurgeon` for the sources.
 """
 
 import math
@@ -47,25 +47,30 @@ class Chain(Policy):
     name = "chain"
 
     def __init__(self) -> None:
-        self._splits: Splits | None = None
-        self._order: tuple[int, ...] = ()
-        self._prefixes: tuple[_Prefix, ...] = ()
+        # With and without packets: frames that can be sent as these, and frames that cannot, may come in turn.
+        self._known: dict[bool, tuple[Splits, tuple[int, ...], tuple[_Prefix, ...]]] = {}
 
     def choose(self, splits: Splits, conditions: Conditions) -> Choice:
         """The best prefix."""
-        if splits is not self._splits:
-            self._splits, self._order = splits, _order(splits)
-            self._prefixes = tuple(_prefixes(splits, self._order))
+        order, prefixes = self._of(splits, packets=conditions.packets)
         period_s = conditions.headroom / conditions.rate_hz
-        priced = [(*prefix.times_s(conditions), prefix.layers) for prefix in self._prefixes]
+        priced = [(*prefix.times_s(conditions), prefix.layers) for prefix in prefixes]
         fastest = min(priced, key=_latency_first)
         keeping_up = [each for each in priced if each[1] < period_s]
         smallest = min(priced, key=_bottleneck_first)
         _, _, count = min(keeping_up, key=_latency_first) if keeping_up else smallest
-        edge = frozenset(splits.graph.layers[i].name for i in self._order[:count])
+        edge = frozenset(splits.graph.layers[i].name for i in order[:count])
         mode = Mode.LIGHT if fastest[1] < period_s else Mode.HEAVY
         max_rate_hz = 1.0 / smallest[1] if smallest[1] > 0.0 else math.inf
         return Choice(price(edge, splits, conditions), mode, max_rate_hz)
+
+    def _of(self, splits: Splits, *, packets: bool) -> tuple[tuple[int, ...], tuple[_Prefix, ...]]:
+        """The order of the layers, and its prefixes."""
+        known = self._known.get(packets)
+        if known is None or known[0] is not splits:
+            order = _order(splits)
+            known = self._known[packets] = splits, order, tuple(_prefixes(splits, order))
+        return known[1:]
 
 
 def _latency_first(priced: tuple[float, float, int]) -> tuple[float, float]:

@@ -30,7 +30,7 @@ class Given(Policy):
         self._edge = edge
 
     def choose(self, splits: Splits, conditions: Conditions) -> Choice:
-        """That split, in the default encoding."""
+        """That split, in the default encoding; the model's inputs are sent as they are, never as packets."""
         return keep_to(self._edge, splits, conditions)
 
 

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from edge_service.control.conditions import Conditions
 from edge_service.control.plan import Mode
-from edge_service.control.pricing import price
+from edge_service.control.pricing import inputs, price
 from partitioner import Partition
 from partitioner.splits import Splits
 
@@ -59,6 +59,10 @@ class Policy(Protocol):
         per cent, the answer is the best split known so far. The question is then searched for in the background, and
         `choose` is called again when there is a table or a split was found.
 
+        For a frame that can be sent as packets of its source, `conditions.packets` is true, and the graph of `splits`
+        has one layer more: the first, usually named `packets`, which the model's input reads. The split that has it
+        alone on the edge sends the packets. Every split has it on the edge.
+
         Args:
             splits: Every split of the model, at current times and sizes.
             conditions: Link, loads, rate, time, and the split in use.
@@ -69,9 +73,16 @@ class Policy(Protocol):
 def keep_to(edge: frozenset[str], splits: Splits, conditions: Conditions) -> Choice:
     """The choice of a given split; the mode is light if the split keeps up with the rate, with headroom.
 
+    Args:
+        edge: Names of the layers on the edge; the layer that stands for packets may be left out.
+        splits: The model's splits.
+        conditions: Link and loads.
+
     Raises:
         PartitionError: `edge` is not a closed set of the graph with all model inputs.
     """
+    if conditions.packets:
+        edge |= inputs(splits)
     partition = price(edge, splits, conditions)
     light = partition.bottleneck_s * conditions.rate_hz < conditions.headroom
     max_rate_hz = 1.0 / partition.bottleneck_s if partition.bottleneck_s > 0.0 else math.inf

@@ -44,6 +44,9 @@ class BackgroundWork:
         asks: Whether the policy is expected to ask.
         interval_s: While conditions only drift, search at most this often.
         tolerance: Conditions that moved by less than this since the last search, relatively, cause no search.
+
+    Attributes:
+        rests_until_s: No build or search begins before.
     """
 
     def __init__(self, splits: Splits, interval_s: float, tolerance: float, *, asks: bool) -> None:
@@ -57,7 +60,12 @@ class BackgroundWork:
         self._failed: dict[type[Job], Numbers] = {}
         self._began_s = -math.inf
         self._searched_s = -math.inf
-        self._rested_s = -math.inf
+        self.rests_until_s = -math.inf
+
+    @property
+    def busy(self) -> bool:
+        """Whether a job was begun and has not ended."""
+        return self._running is not None
 
     def asked(self, live: LiveSplits, conditions: Conditions) -> None:
         """A policy chose under these conditions, by its question to `live`, if it asked one."""
@@ -86,7 +94,7 @@ class BackgroundWork:
             return False
         self._running = None
         if not isinstance(job, Reprice):
-            self._rested_s = max(self._rested_s, self._began_s) + _PERIOD * (now_s - self._began_s)
+            self.rests_until_s = max(self.rests_until_s, self._began_s) + _PERIOD * (now_s - self._began_s)
         if not done:
             self._failed[type(job)] = job.numbers
         return True
@@ -100,7 +108,7 @@ class BackgroundWork:
         search = Search(self._splits, numbers, wish.question, wish.conditions)
         if table is None and self._last is None:
             return search
-        rested, first = now_s >= self._rested_s, table is None and Build not in self._failed
+        rested, first = now_s >= self.rests_until_s, table is None and Build not in self._failed
         if not live.fresh and (rested or first) and not self._has_failed(Build, numbers):
             return Build(numbers)
         return search if rested and not wish.proven and self._is_new(search, now_s) else None
