@@ -33,6 +33,13 @@ class Encodings(StrEnum):
     RAW = "raw"
 
 
+class Packets(StrEnum):
+    """Whether frames may be sent as packets of their source."""
+
+    AUTO = "auto"
+    OFF = "off"
+
+
 class InputEncoding(StrEnum):
     """The encoding of frames that are sent themselves."""
 
@@ -164,6 +171,13 @@ EncodingsOption = Annotated[
     Encodings | None,
     typer.Option(
         help="auto, the default: the encoding is chosen together with the split; raw: tensors are sent as they are.",
+        show_default=False,
+    ),
+]
+PacketsOption = Annotated[
+    Packets | None,
+    typer.Option(
+        help="auto, the default: a frame of a compressed source may be sent as packets of it, where that pays; off.",
         show_default=False,
     ),
 ]

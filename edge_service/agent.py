@@ -15,12 +15,14 @@ from edge_service.control import (
     ArrivalRate,
     Controller,
     ControllerState,
+    PacketCosts,
     Policy,
     RateChanged,
 )
 from edge_service.control.policies import policy_named
 from edge_service.errors import AgentClosedError, CloudError
 from edge_service.frame import FrameResult
+from edge_service.frame_image import FrameImage
 from edge_service.inputs import own_inputs
 from edge_service.output.metrics import EdgeMetrics
 from edge_service.parts import Parts
@@ -56,6 +58,8 @@ class Agent:
         edge_profile: the model's times on this machine; measured on entry if not given.
         wire_costs: bytes and seconds of each encoding of each layer's value, as `measure_wire_costs` measures them on
             similar frames; without it everything is sent raw.
+        packet_costs: what the packets of the frames' source cost, as `edge_service.packet_costs` measures them, if
+            frames may be sent as these; they are submitted as `FrameImage`s then.
         on_result: called with each result, in order, before the frame's future resolves. If it raises an exception, the
             agent ends: the next submission and leaving the context raise it too.
         policy: chooses the splits, in place of the policy in the settings; see `edge_service.control.Policy`.
@@ -78,6 +82,7 @@ class Agent:
         *,
         edge_profile: Profile | None = None,
         wire_costs: WireCosts | None = None,
+        packet_costs: PacketCosts | None = None,
         on_result: Callable[[FrameResult], None] | None = None,
         policy: Policy | None = None,
         tracing: Tracing | None = None,
@@ -95,6 +100,7 @@ class Agent:
         self._cloud = cloud
         self._edge_profile = edge_profile
         self._wire_costs = wire_costs
+        self._packet_costs = packet_costs if self._config.packets == "auto" else None
         self._on_result = on_result
         self._tracing = tracing
         self.metrics = EdgeMetrics(model.name, model.graph, model.places)
@@ -163,12 +169,13 @@ class Agent:
             await pipeline.close()
             self._compute.close()
 
-    async def submit(self, *inputs: Tree, **named: Tree) -> FrameResult:
+    async def submit(self, *inputs: Tree | FrameImage, **named: Tree) -> FrameResult:
         """Runs one frame.
 
         Args:
             inputs: as the module takes them: tensors, tuples, lists and dictionaries of tensors, and the numbers of the
-                example inputs; arrays may take the place of tensors. For image models one uint8 [1, 3, H, W].
+                example inputs; arrays may take the place of tensors. For image models one uint8 [1, 3, H, W], or a
+                source's picture, which is decoded when it is needed.
             named: those that are given by name.
 
         Returns:
@@ -180,7 +187,7 @@ class Agent:
         """
         return await self.put(*inputs, **named)
 
-    def put(self, *inputs: Tree, **named: Tree) -> asyncio.Future[FrameResult]:
+    def put(self, *inputs: Tree | FrameImage, **named: Tree) -> asyncio.Future[FrameResult]:
         """Like `submit`, but returns a future at once; the order of calls is the order of frames."""
         if self._pipeline is None:
             raise AgentClosedError("the agent is not running; use `async with Agent(...) as agent`")
@@ -213,6 +220,7 @@ class Agent:
             rate_hz=config.rate_hz,
             encodings=encodings,
             policy=self._policy,
+            packets=None if self._packet_costs is None else self._packet_costs.slowed(config.slowdown),
         )
 
     def _raw_costs(self) -> WireCosts:

@@ -56,6 +56,10 @@ class AgentConfig(BaseSettings):
     input_encoding: Literal["raw", "jpeg"] = Field(
         default="raw", description="How frames themselves are sent; jpeg is lossy."
     )
+    packets: Literal["auto", "off"] = Field(
+        default="auto",
+        description="auto sends a frame as packets of its compressed source where that pays; off never does.",
+    )
     compile: bool = Field(
         default=False, description="Compile the head of a split that stays (torch.compile); needs a C++ compiler here."
     )

@@ -26,6 +26,7 @@ from dads.options import (
     MaxErrorOption,
     MetricsPortOption,
     NameOption,
+    PacketsOption,
     PolicyOption,
     PreprocessOption,
     ReportOption,
@@ -136,6 +137,7 @@ def edge(
     encodings: EncodingsOption = None,
     max_error: MaxErrorOption = None,
     input_encoding: InputEncodingOption = None,
+    packets: PacketsOption = None,
     compile_heads: Annotated[
         bool | None,
         typer.Option(
@@ -193,6 +195,7 @@ def edge(
         encodings=encodings,
         max_error=max_error,
         input_encoding=input_encoding,
+        packets=packets,
         compile=compile_heads,
         tls=tls,
         tls_ca=tls_ca,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 
 import torch
 
@@ -14,7 +14,9 @@ from dads.errors import CommandError
 from dads.planning.profiles import StoredEncodings
 from dads.progress import shown
 from edge_service import AgentConfig, WireCosts, measure_wire_costs
-from edge_service.control import EncodingCosts
+from edge_service.control import EncodingCosts, PacketCosts
+from edge_service.frame_image import FrameImage
+from edge_service.packet_costs import measure_packet_costs
 from edge_service.sources import Frame, SourceFailedError, open_source
 from edge_service.wire_costs import encodings_of
 from partitioner import Encoding
@@ -24,6 +26,7 @@ from split_wire import Encoding as WireEncoding
 
 FRAMES = 2
 """Frames to measure on, a second apart: encodings differ less from frame to frame than from layer to layer."""
+_LEAST_HZ, _LEAST_FRAMES, _MOST_FRAMES = 2.0, 4, 16  # of those whose packets are measured
 
 
 def frame_size(model: Model) -> tuple[int, int]:
@@ -42,8 +45,17 @@ def frame_size(model: Model) -> tuple[int, int]:
     return inputs[0].sizes[2], inputs[0].sizes[3]
 
 
-def first_frames(model: Model, source: str) -> AsyncGenerator[Frame, None]:
+def first_frames(
+    model: Model, source: str, *, rate_hz: float = 1.0, frames: int = FRAMES, lazy: bool = False
+) -> AsyncGenerator[Frame, None]:
     """Open a source for the frames to measure on.
+
+    Args:
+        model: The model.
+        source: The source.
+        rate_hz: Of the frames.
+        frames: How many.
+        lazy: Whether pictures of a compressed source stay compressed until somebody needs them.
 
     Raises:
         CommandError: the model takes no frames.
@@ -54,25 +66,60 @@ def first_frames(model: Model, source: str) -> AsyncGenerator[Frame, None]:
         source,
         height=height,
         width=width,
-        rate_hz=1.0,
-        frames=FRAMES,
+        rate_hz=rate_hz,
+        frames=frames,
         paced=False,
         preprocess=model.preprocess,
+        lazy=lazy,
     )
 
 
 async def inputs_of(model: Model, frames: AsyncGenerator[Frame, None]) -> list[tuple[torch.Tensor]]:
-    """Read a source to its end, as the model's inputs; the example inputs if there was no frame.
+    """Read a source to its end, as the model's inputs; the example inputs if there was no frame."""
+    return inputs_from(model, await pictures_of(frames))
 
-    What cannot be decoded is left out, and so is what cannot be read any more: the run itself reports it.
-    """
+
+async def pictures_of(frames: AsyncGenerator[Frame, None]) -> list[FrameImage]:
+    """Read a source to its end, or as far as it can be read: the run itself reports why."""
     read = []
     with contextlib.suppress(SourceFailedError):
         async with contextlib.aclosing(frames):
             async for frame in frames:
-                with contextlib.suppress(PictureError):
-                    read.append((torch.from_numpy(frame.image).to(model.device),))
-    return read or [model.example_inputs]
+                read.append(frame.content)  # noqa: PERF401 # what was read stays when the source fails
+    return read
+
+
+def inputs_from(model: Model, pictures: Sequence[FrameImage]) -> list[tuple[torch.Tensor]]:
+    """Pictures as the model's inputs, as many as encodings are measured on; the example inputs if there are none."""
+    made: list[tuple[torch.Tensor]] = []
+    for picture in pictures if len(pictures) <= FRAMES else (pictures[0], pictures[-1]):
+        with contextlib.suppress(PictureError):  # its frame will fail and say why
+            made.append((torch.from_numpy(picture.array()).to(model.device),))
+    return made or [model.example_inputs]
+
+
+def packets_of(
+    model: Model, pictures: Sequence[FrameImage], config: AgentConfig, *, always_decodes: bool
+) -> PacketCosts | None:
+    """Measure the packets of pictures that were read at `packet_sampling`; None if the source gives no packets.
+
+    Args:
+        model: The model.
+        pictures: They must not be decoded yet.
+        config: Has the rate of the run.
+        always_decodes: Whether the edge will decode every frame, however it is sent.
+    """
+    layer = model.inputs[0].layer
+    rate_hz, _ = packet_sampling(config.rate_hz)
+    return measure_packet_costs(
+        pictures, layer, rate_hz=rate_hz, wanted_hz=config.rate_hz, always_decodes=always_decodes
+    )
+
+
+def packet_sampling(rate_hz: float) -> tuple[float, int]:
+    """The rate and the number of the frames whose packets are measured, for a run at some rate: about two seconds."""
+    measured_hz = max(rate_hz, _LEAST_HZ)
+    return measured_hz, max(_LEAST_FRAMES, min(math.ceil(2.0 * measured_hz), _MOST_FRAMES))
 
 
 def measure(model: Model, inputs: list[tuple[torch.Tensor]], config: AgentConfig) -> WireCosts:

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import signal
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -19,6 +19,8 @@ from dads.progress import shown
 from dads.session.finished_frames import FinishedFrames
 from dads.session.frame_table import FrameTable
 from dads.session.run_record import RunRecord
+from dads.session.sending_costs import sending_costs
+from dads.session.stopping import until
 from edge_service import (
     TOLERANCE,
     Agent,
@@ -29,12 +31,11 @@ from edge_service import (
     Verifier,
     WireCosts,
 )
-from edge_service.control import Policy
+from edge_service.control import PacketCosts, Policy
 from edge_service.output.drawn_pictures import DrawnPictures
 from edge_service.output.saved_outputs import SavedOutputs
 from edge_service.run import Shown
 from edge_service.sources import (
-    Frame,
     SourceError,
     SourceFailedError,
     SourceFormatError,
@@ -134,6 +135,7 @@ class EdgeSession:
             self._tracing = Tracing(tracer, model.places)
         self._stopping = asyncio.Event()
         self._wire_costs = wire_costs
+        self._packet_costs: PacketCosts | None = None
         self._records: dict[str, RunRecord] = {}
 
     @property
@@ -167,8 +169,8 @@ class EdgeSession:
         self._is_comparing = len(policies) > 1
         record = self._begun(policies[0])
         try:
-            if self._wire_costs is None and self._cloud is not None and any(policy.uses_cloud for policy in policies):
-                self._wire_costs = await self._measured_wire()
+            if self._cloud is not None and any(policy.uses_cloud for policy in policies):
+                await self._measure_sending()
             for policy in policies:
                 if self._stopping.is_set() and policy is not policies[0]:
                     break
@@ -218,12 +220,14 @@ class EdgeSession:
         log.info(
             "run started", run=policy.name, model=self._model.name, rate_hz=config.rate_hz, slowdown=config.slowdown
         )
+        packet_costs = self._packet_costs if policy.uses_cloud else None
         agent = Agent(
             self._model,
             self._cloud,
             config,
             edge_profile=self._edge_profile,
             wire_costs=self._wire_costs,
+            packet_costs=packet_costs,
             on_result=clip.took,
             policy=policy,
             tracing=self._tracing,
@@ -231,7 +235,7 @@ class EdgeSession:
         try:
             with self._pages(agent, view):
                 async with agent:
-                    failure = await self._feed(clip, agent, record.source)
+                    failure = await self._feed(clip, agent, record.source, lazy=packet_costs is not None)
                     problem = agent.cloud_error
         finally:
             record.files = await asyncio.to_thread(finished.close)  # on this thread it would block signals
@@ -256,14 +260,13 @@ class EdgeSession:
             drawn=None if files.draw is None else DrawnPictures(files.draw, self._config.rate_hz),
         )
 
-    async def _measured_wire(self) -> WireCosts:
-        frames = _until(encodings.first_frames(self._model, self._stream.source), self._stopping)
-        inputs = await encodings.inputs_of(self._model, frames)
-        measured = await asyncio.to_thread(encodings.measure, self._model, inputs, self._config)
-        log.info("encodings measured", **encodings.allowed(measured))
-        return measured
+    async def _measure_sending(self) -> None:
+        always = self._verify or self._files.draw is not None
+        self._wire_costs, self._packet_costs = await sending_costs(
+            self._model, self._stream.source, self._config, self._stopping, self._wire_costs, always_decodes=always
+        )
 
-    async def _feed(self, clip: ClipRun, agent: Agent, report: SourceReport) -> SourceError | None:
+    async def _feed(self, clip: ClipRun, agent: Agent, report: SourceReport, *, lazy: bool) -> SourceError | None:
         """Submits the source's frames; returns the error that ended it, if one did."""
         stream = self._stream
         height, width = encodings.frame_size(self._model)
@@ -276,9 +279,10 @@ class EdgeSession:
             loop=stream.loop,
             preprocess=self._model.preprocess,
             report=report,
+            lazy=lazy,
         )
         try:
-            async with contextlib.aclosing(_until(source, self._stopping)) as frames:
+            async with contextlib.aclosing(until(source, self._stopping)) as frames:
                 await clip.stream(agent, frames)
         except SourceError as error:
             report.ended_by(error)
@@ -308,27 +312,6 @@ async def _verified(verifier: Verifier) -> dict[str, Any]:
     if outcome.first is not None:
         log.error("a result differs from the whole model's", first=outcome.first)
     return {"checked": outcome.checked, "different": outcome.different}
-
-
-async def _until(source: AsyncGenerator[Frame, None], stopping: asyncio.Event) -> AsyncGenerator[Frame, None]:
-    """Yields the source's frames until it ends or `stopping` is set."""
-    stop = asyncio.ensure_future(stopping.wait())
-    try:
-        while not stopping.is_set():
-            following = asyncio.ensure_future(anext(source))
-            await asyncio.wait({following, stop}, return_when=asyncio.FIRST_COMPLETED)
-            if not following.done():
-                following.cancel()
-                await asyncio.gather(following, return_exceptions=True)
-                return
-            try:
-                frame = following.result()
-            except StopAsyncIteration:
-                return
-            yield frame
-    finally:
-        stop.cancel()
-        await source.aclose()
 
 
 class _RateWatch:

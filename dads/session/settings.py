@@ -25,6 +25,7 @@ _OPTIONS = {
     "require_cloud": "--require-cloud",
     "keep_inputs": "--verify",
     "encodings": "--encodings",
+    "packets": "--packets",
     "compile": "--compile",
     "max_error": "--max-error",
     "input_encoding": "--input-encoding",

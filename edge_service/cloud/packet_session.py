@@ -80,7 +80,7 @@ class PacketSession:
 
     def choose(self, picture: Compressed, stream: int, now_s: float) -> FramePackets | None:
         """The packets that go with a frame on a stream; None if it has to be sent otherwise."""
-        if not picture.is_complete or now_s < self._waits_until_s:
+        if not picture.is_complete or picture.damage is not None or now_s < self._waits_until_s:
             return None
         goes_on = self._goes_on and self._is_same(picture, stream) and now_s - self._sent_s < _IDLE_S
         begins = not goes_on or picture.start > self._next
@@ -140,6 +140,8 @@ class PacketSession:
     def _is_worth_it(self, chosen: FramePackets) -> bool:
         if len(chosen.packets) > limits.MAX_PACKETS or chosen.size > limits.MAX_CUT_BYTES:
             return False
+        if chosen.compressed.history.format.is_intra:
+            return chosen.size <= self._frame_bytes
         # A keyframe is large, but without it no packets are ever sent.
         between = sum(len(packet.data) for packet in chosen.packets if not packet.is_keyframe)
         return between <= self._frame_bytes * (1.0 if chosen.begins else _PATIENCE)

@@ -92,7 +92,7 @@ class EdgeMetrics:
         ProcessCollector(registry=r)
         for outcome in Outcome:
             self._frames.labels(outcome.value)
-        for kind in ("tensor", "probe"):
+        for kind in ("tensor", "packets", "probe"):
             self._bytes.labels(kind)
         for work in ("reprice", "build", "search"):
             self._jobs_s.labels(work)
@@ -165,7 +165,7 @@ class EdgeMetrics:
         self._jobs_s.labels(work).inc(seconds)
 
     def sent(self, kind: str, size: int) -> None:
-        """Counts bytes handed to the network; kind is "tensor" or "probe"."""
+        """Counts bytes handed to the network; kind is "tensor", "packets" or "probe"."""
         self._bytes.labels(kind).inc(size)
 
 

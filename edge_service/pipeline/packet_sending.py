@@ -51,10 +51,7 @@ class PacketSending:
         """Bytes of the packets since the frame before; None where there are none, or a source has begun anew."""
         picture = None if job.image is None else job.image.compressed
         before, self._seen = self._seen, picture
-        if before is None or picture is None or before.history is not picture.history:
-            return None
-        packets = picture.packets(max(before.through + 1, picture.start)) if before.through < picture.through else ()
-        return None if packets is None else sum(len(packet.data) for packet in packets)
+        return None if before is None or picture is None else picture.bytes_since(before)
 
     def choose(self, job: Job) -> tuple[FramePackets, bool] | None:
         """What goes with a frame, and whether its pixels are to be compared; None if it cannot be sent so any more."""

@@ -57,6 +57,7 @@ def open_source(
     loop: bool = False,
     paced: bool = True,
     preprocess: Preprocess | None = None,
+    lazy: bool = False,
     report: SourceReport | None = None,
 ) -> AsyncGenerator[Frame, None]:
     """Open a source of frames.
@@ -73,6 +74,7 @@ def open_source(
         loop: Whether to repeat a clip, up to `frames` or without end.
         paced: Whether to wait for a frame's time; False yields the same frames of a clip at once.
         preprocess: How a picture becomes a frame; by default its centre, at the smallest scale that covers the frame.
+        lazy: Whether pictures of a compressed source stay compressed until somebody needs them.
         report: Is told what happens to the source.
 
     Returns:
@@ -86,5 +88,5 @@ def open_source(
         if value is not None and not 0 < value < math.inf:
             raise SourceError(f"{name} must be more than 0 and finite, not {value}")
     chosen = preprocess or Preprocess(interpolation="bicubic")
-    sampling = Sampling(height, width, rate_hz, frames, loop, paced, chosen)
-    return stream(pictures_of(spec, rate_hz, report or SourceReport(spec)), sampling)
+    sampling = Sampling(height, width, rate_hz, frames, loop, paced, chosen, lazy)
+    return stream(pictures_of(spec, rate_hz, report or SourceReport(spec), as_packets=lazy), sampling)

@@ -11,6 +11,7 @@ from pathlib import Path
 from edge_service.frame_image import Shot
 from edge_service.sources.errors import SourceFailedError, SourceFormatError, SourceNotFoundError
 from edge_service.sources.pacing import Timed
+from edge_service.sources.packed_images import PackedImages
 from edge_service.sources.shots import ShotToDecode
 from edge_service.sources.source_report import SourceReport
 from edge_service.sources.watched import watched
@@ -37,6 +38,7 @@ class ImageFolder:
     path: Path
     interval_s: float
     report: SourceReport = field(default_factory=SourceReport)
+    as_packets: bool = False
     live: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
@@ -63,10 +65,12 @@ class ImageFolder:
 
     def _play(self) -> Iterator[Timed[Shot]]:
         count = 0
+        packed = PackedImages() if self.as_packets else None
         try:
             for count, file in enumerate(_images_in(self.path)):
                 self.path.stat()
-                yield Timed(count * self.interval_s, _shot(file))
+                shot = None if packed is None else packed.shot(file)
+                yield Timed(count * self.interval_s, shot or _shot(file))
         except OSError as error:
             raise SourceFailedError(
                 f"{self.path} cannot be read any further, after {count} images: {error.strerror or error}; "
@@ -81,11 +85,13 @@ class SingleImage:
     path: Path
     interval_s: float
     report: SourceReport = field(default_factory=SourceReport)
+    as_packets: bool = False
     live: bool = field(default=False, init=False)
 
     def play(self) -> Iterator[Timed[Shot]]:
         """The image."""
-        return watched([Timed(0.0, _shot(self.path))], self.report)
+        shot = PackedImages().shot(self.path) if self.as_packets else None
+        return watched([Timed(0.0, shot or _shot(self.path))], self.report)
 
 
 def _images_in(folder: Path) -> list[Path]:

@@ -25,34 +25,37 @@ _OTHERS = {
 }
 
 
-def pictures_of(spec: str, rate_hz: float | None, report: SourceReport) -> Pictures:
+def pictures_of(spec: str, rate_hz: float | None, report: SourceReport, *, as_packets: bool = False) -> Pictures:
     """The source that is meant. What it holds is read later, but for the names in a folder.
 
     Args:
         spec: See `edge_service.sources.open_source`.
         rate_hz: Frames per second, at which images are shown; None: one a second.
         report: Is told what happens to the source.
+        as_packets: Whether pictures stay compressed where they can.
 
     Raises:
         SourceError: There is no such source; the message says what was expected.
     """
     kind, _, name = spec.partition(":")
     if kind == "sample":
-        return VideoFile(sample_path(name), report)
+        return VideoFile(sample_path(name), report, as_packets)
     if spec.startswith(("rtsp://", "rtsps://")) or is_camera(spec):
         return LiveVideo(spec)
     path = Path(spec)
     mode = _mode(spec)
     interval_s = 1.0 if rate_hz is None else 1 / rate_hz
     if stat.S_ISDIR(mode):
-        return ImageFolder(path, interval_s, report)
+        return ImageFolder(path, interval_s, report, as_packets)
     for is_so, what in _OTHERS.items():
         if is_so(mode):
             raise SourceFormatError(f"{path} is {what}; {EXPECTED}")
     if not os.access(path, os.R_OK):
         raise SourceNotFoundError(f"{path}: no permission to read it; {EXPECTED}")
     suffix = path.suffix.lower()
-    return SingleImage(path, interval_s, report) if suffix in SUFFIXES and suffix != _CLIP else VideoFile(path, report)
+    if suffix in SUFFIXES and suffix != _CLIP:
+        return SingleImage(path, interval_s, report, as_packets)
+    return VideoFile(path, report, as_packets)
 
 
 def is_camera(spec: str) -> bool:

@@ -72,6 +72,8 @@ class PacketShots:
         dts_s: float | None = None,
         *,
         at_s: float | None = None,
+        is_disposable: bool = False,
+        damage: str = "",
     ) -> list[Timed[Shot]]:
         """Take the next packet.
 
@@ -81,6 +83,8 @@ class PacketShots:
             pts_s: When its picture is shown, in seconds; None if that is not known.
             dts_s: When it is decoded, in seconds; None if that is not known.
             at_s: The time of its shot, if that is another than `pts_s`, such as when it arrived.
+            is_disposable: Whether no other picture refers to it.
+            damage: Why it cannot be decoded, if that is known.
 
         Returns:
             The shots that it completes, in display order; none before the first keyframe.
@@ -95,7 +99,13 @@ class PacketShots:
             self._keyframes += 1
             self._keyframe_pts_s = self._pts_s
         self._dts_s = dts_s
-        self._last = self.history.add(data, is_keyframe=anew, is_leading=self._pts_s < self._keyframe_pts_s)
+        self._last = self.history.add(
+            data,
+            is_keyframe=anew,
+            is_leading=self._pts_s < self._keyframe_pts_s,
+            is_disposable=is_disposable,
+            damage=damage,
+        )
         if not _is_hidden(self._format, data):
             shown_s = at_s if at_s is not None else max(self._pts_s, 0.0) if pts_s is None else pts_s
             heapq.heappush(self._pending, _Pending(self._keyframes, self._pts_s, self._last, shown_s))

@@ -69,7 +69,10 @@ class CompressedShot:
         Raises:
             PictureError: It cannot be decoded.
         """
-        return self.compressed.picture()
+        try:
+            return self.compressed.picture()
+        except PictureError as error:
+            raise PictureError(f"{self.name}: {error}" if self.name else str(error)) from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ from pictures import PictureError, Preprocess
 T = TypeVar("T")
 
 _FRAMES_AHEAD = 2
+_LAZY_HZ = 0.2
 _COVERS = Preprocess(interpolation="bicubic")
 
 
@@ -78,6 +79,7 @@ class Sampling:
         loop: Whether to repeat a clip, up to `frames` or without end.
         paced: Whether frame k waits until k / rate_hz after the first; live sources pace themselves.
         preprocess: How a picture becomes the model's input.
+        lazy: Whether pictures are left compressed until somebody needs them; else they are decoded ahead.
     """
 
     height: int
@@ -87,6 +89,7 @@ class Sampling:
     loop: bool = False
     paced: bool = True
     preprocess: Preprocess = _COVERS
+    lazy: bool = False
 
 
 async def stream(pictures: Pictures, sampling: Sampling) -> AsyncGenerator[Frame, None]:
@@ -116,12 +119,17 @@ def _images(pictures: Pictures, sampling: Sampling) -> Iterator[Timed[FrameImage
         empty = False
         image = FrameImage(shot.item, sampling.preprocess, sampling.height, sampling.width)
         image.keeps_picture = True
-        if image.compressed is None:  # nothing is gained by waiting
+        if image.compressed is None or not _may_wait(sampling):
             with contextlib.suppress(PictureError):  # whoever asks for the image gets it
                 image.array()
         yield Timed(shot.at_s, image)
     if empty:
         raise SourceFormatError("the source holds no pictures; expected at least one")
+
+
+def _may_wait(sampling: Sampling) -> bool:
+    """Whether frames may be decoded later: so few that they wait for long would need too many packets to be kept."""
+    return sampling.lazy and (sampling.rate_hz is None or sampling.rate_hz >= _LAZY_HZ)
 
 
 def _chosen(pictures: Pictures, sampling: Sampling) -> Iterator[Timed[Shot]]:

@@ -13,10 +13,12 @@ from edge_service.log import log
 from edge_service.sources.errors import SourceFailedError
 from edge_service.sources.files.container import Packets, nominal_interval_s, opened, promised_end_s, video_of
 from edge_service.sources.files.decoded_shots import DecodedShots, Unplaced
+from edge_service.sources.files.packed_shots import PackedShots, format_of
 from edge_service.sources.pacing import Timed
 from edge_service.sources.source_report import SourceReport
 from edge_service.sources.timeline import Timeline
 from edge_service.sources.watched import watched
+from pictures import StreamFormat
 
 __all__ = ["VideoFile"]
 
@@ -33,12 +35,14 @@ class VideoFile:
     Attributes:
         path: The file.
         report: Is told of jumps of the file's times.
+        as_packets: Whether pictures stay in their packets until somebody needs them.
         live: It is not.
         interval_s: How long the last picture is shown; known when `play` has ended.
     """
 
     path: Path
     report: SourceReport = field(default_factory=SourceReport)
+    as_packets: bool = False
     live: bool = field(default=False, init=False)
     interval_s: float = field(default=0.0, init=False)
 
@@ -57,7 +61,12 @@ class VideoFile:
             video = video_of(container, str(self.path))
             timeline = Timeline(nominal_interval_s(video), self._jumped)
             packets = Packets(container, video)
-            shots = DecodedShots(video, lambda: timeline.interval_s)
+            stream_format = self._stream_format() if self.as_packets else None
+            shots = (
+                DecodedShots(video, lambda: timeline.interval_s)
+                if stream_format is None
+                else PackedShots(video, lambda: timeline.interval_s, stream_format)
+            )
             end_s = 0.0
             try:
                 for made in _made(shots, packets):
@@ -72,6 +81,10 @@ class VideoFile:
                 raise SourceFailedError(
                     f"{self.path} cannot be read to its end: after {end_s:.3f} s {error}; expected a whole video file"
                 ) from error
+
+    def _stream_format(self) -> StreamFormat | None:
+        with opened(self.path) as container:
+            return format_of(container, video_of(container, str(self.path)))
 
     def _jumped(self, at_s: float, jump_s: float) -> None:
         if self.report.discontinuity() == 1:

@@ -30,7 +30,7 @@ from edge_service.control import (
 from edge_service.errors import CloudRefusedError
 from edge_service.output.metrics import EdgeMetrics
 from edge_service.parts import Parts
-from edge_service.pipeline import offload
+from edge_service.pipeline import encoding
 from edge_service.pipeline.pipeline import Pipeline
 from edge_service.wire_costs import measure_wire_costs
 from link_emulator import LinkEmulator, Trace
@@ -68,7 +68,7 @@ class Dictator:
         }
         self.plan_ = Plan(**{**given, **self.fields})
 
-    def plan(self, now_s):
+    def plan(self, now_s, *, packets_ready=False):
         return self.plan_
 
     def work_due(self, now_s):
@@ -360,7 +360,7 @@ async def test_an_answer_to_a_frame_nobody_knows_changes_nothing(running, two_by
 async def test_a_cut_larger_than_a_message_is_finished_here(
     running, two_by_two, random_inputs, wait_until, monkeypatch
 ):
-    monkeypatch.setattr(offload, "_MOST_BYTES", 8)
+    monkeypatch.setattr(encoding, "_MOST_BYTES", 8)
     async with running() as run:
         run.pipeline.put(0, random_inputs(two_by_two))
         await wait_until(lambda: run.results)
@@ -478,10 +478,10 @@ async def test_a_policy_that_fails_costs_its_frame_only(running, two_by_two, ran
     async with running() as run:
         chosen = run.controller.plan
 
-        def fails(now_s):
+        def fails(now_s, *, packets_ready):
             raise ZeroDivisionError("no rate")
 
-        def fails_at_the_head(now_s):
+        def fails_at_the_head(now_s, *, packets_ready):
             run.controller.plan = fails
             return chosen(now_s)
 
