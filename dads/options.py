@@ -33,6 +33,13 @@ class Encodings(StrEnum):
     RAW = "raw"
 
 
+class RtspTransport(StrEnum):
+    """How an RTSP camera sends."""
+
+    TCP = "tcp"
+    UDP = "udp"
+
+
 class InputEncoding(StrEnum):
     """The encoding of frames that are sent themselves."""
 

@@ -15,7 +15,7 @@ from dads.planning.profiles import StoredEncodings
 from dads.progress import shown
 from edge_service import AgentConfig, WireCosts, measure_wire_costs
 from edge_service.control import EncodingCosts
-from edge_service.sources import Frame, open_source
+from edge_service.sources import Frame, LiveOptions, open_source
 from partitioner import Encoding
 from split_model import Model
 from split_wire import Encoding as WireEncoding
@@ -40,7 +40,7 @@ def frame_size(model: Model) -> tuple[int, int]:
     return inputs[0].sizes[2], inputs[0].sizes[3]
 
 
-def first_frames(model: Model, source: str) -> AsyncGenerator[Frame, None]:
+def first_frames(model: Model, source: str, live: LiveOptions | None = None) -> AsyncGenerator[Frame, None]:
     """Open a source for the frames to measure on.
 
     Raises:
@@ -48,7 +48,7 @@ def first_frames(model: Model, source: str) -> AsyncGenerator[Frame, None]:
         SourceError: the source cannot be used.
     """
     height, width = frame_size(model)
-    return open_source(source, height=height, width=width, rate_hz=1.0, frames=FRAMES, paced=False)
+    return open_source(source, height=height, width=width, rate_hz=1.0, frames=FRAMES, paced=False, live=live)
 
 
 async def inputs_of(model: Model, frames: AsyncGenerator[Frame, None]) -> list[tuple[torch.Tensor]]:

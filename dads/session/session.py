@@ -32,7 +32,7 @@ from edge_service.control import Policy
 from edge_service.output.drawn_pictures import DrawnPictures
 from edge_service.output.saved_outputs import SavedOutputs
 from edge_service.run import Shown
-from edge_service.sources import Frame, open_source
+from edge_service.sources import Frame, LiveOptions, SourceReport, open_source
 from split_model import Model, Profile
 
 if TYPE_CHECKING:  # OpenTelemetry is an extra
@@ -47,12 +47,13 @@ _WARN_EVERY_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class StreamOptions:
-    """The source of frames, their rate, how many in all, and whether the source is repeated for ever."""
+    """The source of frames, their rate, how many in all, whether it is repeated for ever; choices if it is live."""
 
     source: str
     rate_hz: float
     frames: int | None
     loop: bool
+    live: LiveOptions | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +223,7 @@ class EdgeSession:
         )
 
     async def _measured_wire(self) -> WireCosts:
-        frames = _until(encodings.first_frames(self._model, self._stream.source), self._stopping)
+        frames = _until(encodings.first_frames(self._model, self._stream.source, self._stream.live), self._stopping)
         inputs = await encodings.inputs_of(self._model, frames)
         measured = await asyncio.to_thread(encodings.measure, self._model, inputs, self._config)
         log.info("encodings measured", **encodings.allowed(measured))
@@ -231,8 +232,17 @@ class EdgeSession:
     async def _feed(self, clip: ClipRun, agent: Agent) -> None:
         stream = self._stream
         height, width = encodings.frame_size(self._model)
+        report = SourceReport(stream.source)
+        agent.metrics.follow_source(report.as_json)
         source = open_source(
-            stream.source, height=height, width=width, rate_hz=stream.rate_hz, frames=stream.frames, loop=stream.loop
+            stream.source,
+            height=height,
+            width=width,
+            rate_hz=stream.rate_hz,
+            frames=stream.frames,
+            loop=stream.loop,
+            report=report,
+            live=stream.live,
         )
         async with contextlib.aclosing(_until(source, self._stopping)) as frames:
             await clip.stream(agent, frames)

@@ -2,7 +2,7 @@
 
 | module | one idea |
 |---|---|
-| `video`, `images`, `sample` | the kinds of sources: pictures with times |
+| `video`, `images`, `sample`, `live` | the kinds of sources: pictures with times |
 | `pacing` | which pictures become frames; pure |
 | `shots` | the kinds of pictures: decoded, to be decoded, in packets, lost |
 | `stream` | decoding in a thread, and frames on the event loop, each at its time |
@@ -24,16 +24,18 @@ from edge_service.sources.errors import (
     SourceNotFoundError,
 )
 from edge_service.sources.images import ImageFolder
+from edge_service.sources.live import LiveOptions, LiveVideo, is_live
 from edge_service.sources.sample import SAMPLES, sample_path
 from edge_service.sources.source_report import SourceReport
 from edge_service.sources.stream import Frame, Pictures, Sampling, stream
-from edge_service.sources.video import LiveVideo, VideoFile
+from edge_service.sources.video import VideoFile
 from pictures import Preprocess
 
 __all__ = [
     "SAMPLES",
     "DemoExtraMissingError",
     "Frame",
+    "LiveOptions",
     "SourceError",
     "SourceFormatError",
     "SourceNotFoundError",
@@ -54,6 +56,7 @@ def open_source(
     paced: bool = True,
     preprocess: Preprocess | None = None,
     report: SourceReport | None = None,
+    live: LiveOptions | None = None,
 ) -> AsyncGenerator[Frame, None]:
     """Open a source of frames.
 
@@ -61,7 +64,8 @@ def open_source(
     after the first one. The source ends with the clip, unless `frames` or `loop` repeat it.
 
     Args:
-        spec: A video file, a folder of images, `/dev/videoN`, `rtsp://...`, `sample` or `sample:NAME`.
+        spec: A video file, a folder of images, a camera (`/dev/video0`, `rtsp://...`, `http://...`), `sample` or
+            `sample:NAME`. A camera never ends: it is connected to again, up to the limit of `live`.
         height: Rows of a frame.
         width: Columns of a frame.
         rate_hz: Frames per second; None yields every picture, without waiting.
@@ -70,6 +74,7 @@ def open_source(
         paced: Whether to wait for a frame's time; False yields the same frames of a clip at once.
         preprocess: How a picture becomes a frame; by default its centre, at the smallest scale that covers the frame.
         report: Is told what happens to the source.
+        live: The choices for a live source.
 
     Returns:
         The frames, in order; call `aclose` to stop before its end. The first frame starts a thread that decodes.
@@ -83,15 +88,15 @@ def open_source(
             raise SourceError(f"{name} must be more than 0 and finite, not {value}")
     chosen = preprocess or Preprocess(interpolation="bicubic")
     sampling = Sampling(height, width, rate_hz, frames, loop, paced, chosen)
-    return stream(_pictures(spec, rate_hz), sampling)
+    return stream(_pictures(spec, rate_hz, live or LiveOptions(), report or SourceReport(spec)), sampling)
 
 
-def _pictures(spec: str, rate_hz: float | None) -> Pictures:
+def _pictures(spec: str, rate_hz: float | None, live: LiveOptions, report: SourceReport) -> Pictures:
     kind, _, name = spec.partition(":")
     if kind == "sample":
         return VideoFile(sample_path(name))
-    if spec.startswith(("rtsp://", "rtsps://", "/dev/video")):
-        return LiveVideo(spec)
+    if is_live(spec):
+        return LiveVideo(spec, live, report)
     path = Path(spec)
     if path.is_dir():
         return ImageFolder(path, 1.0 if rate_hz is None else 1 / rate_hz)

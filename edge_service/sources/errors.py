@@ -4,6 +4,9 @@ EdgeError
 └── SourceError               (also ValueError) a source cannot be used
     ├── SourceNotFoundError       no such file, folder, camera or stream
     ├── SourceFormatError         the source has no pictures that can be decoded
+    ├── SourceLostError           the connection to a live source is lost, or it was given up
+    │   └── SourceSilentError         it sends nothing
+    ├── SourceLoginError          a live source refuses user and password
     └── DemoExtraMissingError     the sample clips are not installed
 """
 
@@ -22,6 +25,18 @@ class SourceNotFoundError(SourceError):
 
 class SourceFormatError(SourceError):
     """The source has no pictures that can be decoded."""
+
+
+class SourceLostError(SourceError):
+    """The connection to a live source is lost, or the source was given up."""
+
+
+class SourceSilentError(SourceLostError):
+    """A live source sends nothing."""
+
+
+class SourceLoginError(SourceError):
+    """A live source refuses user and password."""
 
 
 class DemoExtraMissingError(SourceError):
