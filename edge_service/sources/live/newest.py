@@ -17,6 +17,10 @@ from edge_service.sources.pacing import Thinning, Timed
 
 __all__ = ["LivePictures", "newest"]
 
+# A pause is longer than this, and than so many intervals before it. Then newer pictures may follow at once.
+_PAUSE_S, _INTERVALS = 0.5, 3.0
+_SETTLE_S = 0.1
+
 
 class LivePictures(Protocol):
     """A source whose pictures come in real time."""
@@ -47,6 +51,9 @@ async def newest(pictures: LivePictures, rate_hz: float | None) -> AsyncGenerato
         while True:
             await slot.changed.wait()
             slot.changed.clear()
+            if slot.is_after_pause:
+                # A network that stood still delivers all that waited at once, the oldest first.
+                await asyncio.sleep(_SETTLE_S)
             ended, error, shot = slot.ended, slot.error, slot.take()
             if shot is not None and (thinning is None or thinning.takes(shot.at_s)):
                 yield shot
@@ -59,19 +66,29 @@ async def newest(pictures: LivePictures, rate_hz: float | None) -> AsyncGenerato
 
 
 class _Slot:
-    """Holds the newest picture."""
+    """Holds the newest picture.
+
+    Attributes:
+        changed: Set when there is a picture, or the end.
+        ended: Whether there are no more.
+        error: Why, if by an error.
+        is_after_pause: Whether no picture had come for long before those that were not taken yet.
+    """
 
     def __init__(self, pictures: LivePictures, loop: asyncio.AbstractEventLoop) -> None:
         self.changed = asyncio.Event()
         self.ended = False
         self.error: Exception | None = None
+        self.is_after_pause = False
+        self._last_s: float | None = None
+        self._interval_s = 0.0
         self._pictures = pictures
         self._loop = loop
         self._shot: Timed[Shot] | None = None
 
     def take(self) -> Timed[Shot] | None:
         """The newest picture, once."""
-        shot, self._shot = self._shot, None
+        shot, self._shot, self.is_after_pause = self._shot, None, False
         return shot
 
     def fill(self) -> None:
@@ -89,5 +106,10 @@ class _Slot:
             self._loop.call_soon_threadsafe(self._put, shot)
 
     def _put(self, shot: Timed[Shot] | None) -> None:
-        self._shot = shot or self._shot
+        if shot is not None:
+            self._shot = shot
+            if self._last_s is not None:
+                before_s, self._interval_s = self._interval_s, shot.at_s - self._last_s
+                self.is_after_pause |= self._interval_s > max(_PAUSE_S, _INTERVALS * before_s)
+            self._last_s = shot.at_s
         self.changed.set()
