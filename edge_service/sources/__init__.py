@@ -2,10 +2,14 @@
 
 | module | one idea |
 |---|---|
-| `video`, `images`, `sample`, `live` | the kinds of sources: pictures with times |
+| `kinds` | which kind of source is meant |
+| `files`, `images`, `sample`, `live` | the kinds of sources: pictures with times |
+| `choice` | the video of a file that a player would show; pure |
+| `timeline` | times that jump are rebased; pure |
 | `pacing` | which pictures become frames; pure |
 | `shots` | the kinds of pictures: decoded, to be decoded, in packets, lost |
 | `stream` | decoding in a thread, and frames on the event loop, each at its time |
+| `watched` | counts pictures, and tells why some cannot be decoded |
 | `source_report` | what happened to a source: counts, gaps, and why it ended |
 | `addresses` | addresses without their passwords |
 """
@@ -14,21 +18,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import AsyncGenerator
-from pathlib import Path
 
 from edge_service.sources.addresses import masked
 from edge_service.sources.errors import (
     DemoExtraMissingError,
     SourceError,
+    SourceFailedError,
     SourceFormatError,
     SourceNotFoundError,
 )
-from edge_service.sources.images import ImageFolder
-from edge_service.sources.live import LiveOptions, LiveVideo, is_live
-from edge_service.sources.sample import SAMPLES, sample_path
+from edge_service.sources.kinds import pictures_of
+from edge_service.sources.live import LiveOptions
+from edge_service.sources.sample import SAMPLES
 from edge_service.sources.source_report import SourceReport
-from edge_service.sources.stream import Frame, Pictures, Sampling, stream
-from edge_service.sources.video import VideoFile
+from edge_service.sources.stream import Frame, Sampling, stream
 from pictures import Preprocess
 
 __all__ = [
@@ -37,6 +40,7 @@ __all__ = [
     "Frame",
     "LiveOptions",
     "SourceError",
+    "SourceFailedError",
     "SourceFormatError",
     "SourceNotFoundError",
     "SourceReport",
@@ -64,8 +68,8 @@ def open_source(
     after the first one. The source ends with the clip, unless `frames` or `loop` repeat it.
 
     Args:
-        spec: A video file, a folder of images, a camera (`/dev/video0`, `rtsp://...`, `http://...`), `sample` or
-            `sample:NAME`. A camera never ends: it is connected to again, up to the limit of `live`.
+        spec: A video file, an image, a folder of images, a camera (`/dev/video0`, `rtsp://...`, `http://...`),
+            `sample` or `sample:NAME`. A camera never ends: it is connected to again, up to the limit of `live`.
         height: Rows of a frame.
         width: Columns of a frame.
         rate_hz: Frames per second; None yields every picture, without waiting.
@@ -88,16 +92,4 @@ def open_source(
             raise SourceError(f"{name} must be more than 0 and finite, not {value}")
     chosen = preprocess or Preprocess(interpolation="bicubic")
     sampling = Sampling(height, width, rate_hz, frames, loop, paced, chosen)
-    return stream(_pictures(spec, rate_hz, live or LiveOptions(), report or SourceReport(spec)), sampling)
-
-
-def _pictures(spec: str, rate_hz: float | None, live: LiveOptions, report: SourceReport) -> Pictures:
-    kind, _, name = spec.partition(":")
-    if kind == "sample":
-        return VideoFile(sample_path(name))
-    if is_live(spec):
-        return LiveVideo(spec, live, report)
-    path = Path(spec)
-    if path.is_dir():
-        return ImageFolder(path, 1.0 if rate_hz is None else 1 / rate_hz)
-    return VideoFile(path)
+    return stream(pictures_of(spec, rate_hz, report or SourceReport(spec), live or LiveOptions()), sampling)

@@ -4,6 +4,7 @@ EdgeError
 └── SourceError               (also ValueError) a source cannot be used
     ├── SourceNotFoundError       no such file, folder, camera or stream
     ├── SourceFormatError         the source has no pictures that can be decoded
+    ├── SourceFailedError         a source that had begun cannot be read any further
     ├── SourceLostError           the connection to a live source is lost, or it was given up
     │   └── SourceSilentError         it sends nothing
     ├── SourceLoginError          a live source refuses user and password
@@ -37,6 +38,10 @@ class SourceSilentError(SourceLostError):
 
 class SourceLoginError(SourceError):
     """A live source refuses user and password."""
+
+
+class SourceFailedError(SourceError):
+    """A source that had begun cannot be read any further; the message says how far it was read."""
 
 
 class DemoExtraMissingError(SourceError):

@@ -26,36 +26,53 @@ class Timed(Generic[T]):
     item: T
 
 
-def repeated(play: Callable[[], Iterable[Timed[T]]], interval_s: float) -> Iterator[Timed[T]]:
+def repeated(play: Callable[[], Iterable[Timed[T]]], interval_s: Callable[[], float]) -> Iterator[Timed[T]]:
     """Repeat a clip, with increasing times; ends only if the clip is empty.
 
     Args:
         play: Plays the clip from its beginning.
-        interval_s: How long its last picture is shown.
+        interval_s: How long its last picture is shown; asked for at its end.
     """
     start_s = 0.0
     while True:
-        end_s = None
+        at_s = None
         for shot in play():
-            end_s = start_s + shot.at_s + interval_s
-            yield Timed(start_s + shot.at_s, shot.item)
-        if end_s is None:
+            at_s = start_s + shot.at_s
+            yield Timed(at_s, shot.item)
+        if at_s is None:
             return
-        start_s = end_s
+        start_s = at_s + interval_s()
 
 
-def sampled(shots: Iterable[Timed[T]], rate_hz: float, interval_s: float) -> Iterator[T]:
-    """Yield a clip's pictures at 0, 1 / rate, 2 / rate, ... until its end, `interval_s` after its last picture."""
+def sampled(shots: Iterable[Timed[T]], rate_hz: float, interval_s: Callable[[], float]) -> Iterator[T]:
+    """Yield a clip's pictures at 0, 1 / rate, 2 / rate, ... until its end.
+
+    Args:
+        shots: The clip. If it ends by an exception, that is raised after the last picture.
+        rate_hz: Pictures per second.
+        interval_s: How long the last picture is shown; asked for at the end.
+    """
     count = 0
     shown: Timed[T] | None = None
-    for shot in shots:
+    failure: Exception | None = None
+    pictures = iter(shots)
+    while True:
+        try:
+            shot = next(pictures)
+        except StopIteration:
+            break
+        except Exception as error:  # noqa: BLE001 - raised again after the pictures before it
+            failure = error
+            break
         while shown is not None and count / rate_hz < shot.at_s - _ROUNDING_S:
             yield shown.item
             count += 1
         shown = shot
-    while shown is not None and count / rate_hz < shown.at_s + interval_s - _ROUNDING_S:
+    while shown is not None and count / rate_hz < shown.at_s + interval_s() - _ROUNDING_S:
         yield shown.item
         count += 1
+    if failure is not None:
+        raise failure
 
 
 class Thinning:

@@ -61,7 +61,7 @@ class Pictures(Protocol):
 
     @property
     def interval_s(self) -> float:
-        """How long the last picture is shown, in seconds."""
+        """How long the last picture is shown, in seconds; asked for when all were played."""
 
     def play(self) -> Iterator[Timed[Shot]]:
         """The pictures from the beginning, with times from 0. Blocks."""
@@ -130,7 +130,9 @@ def _chosen(pictures: Pictures, sampling: Sampling) -> Iterator[Timed[Shot]]:
     def play() -> Iterator[Timed[Timed[Shot]]]:
         return (Timed(shot.at_s, shot) for shot in pictures.play())
 
-    interval_s = pictures.interval_s
+    def interval_s() -> float:
+        return pictures.interval_s
+
     shots = repeated(play, interval_s) if sampling.loop or sampling.frames is not None else play()
     return (shot.item for shot in shots) if sampling.rate_hz is None else sampled(shots, sampling.rate_hz, interval_s)
 

@@ -22,6 +22,7 @@ from edge_service.sources.live.retries import Retries
 from edge_service.sources.live.silence import SilenceLimit
 from edge_service.sources.pacing import Timed
 from edge_service.sources.source_report import SourceReport
+from edge_service.sources.watched import watched
 
 __all__ = ["Connect", "LiveVideo"]
 
@@ -60,6 +61,16 @@ class LiveVideo:
             SourceLoginError: The camera refuses user and password, and never gave a picture.
             SourceLostError: There was no picture for as long as the options say.
         """
+        return watched(self._connecting_again(), self.report)
+
+    def stop(self) -> None:
+        """End `play` soon, and report a gap that lasts. May be called from any thread, more than once."""
+        with self._lock:
+            if not self._stop.is_set() and self._gaps is not None:
+                self._report(self._gaps.ended(time.monotonic()))
+            self._stop.set()
+
+    def _connecting_again(self) -> Iterator[Timed[Shot]]:
         connect = self.connect or partial(_connected, self.address, self.options, self.report)
         silence = SilenceLimit(self.options.silence_s)
         now_s = time.monotonic()
@@ -87,13 +98,6 @@ class LiveVideo:
                 return
             self._stop.wait(wait_s)
 
-    def stop(self) -> None:
-        """End `play` soon, and report a gap that lasts. May be called from any thread, more than once."""
-        with self._lock:
-            if not self._stop.is_set() and self._gaps is not None:
-                self._report(self._gaps.ended(time.monotonic()))
-            self._stop.set()
-
     def _arrived(self, shot: Timed[Shot]) -> Timed[Shot] | None:
         """The shot in the source's time; None after `stop`."""
         with self._lock:
@@ -103,7 +107,6 @@ class LiveVideo:
             is_first, self._first_s = self._first_s is None, shot.at_s if self._first_s is None else self._first_s
             gap = self._gaps.arrived(shot.at_s)
             self._report(gap)
-            self.report.read()
             if was_told and not is_first:
                 self.report.reconnected()
         if was_told and gap is not None:

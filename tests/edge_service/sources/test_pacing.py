@@ -17,21 +17,21 @@ def thinned(shots: list[Timed[float]], rate_hz: float) -> list[float]:
 
 
 def test_a_lower_rate_skips_pictures() -> None:
-    assert list(sampled(clip(10, 0.125), 4.0, 0.125)) == [0, 2, 4, 6, 8]
+    assert list(sampled(clip(10, 0.125), 4.0, lambda: 0.125)) == [0, 2, 4, 6, 8]
 
 
 def test_a_higher_rate_repeats_them() -> None:
-    assert list(sampled(clip(3, 0.5), 4.0, 0.5)) == [0, 0, 1, 1, 2, 2]
+    assert list(sampled(clip(3, 0.5), 4.0, lambda: 0.5)) == [0, 0, 1, 1, 2, 2]
 
 
 def test_the_same_rate_takes_each_once() -> None:
     for rate_hz in (3.0, 7.0, 25.0, 30.0):
-        assert list(sampled(clip(500, 1 / rate_hz), rate_hz, 1 / rate_hz)) == list(range(500))
+        assert list(sampled(clip(500, 1 / rate_hz), rate_hz, lambda hz=rate_hz: 1 / hz)) == list(range(500))
 
 
 def test_nothing_gives_nothing() -> None:
-    assert list(sampled([], 5.0, 0.1)) == []
-    assert list(repeated(list, 0.1)) == []
+    assert list(sampled([], 5.0, lambda: 0.1)) == []
+    assert list(repeated(list, lambda: 0.1)) == []
 
 
 @given(
@@ -41,14 +41,25 @@ def test_nothing_gives_nothing() -> None:
 )
 def test_frame_k_is_what_is_shown_at_k_over_rate(gaps_s: list[float], rate_hz: float, interval_s: float) -> None:
     times_s = [0.0, *itertools.accumulate(gaps_s)]
-    frames = list(sampled([Timed(t, t) for t in times_s], rate_hz, interval_s))
+    frames = list(sampled([Timed(t, t) for t in times_s], rate_hz, lambda: interval_s))
     end_s = times_s[-1] + interval_s
     expected = [k / rate_hz for k in range(int(end_s * rate_hz) + 2) if k / rate_hz < end_s - 1e-6]
     assert frames == [max(t for t in times_s if t - 1e-6 <= moment_s) for moment_s in expected]
 
 
+def test_an_error_comes_after_the_last_picture() -> None:
+    def torn():
+        yield from clip(3, 0.5)
+        raise OSError("torn")
+
+    pictures = sampled(torn(), 4.0, lambda: 0.5)
+    assert [next(pictures) for _ in range(6)] == [0, 0, 1, 1, 2, 2]
+    with pytest.raises(OSError, match="torn"):
+        next(pictures)
+
+
 def test_a_repeated_clip_goes_on_where_it_ended() -> None:
-    shots = itertools.islice(repeated(lambda: clip(2, 0.5), 0.5), 5)
+    shots = itertools.islice(repeated(lambda: clip(2, 0.5), lambda: 0.5), 5)
     assert [(shot.at_s, shot.item) for shot in shots] == [(0, 0), (0.5, 1), (1, 0), (1.5, 1), (2, 0)]
 
 

@@ -1,0 +1,66 @@
+"""Tells which kind of source is meant: by its address, or by what the path leads to."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+from edge_service.sources.errors import SourceFormatError, SourceNotFoundError
+from edge_service.sources.files import VideoFile
+from edge_service.sources.images import SUFFIXES, ImageFolder, SingleImage
+from edge_service.sources.live import LiveOptions, LiveVideo, is_live
+from edge_service.sources.sample import sample_path
+from edge_service.sources.source_report import SourceReport
+from edge_service.sources.stream import Pictures
+
+__all__ = ["EXPECTED", "pictures_of"]
+
+EXPECTED = "expected a video file, a folder of images, /dev/video0, rtsp://..., http://... or sample"
+_CLIP = ".gif"  # given alone it is played; FFmpeg reads it
+_OTHERS = {
+    stat.S_ISFIFO: "a pipe, which can be read only once",
+    stat.S_ISSOCK: "a socket",
+    stat.S_ISBLK: "a disk",
+    stat.S_ISCHR: "a device, and no camera",
+}
+
+
+def pictures_of(spec: str, rate_hz: float | None, report: SourceReport, live: LiveOptions) -> Pictures:
+    """The source that is meant. What it holds is read later, but for the names in a folder.
+
+    Args:
+        spec: See `edge_service.sources.open_source`.
+        rate_hz: Frames per second, at which images are shown; None: one a second.
+        report: Is told what happens to the source.
+        live: The choices for a live source.
+
+    Raises:
+        SourceError: There is no such source; the message says what was expected.
+    """
+    kind, _, name = spec.partition(":")
+    if kind == "sample":
+        return VideoFile(sample_path(name), report)
+    if is_live(spec):
+        return LiveVideo(spec, live, report)
+    path = Path(spec)
+    mode = _mode(path)
+    interval_s = 1.0 if rate_hz is None else 1 / rate_hz
+    if stat.S_ISDIR(mode):
+        return ImageFolder(path, interval_s, report)
+    for is_so, what in _OTHERS.items():
+        if is_so(mode):
+            raise SourceFormatError(f"{path} is {what}; {EXPECTED}")
+    if not os.access(path, os.R_OK):
+        raise SourceNotFoundError(f"{path}: no permission to read it; {EXPECTED}")
+    suffix = path.suffix.lower()
+    return SingleImage(path, interval_s, report) if suffix in SUFFIXES and suffix != _CLIP else VideoFile(path, report)
+
+
+def _mode(path: Path) -> int:
+    try:
+        return path.stat().st_mode
+    except FileNotFoundError:
+        raise SourceNotFoundError(f"{path}: no such file; {EXPECTED}") from None
+    except (OSError, ValueError) as error:  # no permission, a name that is too long, a null byte
+        raise SourceNotFoundError(f"{path}: {getattr(error, 'strerror', None) or error}; {EXPECTED}") from error
