@@ -84,7 +84,7 @@ KNOWN_ERRORS: tuple[tuple[str, str, ExitCode], ...] = (
     ("cloud_service.errors", "ConfigurationError", ExitCode.USAGE),
     ("cloud_service.errors", "CloudError", ExitCode.FAILED),
     ("edge_service.errors", "CloudUnreachableError", ExitCode.UNREACHABLE),
-    ("edge_service.sources.errors", "SourceLostError", ExitCode.FAILED),
+    ("edge_service.sources.errors", "SourceFailedError", ExitCode.FAILED),
     ("edge_service.sources.errors", "SourceError", ExitCode.USAGE),
     ("edge_service.errors", "PolicyError", ExitCode.USAGE),
     ("edge_service.errors", "DrawingError", ExitCode.USAGE),

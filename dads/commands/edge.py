@@ -9,7 +9,7 @@ import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, TextIO
+from typing import Annotated, Any, TextIO
 
 import typer
 
@@ -272,14 +272,34 @@ def edge(
             tracer=spans,
             files=FileOptions(save_outputs, draw),
         )
-        made = asyncio.run(session.run(chosen, file))
-    if report is not None:
-        with _named("--report", str(report)):
-            report.write_text(json.dumps(made, indent=2) + "\n", encoding="utf-8")
+        try:
+            made = asyncio.run(session.run(chosen, file))
+        except Exception:
+            with contextlib.suppress(OSError, CommandError):  # what ended the run says more
+                _write(report, session.report)
+            raise
+    _write(report, made)
     if session.problems:
         raise CommandError("; ".join(session.problems))
+    _check_any_done(made)
     if any(run.get("verify", {}).get("different", 0) for run in [made, *made.get("baselines", {}).values()]):
         raise typer.Exit(1)
+
+
+def _write(report: Path | None, made: dict[str, Any] | None) -> None:
+    if report is None or made is None:
+        return
+    with _named("--report", str(report)):
+        report.write_text(json.dumps(made, indent=2) + "\n", encoding="utf-8")
+
+
+def _check_any_done(made: dict[str, Any]) -> None:
+    """Raise CommandError if all frames failed."""
+    failed = made["frames"].get("failed", 0)
+    if not failed or made["frames"]["done"]:
+        return
+    why = next(iter(made["source"]["failures"]), "see the log, or --results")
+    raise CommandError(f"none of {failed} frames has a result: {why}; expected a source that can be decoded")
 
 
 def _policies(first: str, *, compare: bool, compare_with: str | None) -> list[str]:

@@ -28,6 +28,7 @@ def verdict(report: Report, frames: int, compared: Sequence[str] = BASELINES) ->
     failed = sum(run["frames"]["failed"] for run in runs.values())
     unchecked = sum(run["frames"]["done"] - run["verify"]["checked"] for run in runs.values())
     problems = {
+        f"the run ended early: {report.get('error')}": "error" in report,
         f"{different} results differ from the whole model's": different,
         f"{failed} frames failed": failed,
         f"{unchecked} results were not compared with the whole model": unchecked,

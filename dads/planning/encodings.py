@@ -15,8 +15,9 @@ from dads.planning.profiles import StoredEncodings
 from dads.progress import shown
 from edge_service import AgentConfig, WireCosts, measure_wire_costs
 from edge_service.control import EncodingCosts
-from edge_service.sources import Frame, LiveOptions, open_source
+from edge_service.sources import Frame, LiveOptions, SourceFailedError, open_source
 from partitioner import Encoding
+from pictures import PictureError
 from split_model import Model
 from split_wire import Encoding as WireEncoding
 
@@ -52,9 +53,16 @@ def first_frames(model: Model, source: str, live: LiveOptions | None = None) -> 
 
 
 async def inputs_of(model: Model, frames: AsyncGenerator[Frame, None]) -> list[tuple[torch.Tensor]]:
-    """Read a source to its end, as the model's inputs; the example inputs if there was no frame."""
-    async with contextlib.aclosing(frames):
-        read = [(torch.from_numpy(frame.image).to(model.device),) async for frame in frames]
+    """Read a source to its end, as the model's inputs; the example inputs if there was no frame.
+
+    What cannot be decoded is left out, and so is what cannot be read any more: the run itself reports it.
+    """
+    read = []
+    with contextlib.suppress(SourceFailedError):
+        async with contextlib.aclosing(frames):
+            async for frame in frames:
+                with contextlib.suppress(PictureError):
+                    read.append((torch.from_numpy(frame.image).to(model.device),))
     return read or [model.example_inputs]
 
 

@@ -18,6 +18,7 @@ from dads.planning import encodings
 from dads.progress import shown
 from dads.session.finished_frames import FinishedFrames
 from dads.session.frame_table import FrameTable
+from dads.session.run_record import RunRecord
 from edge_service import (
     TOLERANCE,
     Agent,
@@ -32,7 +33,16 @@ from edge_service.control import Policy
 from edge_service.output.drawn_pictures import DrawnPictures
 from edge_service.output.saved_outputs import SavedOutputs
 from edge_service.run import Shown
-from edge_service.sources import Frame, LiveOptions, SourceReport, open_source
+from edge_service.sources import (
+    Frame,
+    LiveOptions,
+    SourceError,
+    SourceFailedError,
+    SourceFormatError,
+    SourceNotFoundError,
+    SourceReport,
+    open_source,
+)
 from split_model import Model, Profile
 
 if TYPE_CHECKING:  # OpenTelemetry is an extra
@@ -107,6 +117,7 @@ class EdgeSession:
         files: FileOptions = _NO_FILES,
     ) -> None:
         self.problems: list[str] = []
+        self._is_comparing = False
         self._model = model
         self._cloud = cloud
         self._config = config
@@ -125,32 +136,59 @@ class EdgeSession:
             self._tracing = Tracing(tracer, model.places)
         self._stopping = asyncio.Event()
         self._wire_costs = wire_costs
+        self._records: dict[str, RunRecord] = {}
+
+    @property
+    def report(self) -> dict[str, Any] | None:
+        """The report of the first policy, with those of the others as its `baselines`, as far as they came.
+
+        None if nothing was begun.
+        """
+        if not self._records:
+            return None
+        first, *others = [record.as_json() for record in self._records.values()]
+        if not self._is_comparing:
+            return first
+        return {**first, "baselines": dict(zip(list(self._records)[1:], others, strict=True))}
 
     async def run(self, policies: Sequence[Policy], results: TextIO | None) -> dict[str, Any]:
         """Runs the policies one after another.
 
         Returns:
-            The report of the first policy, with those of the others as its `baselines`.
+            See `report`, which has it too when this raises an error.
 
         Raises:
             CommandError: the model takes no frames.
+            SourceError: the source cannot be used, or not to its end.
+            Exception: whatever else ended a run.
         """
         encodings.frame_size(self._model)  # a model that takes no frames is an error before anything is written
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._stop, number)
-        if self._wire_costs is None and self._cloud is not None and any(policy.uses_cloud for policy in policies):
-            self._wire_costs = await self._measured_wire()
-        reports: dict[str, dict[str, Any]] = {}
-        for policy in policies:
-            if self._stopping.is_set():
-                break
-            reports[policy.name] = await self._run_one(policy, results)
-        first, *others = [policy.name for policy in policies]
-        whole = dict(reports[first])
-        if others:
-            whole["baselines"] = {name: reports[name] for name in others if name in reports}
-        return whole
+        self._is_comparing = len(policies) > 1
+        record = self._begun(policies[0])
+        try:
+            if self._wire_costs is None and self._cloud is not None and any(policy.uses_cloud for policy in policies):
+                self._wire_costs = await self._measured_wire()
+            for policy in policies:
+                if self._stopping.is_set() and policy is not policies[0]:
+                    break
+                record = self._begun(policy)
+                await self._run_one(policy, record, results)
+        except Exception as error:
+            record.failed(error)
+            raise
+        return self.report or {}
+
+    def _begun(self, policy: Policy) -> RunRecord:
+        record = self._records[policy.name] = RunRecord(
+            RunReport(self._model.name, self._model.digest, policy.name),
+            SourceReport(self._stream.source),
+            self._model.places,
+            verify={"checked": 0, "different": 0} if self._verify else None,
+        )
+        return record
 
     def _stop(self, number: int) -> None:
         """First signal: no more frames, finish those under way. Second signal: end at once."""
@@ -159,7 +197,7 @@ class EdgeSession:
             signal.raise_signal(number)
         self._stopping.set()
 
-    async def _run_one(self, policy: Policy, results: TextIO | None) -> dict[str, Any]:
+    async def _run_one(self, policy: Policy, record: RunRecord, results: TextIO | None) -> None:
         verifier = Verifier(self._model, max(TOLERANCE, self._config.max_error)) if self._verify else None
         watch = _RateWatch(self._config.rate_hz)
         view = LiveView(
@@ -172,7 +210,7 @@ class EdgeSession:
             finished.took(result, shows, agent.state)
 
         clip = ClipRun(
-            RunReport(self._model.name, self._model.digest, policy.name),
+            record.frames,
             on_result=on_result,
             verifier=verifier,
             keeps_pixels=finished.wants_pixels,
@@ -192,23 +230,21 @@ class EdgeSession:
             policy=policy,
             tracing=self._tracing,
         )
-        files: dict[str, Any] = {}
         try:
             with self._pages(agent, view):
                 async with agent:
-                    await self._feed(clip, agent)
+                    failure = await self._feed(clip, agent, record.source)
                     problem = agent.cloud_error
         finally:
-            files = await asyncio.to_thread(finished.close)  # on this thread it would block signals
+            record.files = await asyncio.to_thread(finished.close)  # on this thread it would block signals
             self.problems += finished.problems
-        made = clip.report.as_json() | files
-        made["places"] = {name: self._model.places[name] for split in made["splits"] for name in split["cut"]}
-        if problem is not None and not made["frames"]["offloaded"]:
+        if problem is not None and not clip.report.as_json()["frames"]["offloaded"]:
             log.warning("the cloud computed no frame; the results are of this machine alone", why=str(problem))
         log.info("run finished", run=policy.name, done=clip.report.done)
         if verifier is not None:
-            made["verify"] = await _verified(verifier)
-        return made
+            record.verify = await _verified(verifier)
+        if failure is not None:
+            raise failure
 
     def _finished(self, policy: Policy, view: LiveView, results: TextIO | None) -> FinishedFrames:
         files, self._files = self._files, _NO_FILES
@@ -229,10 +265,10 @@ class EdgeSession:
         log.info("encodings measured", **encodings.allowed(measured))
         return measured
 
-    async def _feed(self, clip: ClipRun, agent: Agent) -> None:
+    async def _feed(self, clip: ClipRun, agent: Agent, report: SourceReport) -> SourceError | None:
+        """Submits the source's frames; returns the error that ended it, if one did."""
         stream = self._stream
         height, width = encodings.frame_size(self._model)
-        report = SourceReport(stream.source)
         agent.metrics.follow_source(report.as_json)
         source = open_source(
             stream.source,
@@ -244,8 +280,14 @@ class EdgeSession:
             report=report,
             live=stream.live,
         )
-        async with contextlib.aclosing(_until(source, self._stopping)) as frames:
-            await clip.stream(agent, frames)
+        try:
+            async with contextlib.aclosing(_until(source, self._stopping)) as frames:
+                await clip.stream(agent, frames)
+        except SourceError as error:
+            report.ended_by(error)
+            is_late = report.as_json()["read"] and isinstance(error, SourceNotFoundError | SourceFormatError)
+            return SourceFailedError(str(error)) if is_late else error
+        return None
 
     @contextlib.contextmanager
     def _pages(self, agent: Agent, view: LiveView) -> Iterator[None]:

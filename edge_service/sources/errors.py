@@ -5,8 +5,8 @@ EdgeError
     ├── SourceNotFoundError       no such file, folder, camera or stream
     ├── SourceFormatError         the source has no pictures that can be decoded
     ├── SourceFailedError         a source that had begun cannot be read any further
-    ├── SourceLostError           the connection to a live source is lost, or it was given up
-    │   └── SourceSilentError         it sends nothing
+    │   └── SourceLostError           the connection to a live source is lost, or it was given up
+    │       └── SourceSilentError         it sends nothing
     ├── SourceLoginError          a live source refuses user and password
     └── DemoExtraMissingError     the sample clips are not installed
 """
@@ -28,7 +28,11 @@ class SourceFormatError(SourceError):
     """The source has no pictures that can be decoded."""
 
 
-class SourceLostError(SourceError):
+class SourceFailedError(SourceError):
+    """A source that had begun cannot be read any further; the message says how far it was read."""
+
+
+class SourceLostError(SourceFailedError):
     """The connection to a live source is lost, or the source was given up."""
 
 
@@ -38,10 +42,6 @@ class SourceSilentError(SourceLostError):
 
 class SourceLoginError(SourceError):
     """A live source refuses user and password."""
-
-
-class SourceFailedError(SourceError):
-    """A source that had begun cannot be read any further; the message says how far it was read."""
 
 
 class DemoExtraMissingError(SourceError):

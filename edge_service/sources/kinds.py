@@ -6,6 +6,7 @@ import os
 import stat
 from pathlib import Path
 
+from edge_service.sources.addresses import masked
 from edge_service.sources.errors import SourceFormatError, SourceNotFoundError
 from edge_service.sources.files import VideoFile
 from edge_service.sources.images import SUFFIXES, ImageFolder, SingleImage
@@ -44,7 +45,7 @@ def pictures_of(spec: str, rate_hz: float | None, report: SourceReport, live: Li
     if is_live(spec):
         return LiveVideo(spec, live, report)
     path = Path(spec)
-    mode = _mode(path)
+    mode = _mode(spec)
     interval_s = 1.0 if rate_hz is None else 1 / rate_hz
     if stat.S_ISDIR(mode):
         return ImageFolder(path, interval_s, report)
@@ -57,10 +58,13 @@ def pictures_of(spec: str, rate_hz: float | None, report: SourceReport, live: Li
     return SingleImage(path, interval_s, report) if suffix in SUFFIXES and suffix != _CLIP else VideoFile(path, report)
 
 
-def _mode(path: Path) -> int:
+def _mode(spec: str) -> int:
+    path = Path(spec)
     try:
         return path.stat().st_mode
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
+        if "://" in spec:
+            raise SourceNotFoundError(f"{masked(spec)} is an address of no known kind; {EXPECTED}") from None
         raise SourceNotFoundError(f"{path}: no such file; {EXPECTED}") from None
     except (OSError, ValueError) as error:  # no permission, a name that is too long, a null byte
         raise SourceNotFoundError(f"{path}: {getattr(error, 'strerror', None) or error}; {EXPECTED}") from error
