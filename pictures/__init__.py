@@ -12,7 +12,8 @@ In reading order:
 | `stream_format`, `packets` | what a decoder needs: the stream's format, and numbered packets |
 | `rgb` | a decoded video frame to a picture |
 | `decoder` | packets of a video to pictures, converted on demand |
-| `history` | a source's packets since its last keyframe: sent as they are, or decoded when asked for |
+| `decoding_on` | a decoder that goes on from picture to picture |
+| `history` | a source's packets by groups: sent as they are, or decoded when a picture is asked for |
 """
 
 from pictures.decoder import PacketDecoder

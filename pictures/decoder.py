@@ -63,6 +63,18 @@ class PacketDecoder:
             frames = self._context.decode(fed)
         except (av.FFmpegError, ValueError) as error:
             raise PictureError(f"packet {packet.number} cannot be decoded: {error}") from error
+        return self._pictures(frames)
+
+    def drain(self) -> list[tuple[int, Callable[[], Picture]]]:
+        """The pictures that are still held back, because no packet follows; the decoder takes no more packets then."""
+        if self._context is None:
+            return []
+        try:
+            return self._pictures(self._context.decode(None))
+        except (av.FFmpegError, ValueError):  # what it held back was damaged
+            return []
+
+    def _pictures(self, frames: list[av.VideoFrame]) -> list[tuple[int, Callable[[], Picture]]]:
         return [(frame.pts, partial(picture_of, frame, self._format)) for frame in frames if frame.pts is not None]
 
 

@@ -1,15 +1,18 @@
-"""The packets of a source since its last keyframe: to be sent as they are, or decoded when a picture is asked for.
+"""The packets of a source by groups, each from a keyframe on: sent as they are, or decoded when a picture is asked for.
 
-A source's thread adds packets; any thread may read. Pictures are decoded with a decoder that goes on from the last one
-that was asked for, or else from the last keyframe before the picture.
+A source's thread adds packets; any thread may read. Pictures are decoded by a decoder that goes on from the last one
+that was asked for, or begins at the last keyframe before the picture, whichever is less work.
+
+A picture holds the groups that it needs, so it can be decoded for as long as somebody has it. Only a group that is too
+large for memory loses its first packets: a decoder goes along then, and older pictures can be decoded no more.
 """
 
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 
-from pictures.decoder import PacketDecoder
+from pictures.decoding_on import DecodingOn
 from pictures.errors import PictureError
 from pictures.packets import Packet
 from pictures.picture import Picture
@@ -18,58 +21,100 @@ from pictures.stream_format import StreamFormat
 __all__ = ["Compressed", "PacketHistory"]
 
 _MOST_BYTES = 64 * 1024 * 1024
+_MOST_PACKETS = 2000
+_GROUPS = 3  # who sends packets may lie a group behind, and the first pictures of a group may need the one before
+_MOST_LATE = 16  # H.264 and H.265 hold back no more pictures
+
+
+@dataclass(slots=True)
+class _Group:
+    """Packets from a keyframe on.
+
+    Attributes:
+        first: Number of the keyframe.
+        packets: In order, without gaps; the first ones are missing in a group that became too large.
+        bytes: Of these packets.
+        leading: Numbers of those that are shown before the keyframe, and so may need the group before.
+    """
+
+    first: int
+    packets: deque[Packet] = field(default_factory=deque)
+    bytes: int = 0
+    leading: set[int] = field(default_factory=set)
+
+    @property
+    def begin(self) -> int:
+        """Number of the first packet that is still here."""
+        return self.packets[0].number
+
+    def within(self, first: int, last: int) -> list[Packet]:
+        """The packets from one number to another, as far as they are here."""
+        begin = self.begin
+        indices = range(max(first - begin, 0), min(last - begin + 1, len(self.packets)))
+        if len(indices) > 8:  # a deque is slow in its middle
+            return list(self.packets)[indices.start : indices.stop]
+        return [self.packets[i] for i in indices]
 
 
 class PacketHistory:
-    """The last packets of one stream, from a keyframe on; safe to use from several threads.
+    """The last packets of one stream; safe to use from several threads.
 
     Args:
         stream_format: The stream's. A source whose format changes begins another history.
-        most_bytes: The most that is kept; older packets are forgotten, so that pictures in between cannot be decoded.
+        most_bytes: The most that a group may have before it loses its first packets,
+        most_packets: and the most packets.
+
+    Attributes:
+        format: The stream's format.
+        delay: How many packets more the decoder needs before it gives a picture out; it grows if it proves too small.
+        ended: Whether no more packets come; set it when the source ends.
     """
 
-    def __init__(self, stream_format: StreamFormat, *, most_bytes: int = _MOST_BYTES) -> None:
+    def __init__(
+        self, stream_format: StreamFormat, *, most_bytes: int = _MOST_BYTES, most_packets: int = _MOST_PACKETS
+    ) -> None:
         self.format = stream_format
+        self.delay = stream_format.reorder
+        self.ended = False
         self._most_bytes = most_bytes
-        self._packets: deque[Packet] = deque()
-        self._bytes = 0
+        self._most_packets = most_packets
+        self._groups: deque[_Group] = deque(maxlen=_GROUPS)
         self._count = 0
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()  # of the groups; taken within `_decoding`, never around it
         self._decoding = threading.Lock()
-        self._decoder: PacketDecoder | None = None
-        self._next = 0  # the number that the decoder takes next
-        self._ready: dict[int, Callable[[], Picture]] = {}
+        self._decoder: DecodingOn | None = None
 
-    def add(self, data: bytes, *, is_keyframe: bool) -> int:
-        """Add the next packet, and return its number."""
+    def add(self, data: bytes, *, is_keyframe: bool, is_leading: bool = False) -> int:
+        """Add the next packet, and return its number.
+
+        Args:
+            data: Its bytes.
+            is_keyframe: Whether decoding can begin here.
+            is_leading: Whether its picture is shown before that of the last keyframe.
+        """
         with self._lock:
             packet = Packet(self._count, data, is_keyframe)
             self._count += 1
-            self._packets.append(packet)
-            self._bytes += len(data)
-            while self._bytes > self._most_bytes and len(self._packets) > 1:
-                self._bytes -= len(self._packets.popleft().data)
+            if is_keyframe or not self._groups:
+                self._groups.append(_Group(packet.number))
+            group = self._groups[-1]
+            group.packets.append(packet)
+            group.bytes += len(data)
+            if is_leading:
+                group.leading.add(packet.number)
+        if self._too_large(group):
+            self._shorten(group)
         return packet.number
 
-    def forget(self, before: int) -> None:
-        """Forget packets that no picture from `before` on needs: those before the last keyframe up to it."""
-        start = self.keyframe(before)
-        with self._lock:
-            while start is not None and self._packets and self._packets[0].number < start:
-                self._bytes -= len(self._packets.popleft().data)
-
     def keyframe(self, number: int) -> int | None:
-        """The number of the last keyframe up to a packet; None if none is kept."""
-        with self._lock:
-            return max(
-                (packet.number for packet in self._packets if packet.is_keyframe and packet.number <= number),
-                default=None,
-            )
+        """The number of the keyframe from which a picture can be decoded; None if it is not kept."""
+        wanted = Compressed(self, number, number)
+        return None if wanted.is_cut_off else wanted.start
 
     def between(self, first: int, last: int) -> Sequence[Packet] | None:
         """The packets from one number to another, both included; None if some are not kept."""
         with self._lock:
-            found = [packet for packet in self._packets if first <= packet.number <= last]
+            found = [packet for group in self._groups for packet in group.within(first, last)]
         return found if len(found) == last - first + 1 else None
 
     def picture(self, number: int, through: int) -> Picture:
@@ -82,43 +127,125 @@ class PacketHistory:
         Raises:
             PictureError: It cannot be decoded.
         """
+        return Compressed(self, number, through).picture()
+
+    def holding(self, number: int, through: int) -> tuple[_Group, ...]:
+        """The groups that a picture needs, as far as they are kept."""
+        with self._lock:
+            groups = [group for group in self._groups if group.first <= through]
+        own = max((i for i, group in enumerate(groups) if group.first <= number), default=0)
+        if own > 0 and number in groups[own].leading:
+            own -= 1
+        return tuple(groups[own:])
+
+    def packets_of(self, groups: Iterable[_Group], first: int, last: int) -> list[Packet]:
+        """Those of a picture's packets that it still holds."""
+        with self._lock:
+            return [packet for group in groups for packet in group.within(first, last)]
+
+    def work(self, wanted: "Compressed") -> int:
+        """How many packets would have to be decoded for a picture now."""
+        decoder = self._decoder
+        if decoder is not None and decoder.has(wanted.number):
+            return 0
+        goes_on = decoder is not None and self._goes_on(decoder, wanted)
+        return wanted.through + 1 - (decoder.next if decoder is not None and goes_on else wanted.start)
+
+    def decoded(self, wanted: "Compressed") -> Picture:
+        """As `picture`, of one that holds its packets."""
         with self._decoding:
-            if number in self._ready:
-                return self._ready.pop(number)()
-            if self._decoder is None or self._next > through or self.between(self._next, through) is None:
-                self._restart(number)
-            packets = self.between(self._next, through)
-            if packets is None or self._decoder is None:
-                raise PictureError(f"picture {number} cannot be decoded: its packets are not kept any more")
-            for packet in packets:
-                self._next = packet.number + 1
-                self._ready.update(self._decoder.feed(packet))
-            found = self._ready.pop(number, None)
-            self._ready = {}
-        if found is None:
-            raise PictureError(f"picture {number} cannot be decoded: the decoder gave nothing out for it")
-        return found()
+            decoder, reason = self._decoder, "its packets are not kept any more"
+            if decoder is not None and (decoder.has(wanted.number) or self._goes_on(decoder, wanted)):
+                reason = self._decode(decoder, wanted)
+            if (decoder is None or not decoder.has(wanted.number)) and not wanted.is_cut_off:
+                decoder = DecodingOn(self.format, wanted.start)
+                if not self._is_irreplaceable():
+                    self._decoder = decoder
+                reason = self._decode(decoder, wanted)
+            if decoder is None or not decoder.has(wanted.number):
+                raise PictureError(f"picture {wanted.number} cannot be decoded: {reason}")
+            make = decoder.take(wanted.number)
+        return make()
 
-    def _restart(self, number: int) -> None:
-        start = self.keyframe(number)
-        if start is None:
-            raise PictureError(f"picture {number} cannot be decoded: no keyframe before it is kept")
-        self._decoder, self._next, self._ready = PacketDecoder(self.format), start, {}
+    def _decode(self, decoder: DecodingOn, wanted: "Compressed") -> str:
+        """Decode on to a picture; returns why it may not have come out."""
+        reason = decoder.feed(wanted.packets(decoder.next) or (), wanted.number)
+        while not decoder.has(wanted.number) and decoder.next <= wanted.through + _MOST_LATE:
+            later = self.between(decoder.next, decoder.next)
+            if later is None:
+                break
+            reason = decoder.feed(later, wanted.number) or reason
+            if decoder.has(wanted.number):
+                self.delay += decoder.next - 1 - wanted.through
+        if not decoder.has(wanted.number) and (self.ended or not self._is_irreplaceable()):
+            decoder.drain(wanted.number)
+        return reason or "the decoder gave nothing out for it"
+
+    def _goes_on(self, decoder: DecodingOn, wanted: "Compressed") -> bool:
+        """Whether a decoder should go on from where it is; else one begins at the picture's keyframe."""
+        if decoder.ended or decoder.next > wanted.through + (not wanted.is_complete):
+            return False
+        return wanted.is_cut_off or decoder.next >= wanted.start
+
+    def _too_large(self, group: _Group) -> bool:
+        return len(group.packets) > 1 and (group.bytes > self._most_bytes or len(group.packets) > self._most_packets)
+
+    def _is_irreplaceable(self) -> bool:
+        """Whether the decoder has had packets of the last group that nobody has any more."""
+        with self._lock:
+            return bool(self._groups) and self._groups[-1].begin > self._groups[-1].first
+
+    def _shorten(self, group: _Group) -> None:
+        """Forget a group's first packets, once the decoder has had them."""
+        with self._decoding:
+            while self._too_large(group):
+                oldest = group.packets[0]
+                if oldest.number == group.first and (self._decoder is None or self._decoder.next <= oldest.number):
+                    self._decoder = DecodingOn(self.format, oldest.number)
+                if self._decoder is not None and self._decoder.next == oldest.number:
+                    self._decoder.feed((oldest,), -1)  # whoever asks for a picture that needs it is told if it fails
+                with self._lock:
+                    group.packets.popleft()
+                    group.bytes -= len(oldest.data)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Compressed:
-    """A picture that is still compressed.
+    """A picture that is still compressed. It holds the packets that decoding it needs.
 
     Attributes:
         history: Has its packets.
         number: The packet that holds it.
         through: The last packet that a decoder needs to give it out.
+        is_complete: Whether a decoder gives it out after these packets. False at a stream's end: the decoder has to be
+            told that nothing follows.
     """
 
     history: PacketHistory
     number: int
     through: int
+    is_complete: bool = True
+    _groups: tuple[_Group, ...] = field(default=(), init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_groups", self.history.holding(self.number, self.through))
+
+    @property
+    def start(self) -> int:
+        """Number of the keyframe at which decoding can begin."""
+        return self._groups[0].first if self._groups else self.number
+
+    @property
+    def is_cut_off(self) -> bool:
+        """Whether the keyframe is not kept, so that only a decoder that has had it can go on."""
+        return not self._groups or self._groups[0].begin > self._groups[0].first
+
+    def packets(self, first: int) -> Sequence[Packet] | None:
+        """The packets from a number to the last one needed; None if some are not kept."""
+        found = self.history.packets_of(self._groups, first, self.through)
+        if len(found) == self.through - first + 1:
+            return found
+        return self.history.between(first, self.through)
 
     def picture(self) -> Picture:
         """Decode it; blocks.
@@ -126,4 +253,4 @@ class Compressed:
         Raises:
             PictureError: It cannot be decoded.
         """
-        return self.history.picture(self.number, self.through)
+        return self.history.decoded(self)
