@@ -50,13 +50,13 @@ class DecodingOn:
             del self._out[other]
         return self._out[number]
 
-    def feed(self, packets: Iterable[Packet], number: int) -> str:
+    def feed(self, packets: Iterable[Packet], number: int) -> list[tuple[int, str]]:
         """Decode packets until a picture comes out; those shown before it are let go.
 
         Returns:
-            Why a packet could not be decoded; empty if all could.
+            The packets that could not be decoded, and why.
         """
-        reason = ""
+        damaged = []
         if not self.has(number):
             self._out = {}
         for packet in packets:
@@ -66,8 +66,8 @@ class DecodingOn:
             try:
                 self._came_out(self._decoder.feed(packet), number)
             except PictureError as error:
-                reason = str(error)
-        return reason
+                damaged.append((packet.number, str(error)))
+        return damaged
 
     def drain(self, number: int) -> None:
         """Take out what the decoder holds back, because no packet comes after those it had."""

@@ -35,12 +35,18 @@ class _Group:
         packets: In order, without gaps; the first ones are missing in a group that became too large.
         bytes: Of these packets.
         leading: Numbers of those that are shown before the keyframe, and so may need the group before.
+        disposable: Numbers of those that no other refers to.
+        damage: Number of the first packet that cannot be decoded, and why: what follows refers to it. Else None.
+        lost: Disposable packets that cannot be decoded, and why.
     """
 
     first: int
     packets: deque[Packet] = field(default_factory=deque)
     bytes: int = 0
     leading: set[int] = field(default_factory=set)
+    disposable: set[int] = field(default_factory=set)
+    damage: tuple[int, str] | None = None
+    lost: dict[int, str] = field(default_factory=dict)
 
     @property
     def begin(self) -> int:
@@ -54,6 +60,13 @@ class _Group:
         if len(indices) > 8:  # a deque is slow in its middle
             return list(self.packets)[indices.start : indices.stop]
         return [self.packets[i] for i in indices]
+
+    def note(self, number: int, reason: str) -> None:
+        """A packet cannot be decoded."""
+        if number in self.disposable:
+            self.lost[number] = reason
+        elif self.damage is None or number < self.damage[0]:
+            self.damage = number, reason
 
 
 class PacketHistory:
@@ -84,13 +97,17 @@ class PacketHistory:
         self._decoding = threading.Lock()
         self._decoder: DecodingOn | None = None
 
-    def add(self, data: bytes, *, is_keyframe: bool, is_leading: bool = False) -> int:
+    def add(
+        self, data: bytes, *, is_keyframe: bool, is_leading: bool = False, is_disposable: bool = False, damage: str = ""
+    ) -> int:
         """Add the next packet, and return its number.
 
         Args:
             data: Its bytes.
             is_keyframe: Whether decoding can begin here.
             is_leading: Whether its picture is shown before that of the last keyframe.
+            is_disposable: Whether no other picture refers to it.
+            damage: Why it cannot be decoded, if that is known.
         """
         with self._lock:
             packet = Packet(self._count, data, is_keyframe)
@@ -102,6 +119,10 @@ class PacketHistory:
             group.bytes += len(data)
             if is_leading:
                 group.leading.add(packet.number)
+            if is_disposable:
+                group.disposable.add(packet.number)
+            if damage:
+                group.note(packet.number, damage)
         if self._too_large(group):
             self._shorten(group)
         return packet.number
@@ -154,36 +175,45 @@ class PacketHistory:
     def decoded(self, wanted: "Compressed") -> Picture:
         """As `picture`, of one that holds its packets."""
         with self._decoding:
-            decoder, reason = self._decoder, "its packets are not kept any more"
-            if decoder is not None and (decoder.has(wanted.number) or self._goes_on(decoder, wanted)):
-                reason = self._decode(decoder, wanted)
-            if (decoder is None or not decoder.has(wanted.number)) and not wanted.is_cut_off:
+            decoder = self._decoder
+            if decoder is not None and not decoder.has(wanted.number) and self._goes_on(decoder, wanted):
+                self._decode(decoder, wanted)
+            is_there = decoder is not None and decoder.has(wanted.number)
+            if not is_there and wanted.damage is None and not wanted.is_cut_off:
                 decoder = DecodingOn(self.format, wanted.start)
                 if not self._is_irreplaceable():
                     self._decoder = decoder
-                reason = self._decode(decoder, wanted)
+                self._decode(decoder, wanted)
+            if wanted.damage is not None:
+                raise PictureError(wanted.damage)
             if decoder is None or not decoder.has(wanted.number):
-                raise PictureError(f"picture {wanted.number} cannot be decoded: {reason}")
+                gone = (
+                    "its packets are not kept any more" if wanted.is_cut_off else "the decoder gives nothing out for it"
+                )
+                raise PictureError(f"packet {wanted.number} cannot be decoded: {gone}")
             make = decoder.take(wanted.number)
         return make()
 
-    def _decode(self, decoder: DecodingOn, wanted: "Compressed") -> str:
-        """Decode on to a picture; returns why it may not have come out."""
-        reason = decoder.feed(wanted.packets(decoder.next) or (), wanted.number)
+    def _decode(self, decoder: DecodingOn, wanted: "Compressed") -> None:
+        """Decode on to a picture; it may not come out."""
+        self._feed(decoder, wanted.packets(decoder.next) or (), wanted)
         while not decoder.has(wanted.number) and decoder.next <= wanted.through + _MOST_LATE:
             later = self.between(decoder.next, decoder.next)
             if later is None:
                 break
-            reason = decoder.feed(later, wanted.number) or reason
+            self._feed(decoder, later, wanted)
             if decoder.has(wanted.number):
                 self.delay += decoder.next - 1 - wanted.through
         if not decoder.has(wanted.number) and (self.ended or not self._is_irreplaceable()):
             decoder.drain(wanted.number)
-        return reason or "the decoder gave nothing out for it"
+
+    def _feed(self, decoder: DecodingOn, packets: Iterable[Packet], wanted: "Compressed") -> None:
+        for number, reason in decoder.feed(packets, wanted.number):
+            wanted.note_damage(number, reason)
 
     def _goes_on(self, decoder: DecodingOn, wanted: "Compressed") -> bool:
         """Whether a decoder should go on from where it is; else one begins at the picture's keyframe."""
-        if decoder.ended or decoder.next > wanted.through + (not wanted.is_complete):
+        if wanted.damage is not None or decoder.ended or decoder.next > wanted.through + (not wanted.is_complete):
             return False
         return wanted.is_cut_off or decoder.next >= wanted.start
 
@@ -225,9 +255,11 @@ class Compressed:
     number: int
     through: int
     is_complete: bool = True
+    delay: int = field(default=0, init=False)
     _groups: tuple[_Group, ...] = field(default=(), init=False, repr=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "delay", self.history.delay)
         object.__setattr__(self, "_groups", self.history.holding(self.number, self.through))
 
     @property
@@ -240,12 +272,45 @@ class Compressed:
         """Whether the keyframe is not kept, so that only a decoder that has had it can go on."""
         return not self._groups or self._groups[0].begin > self._groups[0].first
 
+    @property
+    def damage(self) -> str | None:
+        """Why it cannot be decoded, if that is known: its packet, or one that it refers to, is damaged."""
+        for group in self._groups:
+            if self.number in group.lost:
+                return group.lost[self.number]
+            if group.damage is None or group.first > self.number:
+                continue
+            number, reason = group.damage
+            if number == self.number:
+                return reason
+            if number < self.number:
+                return f"packet {self.number} refers to one that is damaged: {reason}"
+        return None
+
+    def note_damage(self, number: int, reason: str) -> None:
+        """A packet cannot be decoded, so what refers to it in its group cannot either."""
+        for group in self._groups:
+            if group.first <= number <= group.packets[-1].number:
+                group.note(number, reason)
+
     def packets(self, first: int) -> Sequence[Packet] | None:
         """The packets from a number to the last one needed; None if some are not kept."""
         found = self.history.packets_of(self._groups, first, self.through)
         if len(found) == self.through - first + 1:
             return found
         return self.history.between(first, self.through)
+
+    def bytes_since(self, before: "Compressed") -> int | None:
+        """Bytes of the packets after those of an earlier picture; from its keyframe on, if that comes later.
+
+        Returns:
+            None where the pictures do not belong together, or packets are not kept.
+        """
+        if before.history is not self.history:
+            return None
+        first = max(before.through + 1, self.start)
+        packets = self.packets(first) if first <= self.through else ()
+        return None if packets is None else sum(len(packet.data) for packet in packets)
 
     def picture(self) -> Picture:
         """Decode it; blocks.

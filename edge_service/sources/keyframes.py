@@ -1,4 +1,4 @@
-"""Whether a packet that is flagged as a keyframe really begins anew: an H.264 recovery point may give pictures later."""
+"""Whether decoding can begin at a packet that is flagged as a keyframe: not at every recovery point of H.264."""
 
 from __future__ import annotations
 

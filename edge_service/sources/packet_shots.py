@@ -72,6 +72,8 @@ class PacketShots:
         dts_s: float | None = None,
         *,
         at_s: float | None = None,
+        is_disposable: bool = False,
+        damage: str = "",
     ) -> list[Timed[Shot]]:
         """Take the next packet.
 
@@ -81,10 +83,14 @@ class PacketShots:
             pts_s: When its picture is shown, in seconds; None if that is not known.
             dts_s: When it is decoded, in seconds; None if that is not known.
             at_s: The time of its shot, if that is another than `pts_s`, such as when it arrived.
+            is_disposable: Whether no other picture refers to it.
+            damage: Why it cannot be decoded, if that is known.
 
         Returns:
             The shots that it completes, in display order; none before the first keyframe.
         """
+        if not data:
+            return []
         anew = self._format.is_intra or (is_keyframe and begins_anew(self._format, data))
         if self._last < 0 and not (anew or is_keyframe):
             return []
@@ -93,7 +99,13 @@ class PacketShots:
             self._keyframes += 1
             self._keyframe_pts_s = self._pts_s
         self._dts_s = dts_s
-        self._last = self.history.add(data, is_keyframe=anew, is_leading=self._pts_s < self._keyframe_pts_s)
+        self._last = self.history.add(
+            data,
+            is_keyframe=anew,
+            is_leading=self._pts_s < self._keyframe_pts_s,
+            is_disposable=is_disposable,
+            damage=damage,
+        )
         if not _is_hidden(self._format, data):
             shown_s = at_s if at_s is not None else max(self._pts_s, 0.0) if pts_s is None else pts_s
             heapq.heappush(self._pending, _Pending(self._keyframes, self._pts_s, self._last, shown_s))
@@ -142,7 +154,7 @@ class PacketShots:
         return shots
 
     def _agreed(self, pictures: Iterable[tuple[int, Make]]) -> list[Timed[Shot]]:
-        """The shots of pictures that the decoder gave out; if they are not those expected, it decodes all from now on."""
+        """The shots of pictures that the decoder gave out; if others were expected, it decodes all from now on."""
         shots: list[Timed[Shot]] = []
         for number, make in pictures:
             while self._pending and self._pending[0].number in self._damaged:

@@ -141,6 +141,6 @@ def test_a_damaged_packet_costs_its_pictures_and_not_the_next_group(source):
     history = PacketHistory(stream_format)
     for number, (data, is_keyframe, _) in enumerate(packets[:20]):
         history.add(b"nothing" if number == 0 else data, is_keyframe=is_keyframe)
-    with pytest.raises(PictureError, match="picture 0 cannot be decoded"):
+    with pytest.raises(PictureError, match="packet 0 cannot be decoded"):
         history.picture(0, 3)
     assert np.array_equal(np.asarray(history.picture(12, 15).image), shown[12])

@@ -16,7 +16,7 @@ from edge_service.frame_image import Shot
 from edge_service.sources.addresses import masked
 from edge_service.sources.errors import SourceError, SourceLoginError, SourceLostError, SourceSilentError
 from edge_service.sources.live.addresses import Way, host_and_port
-from edge_service.sources.live.decoding import DecodedPackets
+from edge_service.sources.live.decoding import shots_of
 from edge_service.sources.live.held_back import HeldBack
 from edge_service.sources.live.limits import Limits
 from edge_service.sources.live.packet_log import counted_losses
@@ -46,32 +46,35 @@ class FfmpegWay:
         address: What it opens.
         demuxer: FFmpeg's name of it; None: it finds out.
         options: Its options, without limits of time.
+        as_packets: Whether pictures stay compressed where they can.
     """
 
     address: str
     demuxer: str | None = None
     options: dict[str, str] = field(default_factory=dict)
+    as_packets: bool = False
 
     @classmethod
-    def of(cls, address: str, way: Way, *, transport: str = "tcp") -> FfmpegWay:
+    def of(cls, address: str, way: Way, *, transport: str = "tcp", as_packets: bool = False) -> FfmpegWay:
         """The options of a way.
 
         Args:
             address: The source.
             way: Its way.
             transport: For RTSP, `tcp` or `udp`.
+            as_packets: Whether pictures stay compressed where they can.
         """
         match way:
             case Way.RTSP:
                 # Without probing, which takes 25 pictures (12 s at 2 a second); the description names the codec.
                 # Over TCP, because over UDP lost packets damage pictures, silently.
                 options = {"rtsp_transport": transport, "allowed_media_types": "video", "probesize": "32"}
-                return cls(address, None, options)
+                return cls(address, None, options, as_packets)
             case Way.DEVICE:
-                return cls(address, "v4l2")
+                return cls(address, "v4l2", {}, as_packets)
             case Way.HTTP:
                 direct = {} if host_and_port(address) is None else {"http_proxy": ""}
-                return cls(address, None, {"analyzeduration": "1000000", **direct})
+                return cls(address, None, {"analyzeduration": "1000000", **direct}, as_packets)
 
 
 def check_reachable(address: str, limits: Limits) -> None:
@@ -116,12 +119,14 @@ def ffmpeg_shots(
         stream = container.streams.video[0]
         packets = _packets(container, stream)
         packets = packets if on_lost is None else _counted(packets, on_lost)
-        shots = _decoded_here if not StreamFormat.of(stream).stands_alone else _from_packets
+        if StreamFormat.of(stream).stands_alone:
+            shots = _from_packets(packets, stream, as_packets=way.as_packets)
+        else:
+            shots = _decoded_here(packets, stream)
         if container.duration is not None and container.duration > 0:
-            yield from _at_its_pace(shots(packets, stream), limits)
+            yield from _at_its_pace(shots, limits)
             return
-        for _, shot in shots(packets, stream):
-            yield shot
+        yield from (shot for _, shot in shots)
         raise SourceLostError("it ended the stream")
 
 
@@ -162,23 +167,28 @@ def _counted(packets: _Packets, on_lost: Callable[[int], object]) -> _Packets:
             yield packet
 
 
-def _from_packets(packets: _Packets, stream: av.VideoStream) -> _Shots:
+def _from_packets(packets: _Packets, stream: av.VideoStream, *, as_packets: bool) -> _Shots:
     """Shots with their times in the stream; the packets alone are enough to decode them."""
     stream_format = StreamFormat.of(stream)
     sets = ParameterSets(stream_format.codec, stream_format.extradata)
-    decoded, is_new = DecodedPackets(stream_format), False
+    made, is_new = shots_of(stream_format, as_packets=as_packets), False
     arrivals = HeldBack(time.monotonic()) if stream_format.codec in _HELD_BACK else None
-    for packet in packets:
-        now_s, data = time.monotonic(), bytes(packet)
-        at_s = now_s if arrivals is None else arrivals.came_out(now_s)
-        is_new = sets.saw(data) or is_new
-        if is_new and packet.is_keyframe:
-            # The size may be another, too.
-            stream_format = replace(stream_format, extradata=sets.extradata, width=0, height=0)
-            decoded, is_new = DecodedPackets(stream_format), False
-        shots = decoded.add(data, is_keyframe=packet.is_keyframe, at_s=at_s)
-        if arrivals is None or not arrivals.is_stale:
-            yield from ((_time_of(packet), shot) for shot in shots)
+    try:
+        for packet in packets:
+            now_s, data = time.monotonic(), bytes(packet)
+            at_s = now_s if arrivals is None else arrivals.came_out(now_s)
+            is_new = sets.saw(data) or is_new
+            if is_new and packet.is_keyframe:
+                made.end()
+                # The size may be another, too.
+                stream_format = replace(stream_format, extradata=sets.extradata, width=0, height=0)
+                made, is_new = shots_of(stream_format, as_packets=as_packets), False
+            pts_s, dts_s = _seconds(packet.pts, packet), _seconds(packet.dts, packet)
+            shots = made.add(data, packet.is_keyframe, pts_s, dts_s, at_s=at_s)
+            if arrivals is None or not arrivals.is_stale:
+                yield from ((pts_s, shot) for shot in shots)
+    finally:
+        made.end()  # decoders wait for no more packets
 
 
 def _decoded_here(packets: _Packets, stream: av.VideoStream) -> _Shots:
@@ -191,8 +201,8 @@ def _decoded_here(packets: _Packets, stream: av.VideoStream) -> _Shots:
                 yield frame.time, Timed(at_s, ShotToDecode(partial(picture_of, frame, stream_format)))
 
 
-def _time_of(packet: av.Packet[av.VideoStream]) -> float | None:
-    return None if packet.pts is None or packet.time_base is None else float(packet.pts * packet.time_base)
+def _seconds(stamp: int | None, packet: av.Packet[av.VideoStream]) -> float | None:
+    return None if stamp is None or packet.time_base is None else float(stamp * packet.time_base)
 
 
 def _at_its_pace(shots: _Shots, limits: Limits) -> Iterator[Timed[Shot]]:

@@ -14,7 +14,7 @@ from edge_service.frame_image import Shot
 from edge_service.sources.addresses import masked
 from edge_service.sources.errors import SourceLoginError, SourceLostError, SourceSilentError
 from edge_service.sources.live.addresses import Way, is_direct
-from edge_service.sources.live.decoding import DecodedPackets
+from edge_service.sources.live.decoding import shots_of
 from edge_service.sources.live.ffmpeg_session import FfmpegWay, ffmpeg_shots
 from edge_service.sources.live.jpeg_stream import JpegStream, TooLargeError
 from edge_service.sources.live.limits import Limits
@@ -29,8 +29,13 @@ _JPEGS = ("multipart/", "video/x-motion-jpeg", "video/x-mjpeg", "video/mjpeg", "
 _LOGIN = (401, 403, 407)
 
 
-def http_shots(address: str, limits: Limits) -> Iterator[Timed[Shot]]:
+def http_shots(address: str, limits: Limits, *, as_packets: bool = False) -> Iterator[Timed[Shot]]:
     """Connect, and yield pictures with the times of their arrival (`time.monotonic`). Blocks.
+
+    Args:
+        address: The camera's, with user and password if it asks for them.
+        limits: The connection's.
+        as_packets: Whether pictures stay compressed.
 
     Raises:
         SourceSilentError: Nothing came for too long.
@@ -40,11 +45,11 @@ def http_shots(address: str, limits: Limits) -> Iterator[Timed[Shot]]:
     with _opened(address, limits) as answer:
         kind = answer.headers.get_content_type()
         if kind.startswith(_JPEGS):
-            yield from _jpegs(answer, limits)
+            yield from _jpegs(answer, limits, as_packets=as_packets)
             raise SourceLostError("it ended the stream")
     if kind == "text/html":
         raise SourceLostError("it answers with a page, not with pictures; expected the address of its stream")
-    yield from ffmpeg_shots(FfmpegWay.of(address, Way.HTTP), limits)
+    yield from ffmpeg_shots(FfmpegWay.of(address, Way.HTTP, as_packets=as_packets), limits)
 
 
 def _opened(address: str, limits: Limits) -> http.client.HTTPResponse:
@@ -86,8 +91,8 @@ def _opener(parts: urllib.parse.SplitResult, bare: str) -> urllib.request.Opener
     return opener
 
 
-def _jpegs(answer: http.client.HTTPResponse, limits: Limits) -> Iterator[Timed[Shot]]:
-    jpegs, decoded = JpegStream(), DecodedPackets(StreamFormat(STILL))
+def _jpegs(answer: http.client.HTTPResponse, limits: Limits, *, as_packets: bool) -> Iterator[Timed[Shot]]:
+    jpegs, made = JpegStream(), shots_of(StreamFormat(STILL), as_packets=as_packets)
     last_s = time.monotonic()
     while data := _read(answer, limits):
         try:
@@ -96,7 +101,7 @@ def _jpegs(answer: http.client.HTTPResponse, limits: Limits) -> Iterator[Timed[S
             raise SourceLostError(str(error)) from error
         now_s = time.monotonic()
         for jpeg in found:
-            yield from decoded.add(jpeg, is_keyframe=True, at_s=now_s)
+            yield from made.add(jpeg, True, at_s=now_s)
         last_s = now_s if found else last_s
         if now_s - last_s > 2 * limits.silence_s:  # bytes come, but no picture
             raise SourceSilentError(f"no picture was complete for {now_s - last_s:.0f} s")

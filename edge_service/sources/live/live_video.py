@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from functools import partial
 
 from edge_service.frame_image import Shot
 from edge_service.log import log
@@ -39,12 +38,14 @@ class LiveVideo:
         address: Its address, or device.
         options: What the user chose.
         report: Is told of gaps and losses.
+        as_packets: Whether pictures stay compressed where they can.
         connect: Connects once; by default as the address says.
     """
 
     address: str
     options: LiveOptions = field(default_factory=LiveOptions)
     report: SourceReport = field(default_factory=SourceReport)
+    as_packets: bool = False
     connect: Connect | None = None
     live: bool = field(default=True, init=False)
     interval_s: float = field(default=0.0, init=False)
@@ -52,6 +53,7 @@ class LiveVideo:
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
     _gaps: GapWatch | None = field(default=None, init=False)
     _first_s: float | None = field(default=None, init=False)
+    _last_s: float = field(default=0.0, init=False)
     _told: str = field(default="", init=False)
 
     def play(self) -> Iterator[Timed[Shot]]:
@@ -71,7 +73,7 @@ class LiveVideo:
             self._stop.set()
 
     def _connecting_again(self) -> Iterator[Timed[Shot]]:
-        connect = self.connect or partial(_connected, self.address, self.options, self.report)
+        connect = self.connect or self._connected
         silence = SilenceLimit(self.options.silence_s)
         now_s = time.monotonic()
         retries, self._gaps = Retries(now_s, self.options.give_up_after_s), GapWatch(now_s)
@@ -111,7 +113,9 @@ class LiveVideo:
                 self.report.reconnected()
         if was_told and gap is not None:
             log.info("the source is back", source=masked(self.address), seconds=round(gap.seconds, 3))
-        return Timed(shot.at_s - self._first_s, shot.item)
+        # Pictures are shown in another order than they arrived in: B-frames.
+        self._last_s = max(self._last_s, shot.at_s - self._first_s)
+        return Timed(self._last_s, shot.item)
 
     def _lost(self, error: SourceError) -> None:
         with self._lock:
@@ -128,15 +132,11 @@ class LiveVideo:
             first_s = gap.began_s if self._first_s is None else self._first_s
             self.report.gap(gap.began_s - first_s, gap.seconds, gap.why)
 
-
-def _connected(address: str, options: LiveOptions, report: SourceReport, limits: Limits) -> Iterator[Timed[Shot]]:
-    way = way_of(address) or Way.DEVICE
-    check_reachable(address, limits)
-    if way is Way.HTTP:
-        yield from http_shots(address, limits)
-    elif way is Way.RTSP:
-        is_udp = options.rtsp_transport == "udp"
-        opened = FfmpegWay.of(address, way, transport=options.rtsp_transport)
-        yield from ffmpeg_shots(opened, limits, report.lost_packets if is_udp else None)
-    else:
-        yield from ffmpeg_shots(FfmpegWay.of(address, way), limits)
+    def _connected(self, limits: Limits) -> Iterator[Timed[Shot]]:
+        check_reachable(self.address, limits)
+        way, options = way_of(self.address) or Way.DEVICE, self.options
+        if way is Way.HTTP:
+            return http_shots(self.address, limits, as_packets=self.as_packets)
+        opened = FfmpegWay.of(self.address, way, transport=options.rtsp_transport, as_packets=self.as_packets)
+        counts = way is Way.RTSP and options.rtsp_transport == "udp"
+        return ffmpeg_shots(opened, limits, self.report.lost_packets if counts else None)

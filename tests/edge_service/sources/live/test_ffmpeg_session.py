@@ -23,8 +23,10 @@ from edge_service.sources.pacing import Timed
 QUICK = {"width": 160, "height": 90, "rate_hz": 50.0, "keyframe_every": 10}
 
 
-def shots_of(camera: RtspCamera, *, silence_s: float = 5.0, transport: str = "tcp", on_lost=None):
-    way = FfmpegWay.of(camera.address, Way.RTSP, transport=transport)
+def shots_of(
+    camera: RtspCamera, *, silence_s: float = 5.0, transport: str = "tcp", on_lost=None, as_packets: bool = False
+):
+    way = FfmpegWay.of(camera.address, Way.RTSP, transport=transport, as_packets=as_packets)
     return ffmpeg_shots(way, Limits(silence_s), on_lost)
 
 
@@ -47,9 +49,10 @@ def test_it_begins_at_the_next_keyframe_without_probing(in_sdp: bool) -> None:
         assert sum(at_s > played_s and number < first for number, at_s in camera.keyframes) <= 1
 
 
-def test_b_frames_come_in_the_order_of_display() -> None:
+@pytest.mark.parametrize("as_packets", [True, False])
+def test_b_frames_come_in_the_order_of_display(as_packets: bool) -> None:
     with RtspCamera(CameraOptions(**QUICK, b_frames=2)) as camera:
-        found = numbers(shots_of(camera), 12)
+        found = numbers(shots_of(camera, as_packets=as_packets), 12)
         assert found == list(range(found[0], found[0] + 12))
 
 
@@ -72,6 +75,25 @@ def test_another_size_in_band_goes_on_in_the_same_connection() -> None:
         assert sizes[-1] == (128, 72)
         assert set(sizes) <= {(160, 90), (128, 72)}
         assert len(camera.plays) == 1
+
+
+def test_packets_hold_the_pictures_across_a_change_of_size_and_the_end_of_the_connection() -> None:
+    with RtspCamera(CameraOptions(**QUICK), parameter_sets_in_sdp=False) as camera:
+        shots = shots_of(camera, as_packets=True)
+        kept = list(islice(shots, 25))
+        camera.resize(128, 72)
+        kept += islice(shots, 40)
+        camera.hang_up()
+        with pytest.raises(SourceLostError):
+            kept += shots
+        compressed = [shot.item.compressed for shot in kept]
+        histories = list(dict.fromkeys(id(each.history) for each in compressed if each is not None))
+        assert len(histories) == 2
+        assert None not in compressed
+        found = [number_of(shot) for shot in kept[-10:]]
+        assert found == list(range(found[0], found[0] + 10))
+        assert compressed[-1].history.format.extradata, "a decoder that begins there needs them"
+        assert kept[-1].item.picture().image.size == (128, 72)
 
 
 def test_silence_is_noticed_before_and_after_the_first_picture() -> None:

@@ -38,6 +38,14 @@ def test_cameras_speak_in_their_own_ways(dialect: Dialect) -> None:
         assert found == list(range(found[0], found[0] + 10))
 
 
+def test_packets_are_the_jpegs_themselves() -> None:
+    with MjpegCamera(CameraOptions(**QUICK)) as camera:
+        shots = list(islice(http_shots(camera.address, Limits(5), as_packets=True), 3))
+        packets = [shot.item.compressed.history.between(0, 2) for shot in shots]
+        assert packets[-1] is not None
+        assert all(packet.data.startswith(b"\xff\xd8") and packet.is_keyframe for packet in packets[-1])
+
+
 def test_a_password_and_a_wrong_one() -> None:
     with MjpegCamera(CameraOptions(**QUICK, user="anna", password="se/c:ret")) as camera:
         address = camera.address.replace("se/c:ret", "se%2Fc:ret")

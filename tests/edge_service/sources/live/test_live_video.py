@@ -35,7 +35,7 @@ class Connections:
 
 def live(*connections, **options) -> tuple[LiveVideo, SourceReport, Connections]:
     report, connect = SourceReport(ADDRESS), Connections(*connections)
-    return LiveVideo(ADDRESS, LiveOptions(**options), report, connect), report, connect
+    return LiveVideo(ADDRESS, LiveOptions(**options), report, connect=connect), report, connect
 
 
 def test_it_goes_on_after_losses_of_every_kind_and_names_the_gaps(caplog) -> None:
