@@ -40,6 +40,13 @@ class Packets(StrEnum):
     OFF = "off"
 
 
+class RtspTransport(StrEnum):
+    """How an RTSP camera sends."""
+
+    TCP = "tcp"
+    UDP = "udp"
+
+
 class InputEncoding(StrEnum):
     """The encoding of frames that are sent themselves."""
 

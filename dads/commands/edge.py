@@ -30,6 +30,7 @@ from dads.options import (
     PolicyOption,
     PreprocessOption,
     ReportOption,
+    RtspTransport,
     ThreadsOption,
     TlsCaOption,
     TlsCertOption,
@@ -41,13 +42,15 @@ from dads.options import (
     a_folder,
     above_zero,
     an_address,
+    in_units,
     stdout_or_in_a_folder,
 )
 from dads.planning.profile_file import read_profile
 from dads.planning.profiles import check_profile_of, measure_profile
 from dads.ports import check_free
-from dads.session.settings import compared, settings
+from dads.session.settings import compared, for_source, settings
 from dads.tracing import is_wanted, tracer
+from dads.units import parse_duration
 
 _NOT_WRITTEN = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 
@@ -64,7 +67,10 @@ def edge(
     ] = None,
     name: NameOption = None,
     source: Annotated[
-        str, typer.Option(help="A video file, a folder of images, /dev/video0, rtsp://..., or sample (a real clip).")
+        str,
+        typer.Option(
+            help="A video file, a folder of images, /dev/video0, rtsp://..., http://..., or sample (a real clip)."
+        ),
     ] = "sample",
     rate: Annotated[
         float | None,
@@ -75,6 +81,18 @@ def edge(
         typer.Option(min=1, help="Stop after this many frames; a shorter clip is repeated.", show_default=False),
     ] = None,
     loop: Annotated[bool, typer.Option(help="Repeat the clip for ever.")] = False,
+    rtsp_transport: Annotated[
+        RtspTransport, typer.Option(help="How an RTSP camera sends; over udp packets get lost, and damage pictures.")
+    ] = RtspTransport.TCP,
+    give_up_after: Annotated[
+        float | None,
+        typer.Option(
+            parser=in_units(parse_duration),
+            metavar="DURATION",
+            help="Exit with 1 if a camera gives no picture for this long; without it, it is waited for.",
+            show_default=False,
+        ),
+    ] = None,
     policy: PolicyOption = None,
     strategy: Annotated[
         str | None, typer.Option(metavar="POLICY", help="The other name of --policy.", show_default=False)
@@ -207,6 +225,7 @@ def edge(
         require_cloud=require_cloud,
         keep_inputs=verify or None,
     )
+    config = for_source(config, source)
     policies = _policies(config.policy, compare=compare, compare_with=compare_with)
     if cloud is None and (len(policies) > 1 or config.require_cloud or _needs_cloud(config.policy)):
         raise InvalidUsageError(
@@ -218,7 +237,7 @@ def edge(
     if metrics_port is not None:
         check_free("--metrics-port", metrics_host, metrics_port)
     from edge_service.output.drawn_pictures import check_drawing  # noqa: PLC0415 - torch takes seconds to import
-    from edge_service.sources import open_source  # noqa: PLC0415 - see above
+    from edge_service.sources import LiveOptions, open_source  # noqa: PLC0415 - see above
 
     open_source(source, height=1, width=1)  # a missing source is an error before the model is loaded
     if draw is not None:
@@ -247,7 +266,7 @@ def edge(
             loaded,
             cloud,
             config,
-            StreamOptions(source, config.rate_hz, frames, loop),
+            StreamOptions(source, config.rate_hz, frames, loop, LiveOptions(rtsp_transport.value, give_up_after)),
             edge_profile=Profile(layer_s=stored.layer_s, whole_s=stored.whole_s),
             wire_costs=restored(loaded, kept) if kept is not None and fits(loaded, kept, config) else None,
             verify=verify,

@@ -17,7 +17,7 @@ from edge_service import AgentConfig, WireCosts, measure_wire_costs
 from edge_service.control import EncodingCosts, PacketCosts
 from edge_service.frame_image import FrameImage
 from edge_service.packet_costs import measure_packet_costs
-from edge_service.sources import Frame, SourceFailedError, open_source
+from edge_service.sources import Frame, LiveOptions, SourceFailedError, open_source
 from edge_service.wire_costs import encodings_of
 from partitioner import Encoding
 from pictures import PictureError
@@ -46,7 +46,13 @@ def frame_size(model: Model) -> tuple[int, int]:
 
 
 def first_frames(
-    model: Model, source: str, *, rate_hz: float = 1.0, frames: int = FRAMES, lazy: bool = False
+    model: Model,
+    source: str,
+    *,
+    rate_hz: float = 1.0,
+    frames: int = FRAMES,
+    lazy: bool = False,
+    live: LiveOptions | None = None,
 ) -> AsyncGenerator[Frame, None]:
     """Open a source for the frames to measure on.
 
@@ -56,6 +62,7 @@ def first_frames(
         rate_hz: Of the frames.
         frames: How many.
         lazy: Whether pictures of a compressed source stay compressed until somebody needs them.
+        live: The choices for a live source.
 
     Raises:
         CommandError: the model takes no frames.
@@ -71,6 +78,7 @@ def first_frames(
         paced=False,
         preprocess=model.preprocess,
         lazy=lazy,
+        live=live,
     )
 
 

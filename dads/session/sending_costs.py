@@ -11,6 +11,7 @@ from dads.planning import encodings
 from dads.session.stopping import until
 from edge_service import AgentConfig, WireCosts
 from edge_service.control import PacketCosts
+from edge_service.sources import LiveOptions
 from split_model import Model
 
 __all__ = ["sending_costs"]
@@ -21,6 +22,7 @@ log = structlog.wrap_logger(logging.getLogger("dads"))
 async def sending_costs(
     model: Model,
     source: str,
+    live: LiveOptions | None,
     config: AgentConfig,
     stopping: asyncio.Event,
     known: WireCosts | None,
@@ -32,6 +34,7 @@ async def sending_costs(
     Args:
         model: the model.
         source: the source.
+        live: the choices for a live source.
         config: says which encodings are allowed, whether packets are, and the rate.
         stopping: ends the reading.
         known: costs of the encodings that were measured before, or None.
@@ -44,7 +47,7 @@ async def sending_costs(
     if known is not None and not wants_packets:
         return known, None
     rate_hz, count = encodings.packet_sampling(config.rate_hz) if wants_packets else (1.0, encodings.FRAMES)
-    frames = encodings.first_frames(model, source, rate_hz=rate_hz, frames=count, lazy=wants_packets)
+    frames = encodings.first_frames(model, source, rate_hz=rate_hz, frames=count, lazy=wants_packets, live=live)
     pictures = await encodings.pictures_of(until(frames, stopping))
     packets: PacketCosts | None = None
     if wants_packets:  # first, because it measures how long the pictures take to decode

@@ -36,6 +36,7 @@ from edge_service.output.drawn_pictures import DrawnPictures
 from edge_service.output.saved_outputs import SavedOutputs
 from edge_service.run import Shown
 from edge_service.sources import (
+    LiveOptions,
     SourceError,
     SourceFailedError,
     SourceFormatError,
@@ -57,12 +58,13 @@ _WARN_EVERY_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class StreamOptions:
-    """The source of frames, their rate, how many in all, and whether the source is repeated for ever."""
+    """The source of frames, their rate, how many in all, whether it is repeated for ever; choices if it is live."""
 
     source: str
     rate_hz: float
     frames: int | None
     loop: bool
+    live: LiveOptions | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,13 +265,20 @@ class EdgeSession:
     async def _measure_sending(self) -> None:
         always = self._verify or self._files.draw is not None
         self._wire_costs, self._packet_costs = await sending_costs(
-            self._model, self._stream.source, self._config, self._stopping, self._wire_costs, always_decodes=always
+            self._model,
+            self._stream.source,
+            self._stream.live,
+            self._config,
+            self._stopping,
+            self._wire_costs,
+            always_decodes=always,
         )
 
     async def _feed(self, clip: ClipRun, agent: Agent, report: SourceReport, *, lazy: bool) -> SourceError | None:
         """Submits the source's frames; returns the error that ended it, if one did."""
         stream = self._stream
         height, width = encodings.frame_size(self._model)
+        agent.metrics.follow_source(report.as_json)
         source = open_source(
             stream.source,
             height=height,
@@ -280,6 +289,7 @@ class EdgeSession:
             preprocess=self._model.preprocess,
             report=report,
             lazy=lazy,
+            live=stream.live,
         )
         try:
             async with contextlib.aclosing(until(source, self._stopping)) as frames:

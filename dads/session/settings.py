@@ -69,6 +69,18 @@ def settings(**options: float | str | bool | Path | None) -> AgentConfig:
     return config
 
 
+def for_source(config: AgentConfig, source: str) -> AgentConfig:
+    """The settings for a source: of a live one, the newest frame alone waits, unless the environment says otherwise.
+
+    With two waiting, the older one would be up to two periods old when it is computed.
+    """
+    from edge_service.sources.live import is_live  # noqa: PLC0415 # torch takes seconds to import
+
+    if not is_live(source) or "max_waiting" in config.model_fields_set:
+        return config
+    return config.model_copy(update={"max_waiting": 1})
+
+
 def encoding_settings(source: str | None, *, max_error: float | None, input_encoding: str | None) -> AgentConfig:
     """Check the settings of encodings, for commands whose source is optional, before any model is loaded.
 

@@ -71,6 +71,13 @@ def frames() -> list[Json]:
             "s",
             f"sum by (le) ({buckets})",
         ),
+        lines(
+            "Live source",
+            "Connections to a camera that was lost before, and RTP packets that were lost on the way.",
+            "short",
+            query(f"increase(dads_source_reconnects_total{{{EDGE}}}[$__rate_interval])", "{{instance}} connections"),
+            query(f"increase(dads_source_lost_packets_total{{{EDGE}}}[$__rate_interval])", "{{instance}} packets"),
+        ),
     ]
 
 

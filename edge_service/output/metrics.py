@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib.metadata import PackageNotFoundError, version
+from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector
 
 from edge_service.config import AgentConfig
 from edge_service.control import ControllerState, Phase
 from edge_service.frame import FrameResult, Outcome, cut_label
+from edge_service.output.source_metrics import SourceMetrics
 from partitioner import LayerGraph, Partition
 
 __all__ = ["EdgeMetrics"]
@@ -89,6 +91,8 @@ class EdgeMetrics:
         self._build = Info("dads_build", "What runs here.", registry=r)
         self._model_info = Info("dads_model", "The model that runs here.", registry=r)
         self._config_info = Info("dads_config", "The settings it was started with.", registry=r)
+        self._source = SourceMetrics()
+        r.register(self._source)
         ProcessCollector(registry=r)
         for outcome in Outcome:
             self._frames.labels(outcome.value)
@@ -115,6 +119,10 @@ class EdgeMetrics:
         self._model_info.info({"model": self._model, "digest": digest})
         configured = {name: str(getattr(config, name)) for name in _CONFIGURED}
         self._config_info.info(configured | {"strategy": policy or config.policy, "cloud": cloud or "none"})
+
+    def follow_source(self, counts: Callable[[], Mapping[str, Any]]) -> None:
+        """Lets the metrics of a live source be read from its report, which `counts` gives as JSON."""
+        self._source.counts = counts
 
     def frame(self, result: FrameResult) -> None:
         """Counts a finished frame."""

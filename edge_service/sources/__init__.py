@@ -3,7 +3,7 @@
 | module | one idea |
 |---|---|
 | `kinds` | which kind of source is meant |
-| `files`, `images`, `sample` | the kinds of sources: pictures with times |
+| `files`, `images`, `sample`, `live` | the kinds of sources: pictures with times |
 | `choice` | the video of a file that a player would show; pure |
 | `timeline` | times that jump are rebased; pure |
 | `pacing` | which pictures become frames; pure |
@@ -28,6 +28,7 @@ from edge_service.sources.errors import (
     SourceNotFoundError,
 )
 from edge_service.sources.kinds import pictures_of
+from edge_service.sources.live import LiveOptions
 from edge_service.sources.sample import SAMPLES
 from edge_service.sources.source_report import SourceReport
 from edge_service.sources.stream import Frame, Sampling, stream
@@ -37,6 +38,7 @@ __all__ = [
     "SAMPLES",
     "DemoExtraMissingError",
     "Frame",
+    "LiveOptions",
     "SourceError",
     "SourceFailedError",
     "SourceFormatError",
@@ -59,6 +61,7 @@ def open_source(
     preprocess: Preprocess | None = None,
     lazy: bool = False,
     report: SourceReport | None = None,
+    live: LiveOptions | None = None,
 ) -> AsyncGenerator[Frame, None]:
     """Open a source of frames.
 
@@ -66,7 +69,8 @@ def open_source(
     after the first one. The source ends with the clip, unless `frames` or `loop` repeat it.
 
     Args:
-        spec: A video file, an image, a folder of images, `/dev/videoN`, `rtsp://...`, `sample` or `sample:NAME`.
+        spec: A video file, an image, a folder of images, a camera (`/dev/video0`, `rtsp://...`, `http://...`),
+            `sample` or `sample:NAME`. A camera never ends: it is connected to again, up to the limit of `live`.
         height: Rows of a frame.
         width: Columns of a frame.
         rate_hz: Frames per second; None yields every picture, without waiting.
@@ -76,6 +80,7 @@ def open_source(
         preprocess: How a picture becomes a frame; by default its centre, at the smallest scale that covers the frame.
         lazy: Whether pictures of a compressed source stay compressed until somebody needs them.
         report: Is told what happens to the source.
+        live: The choices for a live source.
 
     Returns:
         The frames, in order; call `aclose` to stop before its end. The first frame starts a thread that decodes.
@@ -89,4 +94,5 @@ def open_source(
             raise SourceError(f"{name} must be more than 0 and finite, not {value}")
     chosen = preprocess or Preprocess(interpolation="bicubic")
     sampling = Sampling(height, width, rate_hz, frames, loop, paced, chosen, lazy)
-    return stream(pictures_of(spec, rate_hz, report or SourceReport(spec), as_packets=lazy), sampling)
+    pictures = pictures_of(spec, rate_hz, report or SourceReport(spec), live or LiveOptions(), as_packets=lazy)
+    return stream(pictures, sampling)

@@ -10,28 +10,32 @@ from edge_service.sources.addresses import masked
 from edge_service.sources.errors import EXPECTED, SourceFormatError, SourceNotFoundError
 from edge_service.sources.files import VideoFile
 from edge_service.sources.images import SUFFIXES, ImageFolder, SingleImage
+from edge_service.sources.live import LiveOptions, LiveVideo, is_live
 from edge_service.sources.sample import sample_path
 from edge_service.sources.source_report import SourceReport
 from edge_service.sources.stream import Pictures
-from edge_service.sources.video import LiveVideo
 
-__all__ = ["is_camera", "pictures_of"]
+__all__ = ["pictures_of"]
 
 _CLIP = ".gif"  # given alone it is played; FFmpeg reads it
 _OTHERS = {
     stat.S_ISFIFO: "a pipe, which can be read only once",
     stat.S_ISSOCK: "a socket",
     stat.S_ISBLK: "a disk",
+    stat.S_ISCHR: "a device, and no camera",
 }
 
 
-def pictures_of(spec: str, rate_hz: float | None, report: SourceReport, *, as_packets: bool = False) -> Pictures:
+def pictures_of(
+    spec: str, rate_hz: float | None, report: SourceReport, live: LiveOptions, *, as_packets: bool = False
+) -> Pictures:
     """The source that is meant. What it holds is read later, but for the names in a folder.
 
     Args:
         spec: See `edge_service.sources.open_source`.
         rate_hz: Frames per second, at which images are shown; None: one a second.
         report: Is told what happens to the source.
+        live: The choices for a live source.
         as_packets: Whether pictures stay compressed where they can.
 
     Raises:
@@ -40,8 +44,8 @@ def pictures_of(spec: str, rate_hz: float | None, report: SourceReport, *, as_pa
     kind, _, name = spec.partition(":")
     if kind == "sample":
         return VideoFile(sample_path(name), report, as_packets)
-    if spec.startswith(("rtsp://", "rtsps://")) or is_camera(spec):
-        return LiveVideo(spec)
+    if is_live(spec):
+        return LiveVideo(spec, live, report, as_packets)
     path = Path(spec)
     mode = _mode(spec)
     interval_s = 1.0 if rate_hz is None else 1 / rate_hz
@@ -56,16 +60,6 @@ def pictures_of(spec: str, rate_hz: float | None, report: SourceReport, *, as_pa
     if suffix in SUFFIXES and suffix != _CLIP:
         return SingleImage(path, interval_s, report, as_packets)
     return VideoFile(path, report, as_packets)
-
-
-def is_camera(spec: str) -> bool:
-    """Whether a path leads to a camera, or is a camera's name while it is unplugged."""
-    if spec.startswith(("/dev/video", "/dev/v4l/")):
-        return True
-    try:
-        return stat.S_ISCHR(Path(spec).stat().st_mode)
-    except (OSError, ValueError):
-        return False
 
 
 def _mode(spec: str) -> int:

@@ -75,13 +75,18 @@ def sampled(shots: Iterable[Timed[T]], rate_hz: float, interval_s: Callable[[], 
         raise failure
 
 
-def thinned(shots: Iterable[Timed[T]], rate_hz: float) -> Iterator[T]:
-    """Yield at most one of a live source's pictures in each period of 1 / rate."""
-    due_s = 0.0
-    for shot in shots:
-        if shot.at_s < due_s - _EARLY / rate_hz:
-            continue
-        yield shot.item
-        due_s += 1 / rate_hz
-        if due_s <= shot.at_s:  # after a gap of the source, do not catch up
-            due_s = shot.at_s + 1 / rate_hz
+class Thinning:
+    """Chooses at most one of a live source's pictures in each period of 1 / rate."""
+
+    def __init__(self, rate_hz: float) -> None:
+        self._period_s = 1 / rate_hz
+        self._due_s = 0.0
+
+    def takes(self, at_s: float) -> bool:
+        """Whether the picture of this time is one; times increase."""
+        if at_s < self._due_s - _EARLY * self._period_s:
+            return False
+        self._due_s += self._period_s
+        if self._due_s <= at_s:  # after a gap of the source, do not catch up
+            self._due_s = at_s + self._period_s
+        return True

@@ -11,14 +11,15 @@ import contextlib
 import threading
 from collections.abc import AsyncGenerator, Iterator
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_service.frame_image import FrameImage, Shot
 from edge_service.sources.errors import SourceFormatError
-from edge_service.sources.pacing import Timed, repeated, sampled, thinned
+from edge_service.sources.live.newest import LivePictures, newest
+from edge_service.sources.pacing import Timed, repeated, sampled
 from pictures import PictureError, Preprocess
 
 T = TypeVar("T")
@@ -57,7 +58,7 @@ class Pictures(Protocol):
 
     @property
     def live(self) -> bool:
-        """Whether pictures come in real time, so that those not read in time are lost."""
+        """Whether pictures come in real time, so that those not read in time are lost: it is `LivePictures` too."""
 
     @property
     def interval_s(self) -> float:
@@ -101,7 +102,8 @@ async def stream(pictures: Pictures, sampling: Sampling) -> AsyncGenerator[Frame
     loop = asyncio.get_running_loop()
     start_s: float | None = None
     count = 0
-    async with contextlib.aclosing(_read_ahead(_images(pictures, sampling), lossy=pictures.live)) as images:
+    made = _live_images(pictures, sampling) if pictures.live else _read_ahead(_images(pictures, sampling))
+    async with contextlib.aclosing(made) as images:
         async for image in images:
             if sampling.rate_hz is not None and sampling.paced and not pictures.live:
                 start_s = loop.time() if start_s is None else start_s
@@ -136,9 +138,6 @@ def _chosen(pictures: Pictures, sampling: Sampling) -> Iterator[Timed[Shot]]:
     def play() -> Iterator[Timed[Timed[Shot]]]:
         return (Timed(shot.at_s, shot) for shot in pictures.play())
 
-    if pictures.live:
-        return (shot.item for shot in play()) if sampling.rate_hz is None else thinned(play(), sampling.rate_hz)
-
     def interval_s() -> float:
         return pictures.interval_s
 
@@ -146,8 +145,16 @@ def _chosen(pictures: Pictures, sampling: Sampling) -> Iterator[Timed[Shot]]:
     return (shot.item for shot in shots) if sampling.rate_hz is None else sampled(shots, sampling.rate_hz, interval_s)
 
 
-async def _read_ahead(items: Iterator[T], *, lossy: bool) -> AsyncGenerator[T, None]:
-    """Run an iterator in a thread, at most `_FRAMES_AHEAD` ahead; a lossy one drops items instead of waiting."""
+async def _live_images(pictures: Pictures, sampling: Sampling) -> AsyncGenerator[Timed[FrameImage], None]:
+    """The newest pictures; those that nobody computes are not decoded."""
+    source = cast("LivePictures", pictures)  # as `live` says
+    async with contextlib.aclosing(newest(source, sampling.rate_hz)) as shots:
+        async for shot in shots:
+            yield Timed(shot.at_s, FrameImage(shot.item, sampling.preprocess, sampling.height, sampling.width))
+
+
+async def _read_ahead(items: Iterator[T]) -> AsyncGenerator[T, None]:
+    """Run an iterator in a thread, at most `_FRAMES_AHEAD` ahead."""
     loop = asyncio.get_running_loop()
     queue: asyncio.Queue[tuple[T] | Exception | None] = asyncio.Queue()
     room = threading.Semaphore(_FRAMES_AHEAD)
@@ -157,11 +164,10 @@ async def _read_ahead(items: Iterator[T], *, lossy: bool) -> AsyncGenerator[T, N
         last: Exception | None = None
         try:
             for item in items:
-                has_room = room.acquire(blocking=not lossy)
+                room.acquire()
                 if closed.is_set():
                     return
-                if has_room:
-                    loop.call_soon_threadsafe(queue.put_nowait, (item,))
+                loop.call_soon_threadsafe(queue.put_nowait, (item,))
         except Exception as error:  # noqa: BLE001 - raised again when the next item is read
             last = error
         with contextlib.suppress(RuntimeError):  # the loop has ended

@@ -40,6 +40,8 @@ PROMISED = {
     "dads_planning_seconds_total": {"work"},
     "dads_stage_predicted_seconds_total": {"stage"},
     "dads_cloud_connected": set(),
+    "dads_source_reconnects_total": set(),
+    "dads_source_lost_packets_total": set(),
     "dads_build_info": {"version", "python", "torch"},
     "dads_model_info": {"model", "digest"},
     "dads_config_info": {"cloud", "strategy", "rate_hz", "slowdown", "max_waiting", "max_in_flight"},

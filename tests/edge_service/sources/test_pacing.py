@@ -4,11 +4,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_service.sources.pacing import Timed, repeated, sampled, thinned
+from edge_service.sources.pacing import Thinning, Timed, repeated, sampled
 
 
 def clip(count: int, interval_s: float) -> list[Timed[int]]:
     return [Timed(i * interval_s, i) for i in range(count)]
+
+
+def thinned(shots: list[Timed[float]], rate_hz: float) -> list[float]:
+    thinning = Thinning(rate_hz)
+    return [shot.item for shot in shots if thinning.takes(shot.at_s)]
 
 
 def test_a_lower_rate_skips_pictures() -> None:

@@ -15,11 +15,13 @@ from edge_service.sources import (
     SAMPLES,
     DemoExtraMissingError,
     Frame,
+    LiveOptions,
     SourceError,
     SourceFormatError,
     SourceNotFoundError,
     open_source,
 )
+from edge_service.sources.errors import SourceLostError
 from edge_service.sources.pacing import Timed
 from edge_service.sources.shots import DecodedShot
 from edge_service.sources.stream import Sampling, stream
@@ -169,9 +171,11 @@ async def test_a_name_with_a_colon_is_a_name(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("spec", ["/dev/video987", "rtsp://127.0.0.1:1/live"])
-async def test_a_camera_that_does_not_answer(spec: str) -> None:
-    with pytest.raises(SourceNotFoundError, match="expected a video file"):
-        await collect(spec, rate_hz=5.0)
+async def test_a_camera_that_does_not_answer_is_given_up_if_it_shall(spec: str) -> None:
+    with pytest.raises(
+        SourceLostError, match=r"^(/dev/video987: there is no|rtsp.*: 127.0.0.1:1: Conn).*given up after"
+    ):
+        await collect(spec, rate_hz=5.0, live=LiveOptions(give_up_after_s=0.15))
 
 
 @pytest.mark.parametrize(
@@ -192,10 +196,16 @@ class Camera:
         self.go = threading.Semaphore(0)
         self.given = 0
         self._count = count
+        self._stopped = threading.Event()
+
+    def stop(self):
+        self._stopped.set()
 
     def play(self):
         for i in range(self._count):
             self.go.acquire(timeout=20)
+            if self._stopped.is_set():
+                return
             self.given += 1
             picture = np.full((8, 8, 3), GREY_STEP * (i + 1), np.uint8)
             yield Timed(i * 0.1, DecodedShot(Picture(Image.fromarray(picture))))
@@ -206,11 +216,11 @@ async def test_a_live_source_is_never_held_up_and_its_frames_are_numbered_as_tak
     frames = stream(camera, Sampling(8, 8, 10.0))
     camera.go.release()
     taken = [await anext(frames)]
-    camera.go.release(19)  # nobody takes them: all but the two that are kept ready are lost
+    camera.go.release(19)  # nobody takes them: all but the newest are lost
     await until(lambda: camera.given == 20 and not reader_threads())
     taken += [frame async for frame in frames]
-    assert [frame.frame_id for frame in taken] == [0, 1, 2]
-    assert [picture_of(frame) for frame in taken] == [0, 1, 2]
+    assert [frame.frame_id for frame in taken] == [0, 1]
+    assert [picture_of(frame) for frame in taken] == [0, 19]
 
 
 async def test_the_loop_runs_while_a_source_blocks() -> None:
