@@ -46,6 +46,7 @@ class FrameResult:
         times: the measured stages.
         uplink_bps: the uplink estimate for which the split was chosen, or None.
         downlink_bps: the downlink estimate likewise; None for a model whose outputs are small.
+        sent_bytes: bytes of its message to the cloud, whether or not an answer came; 0 if none was made.
         error: why it failed, fell back or was dropped; else None.
         feeds: the inputs, if the agent keeps them for verification; else None.
     """
@@ -62,6 +63,7 @@ class FrameResult:
     times: StageTimes = field(default_factory=StageTimes)
     uplink_bps: float | None = None
     downlink_bps: float | None = None
+    sent_bytes: int = 0
     error: str | None = None
     feeds: tuple[Tree, ...] | None = None
 

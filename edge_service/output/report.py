@@ -47,6 +47,7 @@ class RunReport:
         self._splits: Counter[tuple[tuple[str, ...], str]] = Counter()
         self._encodings: Counter[str] = Counter()
         self._switches = 0
+        self._sent_bytes = 0
         self._latency_s = _Thinned()
         self._mean_latency_s = _Mean()
         self._stages: dict[str, tuple[_Mean, _Mean]] = {}
@@ -59,6 +60,7 @@ class RunReport:
         """Adds a finished frame; `finished_s` is the monotonic time of its result."""
         self._outcomes[result.outcome] += 1
         self._switches += result.switched
+        self._sent_bytes += result.sent_bytes
         self._uplink_bps = result.uplink_bps or self._uplink_bps
         self._downlink_bps = result.downlink_bps or self._downlink_bps
         if self._first_s is None:
@@ -105,6 +107,7 @@ class RunReport:
             ],
             "encodings": dict(self._encodings.most_common()),
             "switches": self._switches,
+            "sent_bytes": self._sent_bytes,
             "stages": {
                 stage: {"predicted_s": predicted.value, "measured_s": measured.value}
                 for stage, (predicted, measured) in self._stages.items()

@@ -55,6 +55,7 @@ def frame_record(
         "cut_label": None if split is None else cut_label(split, model.places),
         "switched": result.switched,
         "latency_s": result.latency_s if result.outcome.has_result else None,
+        "sent_bytes": result.sent_bytes,
         "uplink_bps": result.uplink_bps,
         "predicted_s": dict(result.predicted()),
         "measured_s": {} if split is None else dict(result.measured()),

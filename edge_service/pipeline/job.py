@@ -93,6 +93,7 @@ class Job:
             max_rate_hz=plan.max_rate_hz,
             uplink_bps=plan.uplink_bps,
             downlink_bps=plan.downlink_bps,
+            sent_bytes=0 if started.frame is None else started.frame.size,
             switched=started.switched,
             times=replace(
                 times or StageTimes(),

@@ -24,6 +24,7 @@ REPORT = {
     "stages",
     "uplink_bps",
     "downlink_bps",
+    "sent_bytes",
     "places",
     "verify",
 }

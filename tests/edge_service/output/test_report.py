@@ -96,7 +96,13 @@ def test_all_names_of_the_report():
         "stages",
         "uplink_bps",
         "downlink_bps",
+        "sent_bytes",
     }
+
+
+def test_bytes_of_all_messages_count_also_of_frames_that_were_finished_here():
+    made = gathered(result(0, sent_bytes=700), result(1, Outcome.LOCAL_FALLBACK, sent_bytes=50), result(2))
+    assert made["sent_bytes"] == 750
 
 
 def test_latencies_are_of_frames_with_a_result_only():
