@@ -18,6 +18,7 @@ PROGRAMS = (
     Program("rpc_overhead", 120.0, full_s=1200.0),
     Program("copies", 10.0),
     Program("frames", 36.0),
+    Program("packets", 110.0, full_s=1600.0),
     Program("split_compute", 50.0, full_s=360.0),
     Program("accounting", 70.0),
     Program("pipeline", 80.0),
