@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 from split_wire import split_pb2
 from split_wire.limits import MAX_CHANNELS, MIN_CHANNEL_ELEMENTS
-from split_wire.picture_encodings import jpeg, webp
+from split_wire.picture_encodings import jpeg, jpeg_xl, webp
 
 
 class Encoding(StrEnum):
@@ -27,6 +27,7 @@ class Encoding(StrEnum):
     JPEG = "jpeg"
     DIFFERENCES_ZSTD = "differences_zstd"
     WEBP = "webp"
+    JPEG_XL = "jpeg_xl"
 
     @property
     def plain(self) -> "Encoding":
@@ -34,10 +35,10 @@ class Encoding(StrEnum):
         return _PLAIN.get(self, self)
 
 
-LOSSLESS = frozenset({Encoding.RAW, Encoding.ZSTD, Encoding.DIFFERENCES_ZSTD, Encoding.WEBP})
+LOSSLESS = frozenset({Encoding.RAW, Encoding.ZSTD, Encoding.DIFFERENCES_ZSTD, Encoding.WEBP, Encoding.JPEG_XL})
 """Encodings that preserve every bit."""
 
-PICTURES = frozenset({Encoding.JPEG, Encoding.DIFFERENCES_ZSTD, Encoding.WEBP})
+PICTURES = frozenset({Encoding.JPEG, Encoding.DIFFERENCES_ZSTD, Encoding.WEBP, Encoding.JPEG_XL})
 """Encodings of a picture: of a tensor that is uint8 [1, 3, H, W]. RAW and ZSTD apply to every tensor."""
 
 FLOATS = frozenset({"float32", "float64"})
@@ -52,9 +53,7 @@ _PLAIN = MappingProxyType(
     }
 )
 
-_MAX_SIDES = MappingProxyType(
-    {Encoding.JPEG: jpeg.MAX_SIDE, Encoding.WEBP: webp.MAX_SIDE, Encoding.DIFFERENCES_ZSTD: math.inf}
-)
+_MAX_SIDES = MappingProxyType({Encoding.JPEG: jpeg.MAX_SIDE, Encoding.WEBP: webp.MAX_SIDE})
 
 WIRE: Mapping[Encoding, split_pb2.Encoding.ValueType] = MappingProxyType(
     {encoding: split_pb2.Encoding.Value(f"ENCODING_{encoding.name}") for encoding in Encoding}
@@ -67,6 +66,11 @@ _OF_WIRE: Mapping[int, Encoding] = {number: encoding for encoding, number in WIR
 def of_wire(number: int) -> Encoding | None:
     """Return the encoding of a number on the wire; None for an unknown number."""
     return _OF_WIRE.get(number)
+
+
+def available(encoding: Encoding) -> bool:
+    """Whether this installation can write and read an encoding: JPEG_XL needs the extra `jpegxl`."""
+    return encoding is not Encoding.JPEG_XL or jpeg_xl.available()
 
 
 def applies(encoding: Encoding, dtype: str, shape: Sequence[int]) -> bool:
@@ -101,5 +105,5 @@ def applies(encoding: Encoding, dtype: str, shape: Sequence[int]) -> bool:
                 dtype == "uint8"
                 and len(shape) == 4
                 and tuple(shape[:2]) == (1, 3)
-                and all(1 <= side <= _MAX_SIDES[encoding] for side in shape[2:])
+                and all(1 <= side <= _MAX_SIDES.get(encoding, math.inf) for side in shape[2:])
             )
