@@ -69,8 +69,17 @@ def of_wire(number: int) -> Encoding | None:
 
 
 def available(encoding: Encoding) -> bool:
-    """Whether this installation can write and read an encoding: JPEG_XL needs the extra `jpegxl`."""
-    return encoding is not Encoding.JPEG_XL or jpeg_xl.available()
+    """Whether this installation can write and read an encoding.
+
+    JPEG_XL needs the extra `jpegxl`, WEBP a Pillow with libwebp, as all of its wheels are.
+    """
+    match encoding:
+        case Encoding.JPEG_XL:
+            return jpeg_xl.available()
+        case Encoding.WEBP:
+            return webp.available()
+        case _:
+            return True
 
 
 def applies(encoding: Encoding, dtype: str, shape: Sequence[int]) -> bool:
