@@ -16,7 +16,7 @@ import numpy.typing as npt
 from scipy.optimize import nnls
 
 import split_model
-from split_wire import PICTURES, Encoding, applies, fits
+from split_wire import PICTURES, Encoding, applies, available, fits
 from split_wire.codec_timing import measure
 from split_wire.encodings import OF_ARRAYS
 
@@ -36,13 +36,13 @@ def profile_decoding(model: split_model.Model) -> dict[Encoding, tuple[float, ..
     """Measure how long a few layers' values take to decode, and estimate it for all layers.
 
     Returns:
-        By encoding, the seconds of each layer, in graph order; raw's for a layer to which the encoding does not apply,
-        and 0 for a layer whose value cannot be sent.
+        By encoding that is available here, the seconds of each layer, in graph order; raw's for a layer to which the
+        encoding does not apply, and 0 for a layer whose value cannot be sent.
     """
     samples = _samples(model, _spread(model))
-    lines = {encoding: _lines(samples, encoding) for encoding in OF_ARRAYS}
+    lines = {encoding: _lines(samples, encoding) for encoding in OF_ARRAYS if available(encoding)}
     specs = [_sent(model, layer.name) for layer in model.graph.layers]
-    return {encoding: tuple(_decode_s(layer, encoding, lines) for layer in specs) for encoding in OF_ARRAYS}
+    return {encoding: tuple(_decode_s(layer, encoding, lines) for layer in specs) for encoding in lines}
 
 
 def _sent(model: split_model.Model, layer: str) -> tuple[split_model.TensorSpec, ...]:

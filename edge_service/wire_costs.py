@@ -23,7 +23,7 @@ from edge_service.output.verify import Expected
 from edge_service.sendable import value_fits
 from split_model import Model, TensorSpec, Value, arrays_of, value_of
 from split_model.structure import Tree, map_leaves
-from split_wire import LOSSLESS, PICTURES, Encoding, applies, roundtrip
+from split_wire import LOSSLESS, PICTURES, Encoding, applies, available, roundtrip
 from split_wire.codec_timing import measure
 
 __all__ = ["WireCosts", "encodings_of", "measure_wire_costs"]
@@ -132,7 +132,7 @@ def encodings_of(model: Model, config: AgentConfig, input_encoding: Encoding) ->
     """
     if config.encodings == "raw":
         return (Encoding.RAW,)
-    pictures = [encoding for encoding in _LOSSLESS_PICTURES if input_encoding is Encoding.RAW]
+    pictures = [each for each in _LOSSLESS_PICTURES if input_encoding is Encoding.RAW and available(each)]
     specs = [spec.sent for name in _inputs(model) for spec in model.layer_specs[name]]
     for_inputs = (each for each in pictures if any(applies(each, spec.dtype, spec.sizes) for spec in specs))
     return (*_LOSSLESS, *for_inputs, *(_LOSSY if config.max_error > 0 else ()))

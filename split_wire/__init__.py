@@ -14,7 +14,7 @@ from split_wire.codec import (
     fits,
     roundtrip,
 )
-from split_wire.encodings import LOSSLESS, PICTURES, Encoding, applies
+from split_wire.encodings import LOSSLESS, PICTURES, Encoding, applies, available
 from split_wire.errors import CodecError, WireError
 from split_wire.reasons import ERROR_DOMAIN, Reason
 
@@ -29,6 +29,7 @@ __all__ = [
     "Reason",
     "WireError",
     "applies",
+    "available",
     "decode_tensor",
     "decoded_bytes",
     "dtype_name",

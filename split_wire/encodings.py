@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 from split_wire import split_pb2
 from split_wire.limits import MAX_CHANNELS, MIN_CHANNEL_ELEMENTS
-from split_wire.picture_encodings import jpeg, webp
+from split_wire.picture_encodings import jpeg, jpeg_xl, webp
 
 
 class Encoding(StrEnum):
@@ -27,6 +27,7 @@ class Encoding(StrEnum):
     JPEG = "jpeg"
     DIFFERENCES_ZSTD = "differences_zstd"
     WEBP = "webp"
+    JPEG_XL = "jpeg_xl"
     PACKETS = "packets"
 
     @property
@@ -35,10 +36,10 @@ class Encoding(StrEnum):
         return _PLAIN.get(self, self)
 
 
-LOSSLESS = frozenset({Encoding.RAW, Encoding.ZSTD, Encoding.DIFFERENCES_ZSTD, Encoding.WEBP})
+LOSSLESS = frozenset({Encoding.RAW, Encoding.ZSTD, Encoding.DIFFERENCES_ZSTD, Encoding.WEBP, Encoding.JPEG_XL})
 """Encodings that preserve every bit."""
 
-PICTURES = frozenset({Encoding.JPEG, Encoding.DIFFERENCES_ZSTD, Encoding.WEBP})
+PICTURES = frozenset({Encoding.JPEG, Encoding.DIFFERENCES_ZSTD, Encoding.WEBP, Encoding.JPEG_XL})
 """Encodings of the pixels of a picture, a tensor of uint8 [1, 3, H, W]. RAW and ZSTD apply to every tensor."""
 
 OF_ARRAYS: tuple[Encoding, ...] = tuple(encoding for encoding in Encoding if encoding is not Encoding.PACKETS)
@@ -56,14 +57,7 @@ _PLAIN = MappingProxyType(
     }
 )
 
-_MAX_SIDES = MappingProxyType(
-    {
-        Encoding.JPEG: jpeg.MAX_SIDE,
-        Encoding.WEBP: webp.MAX_SIDE,
-        Encoding.DIFFERENCES_ZSTD: math.inf,
-        Encoding.PACKETS: math.inf,
-    }
-)
+_MAX_SIDES = MappingProxyType({Encoding.JPEG: jpeg.MAX_SIDE, Encoding.WEBP: webp.MAX_SIDE})
 
 WIRE: Mapping[Encoding, split_pb2.Encoding.ValueType] = MappingProxyType(
     {encoding: split_pb2.Encoding.Value(f"ENCODING_{encoding.name}") for encoding in Encoding}
@@ -76,6 +70,20 @@ _OF_WIRE: Mapping[int, Encoding] = {number: encoding for encoding, number in WIR
 def of_wire(number: int) -> Encoding | None:
     """Return the encoding of a number on the wire; None for an unknown number."""
     return _OF_WIRE.get(number)
+
+
+def available(encoding: Encoding) -> bool:
+    """Whether this installation can write and read an encoding.
+
+    JPEG_XL needs the extra `jpegxl`, WEBP a Pillow with libwebp, as all of its wheels are.
+    """
+    match encoding:
+        case Encoding.JPEG_XL:
+            return jpeg_xl.available()
+        case Encoding.WEBP:
+            return webp.available()
+        case _:
+            return True
 
 
 def applies(encoding: Encoding, dtype: str, shape: Sequence[int]) -> bool:
@@ -110,5 +118,5 @@ def applies(encoding: Encoding, dtype: str, shape: Sequence[int]) -> bool:
                 dtype == "uint8"
                 and len(shape) == 4
                 and tuple(shape[:2]) == (1, 3)
-                and all(1 <= side <= _MAX_SIDES[encoding] for side in shape[2:])
+                and all(1 <= side <= _MAX_SIDES.get(encoding, math.inf) for side in shape[2:])
             )

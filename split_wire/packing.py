@@ -23,6 +23,7 @@ from split_wire.encodings import LOSSLESS, PICTURES, Encoding
 from split_wire.errors import CodecError
 from split_wire.picture_encodings.differences import differences, picture_of
 from split_wire.picture_encodings.jpeg import read_jpeg, write_jpeg
+from split_wire.picture_encodings.jpeg_xl import read_jpeg_xl, write_jpeg_xl
 from split_wire.picture_encodings.webp import read_webp, write_webp
 
 Buffer = bytes | memoryview
@@ -129,14 +130,17 @@ def _pack_plain(array: Array, encoding: Encoding) -> Packed:
 
 
 def _pack_picture(array: Array, encoding: Encoding) -> Packed:
+    data: bytes | None
     match encoding:
         case Encoding.DIFFERENCES_ZSTD:
             data = _compress(bytes_of(differences(array)))
         case Encoding.WEBP:
             data = write_webp(array)
+        case Encoding.JPEG_XL:
+            data = write_jpeg_xl(array)
         case _:
             data = write_jpeg(array)
-    if encoding in LOSSLESS and len(data) >= array.nbytes:
+    if data is None or (encoding in LOSSLESS and len(data) >= array.nbytes):
         return Packed(Encoding.RAW, bytes_of(array))
     return Packed(encoding, data)
 
@@ -149,6 +153,8 @@ def _unpack_picture(data: Buffer, encoding: Encoding, shape: tuple[int, ...]) ->
             return picture_of(np.frombuffer(content, np.uint8).reshape(planes, height, width))
         case Encoding.WEBP:
             return read_webp(data, width, height)
+        case Encoding.JPEG_XL:
+            return read_jpeg_xl(data, width, height)
         case _:
             return read_jpeg(data, width, height)
 

@@ -135,6 +135,13 @@ class _EncodingEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Encoding.Val
     """A lossless WebP file of width W and height H in RGB, for a uint8 tensor of shape [1, 3, H, W] with sides up to 16383:
     the simple file format (RFC 9649, section 2.6) with one chunk VP8L, without alpha, and nothing behind it.
     """
+    ENCODING_JPEG_XL: _Encoding.ValueType  # 12
+    """A lossless JPEG XL codestream (ISO/IEC 18181-1) of width W and height H, for a uint8 tensor of shape [1, 3, H, W]: bare
+    (no container), 8-bit sRGB, nothing beside the three channels, one modular frame of the whole picture. After the
+    signature FF 0A and the SizeHeader come the bits 0000010001001 (ImageMetadata and default transform), 0 up to a whole
+    byte, and the frame header 000100000xx0000010000000000, where xx is the size of a group.
+    A server that cannot read it does not list it in GetProfile.
+    """
     ENCODING_PACKETS: _Encoding.ValueType  # 13
     """The packets of a compressed video or picture, of which the server makes the tensor: a serialised `Packets`. Only in
     StreamTails, for a model's input of uint8 [1, 3, H, W].
@@ -174,6 +181,13 @@ So p is the running sum of d along the rows, and of that along the columns.
 ENCODING_WEBP: Encoding.ValueType  # 11
 """A lossless WebP file of width W and height H in RGB, for a uint8 tensor of shape [1, 3, H, W] with sides up to 16383:
 the simple file format (RFC 9649, section 2.6) with one chunk VP8L, without alpha, and nothing behind it.
+"""
+ENCODING_JPEG_XL: Encoding.ValueType  # 12
+"""A lossless JPEG XL codestream (ISO/IEC 18181-1) of width W and height H, for a uint8 tensor of shape [1, 3, H, W]: bare
+(no container), 8-bit sRGB, nothing beside the three channels, one modular frame of the whole picture. After the
+signature FF 0A and the SizeHeader come the bits 0000010001001 (ImageMetadata and default transform), 0 up to a whole
+byte, and the frame header 000100000xx0000010000000000, where xx is the size of a group.
+A server that cannot read it does not list it in GetProfile.
 """
 ENCODING_PACKETS: Encoding.ValueType  # 13
 """The packets of a compressed video or picture, of which the server makes the tensor: a serialised `Packets`. Only in

@@ -10,7 +10,7 @@ from PIL import Image
 
 from bench.frames import h264
 from bench.frames.clip import Clip, Frame, decoded, frame_of, timed
-from split_wire import Encoding, decode_tensor, encode_tensor
+from split_wire import Encoding, available, decode_tensor, encode_tensor
 
 
 @dataclass(slots=True)
@@ -107,11 +107,12 @@ def _frame_at(pictures: Iterator[tuple[int, float, object]], time_s: float, like
     raise ValueError(f"the clip has no picture at {time_s:g} s")
 
 
-WAYS: Mapping[str, Way] = {
+_EVERY: Mapping[str, Way] = {
     "raw": partial(on_the_wire, Encoding.RAW),
     "zstd": partial(on_the_wire, Encoding.ZSTD),
     "differences": partial(on_the_wire, Encoding.DIFFERENCES_ZSTD),
     "webp": partial(on_the_wire, Encoding.WEBP),
+    "jpeg_xl": partial(on_the_wire, Encoding.JPEG_XL),
     "png": partial(as_file, "PNG", {}),
     "jpeg95": partial(as_file, "JPEG", {"quality": 95, "subsampling": 0}),
     "jpeg90": partial(on_the_wire, Encoding.JPEG),
@@ -121,4 +122,8 @@ WAYS: Mapping[str, Way] = {
     "h264_28": partial(as_h264, 28.0),
     "packets": source_packets,
 }
-"""By name, in the order of the page's table."""
+
+WAYS: Mapping[str, Way] = {
+    name: way for name, way in _EVERY.items() if name != Encoding.JPEG_XL or available(Encoding.JPEG_XL)
+}
+"""By name, in the order of the page's table; JPEG XL where it is installed."""

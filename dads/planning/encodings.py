@@ -23,6 +23,7 @@ from partitioner import Encoding
 from pictures import PictureError
 from split_model import Model
 from split_wire import Encoding as WireEncoding
+from split_wire import available
 
 FRAMES = 2
 """Frames to measure on, a second apart: encodings differ less from frame to frame than from layer to layer."""
@@ -206,8 +207,9 @@ def restored(model: Model, kept: StoredEncodings) -> WireCosts:
 
 
 def fits(model: Model, kept: StoredEncodings, config: AgentConfig) -> bool:
-    """Return whether stored encodings of this model were measured with these settings, and none of ours is missing."""
+    """Return whether stored encodings of this model were measured with these settings, and all can be used here."""
     if (config.encodings, config.max_error, config.input_encoding) != ("auto", kept.max_error, kept.wanted_input):
         return False
-    wanted = encodings_of(model, config, WireEncoding(kept.input_encoding))
-    return kept.output_bytes.keys() >= {encoding.value for encoding in wanted}
+    wanted = {encoding.value for encoding in encodings_of(model, config, WireEncoding(kept.input_encoding))}
+    unusable = {encoding.value for encoding in WireEncoding if not available(encoding)}
+    return wanted <= kept.output_bytes.keys() and not unusable & kept.output_bytes.keys()

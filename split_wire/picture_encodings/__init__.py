@@ -4,5 +4,6 @@
 |---|---|
 | `differences` | what is left of a picture when its neighbours and its green foretell each sample |
 | `webp` | a lossless WebP file |
+| `jpeg_xl` | a lossless JPEG XL codestream, by an optional package |
 | `jpeg` | a baseline JPEG file, which loses detail |
 """

@@ -28,8 +28,15 @@ _SIDE_BITS = 14
 _FASTEST = {"lossless": True, "method": 0, "quality": 0}
 
 
-def write_webp(picture: npt.NDArray[Any]) -> bytes:
-    """Return the file of a picture, uint8 [1, 3, H, W] of sides up to `MAX_SIDE`."""
+def available() -> bool:
+    """Whether this installation can write and read WebP."""
+    return bool(WebPImagePlugin.SUPPORTED)
+
+
+def write_webp(picture: npt.NDArray[Any]) -> bytes | None:
+    """Return the file of a picture, uint8 [1, 3, H, W] of sides up to `MAX_SIDE`; None without libwebp."""
+    if not available():
+        return None
     from PIL import Image  # noqa: PLC0415 # only writing needs Pillow's registry, which is slow to load
 
     written = io.BytesIO()

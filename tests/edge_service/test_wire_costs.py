@@ -12,7 +12,7 @@ from edge_service.output.verify import difference
 from partitioner import CostProfile, Link, tabulate
 from partitioner.listed.split_table import SplitTable
 from split_model import arrays_of
-from split_wire import PICTURES, Encoding, applies, encode_tensor, roundtrip
+from split_wire import PICTURES, Encoding, applies, available, encode_tensor, roundtrip
 
 
 class Sensitive(torch.nn.Module):
@@ -65,7 +65,7 @@ def by_name(costs):
 
 
 def test_without_a_limit_on_the_error_nothing_is_lossy(small):
-    lossless = ["raw", "zstd", "differences_zstd", "webp"]
+    lossless = ["raw", "zstd", "differences_zstd", "webp", *(["jpeg_xl"] if available(Encoding.JPEG_XL) else [])]
     assert list(by_name(measure_wire_costs(small, images(1), AgentConfig()))) == lossless
     assert list(by_name(measure_wire_costs(small, images(1), AgentConfig(encodings="raw")))) == ["raw"]
 

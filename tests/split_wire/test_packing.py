@@ -18,6 +18,7 @@ from split_wire import (
     CodecError,
     Encoding,
     applies,
+    available,
     decode_tensor,
     encode_tensor,
     roundtrip,
@@ -86,11 +87,11 @@ def test_each_compressed_encoding_has_its_plain_one():
         ("float16", (1, 8, 4, 4), ""),
         ("bfloat16", (1, 8, 4, 4), ""),
         ("int64", (1, 8, 4, 4), ""),
-        ("uint8", (1, 3, 4, 4), "jpeg differences_zstd webp packets"),
-        ("uint8", (1, 3, 4, 16_383), "jpeg differences_zstd webp packets"),
-        ("uint8", (1, 3, 16_384, 4), "jpeg differences_zstd packets"),
-        ("uint8", (1, 3, 4, 65_500), "jpeg differences_zstd packets"),
-        ("uint8", (1, 3, 4, 65_501), "differences_zstd packets"),
+        ("uint8", (1, 3, 4, 4), "jpeg differences_zstd webp jpeg_xl packets"),
+        ("uint8", (1, 3, 4, 16_383), "jpeg differences_zstd webp jpeg_xl packets"),
+        ("uint8", (1, 3, 16_384, 4), "jpeg differences_zstd jpeg_xl packets"),
+        ("uint8", (1, 3, 4, 65_500), "jpeg differences_zstd jpeg_xl packets"),
+        ("uint8", (1, 3, 4, 65_501), "differences_zstd jpeg_xl packets"),
         ("uint8", (1, 3, 0, 4), ""),
         ("uint8", (2, 3, 4, 4), ""),
         ("uint8", (1, 4, 4, 4), ""),
@@ -156,9 +157,10 @@ def test_a_lossless_picture_gives_back_every_bit(encoding, array):
     np.testing.assert_array_equal(roundtrip(array, encoding), array)
 
 
-@pytest.mark.parametrize("encoding", PICTURES & LOSSLESS)
+@pytest.mark.parametrize("encoding", sorted(filter(available, PICTURES & LOSSLESS)))
 def test_a_lossless_picture_is_smaller_than_zstd_and_left_out_where_it_would_be_larger_than_raw(encoding):
-    array = picture()
+    grain = np.random.default_rng(0).integers(0, 4, (1, 3, 48, 64), dtype=np.uint8)
+    array = picture() + grain  # as of a camera: without it, zstd finds what repeats
     sent = encode_tensor("x", array, encoding=encoding)
     assert of_wire(sent.meta.encoding) is encoding
     assert sent.size < 0.8 * encode_tensor("x", array, encoding=Encoding.ZSTD).size

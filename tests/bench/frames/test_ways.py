@@ -8,7 +8,7 @@ from bench.frames.clip import read
 from bench.frames.kept import Kept
 from bench.frames.ways import WAYS
 
-LOSSLESS = ("raw", "zstd", "differences", "webp", "png", "packets")
+LOSSLESS = ("raw", "zstd", "differences", "webp", "jpeg_xl", "png", "packets")
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,8 @@ from dads.planning import encodings
 from dads.planning.profile_file import profile_json, read_profile
 from edge_service import AgentConfig, WireCosts
 from edge_service.control import EncodingCosts
-from split_wire import PICTURES, Encoding
+from split_wire import PICTURES, Encoding, available
+from split_wire.picture_encodings import jpeg_xl
 
 
 @pytest.fixture
@@ -29,7 +30,9 @@ def costs(easy_net):
 @pytest.fixture
 def complete(costs):
     """All that an edge of this version measures."""
-    others = [encoding.value for encoding in Encoding if encoding not in {Encoding.RAW, Encoding.JPEG}]
+    others = [
+        encoding.value for encoding in Encoding if encoding not in {Encoding.RAW, Encoding.JPEG} and available(encoding)
+    ]
     return replace(costs, encodings=(costs.encodings[0], *(replace(costs.encodings[1], name=name) for name in others)))
 
 
@@ -53,6 +56,15 @@ def test_a_profile_s_file_keeps_them(easy_net, times, complete, tmp_path):
 def test_other_settings_want_them_measured_again(easy_net, complete, other):
     kept = encodings.stored(complete, AgentConfig(max_error=0.02, input_encoding="jpeg"))
     assert not encodings.fits(easy_net, kept, other)
+
+
+def test_a_file_of_a_machine_with_more_packages_wants_them_measured_again(easy_net, complete, monkeypatch):
+    config = AgentConfig(max_error=0.02)
+    monkeypatch.setattr(jpeg_xl, "_imagecodecs", lambda: None)
+    others = tuple(each for each in complete.encodings if each.name != "jpeg_xl")
+    assert encodings.fits(easy_net, encodings.stored(replace(complete, encodings=others), config), config)
+    more = replace(complete, encodings=(*others, replace(others[-1], name="jpeg_xl")))
+    assert not encodings.fits(easy_net, encodings.stored(more, config), config)
 
 
 @pytest.mark.parametrize("unknown", ["webp", "differences_zstd", "float16"])

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, WebPImagePlugin
 
-from split_wire import CodecError
+from split_wire import CodecError, Encoding, available, encode_tensor
+from split_wire.encodings import of_wire
 from split_wire.picture_encodings.webp import read_webp, write_webp
 
 WIDTH, HEIGHT = 64, 48
@@ -56,6 +57,12 @@ REFUSED = {
 
 def test_a_picture_comes_back_as_it_was():
     np.testing.assert_array_equal(read_webp(memoryview(WHOLE), WIDTH, HEIGHT), picture())
+
+
+def test_without_libwebp_frames_go_raw(monkeypatch):
+    monkeypatch.setattr(WebPImagePlugin, "SUPPORTED", False)
+    assert not available(Encoding.WEBP)
+    assert of_wire(encode_tensor("x", picture(), encoding=Encoding.WEBP).meta.encoding) is Encoding.RAW
 
 
 @pytest.mark.parametrize("case", REFUSED)
