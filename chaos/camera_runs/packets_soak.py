@@ -7,8 +7,8 @@ the cloud is killed or told to end and started again, and the camera hangs up or
 
 The pictures repeat, to the same bits. So one pass over the same clip by an edge without a cloud gives the whole model's
 answer to each picture; every other answer must equal that of the picture whose number it has read. Of the file it is
-known which picture a frame shows; of the stream, that each is newer than the one before. With `--verify` the edge itself
-compares all results too, and decodes each picture.
+known which picture a frame shows; of the stream, that each is newer than the one before. With `--verify` the edge
+itself compares all results too, and decodes each picture.
 
 The exit code is 1 if an answer differs, or the invariant of `chaos.verdict` does not hold. The edges' results and logs
 are kept in `out/packets`.
