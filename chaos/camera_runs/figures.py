@@ -13,7 +13,7 @@ from typing import Any
 __all__ = ["Gap", "Line", "Return", "Trouble", "ages_s", "gaps_of", "returned", "share", "source_clock", "unnamed"]
 
 # How far apart the beginnings of a gap may be by the report and by the run.
-_SAME_GAP_S = 4.0
+_SAME_GAP_S = 1.5
 
 
 @dataclass(frozen=True, slots=True)

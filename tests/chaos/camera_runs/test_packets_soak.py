@@ -1,6 +1,6 @@
 import pytest
 
-from chaos.camera_runs.packets_soak import differences, way
+from chaos.camera_runs.packets_soak import differences, steps_back, way
 
 ANSWERS = {0: [1.0, -2.0], 1: [1.5, -2.0]}
 
@@ -36,6 +36,17 @@ def test_right_answers_have_no_differences():
 def test_wrong_ones_are_told(wrong, said):
     [found] = differences([record(0, 0, [1.0, -2.0]), wrong], ANSWERS, shows=lambda frame: frame)
     assert found.startswith(said)
+
+
+@pytest.mark.parametrize("pictures", [[97, 98, 99, 0, 1], [10, 20, 60], [90, 3], [50, 51, 5, 6]])
+def test_a_stream_goes_forward_or_begins_anew(pictures):
+    assert steps_back([record(frame, picture, []) for frame, picture in enumerate(pictures)], 100) == []
+
+
+@pytest.mark.parametrize("pictures", [[50, 50], [50, 49], [30, 90]])
+def test_a_stream_that_goes_back_is_told(pictures):
+    [found] = steps_back([record(frame, picture, []) for frame, picture in enumerate(pictures)], 100)
+    assert found.endswith(f"frame 1 (as packets) shows {pictures[1]} after {pictures[0]}")
 
 
 def test_ways_are_named():
