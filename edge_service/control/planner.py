@@ -14,6 +14,7 @@ from edge_service.control.conditions import Conditions
 from edge_service.control.deadlines import answer_deadline_s, frames_in_flight
 from edge_service.control.estimators.encoding_costs import EncodingCosts, SizeRatios, bytes_of, usable
 from edge_service.control.estimators.packet_costs import PacketCosts
+from edge_service.control.events import PacketsEvent, SplitImpossible
 from edge_service.control.packets import PacketRoute
 from edge_service.control.plan import ControllerConfig, Mode, Phase, Plan
 from edge_service.control.policies.adaptive import Adaptive
@@ -105,21 +106,10 @@ class Planner:
             for each in self._graphs:
                 each.encode(self._encodings_now())
 
-    def packets_refused(self, *, for_ever: bool) -> None:
-        """Sends no packets until the cloud's next profile, or for ever."""
+    def packets_seen(self, event: PacketsEvent, edge_load: float, cloud_load: float, now_s: float) -> None:
+        """Takes what was observed of the source's packets, at these loads."""
         if self._route is not None:
-            self._route.refused(for_ever=for_ever)
-
-    def packets_sized(self, size: float, now_s: float) -> None:
-        """Takes the bytes of a frame's packets."""
-        if self._route is not None:
-            self._route.estimates.sized(size, now_s)
-
-    def picture_decoded(self, seconds: float, now_s: float, *, there: bool) -> None:
-        """Takes the seconds, at load 1, of decoding a frame here or in the cloud."""
-        if self._route is not None:
-            estimates = self._route.estimates
-            (estimates.decoded_there if there else estimates.decoded)(seconds, now_s)
+            self._route.observe(event, edge_load, cloud_load, now_s)
 
     def cut_encoded(self, encoding: str, measured_bytes: float, sent_bytes: float) -> None:
         """Takes a cut's size now, and its size when the encoding was measured."""
@@ -127,12 +117,12 @@ class Planner:
             for each in self._graphs:
                 each.resize(self._encodings_now())
 
-    def forbid(self, edge: frozenset[str], *, packets: bool = False) -> None:
-        """Never uses this split again, or never sends packets again: the cloud cannot answer it."""
-        if packets:
-            self.packets_refused(for_ever=True)
-            return
-        self._forbidden.add(edge)
+    def forbid(self, impossible: SplitImpossible) -> None:
+        """Never uses this split again, or sends packets again."""
+        if not impossible.packets:
+            self._forbidden.add(impossible.edge)
+        elif self._route is not None:
+            self._route.refused(for_ever=True)
         for each in self._graphs:
             each.conditions = None
 
