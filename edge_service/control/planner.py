@@ -67,7 +67,6 @@ class Planner:
         self._asked = self._graphs[0]
         self._last: Plan | None = None
         self._forbidden: set[frozenset[str]] = set()
-        self._contrary_since_s: float | None = None
         self.mode = Mode.LIGHT
         self.decisions = 0
         self.switches = 0
@@ -136,7 +135,7 @@ class Planner:
         used = self._used(graph)
         if self._due(graph, used, conditions, now_s):
             conditions = dataclasses.replace(
-                conditions, now_s=now_s, used=used, mode=self.mode, headroom=self._config.headroom
+                conditions, now_s=now_s, used=used, mode=graph.mode, headroom=self._config.headroom
             )
             graph.plan = self._decided(graph, conditions)
             graph.conditions = conditions
@@ -188,7 +187,7 @@ class Planner:
         earlier = graph.conditions
         if earlier is None or self._policy.asked_always or conditions.jumped(earlier) or not graph.stays(used):
             return True
-        if self._contrary_since_s is not None and now_s - self._contrary_since_s >= self._config.mode_dwell_s:
+        if graph.contrary_since_s is not None and now_s - graph.contrary_since_s >= self._config.mode_dwell_s:
             return True
         return conditions.moved(earlier, self._config.tolerance)
 
@@ -212,7 +211,6 @@ class Planner:
                 choice = keep_to(graph.everything, graph.splits, conditions)
             mode = self._held_mode(graph, choice, conditions)
         else:
-            self._contrary_since_s = None
             for each in self._graphs:
                 each.nothing_sent()
             choice = keep_to(graph.everything, graph.splits, conditions)
@@ -245,16 +243,16 @@ class Planner:
         used, now_s = conditions.used, conditions.now_s
         chosen = choice.partition.edge, choice.partition.encoding
         keeps = self._policy.keeps_to_split  # then the mode chooses nothing, but a deadline depends on it
-        if keeps or used is None or chosen != (used.edge, used.encoding) or choice.mode is self.mode:
-            self._contrary_since_s = None
+        if keeps or used is None or chosen != (used.edge, used.encoding) or choice.mode is graph.mode:
+            graph.contrary_since_s = None
             return choice.mode
-        if self._contrary_since_s is None:
-            self._contrary_since_s = now_s
+        if graph.contrary_since_s is None:
+            graph.contrary_since_s = now_s
         new_rate = graph.conditions is not None and graph.conditions.rate_hz != conditions.rate_hz
-        if new_rate or now_s - self._contrary_since_s >= self._config.mode_dwell_s:
-            self._contrary_since_s = None
+        if new_rate or now_s - graph.contrary_since_s >= self._config.mode_dwell_s:
+            graph.contrary_since_s = None
             return choice.mode
-        return self.mode
+        return graph.mode
 
     def _plan_for(self, graph: GraphSplits, choice: Choice, mode: Mode, conditions: Conditions) -> Plan:
         config, split = self._config, choice.partition
