@@ -48,11 +48,7 @@ from edge_service.control.events import (
     HeadMeasured,
     HeartbeatsResumed,
     OverheadMeasured,
-    PacketsRefused,
-    PacketsSeen,
-    PacketsSent,
-    PictureDecoded,
-    PicturesDecodedThere,
+    PacketsEvent,
     RateChanged,
     RoundTripMeasured,
     SplitImpossible,
@@ -146,10 +142,11 @@ class Controller:
                 self._cloud_worked(event, now_s)
             case CutEncoded(encoding, measured_bytes, sent_bytes):
                 self._planner.cut_encoded(encoding, measured_bytes, sent_bytes)
-            case PacketsSent() | PacketsSeen() | PictureDecoded() | PicturesDecodedThere() | PacketsRefused():
-                self._packets_seen(event, now_s)
             case RateChanged(rate_hz):
                 self._rate_hz = _checked_rate(rate_hz)
+            case _ if isinstance(event, PacketsEvent):
+                loads = self._edge_load.factor(now_s), self._cloud_load.factor(now_s)
+                self._planner.packets_seen(event, *loads, now_s)
             case _:
                 self._cloud_seen(event, now_s)
 
@@ -298,8 +295,8 @@ class Controller:
             case DownloadStalled(size, seconds):
                 self._path.downlink.at_most(size, seconds, now_s)
                 self._missed(now_s)
-            case SplitImpossible(edge, packets):
-                self._planner.forbid(edge, packets=packets)
+            case SplitImpossible():
+                self._planner.forbid(event)
             case CloudBusy(retry_after_s):
                 self._path.stalled_s = 0.0
                 self._breaker.hold(now_s, retry_after_s)
@@ -312,19 +309,6 @@ class Controller:
                 self._path.stalled_s = 0.0
                 self._path.doubt()
                 self._restart_probes()
-
-    def _packets_seen(
-        self, event: PacketsSent | PacketsSeen | PictureDecoded | PicturesDecodedThere | PacketsRefused, now_s: float
-    ) -> None:
-        match event:
-            case PacketsSent(size) | PacketsSeen(size):
-                self._planner.packets_sized(size, now_s)
-            case PictureDecoded(seconds):
-                self._planner.picture_decoded(seconds / self._edge_load.factor(now_s), now_s, there=False)
-            case PicturesDecodedThere(seconds):
-                self._planner.picture_decoded(seconds / self._cloud_load.factor(now_s), now_s, there=True)
-            case PacketsRefused(for_ever=for_ever):
-                self._planner.packets_refused(for_ever=for_ever)
 
     def _cloud_worked(self, event: TailMeasured | CloudLoadReported, now_s: float) -> None:
         if isinstance(event, TailMeasured):

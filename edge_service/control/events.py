@@ -200,6 +200,10 @@ class PacketsRefused:
     for_ever: bool = False
 
 
+PacketsEvent = PacketsSent | PacketsSeen | PictureDecoded | PicturesDecodedThere | PacketsRefused
+"""What is observed of the packets of a source."""
+
+
 @dataclass(frozen=True, slots=True)
 class CloudAnswered:
     """The cloud answered a call: a reconnect or a frame."""
@@ -273,11 +277,7 @@ Event = (
     | CloudLoadReported
     | CloudProfiled
     | CutEncoded
-    | PacketsSent
-    | PacketsSeen
-    | PictureDecoded
-    | PicturesDecodedThere
-    | PacketsRefused
+    | PacketsEvent
     | CloudAnswered
     | AnswerMissed
     | CloudLost

@@ -30,6 +30,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import replace
 
+from edge_service.control import measured_work
 from edge_service.control.controller import Controller
 from edge_service.control.estimators.download_clock import Download, DownloadClock
 from edge_service.control.estimators.upload_clock import UploadClock
@@ -40,20 +41,15 @@ from edge_service.control.events import (
     CloudLoadReported,
     CloudLost,
     CloudProfiled,
-    CutEncoded,
     DownloadStalled,
-    HeadMeasured,
     HeartbeatsResumed,
     OverheadMeasured,
     PacketsRefusal,
     PacketsRefused,
     PacketsSeen,
-    PacketsSent,
     PictureDecoded,
-    PicturesDecodedThere,
     RoundTripMeasured,
     SplitImpossible,
-    TailMeasured,
     UploadStalled,
 )
 from edge_service.control.orders import (
@@ -102,10 +98,7 @@ class Flow:
 
     def cut_encoded(self, plan: Plan, tensor_bytes: int, now_s: float) -> None:
         """A frame's cut, or its packets, were encoded into `tensor_bytes` bytes."""
-        if plan.packets:
-            self._controller.observe(PacketsSent(tensor_bytes), now_s)
-        else:
-            self._controller.observe(CutEncoded(plan.partition.encoding, plan.measured_bytes, tensor_bytes), now_s)
+        self._controller.observe(measured_work.encoded(plan, tensor_bytes), now_s)
 
     def packets_seen(self, size: int, now_s: float) -> None:
         """A frame went another way than as packets, which would have taken `size` bytes."""
@@ -117,10 +110,8 @@ class Flow:
 
     def head_ran(self, plan: Plan, head_s: float, now_s: float, *, decoded_s: float = 0.0) -> None:
         """A frame's head took `head_s`, of which decoding and preparing its picture took `decoded_s`."""
-        if decoded_s > 0:
-            self._controller.observe(PictureDecoded(decoded_s), now_s)
-        if plan.base_head_s > 0:
-            self._controller.observe(HeadMeasured(plan.base_head_s, head_s - decoded_s), now_s)
+        for event in measured_work.head_ran(plan, head_s, decoded_s):
+            self._controller.observe(event, now_s)
 
     def handed_over(self, frame_id: int, size: int, plan: Plan, *, encode_s: float, now_s: float) -> Sent:
         """A frame of `size` bytes, encoded in `encode_s`, is handed to the link."""
@@ -165,12 +156,8 @@ class Flow:
                 observe(sample, now_s)
         observe(CloudAnswered(), now_s)
         observe(CloudLoadReported(server.load_factor), now_s)
-        if sent.plan.packets:
-            # Decoding a video takes as long as its pictures need, so it says little of the cloud's load.
-            observe(PicturesDecodedThere(server.decode_s), now_s)
-        if sent.plan.base_cloud_s > 0:
-            decode_s = 0.0 if sent.plan.packets else server.decode_s
-            observe(TailMeasured(sent.plan.base_cloud_s, decode_s + server.compute_s), now_s)
+        for event in measured_work.tail_ran(sent.plan, server):
+            observe(event, now_s)
         times = self._link_times.of(
             server,
             sent_s=sent.sent_s,

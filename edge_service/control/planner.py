@@ -14,6 +14,7 @@ from edge_service.control.conditions import Conditions
 from edge_service.control.deadlines import answer_deadline_s, frames_in_flight
 from edge_service.control.estimators.encoding_costs import EncodingCosts, SizeRatios, bytes_of, usable
 from edge_service.control.estimators.packet_costs import PacketCosts
+from edge_service.control.events import PacketsEvent, SplitImpossible
 from edge_service.control.packets import PacketRoute
 from edge_service.control.plan import ControllerConfig, Mode, Phase, Plan
 from edge_service.control.policies.adaptive import Adaptive
@@ -66,7 +67,6 @@ class Planner:
         self._asked = self._graphs[0]
         self._last: Plan | None = None
         self._forbidden: set[frozenset[str]] = set()
-        self._contrary_since_s: float | None = None
         self.mode = Mode.LIGHT
         self.decisions = 0
         self.switches = 0
@@ -105,21 +105,10 @@ class Planner:
             for each in self._graphs:
                 each.encode(self._encodings_now())
 
-    def packets_refused(self, *, for_ever: bool) -> None:
-        """Sends no packets until the cloud's next profile, or for ever."""
+    def packets_seen(self, event: PacketsEvent, edge_load: float, cloud_load: float, now_s: float) -> None:
+        """Takes what was observed of the source's packets, at these loads."""
         if self._route is not None:
-            self._route.refused(for_ever=for_ever)
-
-    def packets_sized(self, size: float, now_s: float) -> None:
-        """Takes the bytes of a frame's packets."""
-        if self._route is not None:
-            self._route.estimates.sized(size, now_s)
-
-    def picture_decoded(self, seconds: float, now_s: float, *, there: bool) -> None:
-        """Takes the seconds, at load 1, of decoding a frame here or in the cloud."""
-        if self._route is not None:
-            estimates = self._route.estimates
-            (estimates.decoded_there if there else estimates.decoded)(seconds, now_s)
+            self._route.observe(event, edge_load, cloud_load, now_s)
 
     def cut_encoded(self, encoding: str, measured_bytes: float, sent_bytes: float) -> None:
         """Takes a cut's size now, and its size when the encoding was measured."""
@@ -127,12 +116,12 @@ class Planner:
             for each in self._graphs:
                 each.resize(self._encodings_now())
 
-    def forbid(self, edge: frozenset[str], *, packets: bool = False) -> None:
-        """Never uses this split again, or never sends packets again: the cloud cannot answer it."""
-        if packets:
-            self.packets_refused(for_ever=True)
-            return
-        self._forbidden.add(edge)
+    def forbid(self, impossible: SplitImpossible) -> None:
+        """Never uses this split again, or sends packets again."""
+        if not impossible.packets:
+            self._forbidden.add(impossible.edge)
+        elif self._route is not None:
+            self._route.refused(for_ever=True)
         for each in self._graphs:
             each.conditions = None
 
@@ -146,7 +135,7 @@ class Planner:
         used = self._used(graph)
         if self._due(graph, used, conditions, now_s):
             conditions = dataclasses.replace(
-                conditions, now_s=now_s, used=used, mode=self.mode, headroom=self._config.headroom
+                conditions, now_s=now_s, used=used, mode=graph.mode, headroom=self._config.headroom
             )
             graph.plan = self._decided(graph, conditions)
             graph.conditions = conditions
@@ -198,7 +187,7 @@ class Planner:
         earlier = graph.conditions
         if earlier is None or self._policy.asked_always or conditions.jumped(earlier) or not graph.stays(used):
             return True
-        if self._contrary_since_s is not None and now_s - self._contrary_since_s >= self._config.mode_dwell_s:
+        if graph.contrary_since_s is not None and now_s - graph.contrary_since_s >= self._config.mode_dwell_s:
             return True
         return conditions.moved(earlier, self._config.tolerance)
 
@@ -222,7 +211,6 @@ class Planner:
                 choice = keep_to(graph.everything, graph.splits, conditions)
             mode = self._held_mode(graph, choice, conditions)
         else:
-            self._contrary_since_s = None
             for each in self._graphs:
                 each.nothing_sent()
             choice = keep_to(graph.everything, graph.splits, conditions)
@@ -255,16 +243,16 @@ class Planner:
         used, now_s = conditions.used, conditions.now_s
         chosen = choice.partition.edge, choice.partition.encoding
         keeps = self._policy.keeps_to_split  # then the mode chooses nothing, but a deadline depends on it
-        if keeps or used is None or chosen != (used.edge, used.encoding) or choice.mode is self.mode:
-            self._contrary_since_s = None
+        if keeps or used is None or chosen != (used.edge, used.encoding) or choice.mode is graph.mode:
+            graph.contrary_since_s = None
             return choice.mode
-        if self._contrary_since_s is None:
-            self._contrary_since_s = now_s
+        if graph.contrary_since_s is None:
+            graph.contrary_since_s = now_s
         new_rate = graph.conditions is not None and graph.conditions.rate_hz != conditions.rate_hz
-        if new_rate or now_s - self._contrary_since_s >= self._config.mode_dwell_s:
-            self._contrary_since_s = None
+        if new_rate or now_s - graph.contrary_since_s >= self._config.mode_dwell_s:
+            graph.contrary_since_s = None
             return choice.mode
-        return self.mode
+        return graph.mode
 
     def _plan_for(self, graph: GraphSplits, choice: Choice, mode: Mode, conditions: Conditions) -> Plan:
         config, split = self._config, choice.partition

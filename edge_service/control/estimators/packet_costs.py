@@ -17,6 +17,7 @@ _BYTES_DRIFT = 1.1
 _SECONDS_DRIFT = 1.25
 _SMOOTHED_S = 2.0
 _LEAST_S = 1e-4
+_LARGEST_BYTES = 1e9  # far more than a message holds
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +124,7 @@ class _MeanBytes:
 
     def add(self, size: float, now_s: float) -> None:
         """Takes the bytes since the last call; those of the first, which may be a keyframe, only start the clock."""
-        if not 0.0 <= size < math.inf:
+        if not 0.0 <= size <= _LARGEST_BYTES:
             return
         since_s, self._at_s = (0.0 if self._at_s is None else now_s - self._at_s), now_s
         weight = 1.0 - math.exp(-min(since_s / _SMOOTHED_S, 1.0))

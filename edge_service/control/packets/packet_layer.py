@@ -95,6 +95,11 @@ class PacketLayer:
             decode_s=whole.decode_s[1:],
         )
 
+    @property
+    def decoded(self) -> frozenset[str]:
+        """The split that sends the frame, which the edge decodes."""
+        return frozenset({self.name, self.image})
+
     def sends_packets(self, split: Partition) -> bool:
         """Whether a split of the longer graph sends packets."""
         return split.cut == (self.name,)

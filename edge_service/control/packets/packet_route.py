@@ -1,6 +1,14 @@
 """The way of frames that are sent as packets: what it costs now, and whether the cloud takes them."""
 
 from edge_service.control.estimators.packet_costs import PacketCosts, PacketEstimates
+from edge_service.control.events import (
+    PacketsEvent,
+    PacketsRefused,
+    PacketsSeen,
+    PacketsSent,
+    PictureDecoded,
+    PicturesDecodedThere,
+)
 from edge_service.control.packets.packet_layer import PacketLayer
 from partitioner import CostProfile, Encoding, LayerGraph, Partition
 
@@ -32,6 +40,18 @@ class PacketRoute:
     def usable(self) -> bool:
         """Whether frames can be sent as packets, apart from gaps in a source."""
         return self.layer is not None and self._taken and not self._refused_for_ever
+
+    def observe(self, event: PacketsEvent, edge_load: float, cloud_load: float, now_s: float) -> None:
+        """Takes one event; the loads, which its seconds were measured under, are no part of what is believed."""
+        match event:
+            case PacketsSent(size) | PacketsSeen(size):
+                self.estimates.sized(size, now_s)
+            case PictureDecoded(seconds):
+                self.estimates.decoded(seconds / edge_load, now_s)
+            case PicturesDecodedThere(seconds):
+                self.estimates.decoded_there(seconds / cloud_load, now_s)
+            case PacketsRefused(for_ever=for_ever):
+                self.refused(for_ever=for_ever)
 
     def profiled(self, *, taken: bool) -> None:
         """The cloud said whether it takes packets."""

@@ -7,7 +7,7 @@ from collections.abc import Sized
 
 from edge_service.control.conditions import Conditions
 from edge_service.control.packets import PacketLayer, PacketRoute
-from edge_service.control.plan import Plan
+from edge_service.control.plan import Mode, Plan
 from edge_service.control.tables.jobs import Job
 from edge_service.control.tables.live_splits import LiveSplits
 from edge_service.control.tables.work import BackgroundWork
@@ -40,6 +40,7 @@ class GraphSplits:
         plan: The last plan of these splits.
         conditions: What it was made for; None if it must be made again.
         chosen: Its split in this graph, if frames were offloaded then.
+        contrary_since_s: Since when the mode of choices differs from that of the plan; None if it does not.
     """
 
     def __init__(
@@ -57,12 +58,14 @@ class GraphSplits:
         self.graph = model if layer is None else layer.graph
         splits = splits_of(self.graph, self._costs(costs), self._encodings(()))
         at_once = isinstance(splits, SplitTable) and len(splits) <= _PRICED_AT_ONCE
-        self.splits: Splits = splits if at_once else LiveSplits.of(splits)
+        known = [] if layer is None else [layer.decoded]
+        self.splits: Splits = splits if at_once else LiveSplits.of(splits, known)
         self.everything = frozenset(each.name for each in self.graph.layers)
         self.work = BackgroundWork(splits, interval_s, tolerance, asks=asks)
         self.plan: Plan | None = None
         self.conditions: Conditions | None = None
         self.chosen: Partition | None = None
+        self.contrary_since_s: float | None = None
 
     @classmethod
     def of(
@@ -80,6 +83,11 @@ class GraphSplits:
         return tuple(
             cls(model, costs, route, layer, interval_s=interval_s, tolerance=tolerance, asks=asks) for layer in layers
         )
+
+    @property
+    def mode(self) -> Mode:
+        """The mode of the last plan."""
+        return Mode.LIGHT if self.plan is None else self.plan.mode
 
     @property
     def table_splits(self) -> int:
@@ -142,7 +150,7 @@ class GraphSplits:
     def nothing_sent(self) -> None:
         """Nothing can be offloaded now: no split is in use, and nothing is due."""
         self.work.dropped()
-        self.conditions = self.chosen = None
+        self.conditions = self.chosen = self.contrary_since_s = None
 
     def work_due(self, now_s: float) -> Job | None:
         """The job to begin now in the background, or None; see `BackgroundWork`."""

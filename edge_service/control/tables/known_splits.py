@@ -1,7 +1,7 @@
 """Prices of single splits, scaled from what was computed once, and the few splits that are worth remembering.
 
 A split stays feasible whatever the times and sizes are, so a split that was once the best is a good candidate when
-numbers change. Edge-only and cloud-only are always among the candidates.
+numbers change. Edge-only and cloud-only are always among the candidates; so is what the caller names.
 """
 
 import copy
@@ -36,16 +36,17 @@ class KnownSplits:
 
     Args:
         numbers: What to price with.
+        others: More splits that are always among the candidates.
     """
 
-    def __init__(self, numbers: Numbers) -> None:
+    def __init__(self, numbers: Numbers, others: Collection[frozenset[str]] = ()) -> None:
         self._numbers = numbers
         self._remembered: tuple[_Split, ...] = ()
         self._measured: dict[_Split, _Measured] = {}
         self._sides: dict[frozenset[str], Sides] = {}
         layers = numbers.graph.layers
         self._everything = frozenset(layer.name for layer in layers)
-        self._inputs = frozenset(layer.name for layer in layers if not layer.inputs)
+        self._sending = (frozenset(layer.name for layer in layers if not layer.inputs), *others)
 
     def at(self, numbers: Numbers) -> "KnownSplits":
         """The same splits at other numbers; what depends only on the graph is shared."""
@@ -63,7 +64,7 @@ class KnownSplits:
     def priced(self, link: Link, edge_load: float, cloud_load: float) -> Iterator[Partition]:
         """Every known split; one in an encoding that is not there now is passed over."""
         names = {"raw", *(encoding.name for encoding in self._numbers.encodings)}
-        ends = [(self._everything, "raw"), *((self._inputs, name) for name in names)]
+        ends = [(self._everything, "raw"), *((edge, name) for edge in self._sending for name in names)]
         for edge, encoding in dict.fromkeys([*ends, *self._remembered]):
             if encoding in names:
                 yield self.evaluate(edge, link, edge_load=edge_load, cloud_load=cloud_load, encoding=encoding)

@@ -63,10 +63,11 @@ class LiveSplits:
         self._known = known
 
     @classmethod
-    def of(cls, splits: Splits) -> "LiveSplits":
-        """The live view of a model's splits; they are its table if they are listed."""
+    def of(cls, splits: Splits, known: Collection[frozenset[str]] = ()) -> "LiveSplits":
+        """The live view of a model's splits; they are its table if they are listed. `known` are always compared."""
         numbers = Numbers(splits.graph, splits.costs, splits.encodings)
-        return cls(numbers, KnownSplits(numbers), Table(splits, numbers, splits, None) if splits.listed else None)
+        table = Table(splits, numbers, splits, None) if splits.listed else None
+        return cls(numbers, KnownSplits(numbers, known), table)
 
     @property
     def listed(self) -> bool:

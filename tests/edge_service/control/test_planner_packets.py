@@ -280,6 +280,29 @@ class TestFramesInTurn:
         settled = [alone.plan(0.2 + i / 10, packets_ready=i % 2 == 0) for i in range(10)]
         assert len({plan.partition.edge for plan in settled}) == 1
 
+    def test_each_keeps_its_own_mode(self):
+        """Packets keep up with the rate, and no split of the model does; the uplink moves all the time."""
+        made = controller(bps=1e6, rate_hz=8.0)
+        plans = []
+        for i in range(60):
+            made.observe(UplinkMeasured(250_000, 2.0 * (1.0 + 0.05 * (i % 2))), i / 8)
+            plans.append(made.plan(i / 8, packets_ready=i % 2 == 0))
+        assert {plan.mode for plan in plans[::2]} == {Mode.LIGHT}
+        assert {plan.mode for plan in plans[1::2]} == {Mode.HEAVY}
+
+    def test_a_mode_changes_though_the_other_graph_decides_in_between(self):
+        """An edge that is a little slower leaves the split in use too little headroom, and no reason to leave it."""
+        made = controller(bps=1e6, rate_hz=2.05)
+        assert [made.plan(0.0, packets_ready=ready).mode for ready in (True, False)] == [Mode.LIGHT, Mode.LIGHT]
+        edge = made.plan(0.0).partition.edge
+        for i in range(1, 60):
+            made.observe(HeadMeasured(0.4, 0.4 * (1.055 + 0.01 * (i % 2))), i / 8)
+            made.observe(UplinkMeasured(250_000, 2.0 * (1.0 + 0.05 * (i % 2))), i / 8)
+            made.plan(i / 8, packets_ready=True)
+            plan = made.plan(i / 8)
+        assert plan.partition.edge == edge
+        assert plan.mode is Mode.HEAVY
+
     def test_an_outage_ends_both(self):
         made = controller()
         assert made.plan(0.0, packets_ready=True).packets
@@ -477,6 +500,13 @@ class TestManySplits:
         assert made.plan(20.0, packets_ready=True).packets
         assert not made.plan(20.0).packets
         assert made.state(20.0).table_splits > 2
+
+    def test_until_then_the_frame_itself_is_compared_too(self):
+        large = dataclasses.replace(PACKETS, bytes_per_frame=900_000.0)
+        made = self.controller(bps=1e8, packets=large)
+        plan = made.plan(0.0, packets_ready=True)
+        assert (plan.packets, plan.partition.edge) == (False, {"image"})
+        assert self.controller(bps=1e8).plan(0.0, packets_ready=True).packets
 
     def test_packets_that_cannot_be_sent_cause_no_work(self):
         made = self.controller(takes=False)
