@@ -11,9 +11,9 @@ In reading order:
 | `stills` | files and packets that hold one picture each |
 | `stream_format`, `packets` | what a decoder needs: the stream's format, and numbered packets |
 | `decoder` | packets of a video to pictures |
+| `history` | a source's packets since its last keyframe: sent as they are, or decoded when asked for |
 | `worker`, `worker_messages`, `shown_pictures` | a decoder in a process of its own, one for each session |
 | `versions` | what decodes here, in words |
-| `history` | a source's packets since its last keyframe: sent as they are, or decoded when asked for |
 """
 
 from pictures.decoder import PacketDecoder
