@@ -3,8 +3,7 @@
 import asyncio
 import math
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
@@ -14,11 +13,12 @@ import grpc.aio
 
 from cloud_service import describe
 from cloud_service.access import clients
+from cloud_service.calls import Calls
 from cloud_service.config import CloudConfig
 from cloud_service.decoding.decoders import Decoders
 from cloud_service.decoding.frames import Decoded, decode_packets, takes_pictures
 from cloud_service.decoding.session import PacketSession
-from cloud_service.errors import DrainingError, InternalError, InvalidRequestError, OverloadedError, RequestError
+from cloud_service.errors import DrainingError, InvalidRequestError, OverloadedError, RequestError
 from cloud_service.load.admission import Admission
 from cloud_service.load.factor import ServerLoad
 from cloud_service.load.streams import FrameStream
@@ -78,6 +78,7 @@ class SplitInference(split_pb2_grpc.SplitInferenceServicer):
         self._decoders = decoders
         self._load = load
         self._metrics = metrics
+        self._calls = Calls(metrics)
         self._streams: set[FrameStream[StreamRequest | Malformed, StreamEvent]] = set()
         self._ended = False
 
@@ -86,7 +87,7 @@ class SplitInference(split_pb2_grpc.SplitInferenceServicer):
     ) -> split_pb2.ListModelsResponse:
         """Return every served model."""
         try:
-            with self._counted("ListModels"):
+            with self._calls.counted("ListModels"):
                 _readable(request)
                 return split_pb2.ListModelsResponse(models=map(describe.model_info, self._registry.all()))
         except RequestError as error:
@@ -97,7 +98,7 @@ class SplitInference(split_pb2_grpc.SplitInferenceServicer):
     ) -> split_pb2.GetProfileResponse:
         """Return a model's measured times."""
         try:
-            with self._counted("GetProfile"):
+            with self._calls.counted("GetProfile"):
                 wanted = _readable(request)
                 served = self._registry.find(wanted.model, wanted.digest)
                 load_factor = self._load.factor(time.monotonic())
@@ -110,7 +111,7 @@ class SplitInference(split_pb2_grpc.SplitInferenceServicer):
     ) -> split_pb2.ProbeResponse:
         """Time the arrival of filler, until the caller ends the stream or a limit of bytes or seconds is reached."""
         try:
-            with self._counted("Probe"):
+            with self._calls.counted("Probe"):
                 self._check_not_draining()
                 timer = ProbeTimer()
                 try:
@@ -136,7 +137,7 @@ class SplitInference(split_pb2_grpc.SplitInferenceServicer):
     ) -> None:
         """Send filler for the caller to time, until it has what it asked for or a limit is reached."""
         try:
-            with self._counted("ProbeDown"):
+            with self._calls.counted("ProbeDown"):
                 self._check_not_draining()
                 left = min(_readable(request).bytes, MAX_PROBE_BYTES)
                 filler = bytes(chunk_bytes(left))
@@ -156,7 +157,7 @@ class SplitInference(split_pb2_grpc.SplitInferenceServicer):
         """Run the rest of a model for one frame."""
         arrived_s = time.monotonic()
         try:
-            with self._counted("RunTail"):
+            with self._calls.counted("RunTail"):
                 return await self._traced(_readable(request), arrived_s, context.time_remaining(), None)
         except RequestError as error:
             await abort(context, error)
@@ -166,7 +167,7 @@ class SplitInference(split_pb2_grpc.SplitInferenceServicer):
     ) -> None:
         """Run the rest of a model for every frame of a stream."""
         try:
-            with self._guarded("StreamTails"):
+            with self._calls.guarded("StreamTails"):
                 await self._serve_stream(request_iterator, context)
         except RequestError as error:
             await abort(context, error)
@@ -208,7 +209,7 @@ class SplitInference(split_pb2_grpc.SplitInferenceServicer):
     async def _answer_frame(self, session: PacketSession, received: StreamRequest | Malformed) -> StreamEvent:
         arrived_s = time.monotonic()
         try:
-            with self._counted("StreamTails"):
+            with self._calls.counted("StreamTails"):
                 frame = _readable(received)
                 timeout_s = frame.timeout_s
                 if not 0 <= timeout_s < math.inf:
@@ -278,45 +279,15 @@ class SplitInference(split_pb2_grpc.SplitInferenceServicer):
         )
         timing.total_s = time.monotonic() - arrived_s
         if self._tracing is not None:
+            began_s = arrived_s + timing.queue_s
             self._tracing.answered(
-                request.traceparent, request.model, arrived_s=arrived_s, started_s=answered.started_s, timing=timing
+                request.traceparent, request.model, arrived_s=arrived_s, started_s=began_s, timing=timing
             )
         return replace(response, load_factor=self._load.factor(time.monotonic()))
 
     def _check_not_draining(self) -> None:
         if self._admission.draining:
             raise DrainingError
-
-    @contextmanager
-    def _counted(self, method: str) -> Iterator[None]:
-        """Record a call's seconds and status code in the metrics."""
-        started_s = time.monotonic()
-        code = grpc.StatusCode.OK
-        try:
-            with self._guarded(method):
-                yield
-        except RequestError as error:
-            code = error.code
-            raise
-        except asyncio.CancelledError:
-            code = grpc.StatusCode.CANCELLED
-            raise
-        finally:
-            self._metrics.called(method, code.name, time.monotonic() - started_s)
-
-    @contextmanager
-    def _guarded(self, method: str) -> Iterator[None]:
-        """Count refusals; turn an unexpected exception into INTERNAL, with the details only in the log."""
-        try:
-            yield
-        except RequestError as error:
-            self._metrics.rejected(error.reason)
-            raise
-        except Exception as error:
-            failure = InternalError()
-            self._metrics.rejected(failure.reason)
-            log.exception("call failed", method=method)
-            raise failure from error
 
 
 def _readable(received: Readable | Malformed) -> Readable:

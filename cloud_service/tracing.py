@@ -46,7 +46,7 @@ class Tracing:
             traceparent: The request's.
             model: The model's name.
             arrived_s: When the request had arrived.
-            started_s: When the worker thread started.
+            started_s: When its work began; decoding is shown right before computing.
             timing: The response's.
         """
         span = self._begun(traceparent, model, arrived_s)

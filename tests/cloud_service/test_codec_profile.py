@@ -45,7 +45,7 @@ def costs(monkeypatch):
 
 def test_every_layer_and_encoding_has_the_time_of_its_bytes(mixed, costs):
     found = codec_profile.profile_decoding(mixed)
-    assert found.keys() == set(filter(available, Encoding)) - {Encoding.PACKETS}, "what cannot be decoded here is not offered"
+    assert found.keys() == set(filter(available, Encoding)) - {Encoding.PACKETS}, "what is not available"
     for encoding, decode_s in found.items():
         expected = [
             sum(

@@ -5,6 +5,7 @@ import contextlib
 import io
 import os
 import signal
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -15,8 +16,11 @@ from PIL import Image
 from torch import nn
 
 import split_model
+from cloud_service.decoding.frames import Decoded, decode_packets
+from cloud_service.decoding.session import DecodedFrame
 from pictures import Packet, PacketDecoder, Preprocess, StreamFormat, pixels_digest, prepared, versions
 from split_wire import decode_tensor, encode_tensor, split_pb2
+from split_wire.frames import read_stream_request
 from split_wire.packets import PacketsToSend, WireFormat, packets_tensor
 
 HEIGHT, WIDTH = 20, 24
@@ -138,7 +142,8 @@ async def test_every_picture_of_a_stream_is_answered_as_decoded_here(serving, tw
         for place in range(0, len(requests), 8):
             answers = await ask(*requests[place : place + 8])
             assert {check(answer) for answer in answers} == {r.request.frame_id for r in requests[place : place + 8]}
-        assert server._decoders.in_use == 1
+        samples = server._metrics.registry.get_sample_value
+        assert (samples("dads_decoders"), samples("dads_packets_decode_seconds_count")) == (1, len(requests))
         again = await ask(sent(12, 14, 12))
         assert check(again[0]) == 12
 
@@ -163,6 +168,19 @@ async def test_a_bad_request_costs_a_frame_and_a_lost_process_a_session(serving,
         assert reason((await ask_too(sent(3, 3, 3, codec="cinepak", begins=True)))[0]) == "NO_DECODER"
         await wait_for(lambda: server._decoders.in_use == 0)
     assert server._decoders._spare is None
+
+
+async def test_what_waits_for_its_turn_is_the_frame_and_its_bytes_count(twice, frames, sent):
+    class Session:
+        async def frame(self, packets, height, width):
+            return DecodedFrame(frames[packets.shown], 0.5)
+
+    asked = read_stream_request(sent(0, 2, 0).SerializeToString()).request
+    decoded = await decode_packets(twice, asked, Session())
+    assert (decoded.seconds, decoded.request.size) == (0.5, asked.size + 3 * HEIGHT * WIDTH)
+    np.testing.assert_array_equal(decode_tensor(decoded.request.tensors[0]), frames[0])
+    plain = replace(asked, tensors=decoded.request.tensors)
+    assert await decode_packets(twice, plain, Session()) == Decoded(plain, 0.0)
 
 
 async def test_other_pixels_are_found(serving, twice, frames, sent, reason, check):
