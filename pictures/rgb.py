@@ -1,12 +1,11 @@
-"""A decoded video frame to RGB, as FFmpeg's own programs convert it, but the same on every processor.
+"""A decoded video frame to RGB: by swscale, with flags that make it the same on every processor.
 
-The reference is `ffmpeg -vf scale=flags=bicubic+accurate_rnd+full_chroma_int -pix_fmt rgb24`: docs/decisions/0245.
+The reference is `ffmpeg -vf scale=flags=bicubic+accurate_rnd+full_chroma_int:in_chroma_loc=left -pix_fmt rgb24`, with
+the place of chroma that the stream says: docs/decisions/0245.
 """
 
-from typing import cast
-
 import av
-from av.filter import Graph
+from av.video.reformatter import Colorspace, Interpolation, VideoReformatter
 from PIL import Image
 
 from pictures.errors import PictureError
@@ -15,9 +14,9 @@ from pictures.stream_format import StreamFormat, orientation_of
 
 __all__ = ["picture_of"]
 
-_EXACT = "flags=bicubic+accurate_rnd+full_chroma_int"
-_UNKNOWN_SPACE = 2
-_NAMED_SPACES = frozenset(range(18)) - {3}  # 3 is reserved; FFmpeg refuses the reserved ones
+_EXACT = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
+_BT601 = int(Colorspace.ITU601)  # what FFmpeg takes unflagged video for
+_RESERVED = frozenset({0, 3})  # 0 is RGB, which it says of YUV in some files; swscale refuses the other
 
 
 def picture_of(frame: av.VideoFrame, stream_format: StreamFormat | None = None) -> Picture:
@@ -38,29 +37,13 @@ def picture_of(frame: av.VideoFrame, stream_format: StreamFormat | None = None) 
 
 
 def _image_of(frame: av.VideoFrame) -> Image.Image:
-    space = frame.colorspace if frame.colorspace in _NAMED_SPACES else _UNKNOWN_SPACE
-    # Transfer functions are not applied, and swscale refuses frames with one that it does not know.
-    ignored = "color_trc=unknown:color_primaries=unknown" + ("" if space == frame.colorspace else ":colorspace=unknown")
-    graph = Graph()
-    graph.threads = 1  # or the thread's processor time would miss most of the cost
     try:
-        # VideoReformatter would take chroma samples to lie in the centre of their pixels; they lie at the left.
-        graph.link_nodes(
-            graph.add(
-                "buffer",
-                video_size=f"{frame.width}x{frame.height}",
-                pix_fmt=frame.format.name,
-                time_base="1/1",
-                colorspace=str(space),
-                range=str(frame.color_range),
-            ),
-            graph.add("setparams", ignored),
-            graph.add("scale", _EXACT),
-            graph.add("format", "pix_fmts=rgb24"),
-            graph.add("buffersink"),
-        ).configure()
-        graph.push(frame)
-        return Image.fromarray(cast("av.VideoFrame", graph.pull()).to_ndarray())
+        # The frame's own scaler is not for two threads. One thread, or the caller's processor time would miss the cost.
+        space = _BT601 if frame.colorspace in _RESERVED else None
+        plain = VideoReformatter().reformat(
+            frame, format="rgb24", src_colorspace=space, dst_colorspace=space, interpolation=_EXACT, threads=1
+        )
+        return Image.fromarray(plain.to_ndarray())
     except (av.FFmpegError, ValueError) as error:
         raise PictureError(
             f"a picture of {frame.format.name} with the colour matrix {frame.colorspace} cannot be converted to RGB: "

@@ -62,3 +62,41 @@ def test_equal_pixels_have_equal_digests_and_others_have_others() -> None:
     assert pixels_digest(image) == pixels_digest(image.copy())
     assert len(pixels_digest(image)) == 16
     assert pixels_digest(image) != pixels_digest(other)
+
+
+def test_a_letterbox_has_its_border_on_both_sides() -> None:
+    image = prepared(picture(np.full((20, 41, 3), 200, np.uint8)), Preprocess("pad", fill=127), 32, 32)[0]
+    place = placed((41, 20), Preprocess("pad"), 32, 32)
+    assert (place.scaled_width, place.scaled_height, place.left, place.top) == (32, 15, 0, -8)
+    assert (image[:, :8] == 127).all()
+    assert (image[:, 8:23] == 200).all()
+    assert (image[:, 23:] == 127).all()
+    assert place.y_of(8) == 0
+    assert place.y_of(23) == 20
+
+
+@pytest.mark.parametrize(
+    ("displayed", "resize", "scaled", "corner"),
+    [
+        ((640, 272), 256, (602, 256), (189, 16)),
+        ((3, 500), 256, (256, 42666), (16, 21221)),
+        ((225, 225), 224, (224, 224), (0, 0)),
+        ((227, 256), 256, (256, 288), (16, 32)),
+        ((640, 272), 100, (527, 224), (152, 0)),  # less than the input: the input is covered
+    ],
+)
+def test_sides_and_corners_are_torchvisions(displayed, resize, scaled, corner) -> None:
+    place = placed(displayed, Preprocess(resize=resize), 224, 224)
+    assert (place.scaled_width, place.scaled_height) == scaled
+    assert (place.left, place.top) == corner
+
+
+def test_wide_pixels_are_shown_wide() -> None:
+    pixels = np.zeros((30, 20, 3), np.uint8)
+    pixels[:, 10:] = 255
+    shown = Picture(Image.fromarray(pixels), 2.0)
+    assert shown.displayed == (40, 30)
+    image = prepared(shown, Preprocess("pad"), 40, 40)[0, 0]
+    assert (image[:5] == 0).all()
+    assert image[20, :15].max() == 0
+    assert image[20, 25:].min() == 255

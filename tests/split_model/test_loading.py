@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 import split_model
+from pictures import Preprocess
 
 FACTORIES = """
 import torch
@@ -74,10 +75,20 @@ def test_factories(factories):
     assert [spec.path for spec in model.inputs] == ["left", "right"]
     assert model.labels is None
     assert torch.equal(model(*model.example_inputs), torch.full((1, 3), 2.0))
+    assert model.preprocess is None
     with pytest.raises(split_model.UnsupportedModelError, match="must return"):
         split_model.load("made_here:nothing")
     with pytest.raises(split_model.WeightsError, match="brings its own weights"):
         split_model.load("made_here:net", weights="DEFAULT")
+
+
+def test_preprocessing_is_the_models_or_the_callers_and_no_part_of_the_digest(factories):
+    preprocess = Preprocess("pad", fill=114)
+    assert split_model.load("made_here:net", preprocess=preprocess).preprocess == preprocess
+    own, other = (split_model.load("zoo:easy_net", preprocess=each) for each in (None, preprocess))
+    assert own.preprocess == Preprocess(resize=256)
+    assert other.preprocess == preprocess
+    assert other.digest == own.digest
 
 
 def test_exported_files(tmp_path):

@@ -5,11 +5,14 @@ import socket
 from dataclasses import replace
 
 import pytest
+from PIL import Image
 
+import split_model
 from dads.planning import encodings
 from dads.planning.profile_file import profile_json, read_profile
 from edge_service import AgentConfig, WireCosts
 from edge_service.control import EncodingCosts
+from pictures import Preprocess
 from split_wire import PICTURES, Encoding, available
 from split_wire.picture_encodings import jpeg_xl
 
@@ -113,3 +116,11 @@ def test_an_edge_measures_only_what_its_profile_does_not_hold(
         result = dads("edge", "--model", "zoo:easy_net", *options)
     assert result.exit_code == 0, result.stderr
     assert ("measuring encodings" in result.stderr) is measures
+
+
+async def test_frames_are_prepared_as_the_model_says(tmp_path):
+    picture = Image.new("RGB", (100, 50), (200, 200, 200))
+    picture.save(tmp_path / "grey.png")
+    model = split_model.load("zoo:easy_net", preprocess=Preprocess("pad", fill=7))
+    (frame, *_) = [frame async for frame in encodings.first_frames(model, str(tmp_path))]
+    assert sorted(set(frame.image.ravel().tolist())) == [7, 200]

@@ -56,3 +56,10 @@ def test_boxes_and_key_points_are_moved_and_the_rest_stays():
 def test_people_are_shown_boxes_that_count():
     boxes = boxes_of({"boxes": [[0, 0, 1, 1]] * 3, "labels": [*"abc"], "scores": [LEAST_SHOWN, 0.19, None]})
     assert [box.label for box in shown(boxes)] == ["a", "c"]
+
+
+def test_a_box_that_ends_in_the_border_ends_at_the_picture():
+    # 200 x 100, at a quarter of its size 50 x 25, with a border of 12 rows above and 13 below.
+    padded = placed((200, 100), Preprocess("pad"), 50, 50)
+    made = in_picture({"boxes": [[0, 0, 25, 37], [10, 12, 50, 50]], "labels": [1, 2], "scores": [0.5, 0.4]}, padded)
+    assert made["boxes"] == [[0, 0, 100, 100], [40, 0, 200, 100]]
