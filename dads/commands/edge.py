@@ -304,7 +304,7 @@ def _check_any_done(made: dict[str, Any]) -> None:
     if not failed or made["frames"]["done"]:
         return
     why = next(iter(made["source"]["failures"]), "see the log, or --results")
-    raise CommandError(f"none of {failed} frames has a result: {why}; expected a source that can be decoded")
+    raise CommandError(f"no frame has a result, {failed} failed: {why}; expected a source that can be decoded")
 
 
 def _policies(first: str, *, compare: bool, compare_with: str | None) -> list[str]:
