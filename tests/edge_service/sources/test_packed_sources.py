@@ -5,9 +5,9 @@ import pytest
 from PIL import Image
 
 from edge_service.sources import open_source
+from edge_service.sources.files.packed_images import PackedImages
 from edge_service.sources.files.video_file import VideoFile
 from edge_service.sources.images import ImageFolder
-from edge_service.sources.packed_images import PackedImages
 from pictures import PictureError
 
 
@@ -97,7 +97,7 @@ async def test_images_are_packets_of_their_own(folder):
 
 
 def test_a_large_file_is_no_packet(folder, monkeypatch):
-    monkeypatch.setattr("edge_service.sources.packed_images._MOST_BYTES", 100)
+    monkeypatch.setattr("edge_service.sources.files.packed_images._MOST_BYTES", 100)
     assert PackedImages().shot(folder / "a.jpg") is None
     shots = list(ImageFolder(folder, 1.0, as_packets=True).play())
     assert all(shot.item.compressed is None for shot in shots)
