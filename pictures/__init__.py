@@ -12,7 +12,7 @@ In reading order:
 | `stream_format`, `packets` | what a decoder needs: the stream's format, and numbered packets |
 | `rgb` | a decoded video frame to a picture |
 | `decoder` | packets of a video to pictures, converted on demand |
-| `decoding_on` | a decoder that goes on from picture to picture |
+| `groups` | packets from a keyframe on, and a decoder that goes on from picture to picture |
 | `history` | a source's packets by groups: sent as they are, or decoded when a picture is asked for |
 | `worker`, `worker_messages`, `shown_pictures` | a decoder in a process of its own, one for each session |
 | `versions` | what decodes here, in words |

@@ -12,8 +12,9 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from pictures.decoding_on import DecodingOn
 from pictures.errors import PictureError
+from pictures.groups.decoding_on import DecodingOn
+from pictures.groups.group import Group
 from pictures.packets import Packet
 from pictures.picture import Picture
 from pictures.stream_format import StreamFormat
@@ -24,49 +25,6 @@ _MOST_BYTES = 64 * 1024 * 1024
 _MOST_PACKETS = 2000
 _GROUPS = 3  # who sends packets may lie a group behind, and the first pictures of a group may need the one before
 _MOST_LATE = 16  # H.264 and H.265 hold back no more pictures
-
-
-@dataclass(slots=True)
-class _Group:
-    """Packets from a keyframe on.
-
-    Attributes:
-        first: Number of the keyframe.
-        packets: In order, without gaps; the first ones are missing in a group that became too large.
-        bytes: Of these packets.
-        leading: Numbers of those that are shown before the keyframe, and so may need the group before.
-        disposable: Numbers of those that no other refers to.
-        damage: Number of the first packet that cannot be decoded, and why: what follows refers to it. Else None.
-        lost: Disposable packets that cannot be decoded, and why.
-    """
-
-    first: int
-    packets: deque[Packet] = field(default_factory=deque)
-    bytes: int = 0
-    leading: set[int] = field(default_factory=set)
-    disposable: set[int] = field(default_factory=set)
-    damage: tuple[int, str] | None = None
-    lost: dict[int, str] = field(default_factory=dict)
-
-    @property
-    def begin(self) -> int:
-        """Number of the first packet that is still here."""
-        return self.packets[0].number
-
-    def within(self, first: int, last: int) -> list[Packet]:
-        """The packets from one number to another, as far as they are here."""
-        begin = self.begin
-        indices = range(max(first - begin, 0), min(last - begin + 1, len(self.packets)))
-        if len(indices) > 8:  # a deque is slow in its middle
-            return list(self.packets)[indices.start : indices.stop]
-        return [self.packets[i] for i in indices]
-
-    def note(self, number: int, reason: str) -> None:
-        """A packet cannot be decoded."""
-        if number in self.disposable:
-            self.lost[number] = reason
-        elif self.damage is None or number < self.damage[0]:
-            self.damage = number, reason
 
 
 class PacketHistory:
@@ -91,7 +49,7 @@ class PacketHistory:
         self.ended = False
         self._most_bytes = most_bytes
         self._most_packets = most_packets
-        self._groups: deque[_Group] = deque(maxlen=_GROUPS)
+        self._groups: deque[Group] = deque(maxlen=_GROUPS)
         self._count = 0
         self._lock = threading.Lock()  # of the groups; taken within `_decoding`, never around it
         self._decoding = threading.Lock()
@@ -113,7 +71,7 @@ class PacketHistory:
             packet = Packet(self._count, data, is_keyframe)
             self._count += 1
             if is_keyframe or not self._groups:
-                self._groups.append(_Group(packet.number))
+                self._groups.append(Group(packet.number))
             group = self._groups[-1]
             group.packets.append(packet)
             group.bytes += len(data)
@@ -150,7 +108,7 @@ class PacketHistory:
         """
         return Compressed(self, number, through).picture()
 
-    def holding(self, number: int, through: int) -> tuple[_Group, ...]:
+    def holding(self, number: int, through: int) -> tuple[Group, ...]:
         """The groups that a picture needs, as far as they are kept."""
         with self._lock:
             groups = [group for group in self._groups if group.first <= through]
@@ -159,7 +117,7 @@ class PacketHistory:
             own -= 1
         return tuple(groups[own:])
 
-    def packets_of(self, groups: Iterable[_Group], first: int, last: int) -> list[Packet]:
+    def packets_of(self, groups: Iterable[Group], first: int, last: int) -> list[Packet]:
         """Those of a picture's packets that it still holds."""
         with self._lock:
             return [packet for group in groups for packet in group.within(first, last)]
@@ -217,7 +175,7 @@ class PacketHistory:
             return False
         return wanted.is_cut_off or decoder.next >= wanted.start
 
-    def _too_large(self, group: _Group) -> bool:
+    def _too_large(self, group: Group) -> bool:
         return len(group.packets) > 1 and (group.bytes > self._most_bytes or len(group.packets) > self._most_packets)
 
     def _is_irreplaceable(self) -> bool:
@@ -225,7 +183,7 @@ class PacketHistory:
         with self._lock:
             return bool(self._groups) and self._groups[-1].begin > self._groups[-1].first
 
-    def _shorten(self, group: _Group) -> None:
+    def _shorten(self, group: Group) -> None:
         """Forget a group's first packets, once the decoder has had them."""
         with self._decoding:
             while self._too_large(group):
@@ -256,7 +214,7 @@ class Compressed:
     through: int
     is_complete: bool = True
     delay: int = field(default=0, init=False)
-    _groups: tuple[_Group, ...] = field(default=(), init=False, repr=False)
+    _groups: tuple[Group, ...] = field(default=(), init=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "delay", self.history.delay)

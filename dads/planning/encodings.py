@@ -119,6 +119,8 @@ def packets_of(
         always_decodes: Whether the edge will decode every frame, however it is sent.
     """
     layer = model.inputs[0].layer
+    if layer is None:
+        return None
     rate_hz, _ = packet_sampling(config.rate_hz)
     return measure_packet_costs(
         pictures, layer, rate_hz=rate_hz, wanted_hz=config.rate_hz, always_decodes=always_decodes

@@ -81,6 +81,8 @@ class PacketSending:
             pixels_digest(image.array()) if check else b"",
         )
         (spec,) = self._model.inputs
+        if spec.layer is None:
+            raise RuntimeError("packets were to be sent to a model that does not read its image")
         return self._cloud.encode_packets(job.frame_id, spec.layer, spec.sizes, packets, wanted, traceparent)
 
     def sent(self, chosen: FramePackets, *, check: bool) -> None:

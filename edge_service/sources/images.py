@@ -10,8 +10,8 @@ from pathlib import Path
 
 from edge_service.frame_image import Shot
 from edge_service.sources.errors import SourceFailedError, SourceFormatError, SourceNotFoundError
+from edge_service.sources.files.packed_images import PackedImages
 from edge_service.sources.pacing import Timed
-from edge_service.sources.packed_images import PackedImages
 from edge_service.sources.shots import ShotToDecode
 from edge_service.sources.source_report import SourceReport
 from edge_service.sources.watched import watched

@@ -9,17 +9,18 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from edge_service.frame_image import Shot
 from edge_service.sources.keyframes import begins_anew
 from edge_service.sources.pacing import Timed
 from edge_service.sources.shots import CompressedShot, LostShot, ShotToDecode
-from pictures import Compressed, PacketDecoder, PacketHistory, PictureError, StreamFormat
-from pictures.decoding_on import Make
+from pictures import Compressed, PacketDecoder, PacketHistory, Picture, PictureError, StreamFormat
 
 __all__ = ["PacketShots", "takes_packets"]
+
+Make = Callable[[], Picture]
 
 _PICTURES = frozenset({"still", "h264", "hevc", "mpeg4", "vp8", "vp9", "libdav1d"})
 _CHECKED = 16  # packets that are decoded along

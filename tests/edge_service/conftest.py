@@ -2,9 +2,11 @@
 
 import asyncio
 import contextlib
+import io
 import time
 from collections.abc import AsyncIterator, Callable
 
+import av
 import numpy as np
 import pytest
 import torch
@@ -204,6 +206,27 @@ def serving():
             await server.stop(5)
 
     return running
+
+
+def encoded_clip(codec: str = "libx264", container_format: str = "mp4", count: int = 48, **options: str) -> bytes:
+    """A small clip of a moving texture."""
+    file = io.BytesIO()
+    with av.open(file, "w", format=container_format) as container:
+        stream = container.add_stream(codec, rate=25, options=options)
+        stream.width, stream.height = 64, 48
+        stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
+        texture = np.random.default_rng(0).integers(0, 255, (48 + count, 64 + count, 3), dtype=np.uint8)
+        for i in range(count):
+            shown = np.ascontiguousarray(texture[i // 2 : i // 2 + 48, i : i + 64])
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(shown, format="rgb24")))
+        container.mux(stream.encode())
+    return file.getvalue()
+
+
+@pytest.fixture(scope="session", name="encoded_clip")
+def encoded_clip_fixture():
+    """Make a small clip: `encoded_clip("libx264", "mp4", bf="2", g="12")`."""
+    return encoded_clip
 
 
 def random_inputs(model: split_model.Model, seed: int = 0) -> tuple[torch.Tensor, ...]:

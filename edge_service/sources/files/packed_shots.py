@@ -17,8 +17,6 @@ from pictures import StreamFormat
 
 __all__ = ["PackedShots", "format_of"]
 
-_NEW_EXTRADATA = "new_extradata"
-
 
 def format_of(container: av.container.InputContainer, video: av.VideoStream) -> StreamFormat | None:
     """The format of a video whose packets hold its pictures; None if they have to be decoded with their container.
@@ -54,9 +52,9 @@ class PackedShots(DecodedShots):
 
     def _decode(self, packet: av.Packet[av.VideoStream], facts: PacketFacts, missing: str | None) -> list[Unplaced]:
         made: list[Unplaced] = []
-        if packet.has_sidedata(_NEW_EXTRADATA):  # another encoder's pictures follow
+        if packet.has_sidedata("new_extradata"):  # another encoder's pictures follow
             made = _unplaced(self._shots.end(), facts.dts_s)
-            extradata = bytes(packet.get_sidedata(_NEW_EXTRADATA))
+            extradata = bytes(packet.get_sidedata("new_extradata"))
             self._shots = PacketShots(replace(self._stream_format, extradata=extradata, width=0, height=0))
         shots = self._shots.add(
             bytes(packet),

@@ -51,3 +51,11 @@ def test_closing_ends_all_waiting(live):
         assert not waiter.is_alive()
     assert False in ended
     assert view.closed
+
+
+def test_one_picture_a_second_is_kept_while_somebody_watches(live):
+    view = live.view()
+    assert not view.picks_picture(0.0)
+    with view.watching():
+        assert [at_s for at_s in (0.0, 0.2, 0.9, 1.0, 1.1, 2.5) if view.picks_picture(at_s)] == [0.0, 1.0, 2.5]
+    assert not view.picks_picture(9.0)

@@ -136,7 +136,7 @@ def test_outcomes_and_kinds_are_there_from_the_start(metrics):
         "dropped",
         "failed",
     }
-    assert {sample.labels["kind"] for sample in found["dads_bytes_sent_total"]} == {"tensor", "probe"}
+    assert {sample.labels["kind"] for sample in found["dads_bytes_sent_total"]} == {"tensor", "packets", "probe"}
 
 
 def test_a_switch_removes_the_split_before_it(metrics):

@@ -13,20 +13,6 @@ from pictures import PictureError, StreamFormat, picture_of
 COUNT = 48
 
 
-def clip(codec, container_format, **options):
-    """A clip in memory."""
-    file = io.BytesIO()
-    with av.open(file, "w", format=container_format) as container:
-        stream = container.add_stream(codec, rate=25, options=options)
-        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuvj420p" if codec == "mjpeg" else "yuv420p"
-        texture = np.random.default_rng(0).integers(0, 255, (96, 128, 3), dtype=np.uint8)
-        for i in range(COUNT):
-            shown = np.ascontiguousarray(texture[i // 2 : i // 2 + 48, i : i + 64])
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(shown, format="rgb24")))
-        container.mux(stream.encode())
-    return file.getvalue()
-
-
 def packets_of(file):
     """Format, and (data, is_keyframe, pts_s, dts_s) of every packet."""
     with av.open(io.BytesIO(file)) as container:
@@ -70,9 +56,9 @@ CLIPS = {
 
 
 @pytest.mark.parametrize("name", CLIPS)
-def test_shots_are_what_a_player_shows(name):
+def test_shots_are_what_a_player_shows(encoded_clip, name):
     codec, container, options = CLIPS[name]
-    file = clip(codec, container, **options)
+    file = encoded_clip(codec, container, **options)
     stream_format, packets = packets_of(file)
     assert takes_packets(stream_format)
     shots = played(stream_format, packets)
@@ -82,8 +68,8 @@ def test_shots_are_what_a_player_shows(name):
     assert len(complete) == COUNT - stream_format.reorder
 
 
-def test_a_shot_comes_with_the_packet_that_completes_it():
-    stream_format, packets = packets_of(clip("libx264", "mp4", bf="2", g="20"))
+def test_a_shot_comes_with_the_packet_that_completes_it(encoded_clip):
+    stream_format, packets = packets_of(encoded_clip("libx264", "mp4", bf="2", g="20"))
     shots = PacketShots(stream_format)
     for count, packet in enumerate(packets):
         made = shots.add(*packet)
@@ -91,16 +77,16 @@ def test_a_shot_comes_with_the_packet_that_completes_it():
         assert all(shot.item.compressed.through == count for shot in made)
 
 
-def test_nothing_before_the_first_keyframe():
-    file = clip("libx264", "mp4", bf="0", g="20")
+def test_nothing_before_the_first_keyframe(encoded_clip):
+    file = encoded_clip("libx264", "mp4", bf="0", g="20")
     stream_format, packets = packets_of(file)
     shots = played(stream_format, packets[15:])
     check_equal([shot for shot in shots if shot.at_s >= 0], decoded(file)[20:])
     assert shots[0].item.compressed.number == 0
 
 
-def test_without_times_pictures_with_b_frames_are_decoded_at_once():
-    file = clip("libx264", "mp4", bf="2", g="20")
+def test_without_times_pictures_with_b_frames_are_decoded_at_once(encoded_clip):
+    file = encoded_clip("libx264", "mp4", bf="2", g="20")
     stream_format, packets = packets_of(file)
     shots = played(stream_format, [(data, is_keyframe, None, None) for data, is_keyframe, _, _ in packets])
     assert sum(isinstance(shot.item, CompressedShot) for shot in shots) <= 3
@@ -108,22 +94,22 @@ def test_without_times_pictures_with_b_frames_are_decoded_at_once():
         assert np.array_equal(np.asarray(shot.item.picture().image), pixels)
 
 
-def test_times_of_arrival_take_the_place_of_those_of_the_stream():
-    stream_format, packets = packets_of(clip("libx264", "mp4", bf="0", g="20"))
+def test_times_of_arrival_take_the_place_of_those_of_the_stream(encoded_clip):
+    stream_format, packets = packets_of(encoded_clip("libx264", "mp4", bf="0", g="20"))
     shots = PacketShots(stream_format)
     made = [shot for count, packet in enumerate(packets) for shot in shots.add(*packet, at_s=100.0 + count)]
     assert [shot.at_s for shot in made] == [100.0 + count for count in range(COUNT)]
 
 
-def test_times_that_begin_anew_keep_their_order():
-    file = clip("libx264", "mp4", bf="2", g="20")
+def test_times_that_begin_anew_keep_their_order(encoded_clip):
+    file = encoded_clip("libx264", "mp4", bf="2", g="20")
     stream_format, packets = packets_of(file)
     shots = played(stream_format, packets + packets)
     check_equal(shots, decoded(file) * 2)
 
 
-def test_a_damaged_packet_fails_its_picture_alone():
-    stream_format, packets = packets_of(clip("libx264", "mp4", bf="0", g="8"))
+def test_a_damaged_packet_fails_its_picture_alone(encoded_clip):
+    stream_format, packets = packets_of(encoded_clip("libx264", "mp4", bf="0", g="8"))
     for damaged in (2, 37):
         data = [(b"\0\0\0\3xyz", *rest) if i == damaged else (data, *rest) for i, (data, *rest) in enumerate(packets)]
         shots = played(stream_format, data)
@@ -134,8 +120,8 @@ def test_a_damaged_packet_fails_its_picture_alone():
             shot.item.picture()
 
 
-def test_each_picture_of_an_intra_stream_stands_alone():
-    pictures = [packet for packet, *_ in packets_of(clip("mjpeg", "matroska"))[1]]
+def test_each_picture_of_an_intra_stream_stands_alone(encoded_clip):
+    pictures = [packet for packet, *_ in packets_of(encoded_clip("mjpeg", "matroska"))[1]]
     shots = PacketShots(StreamFormat("still", width=64, height=48))
     for count, packet in enumerate(pictures[:4]):
         (shot,) = shots.add(packet, is_keyframe=True, pts_s=count / 25)

@@ -1,0 +1,51 @@
+"""A group of packets, from a keyframe on: pictures that refer to each other."""
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from pictures.packets import Packet
+
+__all__ = ["Group"]
+
+
+@dataclass(slots=True)
+class Group:
+    """Packets from a keyframe on.
+
+    Attributes:
+        first: Number of the keyframe.
+        packets: In order, without gaps; the first ones are missing in a group that became too large.
+        bytes: Of these packets.
+        leading: Numbers of those that are shown before the keyframe, and so may need the group before.
+        disposable: Numbers of those that no other refers to.
+        damage: Number of the first packet that cannot be decoded, and why: what follows refers to it. Else None.
+        lost: Disposable packets that cannot be decoded, and why.
+    """
+
+    first: int
+    packets: deque[Packet] = field(default_factory=deque)
+    bytes: int = 0
+    leading: set[int] = field(default_factory=set)
+    disposable: set[int] = field(default_factory=set)
+    damage: tuple[int, str] | None = None
+    lost: dict[int, str] = field(default_factory=dict)
+
+    @property
+    def begin(self) -> int:
+        """Number of the first packet that is still here."""
+        return self.packets[0].number
+
+    def within(self, first: int, last: int) -> list[Packet]:
+        """The packets from one number to another, as far as they are here."""
+        begin = self.begin
+        indices = range(max(first - begin, 0), min(last - begin + 1, len(self.packets)))
+        if len(indices) > 8:  # a deque is slow in its middle
+            return list(self.packets)[indices.start : indices.stop]
+        return [self.packets[i] for i in indices]
+
+    def note(self, number: int, reason: str) -> None:
+        """A packet cannot be decoded."""
+        if number in self.disposable:
+            self.lost[number] = reason
+        elif self.damage is None or number < self.damage[0]:
+            self.damage = number, reason
