@@ -36,6 +36,7 @@ _HELD_BACK = ("h264", "hevc", "mpeg4")
 _TIMEOUTS = (TimeoutError, av.ExitError)
 # The handshake of RTSP takes several round trips, and slow cameras think in between.
 _HANDSHAKE_S = 8.0
+_CONTROL_S = 0.5  # more than the first limit, so that this one decides only where there are control packets
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +121,7 @@ def ffmpeg_shots(
         packets = _packets(container, stream)
         packets = packets if on_lost is None else _counted(packets, on_lost)
         if StreamFormat.of(stream).stands_alone:
-            shots = _from_packets(packets, stream, as_packets=way.as_packets)
+            shots = _from_packets(packets, stream, limits.silence_s, as_packets=way.as_packets)
         else:
             shots = _decoded_here(packets, stream)
         if container.duration is not None and container.duration > 0:
@@ -131,10 +132,10 @@ def ffmpeg_shots(
 
 
 def _opened(way: FfmpegWay, limits: Limits) -> av.container.InputContainer:
-    # A read over either limit fails after twice the time. The first is counted from the last byte, the second from the
-    # last packet: control packets alone would keep a silent camera's connection.
-    timeout = {} if way.demuxer == "v4l2" else {"timeout": str(int(limits.silence_s / 2 * 1e6))}
-    times = (limits.silence_s / 2 + _HANDSHAKE_S, limits.silence_s / 2 + 0.5)
+    # The first limit is counted from the last byte, the second from the last packet: control packets alone would keep a
+    # silent camera's connection.
+    timeout = {} if way.demuxer == "v4l2" else {"timeout": str(int(limits.silence_s * 1e6))}
+    times = (limits.silence_s + _HANDSHAKE_S, limits.silence_s + _CONTROL_S)
     return av.open(way.address, format=way.demuxer, options=way.options | timeout, timeout=times)
 
 
@@ -167,7 +168,7 @@ def _counted(packets: _Packets, on_lost: Callable[[int], object]) -> _Packets:
             yield packet
 
 
-def _from_packets(packets: _Packets, stream: av.VideoStream, *, as_packets: bool) -> _Shots:
+def _from_packets(packets: _Packets, stream: av.VideoStream, silence_s: float, *, as_packets: bool) -> _Shots:
     """Shots with their times in the stream; the packets alone are enough to decode them."""
     stream_format = StreamFormat.of(stream)
     sets = ParameterSets(stream_format.codec, stream_format.extradata)
@@ -177,6 +178,10 @@ def _from_packets(packets: _Packets, stream: av.VideoStream, *, as_packets: bool
         for packet in packets:
             now_s, data = time.monotonic(), bytes(packet)
             at_s = now_s if arrivals is None else arrivals.came_out(now_s)
+            if arrivals is not None and arrivals.is_stale and arrivals.held_s >= silence_s:
+                # A read over its limit gives out what was held, and fails only when it is over it again. By then it may
+                # have lost its place among the packets.
+                raise TimeoutError
             is_new = sets.saw(data) or is_new
             if is_new and packet.is_keyframe:
                 made.end()

@@ -20,10 +20,12 @@ class HeldBack:
         now_s: When the connection was ready.
 
     Attributes:
-        is_stale: Whether the last packet was held for so long that its picture is not to be shown any more.
+        held_s: How long the last packet was held.
+        is_stale: Whether that was so long that its picture is not to be shown any more.
     """
 
     def __init__(self, now_s: float) -> None:
+        self.held_s = 0.0
         self.is_stale = False
         self._last_s = now_s
         self._usual_s: float | None = None
@@ -31,8 +33,8 @@ class HeldBack:
     def came_out(self, now_s: float) -> float:
         """A packet came out; returns when it began to arrive."""
         arrived_s, self._last_s = self._last_s, now_s
-        held_s = now_s - arrived_s
-        usual_s = held_s if self._usual_s is None else self._usual_s
-        self.is_stale = held_s > max(_STALE_S, _INTERVALS * usual_s)
-        self._usual_s = usual_s + _WEIGHT * (held_s - usual_s)
+        self.held_s = now_s - arrived_s
+        usual_s = self.held_s if self._usual_s is None else self._usual_s
+        self.is_stale = self.held_s > max(_STALE_S, _INTERVALS * usual_s)
+        self._usual_s = usual_s + _WEIGHT * (self.held_s - usual_s)
         return arrived_s

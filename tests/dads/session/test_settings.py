@@ -3,7 +3,7 @@
 import pytest
 
 from dads.errors import InvalidUsageError
-from dads.session.settings import settings
+from dads.session.settings import for_source, settings
 
 NONE = {"rate_hz": None, "strategy": None, "slowdown": None, "require_cloud": None, "keep_inputs": None}
 
@@ -68,3 +68,11 @@ def test_an_option_that_cannot_be_used_is_named(monkeypatch, name, value, option
     monkeypatch.setenv(f"DADS_EDGE_{name.upper()}", "also wrong")
     with pytest.raises(InvalidUsageError, match=f"^{option}"):
         settings(**NONE | {name: value})
+
+
+def test_of_a_live_source_the_newest_frame_alone_waits(monkeypatch):
+    config = settings(**NONE)
+    assert for_source(config, "clip.mp4") is config
+    assert for_source(config, "rtsp://camera/1").max_waiting == 1
+    monkeypatch.setenv("DADS_EDGE_MAX_WAITING", "3")
+    assert for_source(settings(**NONE), "rtsp://camera/1").max_waiting == 3

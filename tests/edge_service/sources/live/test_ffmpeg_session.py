@@ -117,7 +117,7 @@ def test_every_end_is_a_loss(fault: str) -> None:
             list(shots)
 
 
-def test_a_wrong_password_a_wrong_path_and_nobody() -> None:
+def test_a_wrong_password_and_a_wrong_path() -> None:
     with RtspCamera(CameraOptions(**QUICK, user="anna", password="se cret")) as camera:
         assert numbers(shots_of(camera), 1)
         wrong = camera.address.replace("se cret", "guess")
@@ -126,10 +126,16 @@ def test_a_wrong_password_a_wrong_path_and_nobody() -> None:
         with pytest.raises(SourceLostError, match="404") as lost:
             next(ffmpeg_shots(FfmpegWay.of(camera.address + "s", Way.RTSP), Limits(5)))
         assert "se cret" not in str(lost.value)
-        check_reachable(camera.address, Limits(5))
-        camera.refuse()
-        with pytest.raises(SourceLostError, match=rf"^127.0.0.1:{camera.port}: Connection refused$"):
-            check_reachable(camera.address, Limits(5))
+
+
+def test_a_port_that_nobody_listens_on() -> None:
+    with socket.socket() as there:
+        there.bind(("127.0.0.1", 0))
+        port = there.getsockname()[1]
+        there.listen()
+        check_reachable(f"rtsp://anna:secret@127.0.0.1:{port}/", Limits(5))
+    with pytest.raises(SourceLostError, match=rf"^127.0.0.1:{port}: Connection refused$"):
+        check_reachable(f"rtsp://anna:secret@127.0.0.1:{port}/", Limits(5))
 
 
 def test_a_camera_that_does_not_accept_is_not_waited_for_long() -> None:
