@@ -66,11 +66,11 @@ def _of(row: Row, way: str) -> list[Row]:
 
 def _bytes(row: Row, way: str) -> float:
     """Bytes of a frame that was sent."""
-    return median(run["sent_bytes"] / max(1, sum(run["encodings"].values())) for run in _of(row, way))
+    return float(median(run["sent_bytes"] / max(1, sum(run["encodings"].values())) for run in _of(row, way)))
 
 
 def _mean_s(row: Row, way: str) -> float:
-    return median(run["latency_s"]["mean"] for run in _of(row, way))
+    return float(median(run["latency_s"]["mean"] for run in _of(row, way)))
 
 
 def _verify(row: Row) -> Row:
