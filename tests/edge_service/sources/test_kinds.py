@@ -10,13 +10,14 @@ from edge_service.sources import kinds
 from edge_service.sources.errors import SourceError, SourceFailedError, SourceFormatError, SourceNotFoundError
 from edge_service.sources.files import VideoFile
 from edge_service.sources.images import ImageFolder, SingleImage
-from edge_service.sources.kinds import is_camera, pictures_of
+from edge_service.sources.kinds import pictures_of
+from edge_service.sources.live import LiveOptions
 from edge_service.sources.source_report import SourceReport
 from pictures import PictureError
 
 
 def source(spec, rate_hz=None):
-    return pictures_of(str(spec), rate_hz, SourceReport(str(spec)))
+    return pictures_of(str(spec), rate_hz, SourceReport(str(spec)), LiveOptions())
 
 
 def save(path, grey=100, **options):
@@ -139,16 +140,6 @@ def test_no_permission(tmp_path, monkeypatch):
     monkeypatch.setattr(Path, "iterdir", denied)
     with pytest.raises(SourceNotFoundError, match="Permission denied; expected a folder whose files can be read"):
         source(tmp_path)
-
-
-def test_a_camera_is_known_by_its_device_whatever_its_name(tmp_path):
-    assert is_camera("/dev/video7")
-    assert is_camera("/dev/v4l/by-id/usb-Some_Camera-video-index0"), "also while it is unplugged"
-    (tmp_path / "camera").symlink_to("/dev/null")
-    assert is_camera(str(tmp_path / "camera"))
-    assert not is_camera(str(tmp_path))
-    assert not is_camera("rtsp://camera/1")
-    assert not is_camera("a\0b")
 
 
 def test_a_picture_that_many_threads_want_is_counted_once(tmp_path):
