@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.frames.clip import Clip, frame_of, read, timed
+from bench.frames.clip import Clip, read, timed
 from bench.frames.kept import Kept
 from bench.frames.report import report
 from bench.frames.ways import WAYS
@@ -46,9 +46,9 @@ def measure(run: Run) -> dict[str, Any]:
     kept, rows, clips = Kept(), [], []
     for name in CLIPS:
         run.say(f"reading {name}")
-        clip = read(sample_path(name), kept.size, RATE_HZ, MOST_FRAMES)
+        clip = read(sample_path(name), kept.size, RATE_HZ, MOST_FRAMES, kept.preprocess)
         first = clip.pictures[0]
-        made_s = [timed(partial(frame_of, picture, clip.frames[0]))[0] for picture in clip.pictures]
+        made_s = [timed(partial(clip.frame_of, picture))[0] for picture in clip.pictures]
         clips.append({"clip": name, "width": first.width, "height": first.height, "made_ms": spread_ms(made_s)})
         for way in WAYS:
             run.say(f"{name}, {way}")

@@ -8,14 +8,15 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import av
 import numpy as np
 import numpy.typing as npt
 
+from edge_service.sources import Frame as SourceFrame
 from edge_service.sources import open_source
-from edge_service.sources.resize import to_image
+from pictures import Preprocess, picture_of, prepared
 
 Frame = npt.NDArray[np.uint8]
 Made = TypeVar("Made")
@@ -31,6 +32,7 @@ class Clip:
         times_s: When they are shown, counted from the first picture of the clip.
         frames: The model's frames, uint8 [1, 3, H, W], one for each picture.
         rate_hz: How many there are in a second.
+        preprocess: How a picture becomes a frame.
     """
 
     path: Path
@@ -38,29 +40,50 @@ class Clip:
     times_s: list[float]
     frames: list[Frame]
     rate_hz: float
+    preprocess: Preprocess
+
+    def frame_of(self, picture: av.VideoFrame) -> Frame:
+        """The model's frame of a decoded picture."""
+        return frame_of(picture, self.frames[0], self.preprocess)
 
 
-def read(path: Path, size: tuple[int, int], rate_hz: float, most: int) -> Clip:
+def read(path: Path, size: tuple[int, int], rate_hz: float, most: int, preprocess: Preprocess | None = None) -> Clip:
     """Reads the first frames of a video file, for a model of this height and width."""
+    chosen = preprocess or Preprocess()
 
-    async def every() -> list[Any]:
+    async def every() -> list[SourceFrame]:
         height, width = size
-        source = open_source(str(path), height=height, width=width, rate_hz=rate_hz, paced=False)
+        source = open_source(str(path), height=height, width=width, rate_hz=rate_hz, paced=False, preprocess=chosen)
         return [frame async for frame in source]
 
     shown = asyncio.run(every())[:most]
+    times_s = [frame.source_s for frame in shown]
+    pictures = decoded(path)
     return Clip(
         path=path,
-        pictures=[frame.picture.pixels for frame in shown],
-        times_s=[frame.source_s for frame in shown],
+        pictures=[picture_at(pictures, time_s)[1] for time_s in times_s],
+        times_s=times_s,
         frames=[frame.image for frame in shown],
         rate_hz=rate_hz,
+        preprocess=chosen,
     )
 
 
-def frame_of(picture: av.VideoFrame, like: Frame) -> Frame:
+def frame_of(picture: av.VideoFrame, like: Frame, preprocess: Preprocess) -> Frame:
     """The model's frame of a decoded picture, in the size of another frame."""
-    return to_image(picture, like.shape[2], like.shape[3])
+    return prepared(picture_of(picture), preprocess, like.shape[2], like.shape[3])
+
+
+def picture_at(pictures: Iterator[tuple[int, float, av.VideoFrame]], time_s: float) -> tuple[int, av.VideoFrame]:
+    """The picture of `decoded` at a time, with the bytes that had been read by then.
+
+    Raises:
+        ValueError: There is none.
+    """
+    for read_bytes, shown_s, picture in pictures:
+        if shown_s > time_s - 1e-6:
+            return read_bytes, picture
+    raise ValueError(f"the clip has no picture at {time_s:g} s")
 
 
 def decoded(path: Path) -> Iterator[tuple[int, float, av.VideoFrame]]:

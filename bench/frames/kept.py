@@ -8,6 +8,7 @@ import torch
 
 import split_model
 from bench.frames.clip import Frame
+from pictures import Preprocess
 
 MODEL = "zoo:efficientnet_lite0"
 """Its weights are real ones. On these clips its answers are close calls, so this is the strict end."""
@@ -31,6 +32,11 @@ class Kept:
         """Height and width of a frame."""
         sizes = self._model.inputs[0].sizes
         return sizes[2], sizes[3]
+
+    @property
+    def preprocess(self) -> Preprocess | None:
+        """How a picture becomes a frame."""
+        return self._model.preprocess
 
     @cached_property
     def _model(self) -> split_model.Model:

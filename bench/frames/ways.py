@@ -5,11 +5,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
+import av
 import numpy as np
 from PIL import Image
 
 from bench.frames import h264
-from bench.frames.clip import Clip, Frame, decoded, frame_of, timed
+from bench.frames.clip import Clip, Frame, decoded, picture_at, timed
 from split_wire import Encoding, available, decode_tensor, encode_tensor
 
 
@@ -74,15 +75,15 @@ def as_h264(crf: float, clip: Clip) -> Sent:
     """The source's picture, encoded again as a stream; the cloud makes the frame of what arrives."""
     sent = Sent()
     encoder, decoder = h264.Encoder(clip.pictures[0], crf, clip.rate_hz), h264.Decoder()
-    for picture, frame in zip(clip.pictures, clip.frames, strict=True):
+    for picture in clip.pictures:
         encode_s, data = timed(partial(encoder.encode, picture))
-        decode_s, arrived = timed(partial(_frame_of_packet, decoder, data, frame))
+        decode_s, arrived = timed(partial(_frame_of_packet, clip, decoder, data))
         sent.add(len(data), encode_s, decode_s, arrived)
     return sent
 
 
-def _frame_of_packet(decoder: h264.Decoder, data: bytes, like: Frame) -> Frame:
-    return frame_of(decoder.decode(data), like)
+def _frame_of_packet(clip: Clip, decoder: h264.Decoder, data: bytes) -> Frame:
+    return clip.frame_of(decoder.decode(data))
 
 
 def source_packets(clip: Clip) -> Sent:
@@ -93,18 +94,16 @@ def source_packets(clip: Clip) -> Sent:
     sent = Sent()
     pictures = decoded(clip.path)
     before_bytes = 0
-    for time_s, frame in zip(clip.times_s, clip.frames, strict=True):
-        decode_s, (read_bytes, arrived) = timed(partial(_frame_at, pictures, time_s, frame))
+    for time_s in clip.times_s:
+        decode_s, (read_bytes, arrived) = timed(partial(_frame_at, clip, pictures, time_s))
         sent.add(read_bytes - before_bytes, 0.0, decode_s, arrived)
         before_bytes = read_bytes
     return sent
 
 
-def _frame_at(pictures: Iterator[tuple[int, float, object]], time_s: float, like: Frame) -> tuple[int, Frame]:
-    for read_bytes, shown_s, picture in pictures:
-        if shown_s > time_s - 1e-6:
-            return read_bytes, frame_of(picture, like)  # type: ignore[arg-type] # a picture
-    raise ValueError(f"the clip has no picture at {time_s:g} s")
+def _frame_at(clip: Clip, pictures: Iterator[tuple[int, float, av.VideoFrame]], time_s: float) -> tuple[int, Frame]:
+    read_bytes, picture = picture_at(pictures, time_s)
+    return read_bytes, clip.frame_of(picture)
 
 
 _EVERY: Mapping[str, Way] = {

@@ -131,7 +131,7 @@ def summary(cell: Cell, frames: list[RunFrame]) -> dict[str, Any]:
 def kept_of_forms() -> list[dict[str, Any]]:
     """How often the answer of EfficientNet-Lite0 stays, by the form of the frame."""
     kept = Kept()
-    clip = read(sample_path(KEPT_CLIP), kept.size, KEPT_HZ, KEPT_FRAMES)
+    clip = read(sample_path(KEPT_CLIP), kept.size, KEPT_HZ, KEPT_FRAMES, kept.preprocess)
     rows = []
     for form, way in KEPT_FORMS.items():
         sent = FORMS[way](clip)

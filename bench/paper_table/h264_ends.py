@@ -25,6 +25,7 @@ from bench.frames.clip import frame_of, read
 from bench.frames.h264 import Decoder, Encoder
 from edge_service.slowing import stretched
 from edge_service.sources.sample import sample_path
+from pictures import Preprocess
 from split_model import arrays_of
 
 CRF = 23.0
@@ -93,11 +94,12 @@ def serve(parent: Parent, listen: str, spec: str) -> None:
 
 def _answer_all(connection: socket.socket, model: split_model.Model) -> None:
     decoder, like = Decoder(), np.asarray(model.example_inputs[0].numpy())
+    preprocess = model.preprocess or Preprocess()
     with connection.makefile("rb") as packets:
         while len(head := packets.read(_LENGTH.size)) == _LENGTH.size:
             data = packets.read(_LENGTH.unpack(head)[0])
             began_s = time.monotonic()
-            frame = torch.from_numpy(frame_of(decoder.decode(data), like))
+            frame = torch.from_numpy(frame_of(decoder.decode(data), like, preprocess))
             with torch.inference_mode():
                 outputs = model.flatten(model(frame))
             answer = b"".join(array.tobytes() for value in outputs.values() for array in arrays_of(value))
