@@ -13,6 +13,7 @@ import split_model
 from bench.frames.h264 import Decoder, Encoder
 from bench.paper_table.h264_ends import _ANSWER, _LENGTH, StreamRun, _answer_all, _Stream
 from bench.paper_table.h264_stream import summary
+from pictures import picture_of
 
 
 def pictures(count):
@@ -69,7 +70,7 @@ def test_at_a_rate_enough_results_come_whatever_is_dropped():
 def test_the_cloud_answers_with_the_model_s_outputs_for_the_picture():
     (picture,) = pictures(1)
     packet = Encoder(picture, 10.0, 5.0).encode(picture)
-    shown = Decoder().decode(packet).to_ndarray(format="rgb24")
+    shown = np.asarray(picture_of(Decoder().decode(packet)).image)
     model = split_model.Model(Mean().eval(), (torch.zeros(1, 3, 48, 64, dtype=torch.uint8),), name="mean")
     ours, theirs = socket.socketpair()
     with ours, theirs:
