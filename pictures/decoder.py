@@ -56,7 +56,9 @@ class PacketDecoder:
             return [(packet.number, partial(_still, packet.data, self._format))]
         if not packet.data:  # to FFmpeg an empty packet is the end of the stream
             raise PictureError(f"packet {packet.number} is empty")
-        fed = av.Packet(packet.data)
+        # Not `av.Packet(packet.data)`: decoders read beyond the end, and only FFmpeg's own packets have zeros there.
+        fed = av.Packet(len(packet.data))
+        fed.update(packet.data)
         fed.pts = fed.dts = packet.number
         fed.is_keyframe = packet.is_keyframe
         try:

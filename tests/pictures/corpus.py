@@ -112,6 +112,7 @@ def clips() -> Iterator[Odd]:
     yield Odd("ten-bits.mkv", video(shown, "matroska", "libx265", pix_fmt="yuv420p10le"), shown, levels=5)
     grey = tuple(np.repeat(pixels.mean(2, keepdims=True).astype(np.uint8), 3, 2) for pixels in shown)
     yield Odd("grey.mp4", video(grey, pix_fmt="gray"), grey, levels=3)
+    yield Odd("part-2.avi", video(shown, "avi", "mpeg4"), shown, levels=9)
     yield Odd("motion.avi", video(shown, "avi", "mjpeg", pix_fmt="yuvj444p"), shown, levels=12)
     larger = tuple(quarters(2 * WIDTH, 2 * HEIGHT, shift) for shift in range(3))
     yield Odd("size-change.h264", video(shown, "h264") + video(larger, "h264"), shown + larger, levels=3)
@@ -148,7 +149,12 @@ def video(
     """
     height, width = pictures[0].shape[:2]
     held = io.BytesIO()
-    lossless = {"libx264": {"qp": "0"}, "libx265": {"x265-params": "lossless=1:log-level=none"}, "mjpeg": {}}[codec]
+    lossless = {
+        "libx264": {"qp": "0"},
+        "libx265": {"x265-params": "lossless=1:log-level=none"},
+        "mpeg4": {"qmin": "1", "qmax": "1"},
+        "mjpeg": {},
+    }[codec]
     if bf:
         options = {"qp": "1", "x264-params": f"bframes={bf}:b-adapt=0:scenecut=0"} | options
     with av.open(held, "w", container) as opened:

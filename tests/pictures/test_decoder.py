@@ -49,6 +49,19 @@ def test_packets_alone_give_the_containers_pictures(odd_clip) -> None:
         assert same(make(), expected[number])
 
 
+def test_what_follows_a_packet_in_memory_is_not_decoded(corpus) -> None:
+    slope = np.add.outer(np.arange(48), np.arange(64)) * 2
+    moving = [np.repeat(((slope + 3 * k) % 256).astype(np.uint8)[:, :, None], 3, 2) for k in range(12)]
+    for k, pixels in enumerate(moving):
+        pixels[10:20, 2 * k : 2 * k + 9] = 200, 30, 90
+    known, packets, expected = demuxed(corpus.video(tuple(moving), "avi", "mpeg4"))
+    held = [memoryview(packet.data + b"\1" * 64)[: len(packet.data)] for packet in packets]
+    followed = [Packet(k, data, packets[k].is_keyframe) for k, data in enumerate(held)]  # type: ignore[arg-type] # no copy
+    made = given_out(PacketDecoder(known), followed)
+    assert len(made) == len(expected)
+    assert all(same(make(), expected[number]) for number, make in made.items())
+
+
 def test_a_picture_comes_with_the_delays_last_packet(corpus) -> None:
     known, packets, _ = demuxed(corpus.video(tuple(corpus.quarters(shift=k) for k in range(12)), bf=2))
     decoder = PacketDecoder(known)
