@@ -26,6 +26,7 @@ REPORT = {
     "downlink_bps",
     "sent_bytes",
     "places",
+    "source",
     "verify",
 }
 
@@ -69,6 +70,7 @@ def check_run(name: str, run: dict) -> None:
     latency = run["latency_s"]
     assert 0 < latency["p50"] <= latency["p95"] <= latency["p99"]
     assert run["throughput_hz"] > 0
+    assert (run["source"]["read"] >= 40, run["source"]["failed"], run["source"]["error"]) == (True, 0, None)
     assert run["stages"].keys() == {"head", "transfer", "fixed", "tail"}
     assert all(both.keys() == {"predicted_s", "measured_s"} for both in run["stages"].values())
 

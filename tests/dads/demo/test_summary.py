@@ -69,6 +69,10 @@ def test_what_is_wrong_in_any_run_is_said(which, wrong, said):
     assert "Every one" not in text
 
 
+def test_an_early_end_is_said_with_its_reason():
+    assert verdict(report(run(error="the clip ends too soon")), FRAMES) == "the run ended early: the clip ends too soon"
+
+
 def test_a_difference_is_worse_than_a_failure_and_that_than_a_result_unchecked():
     worst = run(different=3, failed=2, checked=9)
     assert "differ" in verdict(report(worst), FRAMES)

@@ -6,31 +6,29 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from edge_service.sources import kinds
+from edge_service.sources import kinds, open_source
 from edge_service.sources.errors import SourceError, SourceFailedError, SourceFormatError, SourceNotFoundError
-from edge_service.sources.files import VideoFile
-from edge_service.sources.images import ImageFolder, SingleImage
-from edge_service.sources.kinds import pictures_of
-from edge_service.sources.live import LiveOptions
+from edge_service.sources.images import ImageFolder
 from edge_service.sources.source_report import SourceReport
 from pictures import PictureError
 
 
-def source(spec, rate_hz=None):
-    return pictures_of(str(spec), rate_hz, SourceReport(str(spec)), LiveOptions())
+def check(spec):
+    """What the command does before it loads a model."""
+    return open_source(str(spec), height=8, width=8)
+
+
+def folder_of(path):
+    return ImageFolder(path, 1.0, SourceReport(str(path)))
+
+
+async def frames_of(spec, **options):
+    return [frame async for frame in open_source(str(spec), height=8, width=8, paced=False, **options)]
 
 
 def save(path, grey=100, **options):
     Image.new("RGB", (40, 30), (grey,) * 3).save(path, **options)
     return path
-
-
-def test_a_path_leads_to_its_kind(tmp_path):
-    (tmp_path / "clip").touch()
-    assert isinstance(source(tmp_path / "clip"), VideoFile)
-    assert isinstance(source(save(tmp_path / "a.PNG")), SingleImage)
-    assert isinstance(source(save(tmp_path / "a.gif")), VideoFile), "it may be animated"
-    assert isinstance(source(tmp_path), ImageFolder)
 
 
 @pytest.mark.parametrize("name", ["a.GIF", "a.webp", "a.avif", "a.jfif", "a.mpo", "a.TIFF", "a.bmp", "a.jpeg"])
@@ -39,7 +37,7 @@ def test_the_first_picture_of_each_kind_of_image(tmp_path, name):
     if name in ("a.GIF", "a.webp", "a.avif", "a.mpo"):
         options = {"save_all": True, "append_images": [Image.new("RGB", (40, 30), (255, 0, 0))]}
     save(tmp_path / name, **options)
-    (shot,) = source(tmp_path).play()
+    (shot,) = folder_of(tmp_path).play()
     assert shot.item.name == name
     red, green, blue = shot.item.picture().image.getpixel((20, 15))
     assert max(abs(red - 100), abs(green - 100), abs(blue - 100)) <= 3
@@ -53,20 +51,26 @@ def test_hidden_files_folders_and_others_do_not_count(tmp_path):
     save(tmp_path / "folder.png" / "c.png")
     (tmp_path / "gone.png").symlink_to(tmp_path / "nowhere.png")
     os.mkfifo(tmp_path / "pipe.png")
-    assert [shot.item.name for shot in source(tmp_path).play()] == ["a.png", "b.png"]
+    assert [shot.item.name for shot in folder_of(tmp_path).play()] == ["a.png", "b.png"]
 
 
-def test_one_image_is_one_picture(tmp_path):
-    image = source(save(tmp_path / "a.png"), rate_hz=4.0)
-    assert [(shot.at_s, shot.item.name) for shot in image.play()] == [(0.0, "a.png")]
-    assert image.interval_s == 0.25
+async def test_one_image_is_one_frame(tmp_path):
+    image = save(tmp_path / "a.PNG")
+    assert [(frame.source_s, frame.content.name) for frame in await frames_of(image, rate_hz=4.0)] == [(0.0, "a.PNG")]
+    assert len(await frames_of(image, rate_hz=4.0, frames=3)) == 3
+
+
+async def test_an_animation_that_is_given_alone_is_played(tmp_path):
+    frames = [Image.new("RGB", (40, 30), (grey,) * 3) for grey in (0, 100, 200)]
+    frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:], duration=100)
+    assert [frame.source_s for frame in await frames_of(tmp_path / "a.gif")] == pytest.approx([0, 0.1, 0.2])
 
 
 def test_what_is_wrong_with_a_picture_is_said_with_its_name(tmp_path):
     whole = save(tmp_path / "b.jpg").read_bytes()
     (tmp_path / "a.jpg").write_bytes(whole[: len(whole) // 2])
     (tmp_path / "c.heic").write_bytes(b"\0\0\0\x18ftypheic" + bytes(50))
-    folder = source(tmp_path)
+    folder = folder_of(tmp_path)
     shots = {shot.item.name: shot.item for shot in folder.play()}
     shots["b.jpg"].picture()
     for name in ("a.jpg", "c.heic"):
@@ -82,7 +86,7 @@ def test_an_image_that_vanishes_is_lost_and_a_folder_that_vanishes_is_an_error(t
     folder.mkdir()
     for name in ("a.png", "b.png", "c.png"):
         save(folder / name)
-    images = source(folder)
+    images = folder_of(folder)
     shots = images.play()
     first = next(shots)
     (folder / "a.png").unlink()
@@ -110,7 +114,7 @@ def test_an_image_that_vanishes_is_lost_and_a_folder_that_vanishes_is_an_error(t
 def test_what_is_no_source_is_one_line_at_once(tmp_path, make, kind, said):
     make(tmp_path / "source")
     with pytest.raises(kind, match=said) as raised:
-        source(tmp_path / "source")
+        check(tmp_path / "source")
     assert len(str(raised.value).splitlines()) == 1
 
 
@@ -118,13 +122,13 @@ def test_a_socket_is_no_source(tmp_path):
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(str(tmp_path / "socket"))
         with pytest.raises(SourceFormatError, match="is a socket"):
-            source(tmp_path / "socket")
+            check(tmp_path / "socket")
 
 
 @pytest.mark.parametrize("spec", ["a\0b", "x" * 300, "udp://user:secret@192.0.2.1:5", "smb://host/a.mp4"])
 def test_a_name_that_can_be_none(spec):
     with pytest.raises(SourceError) as raised:
-        source(spec)
+        check(spec)
     assert "secret" not in str(raised.value)
 
 
@@ -132,19 +136,19 @@ def test_no_permission(tmp_path, monkeypatch):
     save(tmp_path / "a.mp4", format="PNG")
     monkeypatch.setattr(kinds.os, "access", lambda *_: False)
     with pytest.raises(SourceNotFoundError, match=r"a\.mp4: no permission to read it"):
-        source(tmp_path / "a.mp4")
+        check(tmp_path / "a.mp4")
 
     def denied(_):
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(Path, "iterdir", denied)
     with pytest.raises(SourceNotFoundError, match="Permission denied; expected a folder whose files can be read"):
-        source(tmp_path)
+        check(tmp_path)
 
 
 def test_a_picture_that_many_threads_want_is_counted_once(tmp_path):
     (tmp_path / "a.png").write_bytes(b"no picture")
-    folder = source(tmp_path)
+    folder = folder_of(tmp_path)
     (shot,) = folder.play()
 
     def look():
