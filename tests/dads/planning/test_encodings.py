@@ -10,6 +10,7 @@ from dads.planning import encodings
 from dads.planning.profile_file import profile_json, read_profile
 from edge_service import AgentConfig, WireCosts
 from edge_service.control import EncodingCosts
+from edge_service.sources.errors import SourceLostError
 from split_wire import Encoding
 
 
@@ -77,3 +78,9 @@ def test_an_edge_measures_only_what_its_profile_does_not_hold(
         result = dads("edge", "--model", "zoo:easy_net", *options)
     assert result.exit_code == 0, result.stderr
     assert ("measuring encodings" in result.stderr) is measures
+
+
+def test_a_camera_that_is_gone_is_not_measured_on_something_else(easy_net, monkeypatch):
+    monkeypatch.setattr(encodings, "_LONGEST_WAIT_S", 0.2)
+    with pytest.raises(SourceLostError, match=r"rtsp://\*\*\*@127.0.0.1:1/ gave no picture within 0.2 s"):
+        encodings.measure_on(easy_net, "rtsp://anna:secret@127.0.0.1:1/", AgentConfig())
