@@ -17,7 +17,9 @@ from edge_service import AgentConfig, WireCosts, measure_wire_costs
 from edge_service.control import EncodingCosts, PacketCosts
 from edge_service.frame_image import FrameImage
 from edge_service.packet_costs import measure_packet_costs
-from edge_service.sources import Frame, LiveOptions, SourceFailedError, open_source
+from edge_service.sources import Frame, LiveOptions, SourceFailedError, masked, open_source
+from edge_service.sources.errors import SourceLostError
+from edge_service.sources.live import is_live
 from edge_service.wire_costs import encodings_of
 from partitioner import Encoding
 from pictures import PictureError
@@ -28,6 +30,7 @@ from split_wire import available
 FRAMES = 2
 """Frames to measure on, a second apart: encodings differ less from frame to frame than from layer to layer."""
 _LEAST_HZ, _LEAST_FRAMES, _MOST_FRAMES = 2.0, 4, 16  # of those whose packets are measured
+_LONGEST_WAIT_S = 30.0
 
 
 def frame_size(model: Model) -> tuple[int, int]:
@@ -144,9 +147,13 @@ def measure_on(model: Model, source: str, config: AgentConfig) -> WireCosts:
 
     Raises:
         CommandError: the model takes no frames.
-        SourceError: the source cannot be used.
+        SourceError: the source cannot be used, or a live one gives no picture for half a minute.
     """
-    return measure(model, asyncio.run(inputs_of(model, first_frames(model, source))), config)
+    live = LiveOptions(give_up_after_s=_LONGEST_WAIT_S)  # who asks for a profile waits for it
+    inputs = asyncio.run(inputs_of(model, first_frames(model, source, live=live)))
+    if is_live(source) and inputs[0] is model.example_inputs:
+        raise SourceLostError(f"{masked(source)} gave no picture within {_LONGEST_WAIT_S:g} s; see the log")
+    return measure(model, inputs, config)
 
 
 def allowed(costs: WireCosts) -> dict[str, int | str]:

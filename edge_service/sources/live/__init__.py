@@ -4,6 +4,7 @@
 |---|---|
 | `addresses`, `options`, `limits` | which sources are live; what users choose of them; what bounds a connection |
 | `silence`, `retries`, `gaps` | when a connection is lost, when it is tried again, and what was missed; pure |
+| `held_back` | when a packet arrived that FFmpeg gave out later; pure |
 | `parameter_sets`, `jpeg_stream` | what the bytes of H.264, H.265 and JPEG streams say; pure |
 | `ffmpeg_session`, `http_session` | one connection, by FFmpeg and by HTTP |
 | `packet_log` | RTP packets that are lost on the way |

@@ -26,6 +26,7 @@ __all__ = ["http_shots"]
 
 _READ_BYTES = 64 * 1024
 _JPEGS = ("multipart/", "video/x-motion-jpeg", "video/x-mjpeg", "video/mjpeg", "video/x-jpeg")
+_NO_STREAMS = {"text/html": "a page", "image/jpeg": "one picture", "image/png": "one picture"}
 _LOGIN = (401, 403, 407)
 
 
@@ -47,8 +48,8 @@ def http_shots(address: str, limits: Limits, *, as_packets: bool = False) -> Ite
         if kind.startswith(_JPEGS):
             yield from _jpegs(answer, limits, as_packets=as_packets)
             raise SourceLostError("it ended the stream")
-    if kind == "text/html":
-        raise SourceLostError("it answers with a page, not with pictures; expected the address of its stream")
+    if kind in _NO_STREAMS:
+        raise SourceLostError(f"it answers with {_NO_STREAMS[kind]}, not with a stream; expected its stream's address")
     yield from ffmpeg_shots(FfmpegWay.of(address, Way.HTTP, as_packets=as_packets), limits)
 
 

@@ -12,6 +12,7 @@ from dads.planning import encodings
 from dads.planning.profile_file import profile_json, read_profile
 from edge_service import AgentConfig, WireCosts
 from edge_service.control import EncodingCosts
+from edge_service.sources.errors import SourceLostError
 from pictures import Preprocess
 from split_wire import PICTURES, Encoding, available
 from split_wire.picture_encodings import jpeg_xl
@@ -124,3 +125,9 @@ async def test_frames_are_prepared_as_the_model_says(tmp_path):
     model = split_model.load("zoo:easy_net", preprocess=Preprocess("pad", fill=7))
     (frame, *_) = [frame async for frame in encodings.first_frames(model, str(tmp_path))]
     assert sorted(set(frame.image.ravel().tolist())) == [7, 200]
+
+
+def test_a_camera_that_is_gone_is_not_measured_on_something_else(easy_net, monkeypatch):
+    monkeypatch.setattr(encodings, "_LONGEST_WAIT_S", 0.2)
+    with pytest.raises(SourceLostError, match=r"rtsp://\*\*\*@127.0.0.1:1/ gave no picture within 0.2 s"):
+        encodings.measure_on(easy_net, "rtsp://anna:secret@127.0.0.1:1/", AgentConfig())

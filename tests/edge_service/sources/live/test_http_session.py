@@ -1,4 +1,6 @@
+import hashlib
 import http.server
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +11,7 @@ import numpy as np
 import pytest
 
 from chaos.cameras.bar_code import picture_number
-from chaos.cameras.film import write_clip
+from chaos.cameras.film import Film, write_clip
 from chaos.cameras.mjpeg import Dialect, MjpegCamera
 from chaos.cameras.options import CameraOptions
 from edge_service.sources.errors import SourceLoginError, SourceLostError, SourceSilentError
@@ -86,7 +88,7 @@ def test_silence_and_another_size() -> None:
 
 
 @contextmanager
-def served(folder: Path, **answers: tuple[str, bytes]) -> Iterator[str]:
+def served(folder: Path, password: str | None = None, **answers: tuple[str, bytes]) -> Iterator[str]:
     """A server of files, and of endless answers: their type and what they repeat."""
 
     class Handler(http.server.SimpleHTTPRequestHandler):
@@ -95,6 +97,12 @@ def served(folder: Path, **answers: tuple[str, bytes]) -> Iterator[str]:
 
         def do_GET(self) -> None:
             answer = answers.get(self.path[1:])
+            login = self.headers["Authorization"] or ""
+            if password is not None and (not login or f'response="{digest_of(login, password)}"' not in login):
+                self.send_response(401)
+                self.send_header("WWW-Authenticate", 'Digest realm="camera", nonce="n7"')
+                self.end_headers()
+                return
             if answer is None:
                 super().do_GET()
                 return
@@ -123,6 +131,24 @@ def served(folder: Path, **answers: tuple[str, bytes]) -> Iterator[str]:
         server.server_close()
 
 
+def digest_of(header: str, password: str) -> str:
+    """The response to a challenge (RFC 2617, without `qop`) that this header should hold."""
+    told = dict(re.findall(r'(\w+)="([^"]*)"', header))
+    halves = f"{told['username']}:camera:{password}", f"GET:{told['uri']}"
+    first, second = (hashlib.md5(half.encode()).hexdigest() for half in halves)
+    return hashlib.md5(f"{first}:{told['nonce']}:{second}".encode()).hexdigest()
+
+
+def test_a_password_that_is_never_sent_itself(tmp_path: Path) -> None:
+    film = Film(160, 90, codec="mjpeg")
+    parts = b"".join(b"--x\r\n\r\n" + unit.data + b"\r\n" for _ in range(3) for unit in film.shoot())
+    with served(tmp_path, password="se cret", live=("multipart/x-mixed-replace; boundary=x", parts)) as server:
+        address = server.replace("//", "//anna:se%20cret@") + "/live"
+        assert numbers(http_shots(address, Limits(5)), 4) == [0, 1, 2, 0]
+        with pytest.raises(SourceLoginError):
+            next(http_shots(address.replace("cret", "same"), Limits(5)))
+
+
 def test_a_clip_over_http_is_played_by_ffmpeg_and_a_proxy_is_none_to_this_machine(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -132,10 +158,13 @@ def test_a_clip_over_http_is_played_by_ffmpeg_and_a_proxy_is_none_to_this_machin
         assert numbers(http_shots(f"{address}/clip.mp4", Limits(5)), 9) == [0, 1, 2, 3, 4]
 
 
-def test_a_page_and_bytes_without_pictures(tmp_path: Path) -> None:
+def test_a_page_one_picture_and_bytes_without_pictures(tmp_path: Path) -> None:
     (tmp_path / "page.html").write_text("<html>log in</html>")
+    (tmp_path / "now.jpg").write_bytes(b"\xff\xd8\xff")
     with served(tmp_path, text=("multipart/x-mixed-replace", b"--x\r\nContent-Type: text/plain\r\n\r\nno")) as address:
         with pytest.raises(SourceLostError, match="answers with a page"):
             next(http_shots(f"{address}/page.html", Limits(5)))
+        with pytest.raises(SourceLostError, match="answers with one picture"):
+            next(http_shots(f"{address}/now.jpg", Limits(5)))
         with pytest.raises(SourceSilentError, match="no picture was complete"):
             next(http_shots(f"{address}/text", Limits(0.1)))
