@@ -24,13 +24,8 @@ def test_arguments_win_over_the_environment_and_that_over_defaults(monkeypatch):
 @pytest.mark.parametrize("name", sorted(AgentConfig.model_fields))
 def test_every_setting_is_read_from_its_variable(monkeypatch, name):
     default = getattr(AgentConfig(), name)
-    words = {
-        "policy": "chain",
-        "strategy": "cloud_only",
-        "encodings": "raw",
-        "input_encoding": "jpeg",
-        "packets": "off",
-    }
+    words = {"policy": "chain", "strategy": "cloud_only", "encodings": "raw", "input_encoding": "jpeg"}
+    words |= {"packets": "off"}
     words |= {"tls_ca": "ca.pem", "tls_server_name": "cloud.example", "token": "t0p-secret", "token_file": "token"}
     words |= {"tls_cert": "cert.pem", "tls_key": "key.pem"}
     pairs = {"tls_cert": "tls_key", "tls_key": "tls_cert", "tls_server_name": "tls"}  # none of these goes alone

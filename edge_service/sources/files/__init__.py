@@ -6,6 +6,7 @@
 | `container` | opening, and packets over errors |
 | `damage` | which pictures are lost after damage; pure |
 | `decoded_shots` | packets to pictures, in the order of display |
+| `packed_shots`, `packed_images` | pictures that stay in their packets, or in their files |
 """
 
 from edge_service.sources.files.video_file import VideoFile
