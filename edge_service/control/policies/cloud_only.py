@@ -1,4 +1,4 @@
-"""Everything runs in the cloud: the model's inputs are sent in the default encoding, and nothing is probed.
+"""Everything runs in the cloud: the model's inputs are sent in the encoding that is best now, and nothing is probed.
 
 If the frame can be sent as packets of its source, the cheaper of the two is sent.
 """

@@ -30,7 +30,7 @@ class Given(Policy):
         self._edge = edge
 
     def choose(self, splits: Splits, conditions: Conditions) -> Choice:
-        """That split, in the default encoding; the model's inputs are sent as they are, never as packets."""
+        """That split, in the encoding that is best now; the model's inputs are never sent as packets."""
         return keep_to(self._edge, splits, conditions)
 
 

@@ -71,12 +71,20 @@ class Policy(Protocol):
 
 
 def keep_to(edge: frozenset[str], splits: Splits, conditions: Conditions) -> Choice:
-    """The choice of a given split; the mode is light if the split keeps up with the rate, with headroom.
+    """The choice of a given split, in the encoding that is best now, of equal ones the first.
+
+    That is the one of the lowest latency among those that keep up with the rate, with headroom: then the mode is light.
+    If none does, it is the one of the highest throughput.
 
     Raises:
         PartitionError: `edge` is not a closed set of the graph with all model inputs.
     """
-    partition = price(edge, splits, conditions)
-    light = partition.bottleneck_s * conditions.rate_hz < conditions.headroom
+    priced = [price(edge, splits, conditions, encoding.name) for encoding in splits.encodings]
+    keeping_up = [each for each in priced if each.bottleneck_s * conditions.rate_hz < conditions.headroom]
+    light = bool(keeping_up)
+    if light:
+        partition = min(keeping_up, key=lambda each: each.latency_s)
+    else:
+        partition = min(priced, key=lambda each: each.bottleneck_s)
     max_rate_hz = 1.0 / partition.bottleneck_s if partition.bottleneck_s > 0.0 else math.inf
     return Choice(partition, Mode.LIGHT if light else Mode.HEAVY, max_rate_hz)

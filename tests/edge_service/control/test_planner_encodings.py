@@ -2,6 +2,8 @@
 
 import math
 
+import pytest
+
 from edge_service.control import (
     CloudLost,
     CloudProfiled,
@@ -12,7 +14,7 @@ from edge_service.control import (
     RoundTripMeasured,
     UplinkMeasured,
 )
-from edge_service.control.policies import CloudOnly
+from edge_service.control.policies import CloudOnly, Given
 from partitioner import Layer, LayerGraph
 
 GRAPH = LayerGraph(
@@ -87,6 +89,8 @@ def test_a_cloud_that_comes_back_without_an_encoding_ends_its_use():
     assert made.plan(1.0).partition.encoding == "raw"
 
 
-def test_cloud_only_sends_the_inputs_in_the_default():
-    plan = controller(RAW, ZSTD, policy=CloudOnly()).plan(0.0)
-    assert (plan.partition.cut, plan.partition.encoding) == (("image",), "raw")
+@pytest.mark.parametrize("policy", [CloudOnly(), Given(frozenset({"image"}))])
+@pytest.mark.parametrize(("bps", "encoding"), [(8e6, "zstd"), (800e6, "raw")])
+def test_a_policy_that_keeps_to_its_split_sends_it_in_the_encoding_that_is_best_now(policy, bps, encoding):
+    partition = controller(RAW, ZSTD, bps=bps, policy=policy).plan(0.0).partition
+    assert (partition.cut, partition.encoding) == (("image",), encoding)
