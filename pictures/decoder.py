@@ -46,8 +46,8 @@ class PacketDecoder:
 
         Returns:
             The pictures that it completes, in display order: their numbers, and what makes each of them. Only that
-            converts to RGB (and decodes a still), and raises PictureError if it cannot. It may be called in any thread,
-            and once the decoder has gone on.
+            converts to RGB (and decodes a still), and raises PictureError if it cannot, or if the picture is damaged.
+            It may be called in any thread, and once the decoder has gone on.
 
         Raises:
             PictureError: The packet cannot be decoded. The decoder may go on at a keyframe.
@@ -77,7 +77,13 @@ class PacketDecoder:
             return []
 
     def _pictures(self, frames: list[av.VideoFrame]) -> list[tuple[int, Callable[[], Picture]]]:
-        return [(frame.pts, partial(picture_of, frame, self._format)) for frame in frames if frame.pts is not None]
+        return [(frame.pts, partial(_undamaged, frame, self._format)) for frame in frames if frame.pts is not None]
+
+
+def _undamaged(frame: av.VideoFrame, stream_format: StreamFormat) -> Picture:
+    if frame.is_corrupt:  # parts are made up; this is not known of all damaged pictures
+        raise PictureError(f"the decoder says that picture {frame.pts} is damaged")
+    return picture_of(frame, stream_format)
 
 
 def _still(data: bytes, stream_format: StreamFormat) -> Picture:
