@@ -27,8 +27,9 @@ from split_wire import limits
 __all__ = ["FramePackets", "PacketSession"]
 
 _CHECKED_FRAMES = 3  # at the beginning of a stream
-_CHECK_EVERY_S = 5.0
-_MOST_WORK = 64  # packets to decode for a check
+_CHECK_EVERY_S, _OVERDUE_S = 5.0, 15.0
+# Packets to decode for a check: behind a keyframe they are few. A slow edge would hold up the frames that follow.
+_LITTLE_WORK, _MOST_WORK = 8, 64
 _PATIENCE = 4.0  # a session is worth more than one frame
 _IDLE_S = limits.SESSION_IDLE_S / 2  # the rest is for messages under way
 
@@ -118,8 +119,10 @@ class PacketSession:
             work: How many packets have to be decoded here for it: a digest is not worth a long catching up.
         """
         begun = self._is_same(chosen.compressed, chosen.stream)
-        due = not begun or self._checks < _CHECKED_FRAMES or now_s - self._checked_s >= _CHECK_EVERY_S
-        return due and work <= _MOST_WORK
+        since_s = now_s - self._checked_s if begun and self._checks >= _CHECKED_FRAMES else math.inf
+        if since_s < _CHECK_EVERY_S:
+            return False
+        return work <= (_LITTLE_WORK if since_s < _OVERDUE_S else _MOST_WORK)
 
     def is_on(self, chosen: FramePackets, stream: int) -> bool:
         """Whether packets that were chosen are still of use when their turn to be sent comes."""

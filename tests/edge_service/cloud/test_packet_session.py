@@ -156,9 +156,11 @@ def test_the_first_pictures_are_compared_and_then_one_every_five_seconds():
         session.sent(chosen, checked=check, now_s=now_s)
         checked += [now_s] * check
     assert checked == [0.0, 0.25, 0.5, 5.5, 10.5, 15.5, 20.5]
-    far = session.choose(source[-1], 0, 100.0)
-    assert session.wants_check(far, 100.0, work=10)
-    assert not session.wants_check(far, 100.0, work=10_000), "not worth so much decoding"
+    far = session.choose(source[-1], 0, 26.0)
+    assert not session.wants_check(far, 26.0, work=20), "a frame behind a keyframe will be cheaper"
+    assert session.wants_check(far, 26.0, work=5)
+    assert session.wants_check(far, 36.0, work=20)
+    assert not session.wants_check(far, 36.0, work=10_000), "not worth so much decoding"
     assert session.wants_check(session.choose(source[-1], 1, 25.0), 25.0, work=4), (
         "another stream, perhaps another cloud"
     )
