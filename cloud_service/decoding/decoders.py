@@ -45,6 +45,7 @@ class Decoders:
 
     def prepare(self) -> None:
         """Start the spare process in the background, if there is none and may be one."""
+        self._drop_dead_spare()
         if self._spare is None and len(self._in_use) < self._most and not self._closed:
             self._spare = DecoderProcess(self._command)
             self._change(self._started(self._spare))
@@ -62,11 +63,8 @@ class Decoders:
                 f"{len(self._in_use)} decoders are in use; expected at most {self._most} streams with packets",
                 retry_after_s=WAIT_S,
             )
-        spare, self._spare = self._spare, None
-        if spare is not None and not spare.is_alive:
-            self._change(self._ended(spare))
-            spare = None
-        process = spare or DecoderProcess(self._command)
+        self._drop_dead_spare()
+        process, self._spare = self._spare or DecoderProcess(self._command), None
         self._in_use.add(process)
         self.prepare()
         return process
@@ -104,6 +102,11 @@ class Decoders:
         while self._changes:
             await asyncio.wait(self._changes)
         self._threads.shutdown()
+
+    def _drop_dead_spare(self) -> None:
+        if self._spare is not None and not self._spare.is_alive:
+            self._change(self._ended(self._spare))
+            self._spare = None
 
     def _change(self, change: Coroutine[None, None, None]) -> None:
         task = asyncio.get_running_loop().create_task(change)

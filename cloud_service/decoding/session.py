@@ -108,7 +108,7 @@ class PacketSession:
                 return PacketsError(Reason.PICTURE_PENDING, answer.text)
             case Outcome.REFUSED:
                 self.end()
-                return NoDecoderError(f"{answer.text}; expected a format that is decoded here, or another encoding")
+                return NoDecoderError(f"no decoder takes these packets: {answer.text}; expected another encoding")
             case _:
                 self._numbers.end()
                 return InvalidRequestError(

@@ -20,9 +20,10 @@ def test_defaults_serve_this_machine_only(monkeypatch):
 def test_arguments_then_environment_then_default(monkeypatch):
     monkeypatch.setenv("DADS_CLOUD_MAX_QUEUE", "3")
     monkeypatch.setenv("DADS_CLOUD_GRACE_S", "2.5")
+    monkeypatch.setenv("DADS_CLOUD_PACKETS", "false")
     monkeypatch.setenv("DADS_CLOUD_THREADS", "")  # as a compose file leaves it
     config = CloudConfig(max_queue=4)
-    assert (config.max_queue, config.grace_s, config.threads) == (4, 2.5, None)
+    assert (config.max_queue, config.grace_s, config.threads, config.packets) == (4, 2.5, None, False)
 
 
 @pytest.mark.parametrize(
@@ -55,6 +56,7 @@ def test_an_address_is_host_and_port(listen):
         ("max_concurrency", 0),
         ("max_queue", -1),
         ("threads", 0),
+        ("max_decoders", 0),
         ("metrics_port", 70000),
         ("max_message_bytes", MAX_MESSAGE_BYTES + 1),
         ("grace_s", -1),

@@ -171,8 +171,12 @@ async def test_a_spare_that_died_is_not_given_to_a_session(decoders):
     pool.prepare()
     while pool._spare._process is None:  # noqa: ASYNC110 # a thread starts it
         await asyncio.sleep(0.002)
-    pool._spare.kill()
-    pool._spare._process.wait()
+    dead = pool._spare
+    dead.kill()
+    dead._process.wait()
+    pool.prepare()
+    assert pool._spare is not dead
+    pool._spare.end()
     assert (await pool.ask(pool.take(), request())).outcome is Outcome.PIXELS
 
 

@@ -119,7 +119,8 @@ async def test_after_a_lost_picture_another_session_begins():
 async def test_a_format_without_a_decoder_gives_the_process_back():
     decoders = FakeDecoders(Answer(Outcome.REFUSED, 0.1, text="no decoder for 'cinepak'"))
     session = PacketSession(decoders)
-    await refused(session, packets(begins=True), NoDecoderError, Reason.NO_DECODER)
+    message = await refused(session, packets(begins=True), NoDecoderError, Reason.NO_DECODER)
+    assert message == "no decoder takes these packets: no decoder for 'cinepak'; expected another encoding"
     assert decoders.released == ["process 1"]
 
 

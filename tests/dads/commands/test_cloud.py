@@ -27,6 +27,7 @@ def logging_as_before():
         (("--model", "zoo:easy_net", "--listen", "nowhere"), "HOST:PORT"),
         (("--model", "zoo:easy_net", "--listen", "0.0.0.0:0"), "--insecure"),
         (("--model", "zoo:easy_net", "--max-concurrency", "0"), "max_concurrency"),
+        (("--model", "zoo:easy_net", "--max-decoders", "0"), "max_decoders"),
         (("--model", "zoo:nothing", "--tls-cert", "missing.pem"), "belong together"),
         (("--model", "zoo:nothing", "--tls-cert", "missing.pem", "--tls-key", "k.pem"), "tls_cert missing.pem"),
         (("--model", "zoo:nothing", "--token-file", "missing"), "token_file missing"),
@@ -40,6 +41,14 @@ def test_wrong_settings_are_2(dads, args, said):
     assert result.exit_code == 2
     assert result.stderr.splitlines()[-1].startswith("error: ")
     assert said in result.stderr
+
+
+@pytest.mark.parametrize(("option", "taken"), [("--no-packets", False), ("--packets", True), (None, True)])
+def test_packets_are_taken_unless_told_otherwise(dads, monkeypatch, option, taken):
+    seen = []
+    monkeypatch.setattr("dads.commands.cloud._check_ports", seen.append)
+    dads("cloud", "--model", "zoo:nothing", *([option] if option else []), "--max-decoders", "3")
+    assert [(config.packets, config.max_decoders) for config in seen] == [(taken, 3)]
 
 
 def test_a_port_in_use_is_told_before_the_model_is_loaded(dads):
