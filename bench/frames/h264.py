@@ -50,7 +50,9 @@ class Decoder:
         Raises:
             ValueError: The packet is not one whole picture.
         """
-        found = self._context.decode(av.Packet(data))
+        packet = av.Packet(len(data))  # not of the data itself: its memory must end in zeros
+        packet.update(data)
+        found = self._context.decode(packet)
         if len(found) != 1:
             raise ValueError(f"a packet gave {len(found)} pictures; expected 1 of a stream without delay")
         return found[0]
