@@ -86,6 +86,8 @@ class PacketSession:
         goes_on = self._goes_on and self._is_same(picture, stream) and now_s - self._sent_s < _IDLE_S
         begins = not goes_on or picture.start > self._next
         first = picture.start if begins else self._next
+        if picture.through - first >= limits.MAX_PACKETS:
+            return None
         packets = _packets(picture, first)
         if packets is None or (begins and not (packets and packets[0].is_keyframe)):
             return None

@@ -14,13 +14,15 @@ from edge_service.control import Flow, Plan
 from edge_service.frame import FrameResult, Outcome, StageTimes
 from edge_service.frame_image import FrameImage
 from edge_service.inputs import Inputs, tensors_of
+from edge_service.log import log
+from pictures import PictureError
 from split_model import Model, Value
 from split_model.structure import Tree
 
 if TYPE_CHECKING:  # OpenTelemetry is an extra
     from edge_service.output.tracing import FrameTrace
 
-__all__ = ["Job", "Started", "head_ran"]
+__all__ = ["Job", "Started", "head_ran", "picture_lost"]
 
 
 @dataclass(slots=True)
@@ -140,6 +142,11 @@ class Started:
     sent_s: float = 0.0
     answer_due_s: float = 0.0
     deadline: asyncio.TimerHandle | None = None
+
+
+def picture_lost(job: Job, error: PictureError) -> None:
+    """Logs why a frame has no pixels; the source tells of each kind of reason once, and counts the others."""
+    log.debug("a picture is lost", frame=job.frame_id, reason=str(error))
 
 
 def head_ran(flow: Flow, started: Started, slowdown: float) -> None:

@@ -24,7 +24,7 @@ from edge_service.frame import Outcome
 from edge_service.log import log
 from edge_service.parts import Parts
 from edge_service.pipeline.encoding import FrameEncoding, NotEncodedError
-from edge_service.pipeline.job import Job, Started, head_ran
+from edge_service.pipeline.job import Job, Started, head_ran, picture_lost
 from edge_service.pipeline.packet_sending import PacketSending
 from pictures import PictureError
 from split_model import ModelError
@@ -131,7 +131,7 @@ class Offload:
             started.frame = await self._encoding.encode(job, started, wanted)
             self._flow.cut_encoded(started.plan, started.frame.tensor_bytes, time.monotonic())
         except PictureError as error:
-            log.warning("a picture is lost", frame=job.frame_id, reason=str(error))
+            picture_lost(job, error)
             self._listener.ended(job, Outcome.FAILED, error=str(error))
             return
         except NotEncodedError as error:
@@ -258,7 +258,7 @@ class Offload:
                 lambda: tail(head(*job.tensors(self._model)) if values is None else values)
             )
         except PictureError as error:
-            log.warning("a picture is lost", frame=job.frame_id, reason=str(error))
+            picture_lost(job, error)
             self._listener.ended(job, Outcome.FAILED, error=f"{reason}; then {error}")
             return
         except Exception as error:  # noqa: BLE001 # any error of the model fails this frame, not the agent

@@ -38,6 +38,7 @@ class PacketSending:
 
     def __init__(self, parts: Parts, cloud: Cloud, link: CloudLink) -> None:
         self._model = parts.model
+        self._controller = parts.controller
         self._cloud = cloud
         self._link = link
         self._session = PacketSession(_frame_bytes(parts))
@@ -126,7 +127,9 @@ class PacketSending:
 
     def _choose(self, job: Job) -> FramePackets | None:
         picture = None if job.image is None else job.image.compressed
-        return None if picture is None else self._session.choose(picture, self._link.stream, time.monotonic())
+        if picture is None or not self._controller.packets_usable:
+            return None
+        return self._session.choose(picture, self._link.stream, time.monotonic())
 
 
 def _image(job: Job) -> FrameImage:

@@ -27,7 +27,7 @@ from edge_service.inputs import Inputs
 from edge_service.log import log
 from edge_service.parts import Parts
 from edge_service.pipeline.background_work import BackgroundWork
-from edge_service.pipeline.job import Job, Started, head_ran
+from edge_service.pipeline.job import Job, Started, head_ran, picture_lost
 from edge_service.pipeline.offload import Offload
 from pictures import PictureError
 from split_model import CompiledHeads, Head, Model, Value
@@ -156,7 +156,7 @@ class Pipeline:
             if not wanted:
                 outputs = self._model.assemble(values or {}, {})
         except PictureError as error:
-            log.warning("a picture is lost", frame=job.frame_id, reason=str(error))
+            picture_lost(job, error)
             self.ended(job, Outcome.FAILED, error=str(error))
             return
         except Exception as error:  # noqa: BLE001 # any error of the model fails this frame, not the agent

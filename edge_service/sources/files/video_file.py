@@ -45,6 +45,7 @@ class VideoFile:
     as_packets: bool = False
     live: bool = field(default=False, init=False)
     interval_s: float = field(default=0.0, init=False)
+    _known: list[StreamFormat | None] = field(default_factory=list, init=False)  # empty until it was looked for
 
     def play(self) -> Iterator[Timed[Shot]]:
         """Decode from the beginning.
@@ -83,8 +84,10 @@ class VideoFile:
                 ) from error
 
     def _stream_format(self) -> StreamFormat | None:
-        with opened(self.path) as container:
-            return format_of(container, video_of(container, str(self.path)))
+        if not self._known:
+            with opened(self.path) as container:
+                self._known.append(format_of(container, video_of(container, str(self.path))))
+        return self._known[0]
 
     def _jumped(self, at_s: float, jump_s: float) -> None:
         if self.report.discontinuity() == 1:

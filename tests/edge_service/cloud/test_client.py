@@ -19,6 +19,8 @@ from edge_service.control import Breaker
 from edge_service.errors import CloudError, CloudRefusedError, CloudSilentError, CloudUnreachableError, WrongTwinError
 from split_model import TensorSpec, arrays_of, value_of
 from split_wire import Encoding, split_pb2, split_pb2_grpc
+from split_wire.frames import TimedRequest, read_stream_request, write_timed_request
+from split_wire.packets import PacketsToSend, WireFormat, read_packets
 
 LIMIT_S = 20.0
 
@@ -592,3 +594,17 @@ async def test_a_status_that_makes_no_sense_is_a_refusal_and_no_defect(client, d
         held = Breaker()
         held.hold(0.0, refusal.error.retry_after_s or 1.0)
         assert held.retry_at_s <= 60.0, "whatever was asked for"
+
+
+async def test_packets_are_written_as_a_cloud_reads_them(client):
+    sent = PacketsToSend(WireFormat("h264", "crop,bilinear", b"sets", reorder=2), 3, (b"one", b"two"), 4, b"d" * 16)
+    async with client("127.0.0.1:1") as cloud:
+        frame = cloud.encode_packets(7, "image", (1, 3, 24, 32), sent, ["label"])
+    assert (frame.frame_id, frame.kind) == (7, "packets")
+    read = read_stream_request(write_timed_request(TimedRequest(frame.message, 1.5)))
+    (tensor,) = read.request.tensors
+    assert (tensor.name, read.request.outputs, read.timeout_s) == ("image", ("label",), 1.5)
+    assert tensor.size == frame.tensor_bytes < frame.size
+    got = read_packets(tensor)
+    assert (got.format, got.first, got.shown, got.digest) == (sent.format, sent.first, sent.shown, sent.digest)
+    assert [bytes(packet) for packet in got.packets] == [b"one", b"two"]
