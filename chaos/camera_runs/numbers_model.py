@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from chaos.cameras import bar_code
 
-__all__ = ["SIDE", "NumberReader", "make", "make_heavy"]
+__all__ = ["SIDE", "NumberReader", "make", "make_heavy", "read"]
 
 SIDE = 96
 
@@ -65,10 +65,11 @@ def _made(channels: int, depth: int) -> Made:
     with torch.random.fork_rng():
         torch.manual_seed(5)
         net = NumberReader(channels, depth).eval()
-    return net, (torch.zeros(1, 3, SIDE, SIDE, dtype=torch.uint8),), _read
+    return net, (torch.zeros(1, 3, SIDE, SIDE, dtype=torch.uint8),), read
 
 
-def _read(outputs: Mapping[str, Tensor]) -> dict[str, Any]:
+def read(outputs: Mapping[str, Tensor]) -> dict[str, Any]:
+    """Returns the number of the picture, None where it cannot be read, and its features."""
     made: dict[str, Any] = {"features": outputs["features"][0].tolist()}
     try:
         return made | {"picture": bar_code.number_of(outputs["squares"][0].tolist())}

@@ -5,10 +5,10 @@
 Two edges at the same time, each with its own cloud and emulated link. Meanwhile the link is cut, connections are reset,
 the cloud is killed or told to end and started again, and the camera hangs up or is restarted; all drawn from the seed.
 
-The pictures repeat, to the same bits. So one pass over the same clip by an edge without a cloud gives the whole model's
-answer to each picture; every other answer must equal that of the picture whose number it has read. Of the file it is
-known which picture a frame shows; of the stream, that each is newer than the one before. With `--verify` the edge
-itself compares all results too, and decodes each picture.
+The pictures repeat, to the same bits. So the whole model is run once on each picture of the clip, here, and every answer
+must equal that of the picture whose number it has read. Of the file it is known which picture a frame shows; of the
+stream, that each is newer than the one before. With `--verify` the edge itself compares all results too, and decodes
+each picture.
 
 The exit code is 1 if an answer differs, or the invariant of `chaos.verdict` does not hold. The edges' results and logs
 are kept in `out/packets`.
@@ -21,7 +21,6 @@ import asyncio
 import contextlib
 import json
 import random
-import signal
 import sys
 import tempfile
 from collections import Counter
@@ -31,8 +30,10 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import torch
+
+import split_model
 from chaos.camera_runs import numbers_model
-from chaos.camera_runs.watched_edge import WatchedEdge
 from chaos.cameras.film import write_clip
 from chaos.cameras.options import CameraOptions
 from chaos.cameras.rtsp import RtspCamera
@@ -40,6 +41,7 @@ from chaos.faults import FAULTS, Fault, Terminated, WrongTwin
 from chaos.run import suffer
 from chaos.verdict import violations
 from chaos.world import World, WorldError, WorldOptions
+from edge_service.sources import open_source
 
 _OUT = Path("out/packets")
 _SPEC = f"{numbers_model.__name__}:make"
@@ -156,18 +158,19 @@ def steps_back(records: Sequence[Mapping[str, Any]], period: int) -> list[str]:
     return [f"{len(found)} frames: no newer picture; the first: {found[0]}"] if found else []
 
 
-async def answers_of(name: str, folder: Path, clip: Path) -> Answers:
-    """The whole model's features of each picture of a clip, from an edge without a cloud."""
-    arguments = ["--model", _SPEC, "--source", str(clip), "--rate", f"{_HZ:g}", "--frames", str(_PERIOD)]
-    async with WatchedEdge(
-        f"{name}-reference", [*arguments, "--threads", "1", "--policy", "edge_only"], folder
-    ) as edge:
-        await edge.line(lambda line: line.record["frame"] == _PERIOD - 1, since=0, limit_s=_SETTLE_S)
-        code, _ = await edge.finish()
-        made = [line.record["result"] for line in edge.lines if line.has_result]
-    if code not in (0, -signal.SIGTERM) or len(made) != _PERIOD:  # it may be ending by itself when the signal comes
-        raise WorldError(f"the reference of {name} has {len(made)} of {_PERIOD} answers; it said: {edge.last_words()}")
-    return {result["picture"]: result["features"] for result in made}
+async def answers_of(clip: Path) -> Answers:
+    """The whole model's features of each picture of a clip, computed here."""
+    model = split_model.load(_SPEC)
+    side = numbers_model.SIDE
+    source = open_source(str(clip), height=side, width=side, rate_hz=_HZ, paced=False, preprocess=model.preprocess)
+    answers: dict[int, Sequence[float]] = {}
+    with torch.inference_mode():
+        async for frame in source:
+            made = numbers_model.read(model(torch.from_numpy(frame.image)))
+            answers[made["picture"]] = made["features"]
+    if set(answers) != set(range(_PERIOD)):
+        raise WorldError(f"the clip shows {len(answers)} pictures by their numbers; expected {_PERIOD}")
+    return answers
 
 
 @contextlib.asynccontextmanager
@@ -185,7 +188,7 @@ async def run(name: str, folder: Path, frames: int, dice: random.Random, *, veri
     """Stream at least `frames` frames of a source with faults, and judge."""
     clip, done = folder / "numbers.mp4", Outcome()
     write_clip(clip, _PERIOD, rate_hz=_HZ, keyframe_every=_KEYFRAME_EVERY, b_frames=_B_FRAMES[name])
-    answers = await answers_of(name, folder, clip)
+    answers = await answers_of(clip)
     async with _source(name, clip) as (address, own):
         # Of a factory there is no wrong twin.
         kinds: list[Callable[[], Fault]] = [*(kind for kind in FAULTS if kind is not WrongTwin), Terminated, *own]
