@@ -6,12 +6,13 @@ by its alarm, so that none is left behind by a service that was killed.
 """
 
 import contextlib
+import gc
 import os
 import resource
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -35,23 +36,25 @@ def main() -> None:
     replies = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a library prints must not be read as a reply
     _limit()
-    serve(sys.stdin.buffer, replies, alarm=_alarm)
+    gc.freeze()
+    serve(sys.stdin.buffer, replies, watched=_watched)
 
 
-def serve(requests: BinaryIO, replies: BinaryIO, *, alarm: Callable[[float], None]) -> None:
+def serve(
+    requests: BinaryIO, replies: BinaryIO, *, watched: Callable[[float], contextlib.AbstractContextManager[None]]
+) -> None:
     """Answer every request, until there are no more.
 
     Args:
         requests: See `pictures.worker_messages`.
         replies: One for each.
-        alarm: Told of the seconds that a request may take, and of 0 at its end.
+        watched: Called with the seconds that a request may take; entered and left with it.
     """
     session = _Session()
     while request := read_request(requests.read):
-        alarm(request.limit_s)
-        replies.write(session.answer(request))
-        replies.flush()
-        alarm(0.0)
+        with watched(request.limit_s):
+            replies.write(session.answer(request))
+            replies.flush()
 
 
 class _Session:
@@ -123,9 +126,17 @@ def _limit() -> None:
         resource.setrlimit(kind, (most, most))
 
 
-def _alarm(limit_s: float) -> None:
-    """Nobody handles the signal, so it ends the process, wherever it is. A service that is alive is to notice first."""
-    signal.setitimer(signal.ITIMER_REAL, limit_s and limit_s + _GRACE_S)
+@contextlib.contextmanager
+def _watched(limit_s: float) -> Iterator[None]:
+    # Nobody handles the signal, so it ends the process, wherever it is. A service that is alive is to notice first.
+    signal.setitimer(signal.ITIMER_REAL, limit_s + _GRACE_S)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0.0)
+    # A frame whose side data were read is part of a cycle, and megabytes hang on few objects: too few for a collection
+    # to begin by itself. What was imported is frozen, so this takes microseconds, after the reply.
+    gc.collect()
 
 
 if __name__ == "__main__":

@@ -1,8 +1,11 @@
 """A decoder process, without the process: requests in, replies out; and what it keeps of a stream's pictures."""
 
+import contextlib
 import io
+import signal
 import subprocess
 import sys
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -10,15 +13,11 @@ import pytest
 
 from pictures import Packet, PacketDecoder, Preprocess, StreamFormat, prepared
 from pictures.stream_format import STILL
-from pictures.worker import serve
+from pictures.worker import _watched, serve
 from pictures.worker_messages import REPLY, Begin, Outcome, Request, write_request
 
 HEIGHT, WIDTH = 20, 24
 CROP = "crop,bicubic"
-
-
-def no_alarm(limit_s):
-    pass
 
 
 def request(clip, first, last, shown, *, begin=None, height=HEIGHT, width=WIDTH):
@@ -26,10 +25,10 @@ def request(clip, first, last, shown, *, begin=None, height=HEIGHT, width=WIDTH)
     return Request(known or None, first, clip.packets[first : last + 1], shown, height, width, 60.0)
 
 
-def answers(requests, alarm=no_alarm):
+def answers(requests, watched=contextlib.nullcontext):
     """(outcome, content) of each request, pixels as an array."""
     replies = io.BytesIO()
-    serve(io.BytesIO(b"".join(map(write_request, requests))), replies, alarm=alarm)
+    serve(io.BytesIO(b"".join(map(write_request, requests))), replies, watched=watched)
     found, content = [], memoryview(replies.getvalue())
     for asked in requests:
         seconds, outcome, size = REPLY.unpack(content[: REPLY.size])
@@ -133,15 +132,37 @@ def test_what_cannot_be_decoded_costs_a_frame_and_the_next_session_is_none_the_w
     assert words.encode() in found[0][1]
 
 
-def test_the_alarm_is_set_for_each_request_and_taken_off():
+def test_each_request_is_watched():
     seen = []
-    answers([begun(still()), begun(b"text")], alarm=seen.append)
-    assert seen == [60.0, 0.0, 60.0, 0.0]
+
+    @contextlib.contextmanager
+    def watched(limit_s):
+        seen.append(limit_s)
+        yield
+        seen.append("done")
+
+    answers([begun(still()), begun(b"text")], watched)
+    assert seen == [60.0, "done", 60.0, "done"]
+
+
+def test_a_request_has_an_alarm_and_what_it_leaves_in_cycles_is_freed(monkeypatch):
+    class Frame:
+        pass
+
+    timers = []
+    monkeypatch.setattr(signal, "setitimer", lambda *timer: timers.append(timer))
+    frame = Frame()
+    frame.side_data = frame
+    left = weakref.ref(frame)
+    with _watched(60.0):
+        del frame
+    assert left() is None
+    assert timers == [(signal.ITIMER_REAL, 61.0), (signal.ITIMER_REAL, 0.0)]
 
 
 def test_a_request_that_ends_early_is_no_request():
     with pytest.raises(EOFError, match="3 bytes early"):
-        serve(io.BytesIO(write_request(begun(still()))[:-3]), io.BytesIO(), alarm=no_alarm)
+        serve(io.BytesIO(write_request(begun(still()))[:-3]), io.BytesIO(), watched=contextlib.nullcontext)
 
 
 def test_the_process_limits_itself_and_answers_as_here():
