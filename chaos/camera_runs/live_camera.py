@@ -49,13 +49,23 @@ _MOST_AGE_S, _MOST_PICTURE_S, _MOST_BACK_S = 0.5, 0.5, 2.0
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How a run is made: minutes, seed, seconds that the model takes, frames asked for a second, and the server."""
+    """How a run is made.
+
+    Attributes:
+        minutes: How long.
+        seed: Of faults and durations.
+        model_s: Seconds that the model takes for a frame.
+        rate_hz: Frames asked for a second.
+        server: Who serves RTSP to the edge.
+        words: Only faults whose name has these words.
+    """
 
     minutes: float
     seed: int
     model_s: float
     rate_hz: float
     server: str
+    words: str
 
 
 @dataclass(slots=True)
@@ -92,7 +102,7 @@ async def run(kind: type[Camera], place: int, folder: Path, options: Options, sl
             except EdgeError as error:
                 broken.append(str(error))
             code, report = await edge.finish()
-            _keep(f"{name}-{options.seed}", edge, suffered, report)
+            _keep(f"{name}-{options.seed}", edge, stage.camera, suffered, report)
             seen = _judged(stage.camera, edge, suffered, report)
             seen.found = broken + kept_frames(edge, report, code) + seen.found
             return seen
@@ -128,7 +138,8 @@ async def _suffer(
     if await edge.line(lambda line: line.has_result, since=0, limit_s=_START_LIMIT_S) is None:
         raise EdgeError(f"no result within {_START_LIMIT_S:g} s; the edge said: {edge.last_words()}")
     began_s = time.monotonic()
-    possible, bag = troubles.kinds(stage), list[troubles.Kind]()
+    possible = [kind for kind in troubles.kinds(stage) if options.words in kind.name]
+    bag = list[troubles.Kind]()
     while time.monotonic() < began_s + 60 * options.minutes:
         await asyncio.sleep(stage.dice.uniform(*_CALM_S))
         bag = bag or stage.dice.sample(possible, len(possible))
@@ -196,12 +207,14 @@ def _short(value: object) -> object:
     return {name: len(part) if isinstance(part, list) else part for name, part in value.items()}
 
 
-def _keep(name: str, edge: WatchedEdge, suffered: Sequence[Trouble], report: dict[str, Any]) -> None:
-    """Write the edge's results, the faults, the log and the report, for debugging."""
+def _keep(name: str, edge: WatchedEdge, camera: Camera, suffered: Sequence[Trouble], report: dict[str, Any]) -> None:
+    """Write results, faults and connections, ordered by time, and the log and the report, for debugging."""
     _OUT.mkdir(parents=True, exist_ok=True)
-    lines = [json.dumps({"at_s": round(line.at_s, 3), **line.record}) for line in edge.lines]
-    struck = [json.dumps({"at_s": one.began_s, "until_s": one.ended_s, "trouble": one.name}) for one in suffered]
-    (_OUT / f"{name}.jsonl").write_text("\n".join([*lines, *struck, *edge.log]) + "\n", encoding="utf-8")
+    events = [{"at_s": line.at_s, **line.record} for line in edge.lines]
+    events += [{"at_s": one.began_s, "until_s": one.ended_s, "trouble": one.name} for one in suffered]
+    events += [{"at_s": at_s, "camera": "a viewer begins"} for at_s in camera.plays]
+    lines = [json.dumps(event) for event in sorted(events, key=lambda event: float(event["at_s"]))]
+    (_OUT / f"{name}.jsonl").write_text("\n".join([*lines, *edge.log]) + "\n", encoding="utf-8")
     (_OUT / f"{name}-report.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
 
 
@@ -257,8 +270,11 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=_HZ, help="frames a second asked for")
     parser.add_argument("--server", choices=("own", "gstreamer"), default="own", help="who serves RTSP to the edge")
     parser.add_argument("--only", choices=("rtsp", "http"), help="only this camera")
+    parser.add_argument("--faults", default="", metavar="WORDS", help="only faults whose name has these words")
     given = parser.parse_args()
-    options = Options(given.minutes, given.seed, given.model_seconds, given.rate, given.server)
+    if not any(given.faults in kind.name for kind in troubles.TROUBLES):
+        parser.error(f"no fault is called {given.faults!r}: {', '.join(kind.name for kind in troubles.TROUBLES)}")
+    options = Options(given.minutes, given.seed, given.model_seconds, given.rate, given.server, given.faults)
     kinds = [kind for kind in (RtspCamera, MjpegCamera) if given.only in (None, kind.scheme)]
     seen = asyncio.run(_all(kinds, options))
     for name, one in seen.items():
