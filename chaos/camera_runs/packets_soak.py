@@ -5,7 +5,7 @@
 Two edges at the same time, each with its own cloud and emulated link. Meanwhile the link is cut, connections are reset,
 the cloud is killed or told to end and started again, and the camera hangs up or is restarted; all drawn from the seed.
 
-The pictures repeat, to the same bits. So the whole model is run once on each picture of the clip, here, and every answer
+The pictures repeat, to the same bits. So the whole model is run once on each picture of the clip, here, and each answer
 must equal that of the picture whose number it has read. Of the file it is known which picture a frame shows; of the
 stream, that each is newer than the one before. With `--verify` the edge itself compares all results too, and decodes
 each picture.
