@@ -1,12 +1,19 @@
-"""Client access: the settings of TLS, client certificates and tokens, and checks of them.
+"""Client access: the settings of TLS, client certificates, tokens and proxies, and checks of them.
 
 Files are read each time they are needed, so the next connection uses a replaced file. No repr and no error message
 contains a token.
+
+References:
+    grpc/grpc, src/core/handshaker/http_connect/http_proxy_mapper.cc: the variables of proxies, in lower case only, and
+    how no_proxy is read. It knows no exception for loopback.
 """
 
 import ipaddress
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import grpc
 
@@ -28,6 +35,8 @@ _ADVICE = (
     ("WRONG_VERSION_NUMBER", "it does not speak TLS; expected it to be started with --tls-cert, or no --tls here"),
 )
 _CLOSED = "Socket closed"  # gRPC's only hint when the server wants TLS, or refuses the client's certificate
+_PROXIES = ("grpc_proxy", "https_proxy", "http_proxy")
+_EXCEPTIONS = ("no_grpc_proxy", "no_proxy")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +103,8 @@ class ClientAccess:
         Raises:
             AccessError: a file cannot be used, or the token would leave this machine in plain text.
         """
-        host = address.rpartition(":")[0].strip("[]")
         shows_token = self.token is not None or self.token_file is not None
-        if shows_token and not self.encrypts and not self.insecure and not is_loopback(host):
+        if shows_token and not self.encrypts and not self.insecure and not is_loopback(_host(address)):
             raise AccessError(
                 f"the token would go to {address} in plain text, where anyone on the way can take it; expected --tls, "
                 "or --insecure to accept that"
@@ -167,6 +175,30 @@ def suspicion(details: str, *, encrypts: bool) -> str:
     return " (if it speaks TLS: --tls)"
 
 
+def proxy_options(address: str) -> tuple[tuple[str, int], ...]:
+    """Return the gRPC channel options that keep a loopback address away from proxies.
+
+    Args:
+        address: The server's, as host:port.
+    """
+    return (("grpc.enable_http_proxy", 0),) if is_loopback(_host(address)) else ()
+
+
+def through_proxy(address: str, environment: Mapping[str, str] | None = None) -> str:
+    """Name the proxy of a connection, for an error's message; empty if there is none.
+
+    Args:
+        address: The server's, as host:port.
+        environment: By default the process's.
+    """
+    known = os.environ if environment is None else environment
+    name = next((name for name in _PROXIES if known.get(name)), None)
+    host = _host(address)
+    if name is None or is_loopback(host) or _is_excepted(host, known):
+        return ""
+    return f" (through the proxy {_without_user(known[name])} of {name}; no_proxy names hosts that need none)"
+
+
 def is_loopback(host: str) -> bool:
     """Whether a host name or address, without brackets, is a loopback one."""
     try:
@@ -198,3 +230,24 @@ def _token(path: Path) -> str:
     if len(tokens) != 1:
         raise AccessError(f"token_file {path} holds {len(tokens)} tokens; expected exactly one line")
     return tokens[0]
+
+
+def _host(address: str) -> str:
+    return address.rpartition(":")[0].strip("[]")
+
+
+def _is_excepted(host: str, environment: Mapping[str, str]) -> bool:
+    listed = next((environment[name] for name in _EXCEPTIONS if environment.get(name)), "")
+    return any(_fits(host, each.strip()) for each in listed.split(",") if each.strip())
+
+
+def _fits(host: str, excepted: str) -> bool:
+    try:
+        return ipaddress.ip_address(host) in ipaddress.ip_network(excepted, strict=False)
+    except ValueError:
+        return host.lower().endswith(excepted.lower())
+
+
+def _without_user(proxy: str) -> str:
+    parts = urlsplit(proxy)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"

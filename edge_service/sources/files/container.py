@@ -14,6 +14,7 @@ from edge_service.log import log
 from edge_service.sources.addresses import masked
 from edge_service.sources.choice import Candidate, chosen
 from edge_service.sources.errors import EXPECTED, SourceFailedError, SourceFormatError, SourceNotFoundError
+from pictures.picture import MOST_PIXELS
 
 __all__ = ["Packets", "nominal_interval_s", "opened", "promised_end_s", "video_of"]
 
@@ -61,6 +62,7 @@ def video_of(container: av.container.InputContainer, name: str) -> av.VideoStrea
     video = videos[best.index]
     if video.codec_context is None:
         raise SourceFormatError(f"{name} holds a video that no decoder here is for; expected another codec")
+    video.codec_context.options = {"max_pixels": str(MOST_PIXELS)}  # before a picture's memory is allocated
     return video
 
 

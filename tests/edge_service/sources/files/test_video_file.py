@@ -207,6 +207,15 @@ def test_a_cover_image_is_no_video(tmp_path):
         next(VideoFile(path).play())
 
 
+def test_pictures_that_are_too_large_are_lost(play, write_clip, tmp_path, monkeypatch):
+    monkeypatch.setattr("edge_service.sources.files.container.MOST_PIXELS", 64 * 48 - 1)
+    clip = write_clip(tmp_path / "clip.mp4", codec="libx264", count=5)
+    numbers, _, _, error = play(clip)
+    assert set(numbers) <= {LOST, REFERS}
+    assert len(numbers) == 5
+    assert "the last 5 pictures cannot be decoded" in str(error)
+
+
 def test_a_playlist_opens_no_addresses(tmp_path):
     path = tmp_path / "list.m3u8"
     path.write_text("#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nhttp://127.0.0.1:1/a.ts\n#EXT-X-ENDLIST\n")
