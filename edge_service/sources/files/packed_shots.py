@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -13,7 +14,7 @@ from edge_service.sources.files.damage import PacketFacts
 from edge_service.sources.files.decoded_shots import DecodedShots, Unplaced
 from edge_service.sources.pacing import Timed
 from edge_service.sources.packet_shots import PacketShots, takes_packets
-from pictures import StreamFormat
+from pictures import PictureError, StreamFormat
 
 __all__ = ["PackedShots", "format_of"]
 
@@ -45,15 +46,25 @@ class PackedShots(DecodedShots):
         super().__init__(stream, interval_s)
         self._stream_format = stream_format
         self._shots = PacketShots(stream_format)
+        self._group = self._longest_group = 0
+        self._last_shots: deque[Shot] = deque(maxlen=1)
 
     def end(self) -> list[Unplaced]:
         """There are no more packets; returns the last pictures."""
-        return [*self._release(), *_unplaced(self._shots.end(), None)]
+        made = [*self._release(), *self._taken(self._shots.end(), None)]
+        # Longer than any group of pictures: a keyframe must have been among them.
+        if self._longest_group and all(map(_is_lost, reversed(self._last_shots))):
+            self.failed_last = len(self._last_shots)
+        return made
 
     def _decode(self, packet: av.Packet[av.VideoStream], facts: PacketFacts, missing: str | None) -> list[Unplaced]:
+        if facts.is_keyframe and self._group > self._longest_group:
+            self._longest_group = self._group
+            self._last_shots = deque(self._last_shots, max(self._longest_group, 2) + 1)
+        self._group = 1 if facts.is_keyframe else self._group + 1
         made: list[Unplaced] = []
         if packet.has_sidedata("new_extradata"):  # another encoder's pictures follow
-            made = _unplaced(self._shots.end(), facts.dts_s)
+            made = self._taken(self._shots.end(), facts.dts_s)
             extradata = bytes(packet.get_sidedata("new_extradata"))
             self._shots = PacketShots(replace(self._stream_format, extradata=extradata, width=0, height=0))
         shots = self._shots.add(
@@ -65,8 +76,16 @@ class PackedShots(DecodedShots):
             is_disposable=facts.is_disposable,
             damage=missing or "",
         )
-        return [*made, *_unplaced(shots, facts.dts_s)]
+        return [*made, *self._taken(shots, facts.dts_s)]
+
+    def _taken(self, shots: list[Timed[Shot]], dts_s: float | None) -> list[Unplaced]:
+        self._last_shots.extend(shot.item for shot in shots)
+        return [Unplaced(None if math.isnan(shot.at_s) else shot.at_s, dts_s, shot.item) for shot in shots]
 
 
-def _unplaced(shots: list[Timed[Shot]], dts_s: float | None) -> list[Unplaced]:
-    return [Unplaced(None if math.isnan(shot.at_s) else shot.at_s, dts_s, shot.item) for shot in shots]
+def _is_lost(shot: Shot) -> bool:
+    try:
+        shot.picture()
+    except PictureError:
+        return True
+    return False
