@@ -8,7 +8,7 @@ the cloud is killed or told to end and started again, and the camera hangs up or
 The pictures repeat, to the same bits. So one pass over the same clip by an edge without a cloud gives the whole model's
 answer to each picture; every other answer must equal that of the picture whose number it has read. Of the file it is
 known which picture a frame shows; of the stream, that each is newer than the one before. With `--verify` the edge
-itself compares all results too, and decodes each picture.
+itself compares all results too. It then decodes each picture, and packets seldom pay.
 
 The exit code is 1 if an answer differs, or the invariant of `chaos.verdict` does not hold. The edges' results and logs
 are kept in `out/packets`.
@@ -21,6 +21,7 @@ import asyncio
 import contextlib
 import json
 import random
+import signal
 import sys
 import tempfile
 from collections import Counter
@@ -31,7 +32,8 @@ from pathlib import Path
 from typing import Any
 
 from chaos.camera_runs import numbers_model
-from chaos.camera_runs.watched_edge import WatchedEdge
+from chaos.camera_runs.figures import Line
+from chaos.camera_runs.watched_edge import EdgeError, WatchedEdge
 from chaos.cameras.film import write_clip
 from chaos.cameras.options import CameraOptions
 from chaos.cameras.rtsp import RtspCamera
@@ -157,16 +159,24 @@ def steps_back(records: Sequence[Mapping[str, Any]], period: int) -> list[str]:
 
 async def answers_of(name: str, folder: Path, clip: Path) -> Answers:
     """The whole model's features of each picture of a clip, from an edge without a cloud."""
-    arguments = ["--model", _SPEC, "--source", str(clip), "--rate", f"{_HZ:g}", "--frames", str(_PERIOD)]
+    # More than one pass: a busy machine drops frames.
+    arguments = ["--model", _SPEC, "--source", str(clip), "--rate", f"{_HZ:g}", "--frames", str(4 * _PERIOD)]
+    made: dict[int, Sequence[float]] = {}
+
+    def is_last(line: Line) -> bool:
+        if line.has_result:
+            made[line.record["result"]["picture"]] = line.record["result"]["features"]
+        return len(made) == _PERIOD
+
     async with WatchedEdge(
         f"{name}-reference", [*arguments, "--threads", "1", "--policy", "edge_only"], folder
     ) as edge:
-        await edge.line(lambda line: line.record["frame"] == _PERIOD - 1, since=0, limit_s=_SETTLE_S)
+        with contextlib.suppress(EdgeError):  # it has ended
+            await edge.line(is_last, since=0, limit_s=_SETTLE_S)
         code, _ = await edge.finish()
-        made = [line.record["result"] for line in edge.lines if line.has_result]
-    if code or len(made) != _PERIOD:
+    if code not in (0, -signal.SIGTERM) or len(made) != _PERIOD:  # it may be ending by itself when the signal comes
         raise WorldError(f"the reference of {name} has {len(made)} of {_PERIOD} answers; it said: {edge.last_words()}")
-    return {result["picture"]: result["features"] for result in made}
+    return made
 
 
 @contextlib.asynccontextmanager
@@ -203,7 +213,7 @@ async def run(name: str, folder: Path, frames: int, dice: random.Random, *, veri
     records = [frame.line for frame in world.frames]
     done.frames, done.ways = len(records), Counter(way(record) for record in records)
     done.found += violations(records, report, code) if report else []
-    if not done.ways["as packets"]:
+    if not done.ways["as packets"] and not verify:
         done.found.append("no frame went as packets, so nothing was tested")
     if name == "file":
         done.found += differences(records, answers, shows=lambda frame: frame % _PERIOD)
