@@ -29,7 +29,7 @@ __all__ = ["FramePackets", "PacketSession"]
 _CHECKED_FRAMES = 3  # at the beginning of a stream
 _CHECK_EVERY_S, _OVERDUE_S = 5.0, 15.0
 # Packets to decode for a check: behind a keyframe they are few. A slow edge would hold up the frames that follow.
-_LITTLE_WORK, _MOST_WORK = 8, 64
+_LITTLE_WORK, _MOST_WORK = 12, 64
 _PATIENCE = 4.0  # a session is worth more than one frame
 _IDLE_S = limits.SESSION_IDLE_S / 2  # the rest is for messages under way
 
@@ -124,7 +124,10 @@ class PacketSession:
         since_s = now_s - self._checked_s if begun and self._checks >= _CHECKED_FRAMES else math.inf
         if since_s < _CHECK_EVERY_S:
             return False
-        return work <= (_LITTLE_WORK if since_s < _OVERDUE_S else _MOST_WORK)
+        if since_s >= _OVERDUE_S:
+            return work <= _MOST_WORK
+        is_large = not chosen.compressed.history.format.is_intra and any(each.is_keyframe for each in chosen.packets)
+        return work <= _LITTLE_WORK and not is_large  # a keyframe takes its frame long enough
 
     def is_on(self, chosen: FramePackets, stream: int) -> bool:
         """Whether packets that were chosen are still of use when their turn to be sent comes."""

@@ -147,7 +147,7 @@ def test_waiting():
 
 
 def test_the_first_pictures_are_compared_and_then_one_every_five_seconds():
-    session, source = PacketSession(FRAME_BYTES), pictures(200, group=4)
+    session, source = PacketSession(FRAME_BYTES), pictures(200, group=8)
     checked = []
     for count, picture in enumerate(source[::2]):
         now_s = count * 0.25
@@ -156,6 +156,7 @@ def test_the_first_pictures_are_compared_and_then_one_every_five_seconds():
         session.sent(chosen, checked=check, now_s=now_s)
         checked += [now_s] * check
     assert checked == [0.0, 0.25, 0.5, 5.5, 10.5, 15.5, 20.5]
+    assert all(source[int(8 * at_s)].number % 8 for at_s in checked[1:]), "not the frames with a keyframe"
     far = session.choose(source[-1], 0, 26.0)
     assert not session.wants_check(far, 26.0, work=20), "a frame behind a keyframe will be cheaper"
     assert session.wants_check(far, 26.0, work=5)
