@@ -85,13 +85,6 @@ class PacketHistory:
             self._shorten(group)
         return packet.number
 
-    @property
-    def lost_at_end(self) -> int:
-        """How many of the last packets are known to be lost: the first that is damaged, and what follows it."""
-        with self._lock:
-            group = self._groups[-1] if self._groups else None
-            return 0 if group is None or group.damage is None else self._count - group.damage[0]
-
     def keyframe(self, number: int) -> int | None:
         """The number of the keyframe from which a picture can be decoded; None if it is not kept."""
         wanted = Compressed(self, number, number)

@@ -143,18 +143,4 @@ def test_a_damaged_packet_costs_its_pictures_and_not_the_next_group(source):
         history.add(b"nothing" if number == 0 else data, is_keyframe=is_keyframe)
     with pytest.raises(PictureError, match="packet 0 cannot be decoded"):
         history.picture(0, 3)
-    assert history.lost_at_end == 0, "a keyframe came since"
     assert np.array_equal(np.asarray(history.picture(12, 15).image), shown[12])
-
-
-def test_what_follows_a_damaged_packet_is_lost_to_the_end_of_its_group(source):
-    stream_format, packets, shown = source
-    history = PacketHistory(stream_format)
-    for number, (data, is_keyframe, _) in enumerate(packets[:10]):
-        history.add(b"nothing" if number == 4 else data, is_keyframe=is_keyframe)
-    history.ended = True
-    assert np.array_equal(np.asarray(history.picture(0, 3).image), shown[0])
-    for number in (4, 7):
-        with pytest.raises(PictureError, match="packet 4 cannot be decoded"):
-            history.picture(number, 9)
-    assert history.lost_at_end == 6

@@ -48,9 +48,7 @@ class PackedShots(DecodedShots):
 
     def end(self) -> list[Unplaced]:
         """There are no more packets; returns the last pictures."""
-        made = [*self._release(), *_unplaced(self._shots.end(), None)]
-        self.failed_last = self._shots.history.lost_at_end
-        return made
+        return [*self._release(), *_unplaced(self._shots.end(), None)]
 
     def _decode(self, packet: av.Packet[av.VideoStream], facts: PacketFacts, missing: str | None) -> list[Unplaced]:
         made: list[Unplaced] = []
