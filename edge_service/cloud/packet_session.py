@@ -29,7 +29,8 @@ __all__ = ["FramePackets", "PacketSession"]
 _CHECKED_FRAMES = 3  # at the beginning of a stream
 _CHECK_EVERY_S, _OVERDUE_S = 5.0, 15.0
 # Packets to decode for a check: behind a keyframe they are few. A slow edge would hold up the frames that follow.
-_LITTLE_WORK, _MOST_WORK = 8, 64
+_LITTLE_WORK, _MOST_WORK = 12, 64
+_PATIENT_SESSIONS, _LONGEST_WAIT_S = 3, 60.0
 _PATIENCE = 4.0  # a session is worth more than one frame
 _IDLE_S = limits.SESSION_IDLE_S / 2  # the rest is for messages under way
 
@@ -76,6 +77,7 @@ class PacketSession:
         self._goes_on = False
         self._sent_s = -math.inf
         self._waits_until_s = -math.inf
+        self._failures = 0
         self._checks = 0
         self._checked_s = -math.inf
 
@@ -124,20 +126,35 @@ class PacketSession:
         since_s = now_s - self._checked_s if begun and self._checks >= _CHECKED_FRAMES else math.inf
         if since_s < _CHECK_EVERY_S:
             return False
-        return work <= (_LITTLE_WORK if since_s < _OVERDUE_S else _MOST_WORK)
+        if since_s >= _OVERDUE_S:
+            return work <= _MOST_WORK
+        is_large = not chosen.compressed.history.format.is_intra and any(each.is_keyframe for each in chosen.packets)
+        return work <= _LITTLE_WORK and not is_large  # a keyframe takes its frame long enough
 
     def is_on(self, chosen: FramePackets, stream: int) -> bool:
         """Whether packets that were chosen are still of use when their turn to be sent comes."""
         return self._goes_on and chosen.session == self._session and chosen.stream == stream
 
-    def ended(self, chosen: FramePackets) -> None:
-        """The session of these packets is over, or they were not sent; later sessions are not affected."""
+    def answered(self, chosen: FramePackets) -> None:
+        """The cloud has decoded these packets."""
         if chosen.session == self._session:
-            self._goes_on = False
+            self._failures = 0
+
+    def ended(self, chosen: FramePackets, now_s: float) -> None:
+        """The session of these packets is over, or they were not sent; later sessions are not affected.
+
+        After a few sessions without an answer, the next one waits for longer and longer.
+        """
+        if not (self._goes_on and chosen.session == self._session):
+            return
+        self._goes_on = False
+        self._failures += 1
+        if self._failures > _PATIENT_SESSIONS:
+            self.wait(now_s + min(2.0 ** (self._failures - _PATIENT_SESSIONS), _LONGEST_WAIT_S))
 
     def wait(self, until_s: float) -> None:
         """No packets until then."""
-        self._waits_until_s = until_s
+        self._waits_until_s = max(self._waits_until_s, until_s)
 
     def _is_same(self, picture: Compressed, stream: int) -> bool:
         return stream == self._stream and picture.history is self._history

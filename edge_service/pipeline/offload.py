@@ -183,6 +183,7 @@ class Offload:
         if answered is None:
             return
         job, started = self._take_off(answer.frame_id)
+        self._packets.answered(started)
         try:
             wanted = self._model.remote_outputs(started.plan.partition.edge)
             outputs = read_answer(self._model, started.values or {}, answer, wanted)

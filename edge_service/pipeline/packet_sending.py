@@ -94,10 +94,15 @@ class PacketSending:
         """Whether a frame's packets are of a session that is over, so that the cloud would refuse them."""
         return started.packets is not None and not self._session.is_on(started.packets, self._link.stream)
 
+    def answered(self, started: Started) -> None:
+        """The cloud answered a frame."""
+        if started.packets is not None:
+            self._session.answered(started.packets)
+
     def lost(self, started: Started) -> None:
         """A frame's packets were not sent."""
         if started.packets is not None:
-            self._session.ended(started.packets)
+            self._session.ended(started.packets, time.monotonic())
 
     def refused(self, started: Started, error: CloudError) -> PacketsRefusal | None:
         """The cloud refused a frame; returns for how long it refuses packets, or None if that was not the reason."""
@@ -113,14 +118,14 @@ class PacketSending:
                     here=versions(),
                     there=self._link.pictures,
                 )
-                self._session.ended(started.packets)
+                self._session.ended(started.packets, time.monotonic())
                 return PacketsRefusal.RUN
             case Reason.NO_DECODER:
-                self._session.ended(started.packets)
+                self._session.ended(started.packets, time.monotonic())
                 wait_s = _BUSY_S if error.retry_after_s is None else error.retry_after_s
                 self._session.wait(time.monotonic() + wait_s)
             case reason if reason in _SESSION_OVER:
-                self._session.ended(started.packets)
+                self._session.ended(started.packets, time.monotonic())
             case _:
                 return None
         return PacketsRefusal.FRAME

@@ -7,6 +7,7 @@ that the decoder agrees; if it does not, the stream is decoded at once, as one i
 
 from __future__ import annotations
 
+import contextlib
 import heapq
 import math
 from collections.abc import Callable, Iterable
@@ -16,6 +17,7 @@ from edge_service.frame_image import Shot
 from edge_service.sources.keyframes import begins_anew
 from edge_service.sources.pacing import Timed
 from edge_service.sources.shots import CompressedShot, LostShot, ShotToDecode
+from edge_service.sources.still_size import still_size
 from pictures import Compressed, PacketDecoder, PacketHistory, Picture, PictureError, StreamFormat
 
 __all__ = ["PacketShots", "takes_packets"]
@@ -92,6 +94,8 @@ class PacketShots:
         """
         if not data:
             return []
+        if self._format.is_intra and not self._format.width:
+            self._displayed = still_size(data)
         anew = self._format.is_intra or (is_keyframe and begins_anew(self._format, data))
         if self._last < 0 and not (anew or is_keyframe):
             return []
@@ -162,6 +166,9 @@ class PacketShots:
                 lost = heapq.heappop(self._pending)
                 shots.append(Timed(lost.at_s, LostShot(self._damaged.pop(lost.number))))
                 self._shown += 1
+            if self._displayed is None:
+                with contextlib.suppress(PictureError):  # its frame will fail and say why
+                    self._displayed = make().displayed
             expected = self._pending[0] if self._pending else None
             if expected is not None and expected.number == number and not self._at_once:
                 heapq.heappop(self._pending)

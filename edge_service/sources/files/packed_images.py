@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 
-from PIL import ExifTags, Image
-
 from edge_service.sources.shots import CompressedShot
+from edge_service.sources.still_size import still_size
 from pictures import Compressed, PacketHistory, StreamFormat
 from pictures.stream_format import STILL
 
@@ -15,7 +13,6 @@ __all__ = ["PackedImages"]
 
 _SUFFIXES = frozenset({".jfif", ".jpe", ".jpeg", ".jpg", ".png", ".webp"})
 _MOST_BYTES = 1024 * 1024  # the model's input takes far less, decoded and compressed anew
-_LYING = frozenset({5, 6, 7, 8})  # EXIF orientations with rows and columns exchanged
 
 
 class PackedImages:
@@ -30,11 +27,10 @@ class PackedImages:
             if file.suffix.lower() not in _SUFFIXES or not 0 < file.stat().st_size <= _MOST_BYTES:
                 return None
             data = file.read_bytes()
-            with Image.open(io.BytesIO(data)) as opened:  # reads no more than the header
-                width, height = opened.size
-                lies = opened.getexif().get(ExifTags.Base.Orientation) in _LYING
-        except Exception:  # noqa: BLE001 # Pillow raises errors of many types; whoever decodes the file tells
+        except OSError:  # whoever decodes the file tells
+            return None
+        size = still_size(data)
+        if size is None:
             return None
         number = self._history.add(data, is_keyframe=True)
-        displayed = (height, width) if lies else (width, height)
-        return CompressedShot(Compressed(self._history, number, number), displayed, file.name)
+        return CompressedShot(Compressed(self._history, number, number), size, file.name)

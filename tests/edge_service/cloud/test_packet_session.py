@@ -83,7 +83,7 @@ def test_after_any_break_a_session_begins_anew(event):
     elif event == "idle":
         now_s = limits.SESSION_IDLE_S
     else:
-        session.ended(first)
+        session.ended(first, 0.0)
         assert not session.is_on(first, 0)
     anew = session.choose(picture, stream, now_s)
     assert (anew.begins, numbers(anew), anew.session) == (True, [0, 1, 2, 3, 4], first.session + 1)
@@ -92,9 +92,9 @@ def test_after_any_break_a_session_begins_anew(event):
 def test_the_end_of_an_old_session_leaves_the_new_one_alone():
     session, source = PacketSession(FRAME_BYTES), pictures(10)
     old = send(session, source[0])
-    session.ended(old)
+    session.ended(old, 0.0)
     new = send(session, source[1])
-    session.ended(old)
+    session.ended(old, 0.0)
     assert session.is_on(new, 0)
     assert not session.is_on(old, 0)
     assert not session.is_on(new, 1)
@@ -139,6 +139,22 @@ def test_a_decoder_that_needs_more_packets_gets_them():
     assert session.choose(source[5], 0, 0.0) is None, "the one more is not there yet"
 
 
+def test_sessions_that_are_never_answered_wait_for_longer_and_longer():
+    session, source = PacketSession(FRAME_BYTES), pictures(10)
+    now_s, begun = 0.0, []
+    while now_s < 100.0:
+        chosen = send(session, source[1], now_s=now_s)
+        if chosen is not None:
+            begun.append(now_s)
+            session.ended(chosen, now_s)
+        now_s += 0.5
+    assert begun == [0.0, 0.5, 1.0, 1.5, 3.5, 7.5, 15.5, 31.5, 63.5]
+    answered = send(session, source[1], now_s=200.0)
+    session.answered(answered)
+    session.ended(answered, 200.0)
+    assert send(session, source[1], now_s=200.5) is not None
+
+
 def test_waiting():
     session, source = PacketSession(FRAME_BYTES), pictures(6)
     session.wait(5.0)
@@ -147,7 +163,7 @@ def test_waiting():
 
 
 def test_the_first_pictures_are_compared_and_then_one_every_five_seconds():
-    session, source = PacketSession(FRAME_BYTES), pictures(200, group=4)
+    session, source = PacketSession(FRAME_BYTES), pictures(200, group=8)
     checked = []
     for count, picture in enumerate(source[::2]):
         now_s = count * 0.25
@@ -156,6 +172,7 @@ def test_the_first_pictures_are_compared_and_then_one_every_five_seconds():
         session.sent(chosen, checked=check, now_s=now_s)
         checked += [now_s] * check
     assert checked == [0.0, 0.25, 0.5, 5.5, 10.5, 15.5, 20.5]
+    assert all(source[int(8 * at_s)].number % 8 for at_s in checked[1:]), "not the frames with a keyframe"
     far = session.choose(source[-1], 0, 26.0)
     assert not session.wants_check(far, 26.0, work=20), "a frame behind a keyframe will be cheaper"
     assert session.wants_check(far, 26.0, work=5)
@@ -189,5 +206,5 @@ def test_what_arrives_is_never_a_gap_or_a_repeat(data):
         assert number < chosen.first + len(chosen.packets)
         expected = chosen.first + len(chosen.packets)
         if fate == "refused":
-            session.ended(chosen)
+            session.ended(chosen, 0.0)
             expected = None

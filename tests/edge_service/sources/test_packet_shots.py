@@ -1,6 +1,7 @@
 """Packets to shots: the pictures, order and times of a decoder, without decoding; and what cannot be treated so."""
 
 import io
+from dataclasses import replace
 
 import av
 import numpy as np
@@ -132,4 +133,13 @@ def test_each_picture_of_an_intra_stream_stands_alone(encoded_clip):
 def test_what_is_displayed_is_upright_with_square_pixels():
     stream_format = StreamFormat("h264", width=64, height=48, rotation=90, aspect=(2, 1))
     assert PacketShots(stream_format)._displayed == (24, 64)
-    assert PacketShots(StreamFormat("h264"))._displayed is None
+
+
+def test_a_size_that_the_container_does_not_know_is_that_of_the_pictures(encoded_clip):
+    stream_format, packets = packets_of(encoded_clip("libx264", "mp4", bf="2", g="20"))
+    shots = played(replace(stream_format, width=0, height=0, aspect=(2, 1)), packets)
+    assert {shot.item.displayed for shot in shots} == {(128, 48)}
+    (jpeg, *_), *_ = packets_of(encoded_clip("mjpeg", "matroska"))[1]
+    still = PacketShots(StreamFormat("still"))
+    assert [shot.item.displayed for shot in still.add(jpeg, is_keyframe=True)] == [(64, 48)]
+    assert [shot.item.displayed for shot in still.add(b"no picture", is_keyframe=True)] == [None]
