@@ -51,7 +51,7 @@ def _channel(address: str, access: ClientAccess | None) -> grpc.Channel:
 
     options: tuple[tuple[str, str | int], ...] = ()
     if _may_have_proxy():
-        from split_wire.proxies import proxy_options  # noqa: PLC0415 # imports numpy, which a plain check does not need
+        from split_wire.access.proxies import proxy_options  # noqa: PLC0415 # imports numpy, which a plain check does not need
 
         options = proxy_options(address)
     identity = None if access is None else access.identity()
@@ -66,7 +66,7 @@ def _proxy(address: str) -> str:
     """Names the proxy on the way, if there is one."""
     if not _may_have_proxy():
         return ""
-    from split_wire.proxies import through_proxy  # noqa: PLC0415 # see above
+    from split_wire.access.proxies import through_proxy  # noqa: PLC0415 # see above
 
     return through_proxy(address)
 

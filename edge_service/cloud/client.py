@@ -41,12 +41,12 @@ from edge_service.errors import (
 )
 from split_wire import EncodedTensor, Encoding, encode_tensor, limits, split_pb2, split_pb2_grpc
 from split_wire.access import PLAIN, ClientAccess, Identity, Metadata, advice, channel_credentials, suspicion
+from split_wire.access.proxies import proxy_options, through_proxy
 from split_wire.encodings import of_wire
 from split_wire.errors import AccessError
 from split_wire.frames import TailRequest, write_stream_request
 from split_wire.packets import PacketsToSend, packets_tensor
 from split_wire.probe_timer import ProbeTimer, chunk_bytes
-from split_wire.proxies import proxy_options, through_proxy
 from split_wire.transport import stream_tails
 
 __all__ = ["GrpcCloud"]

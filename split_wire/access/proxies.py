@@ -10,7 +10,7 @@ import os
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from split_wire.access import is_loopback
+from split_wire.access.client_access import is_loopback
 
 __all__ = ["proxy_options", "through_proxy"]
 

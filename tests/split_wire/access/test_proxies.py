@@ -7,7 +7,7 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from split_wire.proxies import proxy_options, through_proxy
+from split_wire.access.proxies import proxy_options, through_proxy
 
 NAMES = ("grpc_proxy", "https_proxy", "http_proxy", "no_grpc_proxy", "no_proxy")
 PROXY = "http://user:secret@proxy.example:3128"
