@@ -18,7 +18,7 @@ ROWS = (
     (("dads", 960),),
     (("edge_service", 500), ("cloud_service", 260), ("link_emulator", 160)),
     (("split_wire", 270), ("split_model", 380), ("models", 230)),
-    (("partitioner", 960),),
+    (("partitioner", 520), ("pictures", 420)),
 )
 """The packages from top to bottom, with widths in pixels. An import may point down or sideways, never up."""
 

@@ -10,6 +10,8 @@ __all__ = ["Fit", "Interpolation", "Preprocess"]
 Fit = Literal["crop", "stretch", "pad"]
 Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos"]
 
+_MOST_DIGITS = 9
+
 
 @dataclass(frozen=True, slots=True)
 class Preprocess:
@@ -63,10 +65,14 @@ class Preprocess:
         for word in text.split(","):
             name, is_number, value = word.strip().partition("=")
             key = name if is_number else ("fit" if name in get_args(Fit) else "interpolation")
-            if key in found or (is_number and (key not in ("resize", "fill") or not value.isdecimal())):
+            if is_number:
+                is_known = name in ("resize", "fill") and value.isdecimal() and len(value) <= _MOST_DIGITS
+            else:
+                is_known = name in (*get_args(Fit), *get_args(Interpolation))
+            if key in found or not is_known:
                 raise PreprocessError(
-                    f"{text!r}: {word.strip()!r} is not understood; expected such as crop,resize=256,bilinear "
-                    "or stretch,bicubic or pad,bilinear,fill=114"
+                    f"{word.strip()!r} is not understood; expected one each of {', '.join(get_args(Fit))} and of "
+                    f"{', '.join(get_args(Interpolation))}, such as crop,resize=256,bilinear or pad,bilinear,fill=114"
                 )
             found[key] = int(value) if is_number else name
         return cls(**found)  # type: ignore[arg-type] # __post_init__ checks the values

@@ -22,6 +22,7 @@ from dads.options import (
     JsonOption,
     MaxErrorOption,
     ModelArgument,
+    PreprocessOption,
     Rtt,
     SlowdownOption,
     ThreadsOption,
@@ -66,6 +67,7 @@ def plan(
             show_default=False,
         ),
     ] = None,
+    preprocess: PreprocessOption = None,
     max_error: MaxErrorOption = None,
     input_encoding: InputEncodingOption = None,
     sweep: Annotated[bool, typer.Option("--sweep", help="Also list the split chosen for every uplink.")] = False,
@@ -89,10 +91,10 @@ def plan(
     from edge_service.sendable import sendable_graph  # noqa: PLC0415 # see above
     from partitioner import Link  # noqa: PLC0415 # see above
 
-    config = encoding_settings(source, max_error=max_error, input_encoding=input_encoding)
+    config = encoding_settings(source, preprocess=preprocess, max_error=max_error, input_encoding=input_encoding)
     # Read before the model is loaded, so that a broken file is an error at once.
     files = ProfileFiles.read(edge_profile, cloud_profile)
-    loaded = load_model(model, weights=weights, device=device, threads=threads)
+    loaded = load_model(model, weights=weights, device=device, threads=threads, preprocess=preprocess)
     costs = files.costs_of(loaded, edge_slowdown=edge_slowdown)
     link = Link(uplink, math.inf if downlink is None else downlink, rtt)
     alternatives = Alternatives(sendable_graph(loaded), costs, _encodings(loaded, source, config, files, edge_slowdown))

@@ -44,7 +44,7 @@ def profile(
     input_encoding: InputEncodingOption = None,
 ) -> None:
     """Measure a model's layers on this machine and write them as JSON, for dads plan and dads edge."""
-    config = encoding_settings(source, max_error=max_error, input_encoding=input_encoding)
+    config = encoding_settings(source, preprocess=preprocess, max_error=max_error, input_encoding=input_encoding)
     loaded = load_model(model, weights=weights, device=device, threads=threads, preprocess=preprocess)
     from dads.planning import encodings  # noqa: PLC0415 # torch takes seconds to import
 

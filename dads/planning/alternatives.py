@@ -32,7 +32,7 @@ class Comparison:
     Attributes:
         decision: The decision.
         edge_only: Everything on the edge.
-        cloud_only: Everything but the inputs in the cloud.
+        cloud_only: Everything but the inputs in the cloud, in the encoding that the policy `cloud_only` would choose.
         chain: The best of the splits that treat the model as a chain, the prefixes of the graph's order, by the rule of
             the decision.
         lowest_latency: The split for light load.
@@ -89,7 +89,7 @@ class Alternatives:
     Args:
         graph: The model.
         costs: Seconds of its layers.
-        encodings: Encodings to choose from; if empty, only raw. Edge-only, cloud-only and the chain are raw.
+        encodings: Encodings to choose from; if empty, only raw. The chain is raw, as Neurosurgeon's.
 
     Attributes:
         splits: The decision seam.
@@ -109,7 +109,7 @@ class Alternatives:
         return Comparison(
             decision=decision,
             edge_only=self.edge_only(link),
-            cloud_only=self.cloud_only(link),
+            cloud_only=self.cloud_only(link, rate_hz),
             chain=_best_for(chain, rate_hz, decision.mode),
             lowest_latency=self.splits.dsl(link),
             highest_throughput=self.splits.dsh(link),
@@ -119,10 +119,11 @@ class Alternatives:
         """Price everything on the edge."""
         return evaluate(self._graph, self._costs, link, frozenset(layer.name for layer in self._graph.layers))
 
-    def cloud_only(self, link: Link) -> Partition:
-        """Price everything but the inputs in the cloud."""
+    def cloud_only(self, link: Link, rate_hz: float | None = None) -> Partition:
+        """Price everything but the inputs in the cloud, in the best encoding for a rate; for any rate if None."""
         inputs = frozenset(layer.name for layer in self._graph.layers if not layer.inputs)
-        return evaluate(self._graph, self._costs, link, inputs)
+        priced = [evaluate(self._graph, self._costs, link, inputs, each) for each in self.splits.encodings]
+        return _best_for(priced, rate_hz or 0.0, "light" if rate_hz is None else "heavy")
 
     def curves(self, link: Link) -> Curves:
         """Return latency and throughput for uplinks from `LOWEST_BPS` to `HIGHEST_BPS`, the rest of the link fixed."""

@@ -81,8 +81,10 @@ def for_source(config: AgentConfig, source: str) -> AgentConfig:
     return config.model_copy(update={"max_waiting": 1})
 
 
-def encoding_settings(source: str | None, *, max_error: float | None, input_encoding: str | None) -> AgentConfig:
-    """Check the settings of encodings, for commands whose source is optional, before any model is loaded.
+def encoding_settings(
+    source: str | None, *, preprocess: str | None, max_error: float | None, input_encoding: str | None
+) -> AgentConfig:
+    """Check the settings of frames and encodings, for commands whose source is optional, before any model is loaded.
 
     Raises:
         InvalidUsageError: an option is not valid, or needs a source.
@@ -92,8 +94,10 @@ def encoding_settings(source: str | None, *, max_error: float | None, input_enco
         from edge_service.sources import open_source  # noqa: PLC0415 # torch takes seconds to import
 
         open_source(source, height=1, width=1)
-    elif max_error is not None or input_encoding is not None:
-        raise InvalidUsageError("--max-error and --input-encoding need --source: they depend on what frames show")
+    elif any(option is not None for option in (preprocess, max_error, input_encoding)):
+        raise InvalidUsageError(
+            "--preprocess, --max-error and --input-encoding need --source: they say what becomes of its frames"
+        )
     return settings(max_error=max_error, input_encoding=input_encoding)
 
 

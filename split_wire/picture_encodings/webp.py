@@ -1,4 +1,4 @@
-"""Lossless WebP files of a picture: the smallest of the encodings that lose nothing.
+"""Lossless WebP files of a picture: the fewest bytes of the encodings that lose nothing and need no optional package.
 
 Accepted is the simplest file only (RFC 9649, section 2.6): one chunk `VP8L`, without alpha. Its header tells the size,
 so a file that would make another picture, an animation or a bomb is refused before libwebp sees it.

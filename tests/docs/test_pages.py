@@ -6,8 +6,8 @@ import re
 import pytest
 
 PACKAGES = (
-    "split_wire", "partitioner", "split_model", "models", "cloud_service", "edge_service", "link_emulator", "dads",
-    "bench", "chaos", "protos",
+    "split_wire", "partitioner", "pictures", "split_model", "models", "cloud_service", "edge_service", "link_emulator",
+    "dads", "bench", "chaos", "protos",
 )  # fmt: skip
 WIDTH = 140
 CODE = re.compile(r"``?([^`\n]+)``?")

@@ -65,7 +65,7 @@ def nothing_is_loaded(monkeypatch):
         (("--compare-with", "chain"), "need --cloud HOST:PORT"),
         (("--compare-with", "chain,best"), "--compare-with: 'best' is no policy: expected one of"),
         (("--source", "missing.mp4"), "missing.mp4: no such file"),
-        (("--preprocess", "shrink"), "'--preprocess': interpolation is 'shrink'; expected one of nearest, bilinear"),
+        (("--preprocess", "shrink"), "'--preprocess': 'shrink' is not understood; expected one each of crop"),
         (("--preprocess", "pad,fill=300"), "'--preprocess': fill=300 with pad; expected 0 to 255"),
         (("--cloud", "127.0.0.1:1", "--tls-ca", "missing.pem"), "tls_ca missing.pem: No such file"),
         (("--cloud", "127.0.0.1:1", "--tls-cert", "cert.pem"), "tls_cert and tls_key belong together"),

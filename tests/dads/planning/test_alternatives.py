@@ -67,6 +67,17 @@ def test_encodings_are_chosen_and_told_apart():
     assert chosen.latency_s < Alternatives(GRAPH, COSTS).splits.dsl(slow).latency_s
 
 
+def test_cloud_only_is_in_the_encoding_that_its_policy_would_choose():
+    layers = len(GRAPH.layers)
+    half = Encoding("half", tuple(layer.output_bytes / 2 for layer in GRAPH.layers), (0.001,) * layers, (0.0,) * layers)
+    alternatives = Alternatives(GRAPH, COSTS, (Encoding.raw(GRAPH), half))
+    assert alternatives.compare(Link(1e6), 1.0).cloud_only.encoding == "half"
+    assert alternatives.compare(Link(1e9), 1.0).cloud_only.encoding == "raw"
+    cloud_only = alternatives.curves(Link(1e6)).curves[1]
+    assert cloud_only.latency_s[0] == alternatives.cloud_only(Link(LOWEST_BPS)).latency_s
+    assert alternatives.cloud_only(Link(LOWEST_BPS)).encoding == "half"
+
+
 def test_the_choice_is_never_worse_than_either_baseline():
     alternatives = Alternatives(GRAPH, COSTS)
     for uplink_bps in (1e4, 1e6, 1e7, 1e9):
