@@ -28,7 +28,7 @@ async def sending_costs(
     known: WireCosts | None,
     *,
     always_decodes: bool,
-) -> tuple[WireCosts, PacketCosts | None]:
+) -> tuple[WireCosts | None, PacketCosts | None]:
     """Measures on the first frames of a source.
 
     Args:
@@ -41,7 +41,11 @@ async def sending_costs(
         always_decodes: whether the edge will decode every frame, however it is sent.
 
     Returns:
-        The costs of the encodings, and those of the packets if the source has any that can be sent.
+        The costs of the encodings, and those of the packets if the source has any that can be sent. Nothing is
+        measured if the reading was ended: there will be no frames.
+
+    Raises:
+        SourceError: the source cannot be used, or a live one was given up.
     """
     wants_packets = config.packets == "auto"
     if known is not None and not wants_packets:
@@ -49,6 +53,8 @@ async def sending_costs(
     rate_hz, count = encodings.packet_sampling(config.rate_hz) if wants_packets else (1.0, encodings.FRAMES)
     frames = encodings.first_frames(model, source, rate_hz=rate_hz, frames=count, lazy=wants_packets, live=live)
     pictures = await encodings.pictures_of(until(frames, stopping))
+    if stopping.is_set():
+        return known, None
     packets: PacketCosts | None = None
     if wants_packets:  # first, because it measures how long the pictures take to decode
         packets = await asyncio.to_thread(encodings.packets_of, model, pictures, config, always_decodes=always_decodes)

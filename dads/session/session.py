@@ -172,7 +172,7 @@ class EdgeSession:
         record = self._begun(policies[0])
         try:
             if self._cloud is not None and any(policy.uses_cloud for policy in policies):
-                await self._measure_sending()
+                await self._measure_sending(record.source)
             for policy in policies:
                 if self._stopping.is_set() and policy is not policies[0]:
                     break
@@ -262,17 +262,21 @@ class EdgeSession:
             drawn=None if files.draw is None else DrawnPictures(files.draw, self._config.rate_hz),
         )
 
-    async def _measure_sending(self) -> None:
+    async def _measure_sending(self, report: SourceReport) -> None:
         always = self._verify or self._files.draw is not None
-        self._wire_costs, self._packet_costs = await sending_costs(
-            self._model,
-            self._stream.source,
-            self._stream.live,
-            self._config,
-            self._stopping,
-            self._wire_costs,
-            always_decodes=always,
-        )
+        try:
+            self._wire_costs, self._packet_costs = await sending_costs(
+                self._model,
+                self._stream.source,
+                self._stream.live,
+                self._config,
+                self._stopping,
+                self._wire_costs,
+                always_decodes=always,
+            )
+        except SourceError as error:
+            report.ended_by(error)
+            raise
 
     async def _feed(self, clip: ClipRun, agent: Agent, report: SourceReport, *, lazy: bool) -> SourceError | None:
         """Submits the source's frames; returns the error that ended it, if one did."""

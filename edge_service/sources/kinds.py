@@ -10,7 +10,7 @@ from edge_service.sources.addresses import masked
 from edge_service.sources.errors import EXPECTED, SourceFormatError, SourceNotFoundError
 from edge_service.sources.files import VideoFile
 from edge_service.sources.images import SUFFIXES, ImageFolder, SingleImage
-from edge_service.sources.live import LiveOptions, LiveVideo, is_live
+from edge_service.sources.live import LiveOptions, LiveVideo, check_address, is_live
 from edge_service.sources.sample import sample_path
 from edge_service.sources.source_report import SourceReport
 from edge_service.sources.stream import Pictures
@@ -45,6 +45,7 @@ def pictures_of(
     if kind == "sample":
         return VideoFile(sample_path(name), report, as_packets)
     if is_live(spec):
+        check_address(spec)
         return LiveVideo(spec, live, report, as_packets)
     path = Path(spec)
     mode = _mode(spec)

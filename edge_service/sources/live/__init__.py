@@ -13,9 +13,9 @@
 | `newest` | the newest picture for whoever asks |
 """
 
-from edge_service.sources.live.addresses import is_live
+from edge_service.sources.live.addresses import check_address, is_live
 from edge_service.sources.live.live_video import LiveVideo
 from edge_service.sources.live.newest import LivePictures, newest
 from edge_service.sources.live.options import LiveOptions, Transport
 
-__all__ = ["LiveOptions", "LivePictures", "LiveVideo", "Transport", "is_live", "newest"]
+__all__ = ["LiveOptions", "LivePictures", "LiveVideo", "Transport", "check_address", "is_live", "newest"]

@@ -87,12 +87,14 @@ def check_reachable(address: str, limits: Limits) -> None:
     there = host_and_port(address)
     if there is None:
         return
+    # What looks like host and port may be user and password before a slash.
+    named = f"{there[0]}:{there[1]}: " if there[0] in masked(address).lower() else ""
     try:
         socket.create_connection(there, limits.connect_s).close()
     except TimeoutError as error:
-        raise SourceLostError(f"no answer from {there[0]}:{there[1]} within {limits.connect_s:g} s") from error
+        raise SourceLostError(f"{named}no answer within {limits.connect_s:g} s") from error
     except OSError as error:
-        raise SourceLostError(f"{there[0]}:{there[1]}: {error.strerror or error}") from error
+        raise SourceLostError(f"{named}{error.strerror or error}") from error
 
 
 def ffmpeg_shots(
@@ -136,7 +138,13 @@ def _opened(way: FfmpegWay, limits: Limits) -> av.container.InputContainer:
     # silent camera's connection.
     timeout = {} if way.demuxer == "v4l2" else {"timeout": str(int(limits.silence_s * 1e6))}
     times = (limits.silence_s + _HANDSHAKE_S, limits.silence_s + _CONTROL_S)
-    return av.open(way.address, format=way.demuxer, options=way.options | timeout, timeout=times)
+    began_s = time.monotonic()
+    try:
+        return av.open(way.address, format=way.demuxer, options=way.options | timeout, timeout=times)
+    except av.InvalidDataError as error:
+        if time.monotonic() - began_s >= limits.silence_s:  # of no answer at all, RTSP says that it is no valid one
+            raise SourceSilentError(f"it sent nothing for {limits.silence_s:g} s") from error
+        raise
 
 
 @contextlib.contextmanager

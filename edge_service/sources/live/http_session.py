@@ -13,7 +13,7 @@ from typing import cast
 from edge_service.frame_image import Shot
 from edge_service.sources.addresses import masked
 from edge_service.sources.errors import SourceLoginError, SourceLostError, SourceSilentError
-from edge_service.sources.live.addresses import Way, is_direct
+from edge_service.sources.live.addresses import Way, is_direct, without_login
 from edge_service.sources.live.decoding import shots_of
 from edge_service.sources.live.ffmpeg_session import FfmpegWay, ffmpeg_shots
 from edge_service.sources.live.jpeg_stream import JpegStream, TooLargeError
@@ -55,9 +55,10 @@ def http_shots(address: str, limits: Limits, *, as_packets: bool = False) -> Ite
 
 def _opened(address: str, limits: Limits) -> http.client.HTTPResponse:
     try:
-        parts = urllib.parse.urlsplit(address)
-        bare = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
-        answer = _opener(parts, bare).open(bare, timeout=limits.silence_s)
+        login, bare = without_login(address)
+        parts = urllib.parse.urlsplit(bare)
+        sent = parts._replace(path=_escaped(parts.path), query=_escaped(parts.query), fragment="")
+        answer = _opener(login, bare, parts.hostname).open(sent.geturl(), timeout=limits.silence_s)
     except urllib.error.HTTPError as error:
         error.close()
         if error.code in _LOGIN:
@@ -65,21 +66,29 @@ def _opened(address: str, limits: Limits) -> http.client.HTTPResponse:
         raise SourceLostError(f"it answers {error.code} {error.reason}") from error
     except TimeoutError as error:
         raise SourceSilentError(f"it sent nothing for {limits.silence_s:g} s") from error
-    except (OSError, http.client.HTTPException, ValueError) as error:
+    except http.client.HTTPException as error:  # its text may be the answer itself
+        ends = isinstance(error, http.client.RemoteDisconnected)
+        raise SourceLostError("it closed the connection" if ends else "it does not answer in HTTP") from error
+    except (OSError, ValueError) as error:
         reason = getattr(error, "reason", None) or error
         raise SourceLostError(masked(f"{reason}" or type(error).__name__)) from error
     return cast("http.client.HTTPResponse", answer)
 
 
-def _opener(parts: urllib.parse.SplitResult, bare: str) -> urllib.request.OpenerDirector:
+def _escaped(text: str) -> str:
+    """What people write into addresses, such as spaces and umlauts, as HTTP wants it."""
+    return urllib.parse.quote(text, safe="%!$&'()*+,;=:@/?[]~|")
+
+
+def _opener(login: str, bare: str, host: str | None) -> urllib.request.OpenerDirector:
     """What opens an address: no other schemes than HTTP's, and a proxy only to other machines."""
     passwords = urllib.request.HTTPPasswordMgrWithDefaultRealm()
-    if parts.username is not None:
-        user, password = urllib.parse.unquote(parts.username), urllib.parse.unquote(parts.password or "")
-        passwords.add_password(None, bare, user, password)
+    if login:
+        user, _, password = login.partition(":")
+        passwords.add_password(None, bare, urllib.parse.unquote(user), urllib.parse.unquote(password))
     opener = urllib.request.OpenerDirector()
     for handler in (
-        urllib.request.ProxyHandler({} if is_direct(parts.hostname or "") else None),
+        urllib.request.ProxyHandler({} if is_direct(host or "") else None),
         urllib.request.HTTPHandler(),
         urllib.request.HTTPSHandler(),
         urllib.request.HTTPRedirectHandler(),

@@ -78,10 +78,13 @@ class LiveVideo:
         now_s = time.monotonic()
         retries, self._gaps = Retries(now_s, self.options.give_up_after_s), GapWatch(now_s)
         while not self._stop.is_set():
-            retries.attempt(time.monotonic())
+            now_s = time.monotonic()
+            retries.attempt(now_s)
             silence.connected()
+            # More than its least time is given to a silent camera only up to when it is given up.
+            limit_s = min(silence.limit_s, max(self.options.silence_s, retries.left_s(now_s)))
             try:
-                for shot in connect(Limits(silence.limit_s, stop=self._stop)):
+                for shot in connect(Limits(limit_s, stop=self._stop)):
                     silence.arrived(shot.at_s)
                     retries.arrived(shot.at_s)
                     if (timed := self._arrived(shot)) is None:

@@ -36,6 +36,10 @@ class Retries:
         self._last_s = at_s
         self._failures = 0
 
+    def left_s(self, now_s: float) -> float:
+        """Until the source is given up."""
+        return self._last_s + self._give_up_after_s - now_s
+
     def wait_s(self, now_s: float, *, login_refused: bool = False) -> float | None:
         """The attempt failed, or its connection is lost.
 
@@ -46,7 +50,7 @@ class Retries:
         Returns:
             How long to wait for the next attempt; None: the source is given up.
         """
-        left_s = self._last_s + self._give_up_after_s - now_s
+        left_s = self.left_s(now_s)
         if left_s <= 0:
             return None
         delay_s = _FIRST_S * 2.0 ** min(self._failures, 20)

@@ -1,7 +1,8 @@
 import pytest
 
+from edge_service.sources.errors import SourceFormatError
 from edge_service.sources.live import is_live
-from edge_service.sources.live.addresses import Way, host_and_port, way_of
+from edge_service.sources.live.addresses import Way, check_address, host_and_port, way_of
 
 
 @pytest.mark.parametrize(
@@ -30,7 +31,10 @@ def test_the_way_of_a_source(spec: str, way: Way | None) -> None:
     [
         ("rtsp://camera/1", ("camera", 554)),
         ("rtsps://camera/1", ("camera", 322)),
-        ("rtsp://anna:se/cret@camera:8554/1", ("camera", 8554)),
+        ("rtsp://anna:se@cret@camera:8554/1", ("camera", 8554)),
+        ("rtsp://anna:s[e%2Fcret@camera:8554/1", ("camera", 8554)),
+        ("rtsp://anna:se/cret@camera:8554/1", None),
+        ("rtsp://camera:8554/live@2", ("camera", 8554)),
         ("http://[::1]:81/", ("::1", 81)),
         ("http://camera:port/", None),
         ("rtsp:///1", None),
@@ -40,6 +44,35 @@ def test_the_way_of_a_source(spec: str, way: Way | None) -> None:
 def test_what_is_connected_to(address: str, there: tuple[str, int] | None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("http_proxy", raising=False)
     assert host_and_port(address) == there
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        *(f"http://anna:se{mark}cret@camera/" for mark in "/?#"),
+        *(
+            "rtsp://",
+            "http:///a",
+            "rtsp://camera:99999/",
+            "http://camera:0/",
+            "http://a..b/",
+            "http://[::1",
+            "rtsp://:554/",
+        ),
+    ],
+)
+def test_an_address_that_can_be_none(spec: str) -> None:
+    with pytest.raises(SourceFormatError, match=r"expected scheme://user:password@host:port/path") as refused:
+        check_address(spec)
+    assert "anna" not in str(refused.value)
+    assert "se" not in str(refused.value).partition("names")[0]
+
+
+@pytest.mark.parametrize(
+    "spec", ["/dev/video0", "rtsp://a:p@ss[@camera/1", "http://[::1]:81/", "http://k\u00e4mera/a b"]
+)
+def test_an_address_that_can_be_one(spec: str) -> None:
+    check_address(spec)
 
 
 def test_a_proxy_stands_before_other_machines_only(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -143,8 +143,23 @@ def test_a_camera_that_does_not_accept_is_not_waited_for_long() -> None:
         full.bind(("127.0.0.1", 0))
         full.listen(0)
         waiting.connect(full.getsockname())  # the only place
-        with pytest.raises(SourceLostError, match=r"no answer from 127\.0\.0\.1"):
+        with pytest.raises(SourceLostError, match=r"127\.0\.0\.1:\d+: no answer within 0\.2 s"):
             check_reachable(f"rtsp://127.0.0.1:{full.getsockname()[1]}/", Limits(30, connect_s=0.2))
+
+
+def test_what_may_be_a_password_is_no_host_in_an_error() -> None:
+    with pytest.raises(SourceLostError) as lost:
+        check_reachable("rtsp://localhost:1/23@camera/", Limits(1))
+    assert str(lost.value) == "Connection refused"
+
+
+def test_a_server_that_never_answers_is_silent() -> None:
+    with socket.socket() as there:
+        there.bind(("127.0.0.1", 0))
+        there.listen()
+        opened = ffmpeg_shots(FfmpegWay.of(f"rtsp://127.0.0.1:{there.getsockname()[1]}/", Way.RTSP), Limits(0.2))
+        with pytest.raises(SourceSilentError, match=r"sent nothing for 0\.2 s"):
+            next(opened)
 
 
 def test_packets_lost_over_udp_are_counted() -> None:

@@ -1,6 +1,7 @@
 import hashlib
 import http.server
 import re
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -55,6 +56,28 @@ def test_a_password_and_a_wrong_one() -> None:
         for wrong in (address.replace("ret", ""), address.replace("anna:se%2Fc:ret@", "")):
             with pytest.raises(SourceLoginError, match="refuses user and password"):
                 next(http_shots(wrong, Limits(5)))
+
+
+def test_spaces_and_umlauts_in_an_address() -> None:
+    with MjpegCamera(CameraOptions(**QUICK, path="/k%C3%A4mera?a=%20b")) as camera:
+        assert numbers(http_shots(camera.address.replace("%C3%A4", "\u00e4").replace("%20", " "), Limits(5)), 1)
+
+
+def test_what_is_no_http_is_not_repeated() -> None:
+    def answer() -> None:
+        taken, _ = there.accept()
+        with taken:
+            taken.recv(4096)
+            taken.sendall(b"no such thing\r\n\r\n")
+
+    with socket.socket() as there:
+        there.bind(("127.0.0.1", 0))
+        there.listen()
+        answering = threading.Thread(target=answer)
+        answering.start()
+        with pytest.raises(SourceLostError, match=r"^it does not answer in HTTP$"):
+            next(http_shots(f"http://127.0.0.1:{there.getsockname()[1]}/", Limits(5)))
+        answering.join()
 
 
 def test_what_is_lost_and_why() -> None:

@@ -73,6 +73,14 @@ def test_a_slow_camera_is_given_more_time() -> None:
     assert [limits.silence_s for limits in connect.limits] == [1, 2, 4]
 
 
+def test_a_silent_camera_is_not_waited_for_longer_than_until_it_is_given_up() -> None:
+    silent = [connection([], SourceSilentError("silent")) for _ in range(3)]
+    video, _, connect = live(*silent, connection([1e9], None), silence_s=1.0, give_up_after_s=3.0)
+    list(video.play())
+    assert [limits.silence_s for limits in connect.limits][:2] == [1, 2]
+    assert all(1 <= limits.silence_s < 3 for limits in connect.limits[2:])
+
+
 def test_it_is_given_up_when_it_shall() -> None:
     video, report, _ = live(*[connection([], SourceLostError("refused")) for _ in range(9)], give_up_after_s=0.15)
     with pytest.raises(SourceLostError, match=r"^rtsp://\*\*\*@camera/1: refused; given up after 0.15 s$"):
