@@ -26,8 +26,8 @@ class PacketDecoder:
         PictureError: There is no decoder for packets of this format.
 
     Attributes:
-        made_up: Numbers and reasons of the pictures given out last that the decoder says are damaged. Their packets were
-            decoded all the same; what refers to them is wrong, and the decoder does not say so.
+        made_up: Numbers and reasons of the pictures given out last that the decoder says are damaged. Their packets
+            were decoded all the same; what refers to them is wrong, and the decoder does not say so.
     """
 
     def __init__(self, stream_format: StreamFormat) -> None:
