@@ -24,9 +24,14 @@ class PacketDecoder:
 
     Raises:
         PictureError: There is no decoder for packets of this format.
+
+    Attributes:
+        made_up: Numbers and reasons of the pictures given out last that the decoder says are damaged. Their packets
+            were decoded all the same; what refers to them is wrong, and the decoder does not say so.
     """
 
     def __init__(self, stream_format: StreamFormat) -> None:
+        self.made_up: tuple[tuple[int, str], ...] = ()
         self._format = stream_format
         self._context: av.VideoCodecContext | None = None
         if not stream_format.stands_alone:
@@ -62,6 +67,7 @@ class PacketDecoder:
         fed.pts = fed.dts = packet.number
         fed.is_keyframe = packet.is_keyframe
         try:
+            self.made_up = ()
             frames = self._context.decode(fed)
         except (av.FFmpegError, ValueError) as error:
             raise PictureError(f"packet {packet.number} cannot be decoded: {error}") from error
@@ -77,12 +83,19 @@ class PacketDecoder:
             return []
 
     def _pictures(self, frames: list[av.VideoFrame]) -> list[tuple[int, Callable[[], Picture]]]:
-        return [(frame.pts, partial(_undamaged, frame, self._format)) for frame in frames if frame.pts is not None]
+        numbered = [(frame.pts, frame) for frame in frames if frame.pts is not None]
+        # Parts are made up; this is not known of all damaged pictures.
+        self.made_up = tuple((number, _made_up(number)) for number, frame in numbered if frame.is_corrupt)
+        return [(number, partial(_undamaged, frame, self._format)) for number, frame in numbered]
+
+
+def _made_up(number: int | None) -> str:
+    return f"the decoder says that picture {number} is damaged"
 
 
 def _undamaged(frame: av.VideoFrame, stream_format: StreamFormat) -> Picture:
-    if frame.is_corrupt:  # parts are made up; this is not known of all damaged pictures
-        raise PictureError(f"the decoder says that picture {frame.pts} is damaged")
+    if frame.is_corrupt:
+        raise PictureError(_made_up(frame.pts))
     return picture_of(frame, stream_format)
 
 

@@ -71,7 +71,7 @@ class PacketHistory:
             packet = Packet(self._count, data, is_keyframe)
             self._count += 1
             if is_keyframe or not self._groups:
-                self._groups.append(Group(packet.number))
+                self._groups.append(Group(packet.number, is_keyframe))
             group = self._groups[-1]
             group.packets.append(packet)
             group.bytes += len(data)
@@ -168,6 +168,8 @@ class PacketHistory:
     def _feed(self, decoder: DecodingOn, packets: Iterable[Packet], wanted: "Compressed") -> None:
         for number, reason in decoder.feed(packets, wanted.number):
             wanted.note_damage(number, reason)
+        for number, reason in decoder.made_up:
+            wanted.note_damage(number, reason, made_up=True)
 
     def _goes_on(self, decoder: DecodingOn, wanted: "Compressed") -> bool:
         """Whether a decoder should go on from where it is; else one begins at the picture's keyframe."""
@@ -245,11 +247,11 @@ class Compressed:
                 return f"packet {self.number} refers to one that is damaged: {reason}"
         return None
 
-    def note_damage(self, number: int, reason: str) -> None:
-        """A packet cannot be decoded, so what refers to it in its group cannot either."""
+    def note_damage(self, number: int, reason: str, *, made_up: bool = False) -> None:
+        """A packet cannot be decoded, so what refers to it in its group cannot either; see `Group.note`."""
         for group in self._groups:
             if group.first <= number <= group.packets[-1].number:
-                group.note(number, reason)
+                group.note(number, reason, made_up=made_up)
 
     def packets(self, first: int) -> Sequence[Packet] | None:
         """The packets from a number to the last one needed; None if some are not kept."""

@@ -39,11 +39,14 @@ class ShownPictures:
             shown: The picture that will be asked for.
 
         Raises:
-            PictureError: One cannot be decoded, so that later pictures would be wrong.
+            PictureError: One cannot be decoded, or only in part, so that later pictures would be wrong.
         """
         for packet in packets:
             self._awaited.append(packet.number)
-            for number, make in self._decoder.feed(packet):
+            given_out = self._decoder.feed(packet)
+            for _, reason in self._decoder.made_up:
+                raise PictureError(reason)
+            for number, make in given_out:
                 if number in self._awaited:
                     self._awaited.remove(number)
                 self._kept.append((number, make))

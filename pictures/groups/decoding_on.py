@@ -26,10 +26,12 @@ class DecodingOn:
 
     Attributes:
         next: Number of the packet that it takes next.
+        made_up: Numbers and reasons of pictures that came out of the packets fed last, and that are damaged.
     """
 
     def __init__(self, stream_format: StreamFormat, begin: int) -> None:
         self.next = begin
+        self.made_up: tuple[tuple[int, str], ...] = ()
         self._decoder: PacketDecoder | None = PacketDecoder(stream_format)
         self._out: dict[int, Make] = {}  # the last picture that was wanted, and those that are shown after it
 
@@ -57,6 +59,7 @@ class DecodingOn:
             The packets that could not be decoded, and why.
         """
         damaged = []
+        self.made_up = ()
         if not self.has(number):
             self._out = {}
         for packet in packets:
@@ -65,6 +68,7 @@ class DecodingOn:
             self.next = packet.number + 1
             try:
                 self._came_out(self._decoder.feed(packet), number)
+                self.made_up += self._decoder.made_up
             except PictureError as error:
                 damaged.append((packet.number, str(error)))
         return damaged

@@ -14,6 +14,7 @@ class Group:
 
     Attributes:
         first: Number of the keyframe.
+        is_whole: Whether it begins with a keyframe; a stream may not.
         packets: In order, without gaps; the first ones are missing in a group that became too large.
         bytes: Of these packets.
         leading: Numbers of those that are shown before the keyframe, and so may need the group before.
@@ -23,6 +24,7 @@ class Group:
     """
 
     first: int
+    is_whole: bool = True
     packets: deque[Packet] = field(default_factory=deque)
     bytes: int = 0
     leading: set[int] = field(default_factory=set)
@@ -43,9 +45,9 @@ class Group:
             return list(self.packets)[indices.start : indices.stop]
         return [self.packets[i] for i in indices]
 
-    def note(self, number: int, reason: str) -> None:
-        """A packet cannot be decoded."""
-        if number in self.disposable:
+    def note(self, number: int, reason: str, *, made_up: bool = False) -> None:
+        """A packet cannot be decoded, or its picture is made up in part: at first all are, where no keyframe begins."""
+        if number in self.disposable or (made_up and not self.is_whole):
             self.lost[number] = reason
         elif self.damage is None or number < self.damage[0]:
             self.damage = number, reason

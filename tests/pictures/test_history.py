@@ -144,3 +144,26 @@ def test_a_damaged_packet_costs_its_pictures_and_not_the_next_group(source):
     with pytest.raises(PictureError, match="packet 0 cannot be decoded"):
         history.picture(0, 3)
     assert np.array_equal(np.asarray(history.picture(12, 15).image), shown[12])
+
+
+@pytest.mark.parametrize("asked", [(3,), (2, 3)])
+def test_what_refers_to_a_picture_that_is_made_up_in_part_is_lost_too(made_up, asked):
+    history = PacketHistory(made_up.format)
+    for packet in made_up.packets:
+        history.add(packet.data, is_keyframe=packet.is_keyframe)
+    for number in asked:
+        with pytest.raises(PictureError, match="picture 2 is damaged"):
+            history.picture(number, number)
+    assert history.picture(1, 1).image.size == (96, 96)
+
+
+@pytest.mark.parametrize(("begins", "disposable"), [(False, False), (True, True)])
+def test_a_picture_that_is_made_up_in_part_spoils_nothing_where_none_refers_to_it(made_up, begins, disposable):
+    """Nor where decoding did not begin at a keyframe: a decoder calls the first pictures damaged until it has all."""
+    history = PacketHistory(made_up.format)
+    for packet in made_up.packets:
+        is_disposable = disposable and packet.number == 2
+        history.add(packet.data, is_keyframe=begins and packet.is_keyframe, is_disposable=is_disposable)
+    with pytest.raises(PictureError, match="picture 2 is damaged"):
+        history.picture(2, 2)
+    assert history.picture(3, 3).image.size == (96, 96)

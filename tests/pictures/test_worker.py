@@ -101,6 +101,13 @@ def test_few_pictures_are_kept_however_many_packets_come_at_once(coded_clip, exp
     assert lost[1][0] is Outcome.LOST
 
 
+def test_a_picture_behind_one_that_is_made_up_in_part_is_lost(made_up):
+    sent = [packet.data for packet in made_up.packets]
+    found = answers([Request(Begin(made_up.format, CROP), 0, sent, 3, HEIGHT, WIDTH, 60.0)])
+    assert found[0][0] is Outcome.LOST
+    assert b"picture 2 is damaged" in found[0][1]
+
+
 def still(size=(30, 20), kind="JPEG"):
     from PIL import Image
 

@@ -63,6 +63,7 @@ def video_of(container: av.container.InputContainer, name: str) -> av.VideoStrea
     if video.codec_context is None:
         raise SourceFormatError(f"{name} holds a video that no decoder here is for; expected another codec")
     video.codec_context.options = {"max_pixels": str(MOST_PIXELS)}  # before a picture's memory is allocated
+    video.codec_context.thread_count = 1  # with more, FFmpeg neither conceals damage in H.264 nor reports it
     return video
 
 

@@ -221,3 +221,21 @@ def test_a_playlist_opens_no_addresses(tmp_path):
     path.write_text("#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nhttp://127.0.0.1:1/a.ts\n#EXT-X-ENDLIST\n")
     with pytest.raises(SourceFormatError, match="is not a video"):
         next(VideoFile(path).play())
+
+
+def test_h264_that_is_damaged_within_a_packet_is_lost_on_any_number_of_cores(play, tmp_path):
+    path, noise = tmp_path / "clip.mp4", np.random.default_rng(0).integers(0, 256, (96, 160, 3), np.uint8)
+    with av.open(str(path), "w") as file:
+        stream = file.add_stream("libx264", rate=10, options={"bf": "0", "sc_threshold": "0"})
+        stream.width, stream.height, stream.pix_fmt = 96, 96, "yuv420p"
+        for i in range(8):
+            shown = np.ascontiguousarray(noise[:, i : i + 96])
+            file.mux(stream.encode(av.VideoFrame.from_ndarray(shown, format="rgb24")))
+        file.mux(stream.encode())
+    with av.open(str(path)) as file:
+        at, size = [(packet.pos, packet.size) for packet in file.demux(video=0) if packet.size][4]
+    data = bytearray(path.read_bytes())
+    data[at + size // 3 : at + size // 3 * 2] = b"\xff" * (size // 3)
+    path.write_bytes(data)
+    numbers, *_ = play(path)
+    assert numbers[4:] == [LOST, REFERS, REFERS, REFERS]
