@@ -8,6 +8,7 @@ from typing import Self, cast
 
 import av
 from av.buffer import Buffer
+from av.sidedata.sidedata import SideDataContainer
 
 __all__ = ["CODECS", "STILL", "StreamFormat", "orientation_of"]
 
@@ -93,7 +94,9 @@ def orientation_of(frame: av.VideoFrame) -> tuple[int, bool] | None:
     References:
         FFmpeg, libavutil/display.h: a point (x, y), y down, is shown at (a x + c y, b x + d y).
     """
-    known = cast("Mapping[str, Buffer]", frame.side_data)  # PyAV's stub names motion vectors alone
+    # Not `frame.side_data`: the frame would keep that, and that the frame, until Python's collector comes, with
+    # hundreds of megabytes meanwhile. PyAV's stub knows neither the argument nor the bytes.
+    known = cast("Mapping[str, Buffer]", SideDataContainer(frame))  # type: ignore[call-arg]
     try:
         a, b, _, c, d, *_ = _MATRIX.unpack(bytes(known["DISPLAYMATRIX"]))
     except KeyError:

@@ -98,13 +98,15 @@ class PacketSession:
         return chosen if self._is_worth_it(chosen) else None
 
     def sent(self, chosen: FramePackets, *, checked: bool, now_s: float) -> None:
-        """The packets are on their way; frames before them are, too.
+        """The packets are on their way; frames before them are, too. A session that ended meanwhile stays ended.
 
         Args:
             chosen: What `choose` returned last.
             checked: Whether their digest goes with them.
             now_s: The time.
         """
+        if not chosen.begins and not self._goes_on:
+            return  # the cloud would refuse them, and those that follow them
         if not self._is_same(chosen.compressed, chosen.stream):
             self._checks = 0
         self._stream, self._history = chosen.stream, chosen.compressed.history

@@ -79,7 +79,7 @@ class FrameEncoding:
     async def _as_packets(self, job: Job, started: Started, wanted: Sequence[str], traceparent: str) -> FrameToSend:
         chosen = self._packets.choose(job)
         if chosen is None:
-            raise NotEncodedError("its packets can be sent no longer: the stream was renewed")
+            raise NotEncodedError("its packets can be sent no longer: their session ended meanwhile")
         packets, check = chosen
         frame, started.encode_s = await self._compute.run(
             lambda: self._packets.encode(job, packets, wanted, traceparent, check=check)

@@ -1,6 +1,7 @@
 """Video in colours that the standards' own formulas give, on every processor; turned as its display matrix says."""
 
 import ctypes
+import gc
 import io
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -30,6 +31,24 @@ def test_a_clip_shows_its_pictures_as_a_player_does(odd_clip) -> None:
         away[shown.shape[0] // 2 - 6 : shown.shape[0] // 2 + 6] = 0
         assert away.max() <= odd_clip.levels
         assert picture.aspect == pytest.approx(odd_clip.aspect)
+
+
+def test_a_frame_is_freed_with_its_last_reference(corpus) -> None:
+    """A cycle would wait for Python's collector, which counts objects, not the megabytes that a frame has."""
+
+    def alive() -> int:
+        return sum(isinstance(each, av.VideoFrame) for each in gc.get_objects())
+
+    gc.collect()
+    gc.disable()
+    try:
+        before = alive()
+        for frame, known in frames_of(corpus.video(tuple(corpus.quarters(shift=k) for k in range(4)))):
+            picture_of(frame, known)
+        del frame
+        assert alive() == before
+    finally:
+        gc.enable()
 
 
 @pytest.fixture

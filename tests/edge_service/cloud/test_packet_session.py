@@ -100,6 +100,16 @@ def test_the_end_of_an_old_session_leaves_the_new_one_alone():
     assert not session.is_on(new, 1)
 
 
+def test_a_session_that_ends_while_packets_are_encoded_stays_ended():
+    session, source = PacketSession(FRAME_BYTES), pictures(10)
+    first = send(session, source[2])
+    second = session.choose(source[3], 0, 0.0)
+    session.ended(first)
+    session.sent(second, checked=False, now_s=0.0)
+    assert not session.is_on(second, 0)
+    assert numbers(send(session, source[4])) == [0, 1, 2, 3, 4]
+
+
 def test_a_session_that_would_cost_more_than_the_frame_waits_for_a_keyframe():
     session, source = PacketSession(FRAME_BYTES), pictures(40, group=20)
     assert session.choose(source[11], 0, 0.0) is None
