@@ -13,7 +13,7 @@ from pictures.rgb import picture_of
 from pictures.stills import decode_still
 from pictures.stream_format import StreamFormat
 
-__all__ = ["PacketDecoder", "picture_of"]
+__all__ = ["PacketDecoder", "damage_of", "picture_of"]
 
 
 class PacketDecoder:
@@ -24,9 +24,13 @@ class PacketDecoder:
 
     Raises:
         PictureError: There is no decoder for packets of this format.
+
+    Attributes:
+        damaged: Numbers of those pictures that came out last of which the decoder says that they are damaged.
     """
 
     def __init__(self, stream_format: StreamFormat) -> None:
+        self.damaged: list[int] = []
         self._format = stream_format
         self._context: av.VideoCodecContext | None = None
         if not stream_format.stands_alone:
@@ -77,12 +81,18 @@ class PacketDecoder:
             return []
 
     def _pictures(self, frames: list[av.VideoFrame]) -> list[tuple[int, Callable[[], Picture]]]:
+        self.damaged = [frame.pts for frame in frames if frame.pts is not None and frame.is_corrupt]
         return [(frame.pts, partial(_undamaged, frame, self._format)) for frame in frames if frame.pts is not None]
+
+
+def damage_of(number: int) -> str:
+    """Why a picture is lost that the decoder calls damaged."""
+    return f"the decoder says that picture {number} is damaged"
 
 
 def _undamaged(frame: av.VideoFrame, stream_format: StreamFormat) -> Picture:
     if frame.is_corrupt:  # parts are made up; this is not known of all damaged pictures
-        raise PictureError(f"the decoder says that picture {frame.pts} is damaged")
+        raise PictureError(damage_of(frame.pts or 0))
     return picture_of(frame, stream_format)
 
 

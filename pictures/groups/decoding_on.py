@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 
-from pictures.decoder import PacketDecoder
+from pictures.decoder import PacketDecoder, damage_of
 from pictures.errors import PictureError
 from pictures.packets import Packet
 from pictures.picture import Picture
@@ -54,7 +54,7 @@ class DecodingOn:
         """Decode packets until a picture comes out; those shown before it are let go.
 
         Returns:
-            The packets that could not be decoded, and why.
+            The packets that could not be decoded, or not without damage, and why.
         """
         damaged = []
         if not self.has(number):
@@ -67,6 +67,8 @@ class DecodingOn:
                 self._came_out(self._decoder.feed(packet), number)
             except PictureError as error:
                 damaged.append((packet.number, str(error)))
+            else:
+                damaged += [(each, damage_of(each)) for each in self._decoder.damaged]
         return damaged
 
     def drain(self, number: int) -> None:
