@@ -56,7 +56,14 @@ class PacketHistory:
         self._decoder: DecodingOn | None = None
 
     def add(
-        self, data: bytes, *, is_keyframe: bool, is_leading: bool = False, is_disposable: bool = False, damage: str = ""
+        self,
+        data: bytes,
+        *,
+        is_keyframe: bool,
+        is_leading: bool = False,
+        is_disposable: bool = False,
+        base: int | None = None,
+        damage: str = "",
     ) -> int:
         """Add the next packet, and return its number.
 
@@ -65,6 +72,7 @@ class PacketHistory:
             is_keyframe: Whether decoding can begin here.
             is_leading: Whether its picture is shown before that of the last keyframe.
             is_disposable: Whether no other picture refers to it.
+            base: Number of the packet before which its picture refers to nothing, if that is not the last keyframe.
             damage: Why it cannot be decoded, if that is known.
         """
         with self._lock:
@@ -77,6 +85,8 @@ class PacketHistory:
             group.bytes += len(data)
             if is_leading:
                 group.leading.add(packet.number)
+            if base is not None:
+                group.bases[packet.number] = base
             if is_disposable:
                 group.disposable.add(packet.number)
             if damage:
@@ -193,10 +203,12 @@ class PacketHistory:
                 if oldest.number == group.first and (self._decoder is None or self._decoder.next <= oldest.number):
                     self._decoder = DecodingOn(self.format, oldest.number)
                 if self._decoder is not None and self._decoder.next == oldest.number:
-                    self._decoder.feed((oldest,), -1)  # whoever asks for a picture that needs it is told if it fails
+                    for number, reason in self._decoder.feed((oldest,), -1):
+                        group.note(number, reason)
+                    for number, reason in self._decoder.made_up:
+                        group.note(number, reason, made_up=True)
                 with self._lock:
-                    group.packets.popleft()
-                    group.bytes -= len(oldest.data)
+                    group.forget_first()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -235,17 +247,8 @@ class Compressed:
     @property
     def damage(self) -> str | None:
         """Why it cannot be decoded, if that is known: its packet, or one that it refers to, is damaged."""
-        for group in self._groups:
-            if self.number in group.lost:
-                return group.lost[self.number]
-            if group.damage is None or group.first > self.number:
-                continue
-            number, reason = group.damage
-            if number == self.number:
-                return reason
-            if number < self.number:
-                return f"packet {self.number} refers to one that is damaged: {reason}"
-        return None
+        found = (group.damage(self.number) for group in self._groups if group.first <= self.number)
+        return next((reason for reason in found if reason is not None), None)
 
     def note_damage(self, number: int, reason: str, *, made_up: bool = False) -> None:
         """A packet cannot be decoded, so what refers to it in its group cannot either; see `Group.note`."""

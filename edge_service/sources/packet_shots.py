@@ -59,6 +59,7 @@ class PacketShots:
         self._pending: list[_Pending] = []
         self._keyframes = 0
         self._keyframe_pts_s = -math.inf
+        self._recoveries: list[tuple[int, float]] = []  # since the keyframe; of the last two the number and the time
         self._pts_s = -math.inf
         self._dts_s: float | None = None
         self._last = -1
@@ -103,12 +104,16 @@ class PacketShots:
         if anew:
             self._keyframes += 1
             self._keyframe_pts_s = self._pts_s
+            self._recoveries = []
+        elif is_keyframe:
+            self._recoveries = [*self._recoveries[-1:], (self._last + 1, self._pts_s)]
         self._dts_s = dts_s
         self._last = self.history.add(
             data,
             is_keyframe=anew,
             is_leading=self._pts_s < self._keyframe_pts_s,
             is_disposable=is_disposable,
+            base=max((number for number, from_s in self._recoveries if self._pts_s >= from_s), default=None),
             damage=damage,
         )
         if not _is_hidden(self._format, data):

@@ -19,7 +19,8 @@ class Group:
         bytes: Of these packets.
         leading: Numbers of those that are shown before the keyframe, and so may need the group before.
         disposable: Numbers of those that no other refers to.
-        damage: Number of the first packet that cannot be decoded, and why: what follows refers to it. Else None.
+        bases: For pictures behind a recovery point, its number: they refer to nothing before it.
+        damaged: Packets that cannot be decoded, and why: what follows refers to them, up to the next recovery point.
         lost: Disposable packets that cannot be decoded, and why.
     """
 
@@ -29,7 +30,8 @@ class Group:
     bytes: int = 0
     leading: set[int] = field(default_factory=set)
     disposable: set[int] = field(default_factory=set)
-    damage: tuple[int, str] | None = None
+    bases: dict[int, int] = field(default_factory=dict)
+    damaged: dict[int, str] = field(default_factory=dict)
     lost: dict[int, str] = field(default_factory=dict)
 
     @property
@@ -49,5 +51,29 @@ class Group:
         """A packet cannot be decoded, or its picture is made up in part: at first all are, where no keyframe begins."""
         if number in self.disposable or (made_up and not self.is_whole):
             self.lost[number] = reason
-        elif self.damage is None or number < self.damage[0]:
-            self.damage = number, reason
+        elif self.damage(number) is None:
+            self.damaged[number] = reason
+
+    def forget_first(self) -> None:
+        """Let the first packet go, and what is known of it alone."""
+        oldest = self.packets.popleft()
+        self.bytes -= len(oldest.data)
+        self.disposable.discard(oldest.number)
+        self.leading.discard(oldest.number)
+        self.lost.pop(oldest.number, None)
+        base = self.bases.pop(oldest.number, self.first)
+        for each in [each for each in self.damaged if each < base]:
+            del self.damaged[each]
+
+    def damage(self, number: int) -> str | None:
+        """Why a picture of this group, or a leading one of the next, is lost; None if that is not known."""
+        if number in self.lost:
+            return self.lost[number]
+        base = self.bases.get(number, self.first)
+        found = {
+            each: why for each, why in dict(self.damaged).items() if base <= each <= number
+        }  # threads may add more
+        if not found:
+            return None
+        reason = found[min(found)]
+        return reason if number in found else f"packet {number} refers to one that is damaged: {reason}"

@@ -167,3 +167,53 @@ def test_a_picture_that_is_made_up_in_part_spoils_nothing_where_none_refers_to_i
     with pytest.raises(PictureError, match="picture 2 is damaged"):
         history.picture(2, 2)
     assert history.picture(3, 3).image.size == (96, 96)
+
+
+def damaged(data: bytes) -> bytes:
+    """A packet whose slice breaks off: the decoder makes the rest up, and says so."""
+    return data[: len(data) // 2] + bytes(len(data) - len(data) // 2)
+
+
+@pytest.mark.parametrize("asked", [range(20), range(3, 20), range(7, 20, 4)])
+def test_what_refers_to_a_picture_that_the_decoder_calls_damaged_is_lost(asked):
+    stream_format, packets, shown = clip(bf="0")
+    history = PacketHistory(stream_format)
+    for number, (data, is_keyframe, _) in enumerate(packets[:20]):
+        history.add(damaged(data) if number == 3 else data, is_keyframe=is_keyframe)
+    for number in asked:
+        if 3 <= number < 12:
+            with pytest.raises(PictureError, match="the decoder says that picture 3 is damaged"):
+                history.picture(number, number)
+        else:
+            assert np.array_equal(np.asarray(history.picture(number, number).image), shown[number])
+
+
+def test_damage_ends_at_a_recovery_point_and_not_only_at_the_next_keyframe():
+    stream_format, packets, shown = clip(bf="0")
+    history = PacketHistory(stream_format)
+    for number, (data, is_keyframe, _) in enumerate(packets[:20]):
+        base = 12 if number >= 12 and number != 14 else None  # 14 is shown before 12, say
+        history.add(damaged(data) if number == 3 else data, is_keyframe=is_keyframe and not number, base=base)
+    for number in (11, 14):
+        with pytest.raises(PictureError, match="refers to one that is damaged"):
+            history.picture(number, number)
+    assert np.array_equal(np.asarray(history.picture(15, 15).image), shown[15])
+
+
+def test_damage_in_packets_that_are_not_kept_any_more_is_known():
+    stream_format, packets, _ = clip(bf="0", g="1000")
+    history = PacketHistory(stream_format, most_packets=10)
+    for number, (data, is_keyframe, _) in enumerate(packets):
+        history.add(damaged(data) if number == 3 else data, is_keyframe=is_keyframe)
+    with pytest.raises(PictureError, match="the decoder says that picture 3 is damaged"):
+        history.picture(39, 39)
+
+
+def test_what_is_known_of_packets_goes_with_them():
+    stream_format, packets, _ = clip(bf="0", g="1000")
+    history = PacketHistory(stream_format, most_packets=10)
+    for number, (data, is_keyframe, _) in enumerate(packets):
+        history.add(data, is_keyframe=is_keyframe, base=number // 5 * 5, is_disposable=number % 2 == 1)
+    (group,) = history.holding(39, 39)
+    assert len(group.bases) == 10
+    assert len(group.disposable) == 5

@@ -10,12 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-__all__ = ["LOOKAHEAD", "Damage", "PacketFacts", "means_join"]
+__all__ = ["LOOKAHEAD", "REFERS", "Damage", "PacketFacts", "means_join"]
 
 LOOKAHEAD = 2
 """How many packets behind a flagged one tell what the flag means."""
 
-_REFERS = "it refers to a picture that is lost"
+REFERS = "it refers to a picture that is lost"
+"""Why a picture is lost that can be decoded."""
 _FOLLOWS = 1.5  # intervals from a packet to the next one, when none is missing between them
 _LONGEST_STEP_S = 10.0  # see `timeline`
 
@@ -55,14 +56,14 @@ class Damage:
         if self._broken is not None:
             return self._broken
         if facts.pts_s is not None and facts.pts_s < self._before_s:
-            return _REFERS
+            return REFERS
         self._before_s = float("-inf")
         return None
 
     def failed(self, facts: PacketFacts) -> None:
         """The packet cannot be decoded."""
         if not facts.is_disposable:
-            self._broken = _REFERS
+            self._broken = REFERS
 
 
 def means_join(flagged: PacketFacts, following: Sequence[PacketFacts], interval_s: float) -> bool:

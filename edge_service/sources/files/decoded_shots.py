@@ -12,7 +12,7 @@ from functools import partial
 import av
 
 from edge_service.frame_image import Shot
-from edge_service.sources.files.damage import LOOKAHEAD, Damage, PacketFacts, means_join
+from edge_service.sources.files.damage import LOOKAHEAD, REFERS, Damage, PacketFacts, means_join
 from edge_service.sources.shots import LostShot, ShotToDecode
 from pictures import StreamFormat, decode_still, picture_of
 
@@ -129,6 +129,15 @@ class DecodedShots:
         packet = self._packets.pop(number)
         heapq.heappush(self._lost, (packet.order, number, LostShot(reason), packet.facts.pts_s))
 
+    def _lose_under_way(self, number: int, facts: PacketFacts) -> None:
+        """What the decoder had already when it gave out a damaged picture refers to that one."""
+        if facts.is_disposable:
+            return
+        for later in [each for each in self._packets if each > number]:
+            if self._packets[later].facts.is_keyframe:
+                break
+            self._lose(later, REFERS)
+
     def _given_out(self, frame: av.VideoFrame) -> Iterator[Unplaced]:
         """A frame of the decoder, after the lost pictures that are shown before it."""
         packet = self._packets.pop(frame.pts, None) if frame.pts is not None else None
@@ -142,6 +151,7 @@ class DecodedShots:
             shot = LostShot("the decoder says that it is damaged")
             if packet is not None:
                 self._damage.failed(packet.facts)
+                self._lose_under_way(frame.pts or 0, packet.facts)
         else:
             self.failed_last = 0
         trigger = self._packets.get(frame.dts) if frame.dts is not None else None
