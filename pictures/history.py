@@ -56,14 +56,22 @@ class PacketHistory:
         self._decoder: DecodingOn | None = None
 
     def add(
-        self, data: bytes, *, is_keyframe: bool, is_leading: bool = False, is_disposable: bool = False, damage: str = ""
+        self,
+        data: bytes,
+        *,
+        is_keyframe: bool,
+        is_recovery: bool = False,
+        is_leading: bool = False,
+        is_disposable: bool = False,
+        damage: str = "",
     ) -> int:
         """Add the next packet, and return its number.
 
         Args:
             data: Its bytes.
             is_keyframe: Whether decoding can begin here.
-            is_leading: Whether its picture is shown before that of the last keyframe.
+            is_recovery: Whether pictures from here on refer to none before, though decoding cannot begin here.
+            is_leading: Whether its picture is shown before that of the last keyframe, or the last recovery.
             is_disposable: Whether no other picture refers to it.
             damage: Why it cannot be decoded, if that is known.
         """
@@ -75,8 +83,10 @@ class PacketHistory:
             group = self._groups[-1]
             group.packets.append(packet)
             group.bytes += len(data)
+            if is_recovery and not is_keyframe:
+                group.recoveries.append(packet.number)
             if is_leading:
-                group.leading.add(packet.number)
+                (group.early if group.recoveries else group.leading).add(packet.number)
             if is_disposable:
                 group.disposable.add(packet.number)
             if damage:
@@ -235,17 +245,13 @@ class Compressed:
     @property
     def damage(self) -> str | None:
         """Why it cannot be decoded, if that is known: its packet, or one that it refers to, is damaged."""
-        for group in self._groups:
-            if self.number in group.lost:
-                return group.lost[self.number]
-            if group.damage is None or group.first > self.number:
-                continue
-            number, reason = group.damage
-            if number == self.number:
-                return reason
-            if number < self.number:
-                return f"packet {self.number} refers to one that is damaged: {reason}"
-        return None
+        groups = [group for group in self._groups if group.first <= self.number]
+        return next((reason for group in groups if (reason := group.spoilt(self.number)) is not None), None)
+
+    def is_damaged(self, first: int) -> bool:
+        """Whether it is known of a packet, from a number to the last one needed, that it cannot be decoded."""
+        known = [number for group in self._groups for number in (*group.damage, *group.lost)]
+        return any(first <= number <= self.through for number in known)
 
     def note_damage(self, number: int, reason: str, *, made_up: bool = False) -> None:
         """A packet cannot be decoded, so what refers to it in its group cannot either; see `Group.note`."""

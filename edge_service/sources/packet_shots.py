@@ -98,11 +98,13 @@ class PacketShots:
         self._pts_s = pts_s if pts_s is not None else self._pts_s
         if anew:
             self._keyframes += 1
+        if anew or is_keyframe:
             self._keyframe_pts_s = self._pts_s
         self._dts_s = dts_s
         self._last = self.history.add(
             data,
             is_keyframe=anew,
+            is_recovery=is_keyframe,
             is_leading=self._pts_s < self._keyframe_pts_s,
             is_disposable=is_disposable,
             damage=damage,

@@ -18,8 +18,10 @@ class Group:
         packets: In order, without gaps; the first ones are missing in a group that became too large.
         bytes: Of these packets.
         leading: Numbers of those that are shown before the keyframe, and so may need the group before.
+        recoveries: Numbers of those from which on pictures refer to none before, though decoding cannot begin there.
+        early: Numbers of those behind a recovery that are shown before it, and so may need what lies before it.
         disposable: Numbers of those that no other refers to.
-        damage: Number of the first packet that cannot be decoded, and why: what follows refers to it. Else None.
+        damage: Packets that cannot be decoded, and why: what follows refers to them, up to a recovery.
         lost: Disposable packets that cannot be decoded, and why.
     """
 
@@ -29,7 +31,9 @@ class Group:
     bytes: int = 0
     leading: set[int] = field(default_factory=set)
     disposable: set[int] = field(default_factory=set)
-    damage: tuple[int, str] | None = None
+    recoveries: list[int] = field(default_factory=list)
+    early: set[int] = field(default_factory=set)
+    damage: dict[int, str] = field(default_factory=dict)
     lost: dict[int, str] = field(default_factory=dict)
 
     @property
@@ -49,5 +53,18 @@ class Group:
         """A packet cannot be decoded, or its picture is made up in part: at first all are, where no keyframe begins."""
         if number in self.disposable or (made_up and not self.is_whole):
             self.lost[number] = reason
-        elif self.damage is None or number < self.damage[0]:
-            self.damage = number, reason
+        else:
+            self.damage[number] = reason
+
+    def spoilt(self, number: int) -> str | None:
+        """Why a picture cannot be decoded, if that is known; it may be one of the next group."""
+        if number in self.lost or number in self.damage:
+            return self.lost.get(number) or self.damage[number]
+        recoveries = [each for each in self.recoveries if each <= number]
+        if number in self.early:
+            del recoveries[-1:]
+        since = recoveries[-1] if recoveries else self.first
+        for damaged, reason in tuple(self.damage.items()):
+            if since <= damaged < number:
+                return f"packet {number} refers to one that is damaged: {reason}"
+        return None

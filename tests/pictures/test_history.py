@@ -157,6 +157,22 @@ def test_what_refers_to_a_picture_that_is_made_up_in_part_is_lost_too(made_up, a
     assert history.picture(1, 1).image.size == (96, 96)
 
 
+def test_damage_ends_at_a_recovery_but_for_pictures_shown_before_it(made_up):
+    history = PacketHistory(made_up.format)
+    for packet in made_up.packets:
+        history.add(packet.data, is_keyframe=packet.is_keyframe)
+    history.add(made_up.packets[0].data, is_keyframe=False, is_recovery=True)
+    history.add(made_up.packets[1].data, is_keyframe=False, is_leading=True)
+    history.add(made_up.packets[1].data, is_keyframe=False)
+    pictures = [Compressed(history, number, number) for number in range(7)]
+    with pytest.raises(PictureError):
+        pictures[2].picture()
+    assert [picture.damage is None for picture in pictures] == [True, True, False, False, True, False, True]
+    assert [pictures[6].is_damaged(first) for first in (0, 2, 3)] == [True, True, False]
+    assert pictures[6].start == 0
+    assert np.array_equal(pixels(pictures[4]), pixels(pictures[0]))
+
+
 @pytest.mark.parametrize(("begins", "disposable"), [(False, False), (True, True)])
 def test_a_picture_that_is_made_up_in_part_spoils_nothing_where_none_refers_to_it(made_up, begins, disposable):
     """Nor where decoding did not begin at a keyframe: a decoder calls the first pictures damaged until it has all."""
