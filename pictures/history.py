@@ -250,6 +250,11 @@ class Compressed:
         found = (group.damage(self.number) for group in self._groups if group.first <= self.number)
         return next((reason for reason in found if reason is not None), None)
 
+    def is_damaged(self, first: int) -> bool:
+        """Whether it is known of a packet, from a number to the last one needed, that it cannot be decoded."""
+        known = [number for group in self._groups for number in (*group.damaged, *group.lost)]
+        return any(first <= number <= self.through for number in known)
+
     def note_damage(self, number: int, reason: str, *, made_up: bool = False) -> None:
         """A packet cannot be decoded, so what refers to it in its group cannot either; see `Group.note`."""
         for group in self._groups:

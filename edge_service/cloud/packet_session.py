@@ -93,6 +93,8 @@ class PacketSession:
         packets = _packets(picture, first)
         if packets is None or (begins and not (packets and packets[0].is_keyframe)):
             return None
+        if picture.is_damaged(first):
+            return None  # the cloud would refuse them, again and again
         session = self._session + 1 if begins else self._session
         chosen = FramePackets(picture, first, packets, begins, session, stream)
         return chosen if self._is_worth_it(chosen) else None

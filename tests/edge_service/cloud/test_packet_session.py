@@ -141,6 +141,14 @@ def test_the_last_pictures_and_damaged_ones_are_sent_otherwise():
     assert session.choose(source[1], 0, 0.0) is not None
 
 
+def test_packets_that_are_known_to_be_damaged_are_not_sent():
+    session, source = PacketSession(FRAME_BYTES), pictures(10)
+    send(session, source[2])
+    source[4].history.holding(4, 4)[0].lost[4] = "no other refers to it"
+    assert send(session, source[5]) is None
+    assert numbers(send(session, source[3])) == [3]
+
+
 def test_a_decoder_that_needs_more_packets_gets_them():
     session, source = PacketSession(FRAME_BYTES), pictures(6)
     source[0].history.delay += 1
