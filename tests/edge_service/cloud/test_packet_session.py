@@ -104,7 +104,7 @@ def test_a_session_that_ends_while_packets_are_encoded_stays_ended():
     session, source = PacketSession(FRAME_BYTES), pictures(10)
     first = send(session, source[2])
     second = session.choose(source[3], 0, 0.0)
-    session.ended(first)
+    session.ended(first, 0.0)
     session.sent(second, checked=False, now_s=0.0)
     assert not session.is_on(second, 0)
     assert numbers(send(session, source[4])) == [0, 1, 2, 3, 4]
