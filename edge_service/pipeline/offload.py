@@ -131,7 +131,7 @@ class Offload:
             started.frame = await self._encoding.encode(job, started, wanted)
             self._flow.cut_encoded(started.plan, started.frame.tensor_bytes, time.monotonic())
         except PictureError as error:
-            log.warning("a picture is lost", frame=job.frame_id, reason=str(error))
+            log.debug("a picture is lost", frame=job.frame_id, reason=str(error))
             self._listener.ended(job, Outcome.FAILED, error=str(error))
             return
         except NotEncodedError as error:
@@ -258,7 +258,7 @@ class Offload:
                 lambda: tail(head(*job.tensors(self._model)) if values is None else values)
             )
         except PictureError as error:
-            log.warning("a picture is lost", frame=job.frame_id, reason=str(error))
+            log.debug("a picture is lost", frame=job.frame_id, reason=str(error))
             self._listener.ended(job, Outcome.FAILED, error=f"{reason}; then {error}")
             return
         except Exception as error:  # noqa: BLE001 # any error of the model fails this frame, not the agent

@@ -156,7 +156,7 @@ class Pipeline:
             if not wanted:
                 outputs = self._model.assemble(values or {}, {})
         except PictureError as error:
-            log.warning("a picture is lost", frame=job.frame_id, reason=str(error))
+            log.debug("a picture is lost", frame=job.frame_id, reason=str(error))
             self.ended(job, Outcome.FAILED, error=str(error))
             return
         except Exception as error:  # noqa: BLE001 # any error of the model fails this frame, not the agent
