@@ -107,6 +107,15 @@ def test_a_bad_image_is_a_failed_frame_with_its_name_and_the_run_goes_on(session
     assert not [record for record in caplog.records if record.exc_info], "no stack trace"
 
 
+def test_the_log_says_once_why_images_of_a_kind_are_bad(session, folder, caplog):
+    for name in ("d.jpg", "e.jpg"):
+        (folder / name).write_bytes((folder / "b.jpg").read_bytes())
+    with caplog.at_level(logging.WARNING):
+        _, lines, _ = run(session(folder, rate_hz=100.0))
+    assert [line["outcome"] for line in lines].count("failed") == 3
+    assert len([record for record in caplog.records if "a picture" in record.getMessage()]) == 1
+
+
 def test_what_was_read_of_a_file_that_fails_is_finished_compared_and_reported(session, cut_off):
     made, lines, error = run(session(cut_off, verify=True), (Adaptive, EdgeOnly))
     assert isinstance(error, SourceFailedError)
