@@ -48,15 +48,16 @@ def picture_number():
 
 @pytest.fixture
 def spoil():
-    """Overwrites the packets of these numbers (in decoding order) with zeros."""
+    """Overwrites the packets of these numbers (in decoding order), or their last part, with zeros."""
 
-    def spoilt(path, numbers):
+    def spoilt(path, numbers, part=1.0):
         with av.open(str(path)) as file:
             places = [(packet.pos, packet.size) for packet in file.demux(video=0) if packet.size]
         data = bytearray(path.read_bytes())
         for number in numbers:
             at, size = places[number]
-            data[at : at + size] = bytes(size)
+            zeros = round(size * part)
+            data[at + size - zeros : at + size] = bytes(zeros)
         path.write_bytes(data)
         return path
 

@@ -82,6 +82,24 @@ def test_lost_pictures_come_in_the_order_of_display(play, write_clip, spoil, tmp
     assert numbers[:4] == [0, 1, 2, 3]
 
 
+@pytest.mark.parametrize("as_packets", [False, True])
+def test_a_picture_that_is_made_up_in_part_costs_those_that_refer_to_it(
+    picture_number, write_clip, spoil, tmp_path, as_packets
+):
+    clip = write_clip(tmp_path / "clip.mp4", codec="libx264", b_frames=2, gop=10)
+    shots = list(VideoFile(spoil(clip, [4], part=0.1), as_packets=as_packets).play())
+    found = []
+    for shot in shots:
+        try:
+            found.append(picture_number(shot.item.picture()))
+        except PictureError:
+            found.append(LOST)
+    assert found[:4] == [0, 1, 2, 3]
+    # The two that are shown before it had come out before the decoder told.
+    assert found[6:10] == [LOST] * 4, "not only the picture itself"
+    assert found[10:] == list(range(10, 20)), "up to the next keyframe"
+
+
 def test_a_damaged_last_picture_is_only_lost(play, write_clip, spoil, tmp_path):
     numbers, _, _, error = play(spoil(write_clip(tmp_path / "clip.mp4", codec="libx264"), [19]))
     assert (numbers[18:], error) == ([18, LOST], None)
