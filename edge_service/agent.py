@@ -100,7 +100,7 @@ class Agent:
         self._cloud = cloud
         self._edge_profile = edge_profile
         self._wire_costs = wire_costs
-        self._packet_costs = packet_costs if self._config.packets == "auto" else None
+        self._packet_costs = packet_costs if self._config.sends_packets else None
         self._on_result = on_result
         self._tracing = tracing
         self.metrics = EdgeMetrics(model.name, model.graph, model.places)

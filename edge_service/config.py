@@ -92,6 +92,11 @@ class AgentConfig(BaseSettings):
         return self.model_copy(update={"policy": name})
 
     @property
+    def sends_packets(self) -> bool:
+        """Whether frames may be sent as packets of their source; tensors sent as they are exclude it."""
+        return self.packets == "auto" and self.encodings == "auto"
+
+    @property
     def access(self) -> ClientAccess:
         """TLS and token for calls to the cloud."""
         return ClientAccess(

@@ -47,7 +47,7 @@ async def sending_costs(
     Raises:
         SourceError: the source cannot be used, or a live one was given up.
     """
-    wants_packets = config.packets == "auto"
+    wants_packets = config.sends_packets
     if known is not None and not wants_packets:
         return known, None
     rate_hz, count = encodings.packet_sampling(config.rate_hz) if wants_packets else (1.0, encodings.FRAMES)

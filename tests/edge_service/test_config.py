@@ -122,3 +122,11 @@ def test_a_copy_takes_another_policy_by_either_name(name):
     copied = AgentConfig(rate_hz=2.0).model_copy(update={name: "cloud_only", "slowdown": 3.0})
     assert (copied.policy, copied.strategy, copied.rate_hz, copied.slowdown) == ("cloud_only", "cloud_only", 2.0, 3.0)
     assert (copied.model_copy().policy, copied.with_policy("chain").strategy) == ("cloud_only", "chain")
+
+
+@pytest.mark.parametrize(
+    ("settings", "sends"),
+    [({}, True), ({"packets": "off"}, False), ({"encodings": "raw"}, False), ({"max_error": 0.02}, True)],
+)
+def test_packets_are_for_who_lets_encodings_be_chosen(settings, sends):
+    assert AgentConfig(**settings).sends_packets is sends

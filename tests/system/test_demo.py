@@ -84,7 +84,7 @@ def test_an_interrupted_demo_leaves_nothing_behind(moment, number, tmp_path):
         pid = demo._process.pid
         if moment == "in mid-stream":
             demo.line(lambda line: line.split()[:1] == ["3"])
-            assert len(descendants(pid)) == 2, "a cloud and an edge"
+            assert len(descendants(pid)) >= 2, "a cloud and an edge, and decoders of the cloud"
         else:
             wait_until(lambda: descendants(pid))
         children = descendants(pid)

@@ -9,7 +9,6 @@ import threading
 import time
 from pathlib import Path
 
-import av
 import numpy as np
 import pytest
 from chromium import Chromium
@@ -20,8 +19,11 @@ from prometheus_client import CollectorRegistry
 from dads.live import LiveServer, LiveView
 from edge_service import FrameResult, Outcome
 from edge_service.control import Controller
+from edge_service.frame_image import FrameImage
+from edge_service.sources.shots import DecodedShot
 from link_emulator import LinkEmulator, Trace
 from partitioner import CostProfile, Layer, LayerGraph, Link, evaluate
+from pictures import Picture, Preprocess
 
 pytestmark = pytest.mark.skipif(
     shutil.which("chromium") is None, reason="no chromium on the PATH (Debian: package chromium)"
@@ -164,7 +166,8 @@ def test_texts_are_shown_and_never_run(browser):
 
 def test_a_frame_is_shown_with_its_boxes_at_most_once_a_second(browser):
     bad, view = hostile_view()
-    picture = av.VideoFrame.from_ndarray(np.full((480, 640, 3), 120, np.uint8), format="rgb24")
+    grey = Image.fromarray(np.full((480, 640, 3), 120, np.uint8))
+    picture = FrameImage(DecodedShot(Picture(grey)), Preprocess(), 8, 8)
     image = "document.querySelector('#picture img')"
     with LiveServer(view, CollectorRegistry(), "127.0.0.1", 0) as server:
         page = browser.page(390, 844, is_phone=True)
