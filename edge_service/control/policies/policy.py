@@ -79,7 +79,8 @@ def keep_to(edge: frozenset[str], splits: Splits, conditions: Conditions) -> Cho
     Raises:
         PartitionError: `edge` is not a closed set of the graph with all model inputs.
     """
-    priced = [price(edge, splits, conditions, encoding.name) for encoding in splits.encodings]
+    names = dict.fromkeys(("raw", *(encoding.name for encoding in splits.encodings)))  # raw can always be read
+    priced = [price(edge, splits, conditions, name) for name in names]
     keeping_up = [each for each in priced if each.bottleneck_s * conditions.rate_hz < conditions.headroom]
     light = bool(keeping_up)
     if light:

@@ -89,6 +89,12 @@ def test_a_cloud_that_comes_back_without_an_encoding_ends_its_use():
     assert made.plan(1.0).partition.encoding == "raw"
 
 
+def test_a_kept_split_goes_raw_to_a_cloud_that_accepts_only_what_its_cut_may_not_use():
+    forbidden = EncodingCosts("zstd", (math.inf, 50_000.0, 4_000.0), ZSTD.encode_s)
+    made = controller(RAW, forbidden, decode_s={"zstd": DECODE_S["zstd"]}, policy=CloudOnly())
+    assert (made.plan(0.0).partition.cut, made.plan(0.0).partition.encoding) == (("image",), "raw")
+
+
 @pytest.mark.parametrize("policy", [CloudOnly(), Given(frozenset({"image"}))])
 @pytest.mark.parametrize(("bps", "encoding"), [(8e6, "zstd"), (800e6, "raw")])
 def test_a_policy_that_keeps_to_its_split_sends_it_in_the_encoding_that_is_best_now(policy, bps, encoding):
