@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import subprocess
+import tempfile
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -56,14 +57,18 @@ class GStreamerServer:
         command = [_PYTHON, "-m", "chaos.camera_runs.gstreamer_server", self._source, self._host, str(self._port)]
         # Without this environment's own packages: another Python runs it.
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-        self._process = subprocess.Popen(
-            command, cwd=_ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        )
-        said = self._process.stdout.readline() if self._process.stdout is not None else ""
-        if said.strip() != "serving":
-            self._process.kill()
-            rest = self._process.communicate()[0]
-            raise NoGStreamerError(f"GStreamer's server does not start: {said}{rest}".strip()[-500:])
+        # A file for what it complains of: a pipe that nobody reads would stop it in the end.
+        with tempfile.TemporaryFile("w+", encoding="utf-8") as complaints:
+            try:
+                self._process = subprocess.Popen(
+                    command, cwd=_ROOT, env=environment, stdout=subprocess.PIPE, stderr=complaints, text=True
+                )
+            except OSError as error:
+                raise NoGStreamerError(f"GStreamer's server does not start: {error}") from error
+            if self._process.stdout is None or self._process.stdout.readline() != "serving\n":
+                self.power_off()
+                complaints.seek(0)
+                raise NoGStreamerError(f"GStreamer's server does not start: {complaints.read()[-500:].strip()}")
 
     def power_off(self) -> None:
         """Kill it."""

@@ -37,3 +37,10 @@ def test_it_passes_the_pictures_on_until_it_is_off(server):
     server.power_off()
     with pytest.raises(OSError, match="refused"):
         av.open(server.address)
+
+
+def test_where_it_does_not_start_is_told():
+    server = GStreamerServer("rtsp://127.0.0.1:1/stream", "127.0.0.1")
+    server._port = "no port"
+    with pytest.raises(NoGStreamerError, match=r"does not start: ."):
+        server.power_on()
