@@ -81,7 +81,7 @@ def sent(coded_clip, twice):
 
 @contextlib.asynccontextmanager
 async def opened(stub):
-    """A stream: `ask` sends requests and returns their answers, by frame id."""
+    """A stream: `ask` sends requests and returns their answers, in the order of the requests."""
     requests = asyncio.Queue()
 
     async def outgoing():
@@ -98,7 +98,9 @@ async def opened(stub):
             response = await call.read()
             if response.WhichOneof("event") in ("result", "error"):
                 found.append(response)
-        return [getattr(response, response.WhichOneof("event")) for response in found]
+        told = [getattr(response, response.WhichOneof("event")) for response in found]
+        order = [request.request.frame_id for request in wanted]  # a refusal overtakes an answer that is computed
+        return sorted(told, key=lambda answer: order.index(answer.frame_id))
 
     yield ask
     requests.put_nowait(None)

@@ -299,7 +299,7 @@ async def test_a_picture_that_is_kept_to_be_drawn_is_decoded_by_the_head(clip, c
 async def test_a_picture_that_cannot_be_decoded_fails_its_frame_with_its_reason(seeing, clip, cloud, agent_of, caplog):
     lost = FrameImage(LostShot("bytes are missing", "camera-7.jpg"), PREPROCESS, HEIGHT, WIDTH)
     images = images_of(clip, every=12)
-    caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, "edge_service")
     async with agent_of() as agent:
         results = await run(agent, [images[0], lost, images[1]])
     assert [result.outcome for result in results] == [Outcome.OFFLOADED, Outcome.FAILED, Outcome.OFFLOADED]
