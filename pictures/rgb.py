@@ -32,9 +32,7 @@ def picture_of(frame: av.VideoFrame, stream_format: StreamFormat | None = None) 
     if frame.width * frame.height > MOST_PIXELS:
         raise PictureError(f"the picture has {frame.width}x{frame.height} pixels; expected at most {MOST_PIXELS}")
     known = stream_format or StreamFormat("")
-    # A frame whose side data was read is freed by the garbage collector only, so it is read for turned ones alone.
-    turned = orientation_of(frame) if frame.rotation else None
-    rotation, mirrored = turned or (known.rotation, known.mirrored)
+    rotation, mirrored = orientation_of(frame) or (known.rotation, known.mirrored)
     return upright(_image_of(frame), rotation, mirrored=mirrored, aspect=known.aspect)
 
 
