@@ -1,4 +1,4 @@
-"""How a module takes its inputs: by position, by keyword, or both; and whether inputs are as the example inputs.
+"""How a model takes its inputs: by position, by keyword, or both; and whether inputs are as the example inputs.
 
 Every input has a position, also one that the module takes by keyword: those follow the others, in the order of the
 example inputs. So the services handle the inputs of all models alike.
@@ -7,14 +7,15 @@ example inputs. So the services handle the inputs of all models alike.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from torch import Tensor
+import numpy as np
 
 from split_model import structure
-from split_model.errors import InputError, UnsupportedModelError
+from split_model.errors import InputError
+from split_model.specs import TensorSpec
 from split_model.structure import Nesting, Tree
-from split_model.trace.trace import TensorSpec
+from split_model.values import Array, carried, is_tensor
 
-__all__ = ["Arguments", "ExpectedInputs", "arguments_of", "expected_inputs"]
+__all__ = ["Arguments", "ExpectedInputs"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,31 +45,6 @@ class Arguments:
         return tuple(inputs[:positional]), dict(zip(self.keywords, inputs[positional:], strict=True))
 
 
-def arguments_of(
-    example_inputs: Tree | Sequence[Tree] | Mapping[str, Tree], keywords: tuple[str, ...] = ()
-) -> tuple[Arguments, tuple[Tree, ...]]:
-    """The arguments that example inputs stand for, and the inputs in order of position.
-
-    Args:
-        example_inputs: The inputs in order of position, as a tuple or list, or one that is neither; or a mapping, which
-            holds keyword arguments.
-        keywords: The names of the last of them, if the module takes these by keyword.
-
-    Raises:
-        UnsupportedModelError: The mapping's keys are no names; or an input is of a type that no model takes.
-    """
-    if isinstance(example_inputs, Mapping):
-        keywords, example_inputs = tuple(example_inputs), tuple(example_inputs.values())
-    inputs = tuple(example_inputs) if isinstance(example_inputs, tuple | list) else (example_inputs,)
-    if not all(isinstance(name, str) for name in keywords):
-        raise UnsupportedModelError(
-            "example inputs in a dictionary are keyword arguments, and the keys must be their names; "
-            "a module that takes one dictionary has the example inputs ({...},)"
-        )
-    structure.admit(inputs, "takes")
-    return Arguments(keywords), inputs
-
-
 @dataclass(frozen=True, slots=True)
 class ExpectedInputs:
     """What the inputs of a call must be.
@@ -77,13 +53,13 @@ class ExpectedInputs:
         names: The names of the arguments, in order of position.
         nesting: How they are nested.
         leaves: For each leaf its path, and a tensor's dtype and shape; or the value that the export fixed.
-        nodes: For each leaf its node; `None` for what is no tensor.
+        layers: For each leaf the layer of a tensor; `None` for what is no tensor.
     """
 
     names: tuple[str, ...]
     nesting: Nesting
     leaves: tuple[tuple[str, TensorSpec | object], ...]
-    nodes: tuple[int | None, ...]
+    layers: tuple[str | None, ...]
 
     def in_order(self, inputs: Sequence[Tree], named: Mapping[str, Tree]) -> tuple[Tree, ...]:
         """The inputs of a call, in order of position.
@@ -99,8 +75,11 @@ class ExpectedInputs:
             raise InputError(f"expected the inputs {', '.join(self.names)}; got {got}")
         return (*inputs, *(named[name] for name in rest))
 
-    def feed(self, inputs: Sequence[Tree]) -> dict[int, Tensor]:
-        """The tensors of inputs in order of position, by node.
+    def feed(self, inputs: Sequence[Tree]) -> dict[str, Array]:
+        """The arrays that carry the tensors of inputs in order of position, by layer.
+
+        Args:
+            inputs: Tensors, or arrays in place of them.
 
         Raises:
             InputError: Inputs of another number, nesting, shape, dtype or, where the export fixed it, value.
@@ -109,10 +88,10 @@ class ExpectedInputs:
         if nesting != self.nesting:
             expected = ", ".join(path for path, _ in self.leaves)
             raise InputError(f"expected the inputs {expected}, nested as in example_inputs; got {len(leaves)} values")
-        fed: dict[int, Tensor] = {}
-        for leaf, node, (path, wanted) in zip(leaves, self.nodes, self.leaves, strict=True):
-            if node is not None and isinstance(wanted, TensorSpec):
-                fed[node] = _checked(leaf, path, wanted)
+        fed: dict[str, Array] = {}
+        for leaf, layer, (path, wanted) in zip(leaves, self.layers, self.leaves, strict=True):
+            if layer is not None and isinstance(wanted, TensorSpec):
+                fed[layer] = _checked(leaf, path, wanted)
             elif not _is_fixed(leaf, wanted):
                 raise InputError(
                     f"input {path!r} is fixed to {wanted!r}, its value in the example inputs; got {leaf!r:.60}: "
@@ -121,26 +100,20 @@ class ExpectedInputs:
         return fed
 
 
-def expected_inputs(
-    names: Sequence[str], paths: Sequence[str], examples: Sequence[Tree], nodes: Sequence[int | None]
-) -> ExpectedInputs:
-    """What inputs must be that are like the examples."""
-    leaves, nesting = structure.flatten(tuple(examples))
-    wanted = (TensorSpec.of(leaf) if isinstance(leaf, Tensor) else leaf for leaf in leaves)
-    return ExpectedInputs(tuple(names), nesting, tuple(zip(paths, wanted, strict=True)), tuple(nodes))
-
-
-def _checked(leaf: object, path: str, wanted: TensorSpec) -> Tensor:
+def _checked(leaf: object, path: str, wanted: TensorSpec) -> Array:
     expected = f"input {path!r} must be {wanted.dtype} {list(wanted.shape)}"
-    if not isinstance(leaf, Tensor):
+    if is_tensor(leaf):
+        found = TensorSpec.of(leaf)
+        if found != wanted:
+            raise InputError(f"{expected}; got {found.dtype} {list(found.shape)}")
+    elif not isinstance(leaf, np.ndarray):
         raise InputError(f"{expected}; got {type(leaf).__name__}")
-    found = TensorSpec.of(leaf)
-    if found != wanted:
+    elif (found := TensorSpec(leaf.dtype.name, leaf.shape)) != wanted.carried:
         raise InputError(f"{expected}; got {found.dtype} {list(found.shape)}")
-    return leaf
+    return carried(leaf)
 
 
 def _is_fixed(leaf: object, wanted: object) -> bool:
-    if isinstance(leaf, Tensor):
+    if is_tensor(leaf) or isinstance(leaf, np.ndarray):
         return False
     return type(leaf) is type(wanted) and (leaf == wanted or (leaf != leaf and wanted != wanted))  # noqa: PLR0124  # NaN

@@ -1,67 +1,86 @@
 """Nested inputs and outputs, and the paths of their leaves.
 
 A path joins dictionary keys, positions and field names by dots, as in `parts.0`; a dot inside a key is escaped by a
-backslash. An output that is a bare tensor has the path `out`.
+backslash. An output that is a bare tensor has the path `out`. Tuples, named tuples, lists and dictionaries are nested
+values everywhere; where torch is loaded, so are the types registered in `torch.utils._pytree`, such as dataclasses.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import is_dataclass
-from numbers import Number
+import sys
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
-
-import torch
-from torch import Tensor
-from torch.utils import _pytree as pytree
 
 from split_model.errors import UnsupportedModelError
 
-__all__ = ["BARE", "Nesting", "Tree", "admit", "flatten", "map_leaves", "paths_of", "unflatten"]
+__all__ = ["BARE", "LEAF", "Nesting", "Tree", "flatten", "map_leaves", "paths_of", "unflatten"]
 
 Tree = Any
-"""A value nested in tuples, lists, dictionaries and the other types that `torch.utils._pytree` knows."""
-
-Nesting = Any
-"""The nesting of a `Tree`, without its leaves; equal for values that are nested alike."""
+"""A value nested in tuples, lists, dictionaries and registered types."""
 
 BARE = "out"
+
+
+@dataclass(frozen=True, slots=True)
+class Nesting:
+    """The nesting of a `Tree`, without its leaves; equal for values that are nested alike.
+
+    Attributes:
+        kind: The type of the outermost level; `None` for a leaf.
+        keys: The key, position or field name of each part.
+        parts: The nestings of the parts.
+        context: What a registered type needs besides its parts; `None` for other types.
+    """
+
+    kind: type | None = None
+    keys: tuple[Any, ...] = ()
+    parts: tuple["Nesting", ...] = ()
+    context: Any = None
+
+    @property
+    def leaves(self) -> int:
+        """Number of leaves."""
+        return 1 if self.kind is None else sum(part.leaves for part in self.parts)
+
+
+LEAF = Nesting()
 
 
 def paths_of(tree: Tree, *, top: Sequence[str] = ()) -> tuple[str, ...]:
     """Names every leaf of a nested value, `None` and numbers included, in flattening order.
 
     Args:
-        tree: Any nesting that `torch.utils._pytree` knows.
+        tree: A nested value, or its nesting.
         top: Names for the positions of the outermost level (parameter names of a call); other positions are numbered.
 
     Raises:
         UnsupportedModelError: Two leaves have the same path (keys `1` and `"1"` in one dictionary).
     """
-    paths = []
-    for keys, _ in pytree.tree_flatten_with_path(tree)[0]:
-        parts = [_part(key) for key in keys]
-        if parts and isinstance(keys[0], pytree.SequenceKey) and keys[0].idx < len(top):
-            parts[0] = top[keys[0].idx]
-        paths.append(".".join(parts) or BARE)
+    nesting = tree if isinstance(tree, Nesting) else flatten(tree)[1]
+    if nesting.kind in {tuple, list} and top:
+        named = (*top, *map(str, nesting.keys))[: len(top)] + tuple(map(str, nesting.keys))[len(top) :]
+        nesting = Nesting(dict, named[: len(nesting.keys)], nesting.parts)
+    paths = tuple(".".join(parts) or BARE for parts in _walk(nesting))
     if len(set(paths)) != len(paths):
         raise UnsupportedModelError(f"two places of a nested value have the same path, among {sorted(paths)}")
-    return tuple(paths)
-
-
-def _part(key: object) -> str:
-    for attribute in ("key", "idx", "name"):  # of MappingKey, SequenceKey, GetAttrKey
-        if hasattr(key, attribute):
-            return str(getattr(key, attribute)).replace(".", "\\.")
-    return str(key)
+    return paths
 
 
 def flatten(tree: Tree) -> tuple[list[Any], Nesting]:
     """Splits a nested value into its leaves and its nesting."""
-    return pytree.tree_flatten(tree)
+    leaves: list[Any] = []
+    return leaves, _take(tree, leaves)
 
 
 def unflatten(leaves: Sequence[Any], nesting: Nesting) -> Tree:
-    """Restores a nested value from its leaves and its nesting."""
-    return pytree.tree_unflatten(list(leaves), nesting)
+    """Restores a nested value from its leaves and its nesting.
+
+    Raises:
+        ValueError: More or fewer leaves than the nesting has.
+    """
+    if len(leaves) != nesting.leaves:
+        raise ValueError(f"expected {nesting.leaves} leaves, got {len(leaves)}")
+    return _put(iter(leaves), nesting)
 
 
 def map_leaves(function: Callable[[Any], Any], tree: Tree) -> Tree:
@@ -70,35 +89,54 @@ def map_leaves(function: Callable[[Any], Any], tree: Tree) -> Tree:
     return unflatten([function(leaf) for leaf in leaves], nesting)
 
 
-def admit(tree: Tree, verb: str) -> None:
-    """Checks what a nested value holds; makes dataclasses inside known to `torch.utils._pytree`, for this process.
-
-    Args:
-        tree: Example inputs, or a return value.
-        verb: What the model does with it, for the error: `takes` or `returns`.
-
-    Raises:
-        UnsupportedModelError: A leaf is neither a tensor nor a number, text or `None`.
-    """
-    unknown = _unknown(tree)
-    while unknown and all(is_dataclass(kind) for kind in unknown):
-        for kind in unknown:
-            torch.export.register_dataclass(kind)
-        unknown = _unknown(tree)
-    for kind in unknown:
-        name = kind.__name__
-        if "cache" in name.lower():
-            raise UnsupportedModelError(
-                f"the model {verb} a {name}, which grows from call to call; load it with use_cache=False"
-            )
-        if kind.__module__ == "numpy":
-            raise UnsupportedModelError(f"the model {verb} a numpy {name}; make it a tensor: torch.from_numpy(array)")
-        raise UnsupportedModelError(
-            f"the model {verb} a value of type {name}; expected tensors, numbers and None, in tuples, lists, "
-            "dictionaries or dataclasses, or a type registered by torch.utils._pytree.register_pytree_node"
-        )
+def _walk(nesting: Nesting) -> Iterator[tuple[str, ...]]:
+    if nesting.kind is None:
+        yield ()
+    for key, part in zip(nesting.keys, nesting.parts, strict=True):
+        for rest in _walk(part):
+            yield (str(key).replace(".", "\\."), *rest)
 
 
-def _unknown(tree: Tree) -> list[type]:
-    known = Tensor | Number | str | None
-    return list(dict.fromkeys(type(leaf) for leaf in flatten(tree)[0] if not isinstance(leaf, known)))
+def _take(tree: Tree, leaves: list[Any]) -> Nesting:
+    kind = type(tree)
+    if kind in {tuple, list}:
+        return Nesting(kind, tuple(range(len(tree))), tuple(_take(part, leaves) for part in tree))
+    if kind in {dict, OrderedDict}:
+        return Nesting(kind, tuple(tree), tuple(_take(part, leaves) for part in tree.values()))
+    if isinstance(tree, tuple) and hasattr(kind, "_fields"):
+        return Nesting(kind, tuple(kind._fields), tuple(_take(part, leaves) for part in tree))
+    registered = _registered(kind)
+    if registered is None:
+        leaves.append(tree)
+        return LEAF
+    parts, context = registered.flatten_fn(tree)
+    keys: Sequence[Any] = range(len(parts))
+    if registered.flatten_with_keys_fn is not None:
+        keys = [_key(key) for key, _ in registered.flatten_with_keys_fn(tree)[0]]
+    return Nesting(kind, tuple(keys), tuple(_take(part, leaves) for part in parts), context)
+
+
+def _put(leaves: Iterator[Any], nesting: Nesting) -> Tree:
+    kind = nesting.kind
+    if kind is None:
+        return next(leaves)
+    parts = [_put(leaves, part) for part in nesting.parts]
+    if kind in {tuple, list}:
+        return kind(parts)
+    if kind in {dict, OrderedDict}:
+        return kind(zip(nesting.keys, parts, strict=True))
+    if hasattr(kind, "_fields"):
+        return kind(*parts)
+    return _registered(kind).unflatten_fn(parts, nesting.context)
+
+
+def _registered(kind: type) -> Any:  # noqa: ANN401  # torch's own, which may be missing
+    pytree: Any = sys.modules.get("torch.utils._pytree")
+    return None if pytree is None else pytree.SUPPORTED_NODES.get(kind)
+
+
+def _key(key: object) -> object:
+    for attribute in ("key", "idx", "name"):  # of MappingKey, SequenceKey, GetAttrKey
+        if hasattr(key, attribute):
+            return getattr(key, attribute)
+    return key

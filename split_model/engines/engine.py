@@ -1,0 +1,76 @@
+"""`Engine`: what runs a part of a model, from some layers' values to other layers' values and outputs.
+
+Laws: an engine never modifies the arrays that it is given, and several threads may run one part at once. Arrays carry
+tensors as `split_model.values` says.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+from split_model.values import Array, Value
+
+__all__ = ["Engine", "Part", "PartSpec", "Recorder", "Results"]
+
+Recorder = Callable[[str, float], None]
+"""Called with the name and the seconds of each layer when it is done, on `split_model.engines.clock.compute_clock`. The
+time of relabelling operators counts for the next layer, that of the last ones for the last layer."""
+
+
+@dataclass(frozen=True, slots=True)
+class PartSpec:
+    """A part of a model.
+
+    Attributes:
+        feeds: The layers whose values it reads, in graph order; none that it does not need.
+        layers: The layers whose values it returns, in graph order; some may be feeds.
+        outputs: The paths of the outputs that it returns, none of them a constant.
+    """
+
+    feeds: tuple[str, ...]
+    layers: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+
+
+class Results(NamedTuple):
+    """What a part computed: layers' values by name, and outputs by path."""
+
+    layers: dict[str, Value]
+    outputs: dict[str, Array]
+
+
+class Part(Protocol):
+    """A part that is ready to run."""
+
+    def run(self, feeds: Mapping[str, Value], recorder: Recorder | None = None) -> Results:
+        """Computes the part.
+
+        Args:
+            feeds: At least the values of the part's feeds, of the dtypes and shapes of `Definition.layer_specs`.
+            recorder: Receives the time of each layer, where the engine can tell it; else it is ignored.
+
+        Raises:
+            ExecutionError: An operator failed; the message names it where the engine knows.
+        """
+        ...
+
+
+class Engine(Protocol):
+    """What runs the parts of one model."""
+
+    @property
+    def name(self) -> str:
+        """`torch` or `onnx`."""
+        ...
+
+    def part(self, spec: PartSpec) -> Part:
+        """A part, which is ready in no time; its first run may take longer, if it prepares something then."""
+        ...
+
+    def is_ready(self, spec: PartSpec) -> bool:
+        """Whether a run of this part prepares nothing."""
+        ...
+
+    def close(self) -> None:
+        """Ends background work; parts that were made still run."""
+        ...
