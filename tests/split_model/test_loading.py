@@ -181,7 +181,7 @@ class Runs:
 
 
 def test_downloaded_weights_are_tensors_and_nothing_that_runs(tmp_path, monkeypatch):
-    from split_model.torchvision_import import torchvision_models
+    from split_model.pytorch.torchvision_import import torchvision_models
 
     monkeypatch.setattr(torch.hub, "_hub_dir", str(tmp_path))
     preset = torchvision_models().get_model_weights("squeezenet1_1").DEFAULT

@@ -9,8 +9,9 @@ from torch import nn
 from torch.nn import functional
 
 import split_model
-from split_model.engines.schedule import Schedule
+from split_model.engines.schedules.schedule import Schedule
 from split_model.model import Model
+from split_model.pytorch.module_model import model_of
 
 
 class Residual(nn.Module):
@@ -163,7 +164,7 @@ def toys():
 @cache
 def toy_model(name) -> Model:
     module, inputs = toys()[name]
-    return Model(module.eval(), inputs, name=f"toy:{name}")
+    return model_of(module.eval(), inputs, name=f"toy:{name}")
 
 
 @pytest.fixture(params=toys())
@@ -296,7 +297,7 @@ def test_layers_of_equal_values_are_told_apart():
         def forward(self, x):
             return torch.relu(x) + torch.relu(x), torch.relu(x)
 
-    model = Model(Same(), (torch.ones(2),), name="toy")
+    model = model_of(Same(), (torch.ones(2),), name="toy")
     assert [entry.name for entry in model.graph.layers] == ["x", "relu", "relu_1", "add", "relu_2"]
 
 

@@ -4,8 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from split_model.engines.compiled import CompiledHeads, CompiledSchedule, module_of
+from split_model.engines.schedules.compiled import CompiledHeads, CompiledSchedule, module_of
 from split_model.model import Model
+from split_model.pytorch.module_model import model_of
 
 IMAGE = torch.linspace(-1, 1, 3 * 64).reshape(1, 3, 8, 8)
 
@@ -24,7 +25,7 @@ class Network(nn.Module):
 
 @pytest.fixture(scope="module")
 def model() -> Model:
-    return Model(Network().eval(), (IMAGE,), name="toy")
+    return model_of(Network().eval(), (IMAGE,), name="toy")
 
 
 @pytest.fixture
