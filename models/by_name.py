@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from models import torchvision_models, zoo
-from split_model.source import Source
+from split_model.pytorch.source import Source
 
 __all__ = ["build", "describe"]
 

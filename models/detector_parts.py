@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch._subclasses import FakeTensorMode
 
+from split_model.pytorch.trunk_and_rest import TrunkAndRest
 from split_model.structure import Tree
-from split_model.trunk_and_rest import TrunkAndRest
 
 __all__ = ["divide"]
 

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from models.detector_parts import divide
 from models.preprocessing import example_image
 from pictures import Preprocess
-from split_model.source import Source
+from split_model.pytorch.source import Source
 
 __all__ = ["DETECTORS", "as_trained", "describe", "source_of"]
 

@@ -15,8 +15,8 @@ from models.detectors import describe as describe_detector
 from models.preprocessing import IMAGENET, Normalisation, Normalised, example_image
 from pictures import Preprocess
 from split_model.errors import UnknownModelError, WeightsError
-from split_model.source import Source
-from split_model.torchvision_import import torchvision_models
+from split_model.pytorch.source import Source
+from split_model.pytorch.torchvision_import import torchvision_models
 
 __all__ = ["build", "describe", "imagenet_labels", "names", "preprocess_of"]
 

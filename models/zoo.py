@@ -12,7 +12,7 @@ from models import weights as weights_of
 from models.preprocessing import IMAGENET, LITE, Normalised, example_image
 from pictures import Preprocess
 from split_model.errors import MissingExtraError, UnknownModelError, WeightsError
-from split_model.source import Source
+from split_model.pytorch.source import Source
 
 __all__ = ["DESCRIPTIONS", "build"]
 

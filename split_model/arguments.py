@@ -11,7 +11,7 @@ import numpy as np
 
 from split_model import structure
 from split_model.errors import InputError
-from split_model.specs import TensorSpec
+from split_model.specs import TensorSpec, ValueSpec
 from split_model.structure import Nesting, Tree
 from split_model.values import Array, carried, is_tensor
 
@@ -60,6 +60,15 @@ class ExpectedInputs:
     nesting: Nesting
     leaves: tuple[tuple[str, TensorSpec | object], ...]
     layers: tuple[str | None, ...]
+
+    @property
+    def specs(self) -> tuple[ValueSpec, ...]:
+        """The tensors, in the order of the call."""
+        return tuple(
+            ValueSpec(path, layer, wanted.dtype, wanted.shape)
+            for (path, wanted), layer in zip(self.leaves, self.layers, strict=True)
+            if layer is not None and isinstance(wanted, TensorSpec)
+        )
 
     def in_order(self, inputs: Sequence[Tree], named: Mapping[str, Tree]) -> tuple[Tree, ...]:
         """The inputs of a call, in order of position.

@@ -2,16 +2,15 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from torch import Tensor
+from split_model.definition import Definition
+from split_model.engines.engine import Part, PartSpec, Recorder
+from split_model.errors import MissingTensorError
+from split_model.structure import Tree, flatten
+from split_model.values import Array, Value, carried, is_tensor
 
-from partitioner import LayerGraph
-from split_model.engines.schedule import Recorder, Schedule
-from split_model.errors import MissingTensorError, NotClosedError, UnknownLayerError
-from split_model.structure import Tree
-from split_model.values import Value
-
-__all__ = ["Head", "Tail", "check_closed"]
+__all__ = ["Head", "Tail"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,34 +18,50 @@ class Head:
     """The part of a model that runs on the edge.
 
     Attributes:
-        sends: Names of the layers whose values it returns: those that layers outside read, and outputs.
-        node_of: The node of each layer, by name.
-        schedule: The operator calls.
-        in_order: The arguments of a call, also those by name, in order of position.
-        feed: Checks these and returns them by node.
+        definition: The model.
+        spec: The part.
+        part: What runs it.
+        device: The device of returned tensors.
     """
 
-    sends: tuple[str, ...]
-    node_of: Mapping[str, int]
-    schedule: Schedule
-    in_order: Callable[[Sequence[Tree], Mapping[str, Tree]], Sequence[Tree]]
-    feed: Callable[[Sequence[Tree]], dict[int, Tensor]]
+    definition: Definition
+    spec: PartSpec
+    part: Part
+    device: str = "cpu"
 
-    def __call__(self, *inputs: Tree, **named: Tree) -> dict[str, Value]:
+    @property
+    def sends(self) -> tuple[str, ...]:
+        """Names of the layers whose values it returns: those that layers outside read, and outputs."""
+        return self.spec.layers
+
+    def __call__(self, *inputs: Tree, **named: Tree) -> dict[str, Any]:
         """Runs the head on the model's inputs, given as the module takes them.
 
         Returns:
-            Values by layer name, in graph order: those that cross the cut, and outputs computed here.
+            Values by layer name, in graph order: those that cross the cut, and outputs computed here; tensors, or
+            tuples of them, if the inputs are tensors, else arrays.
 
         Raises:
             InputError: Inputs of the wrong number, shape or dtype.
         """
-        return self.run(self.in_order(inputs, named))
+        ordered = self.definition.inputs.in_order(inputs, named)
+        values = self.run(ordered)
+        if not any(is_tensor(leaf) for leaf in flatten(tuple(ordered))[0]):
+            return dict(values)
+        from split_model.pytorch.tensors import tensors_of  # noqa: PLC0415  # torch is there, as the inputs are its
+
+        specs = self.definition.layer_specs
+        return {name: tensors_of(value, specs[name], self.device) for name, value in values.items()}
 
     def run(self, inputs: Sequence[Tree], recorder: Recorder | None = None) -> dict[str, Value]:
-        """Like a call, with all inputs in order of position; `recorder` receives the time of each layer."""
-        values = self.schedule.run(self.feed(inputs), recorder)
-        return {name: values[self.node_of[name]] for name in self.sends}
+        """Like a call, with all inputs in order of position, but gives arrays.
+
+        Args:
+            inputs: Tensors, or arrays in place of them.
+            recorder: Receives the time of each layer, where the engine can tell it.
+        """
+        found = self.part.run(self.definition.inputs.feed(inputs), recorder).layers
+        return {name: found[name] for name in self.sends}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,41 +69,54 @@ class Tail:
     """The part of a model from some layers' values to some of its outputs.
 
     Attributes:
-        needs: Names of the layers whose values it reads; others are ignored.
-        node_of: The node of each layer, by name.
-        schedule: The operator calls.
-        sources: For each wanted output, by path: its node, or a constant.
-        contiguous: Paths of the outputs that the module returns in row-major order; the schedule may use another.
+        definition: The model.
+        spec: The part.
+        part: What runs it.
+        paths: The paths of the wanted outputs, constant ones included.
         assemble: `Model.assemble`: makes the return value from the tail's feeds and its computed outputs.
+        device: The device of returned tensors.
     """
 
-    needs: tuple[str, ...]
-    node_of: Mapping[str, int]
-    schedule: Schedule
-    sources: Mapping[str, int | Tensor]
-    contiguous: frozenset[str]
-    assemble: Callable[[Mapping[str, Value], Mapping[str, Tensor]], Tree]
+    definition: Definition
+    spec: PartSpec
+    part: Part
+    paths: tuple[str, ...]
+    assemble: Callable[[Mapping[str, Value], Mapping[str, Array]], Tree]
+    device: str = "cpu"
 
-    def __call__(self, values: Mapping[str, Value]) -> Tree:
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Names of the layers whose values it reads; others are ignored."""
+        return self.spec.feeds
+
+    def __call__(self, values: Mapping[str, Any]) -> Tree:
         """Computes the wanted outputs and assembles the return value.
 
         Args:
             values: A head's return value, by layer name.
 
         Returns:
-            The original module's return value, with the same nesting, shapes and dtypes.
+            The original module's return value, with the same nesting, shapes and dtypes; of tensors, if the values are
+            tensors, else of arrays.
 
         Raises:
             MissingTensorError: A value is missing; names the layer.
         """
-        return self.assemble(values, self.run(values))
+        arrays = {name: _carried(value) for name, value in values.items()}
+        outputs = self.assemble(arrays, self._computed(arrays))
+        if not any(is_tensor(leaf) for leaf in flatten(tuple(values.values()))[0]):
+            return outputs
+        from split_model.pytorch.tensors import as_module_returns  # noqa: PLC0415  # torch is there, see above
 
-    def run(self, feeds: Mapping[str, Value], recorder: Recorder | None = None) -> dict[str, Tensor]:
+        return as_module_returns(self.definition, outputs, self.device)
+
+    def run(self, feeds: Mapping[str, Value], recorder: Recorder | None = None) -> dict[str, Array]:
         """Computes the wanted outputs.
 
         Args:
-            feeds: Values by layer name, of the dtypes and shapes of `model.layer_specs`; never modified.
-            recorder: Receives the time of each layer.
+            feeds: Values by layer name, of the dtypes and shapes of `model.layer_specs`: arrays, or tensors in place of
+                them; never modified.
+            recorder: Receives the time of each layer, where the engine can tell it.
 
         Returns:
             The wanted outputs, by path.
@@ -96,31 +124,16 @@ class Tail:
         Raises:
             MissingTensorError: A value is missing; names the layer.
         """
+        return self._computed({name: _carried(feeds[name]) for name in self.needs if name in feeds}, recorder)
+
+    def _computed(self, feeds: Mapping[str, Value], recorder: Recorder | None = None) -> dict[str, Array]:
         for name in self.needs:
             if name not in feeds:
                 raise MissingTensorError(name)
-        values = self.schedule.run({self.node_of[name]: feeds[name] for name in self.needs}, recorder)
-        outputs = {
-            path: source.clone() if isinstance(source, Tensor) else values[source]
-            for path, source in self.sources.items()
-        }
-        return {path: value.contiguous() if path in self.contiguous else value for path, value in outputs.items()}
+        computed = self.part.run(feeds, recorder).outputs
+        constants = self.definition.outputs.constants
+        return {path: constants[path].copy() if path in constants else computed[path] for path in self.paths}
 
 
-def check_closed(edge: frozenset[str], graph: LayerGraph) -> None:
-    """Checks that a set of layers can be the edge's part.
-
-    Raises:
-        UnknownLayerError: The graph has no layer of a name.
-        NotClosedError: A model input, or a predecessor of a layer, is missing.
-    """
-    unknown = edge - {entry.name for entry in graph.layers}
-    if unknown:
-        raise UnknownLayerError(min(unknown))
-    for entry in graph.layers:
-        if not entry.inputs and entry.name not in edge:
-            raise NotClosedError(f"the edge must hold every model input; {entry.name!r} is missing")
-        if entry.name in edge:
-            for name in entry.inputs:
-                if name not in edge:
-                    raise NotClosedError(f"{entry.name!r} is on the edge, its predecessor {name!r} is not")
+def _carried(value: Any) -> Value:  # noqa: ANN401  # a tensor, an array, or several
+    return tuple(carried(part) for part in value) if isinstance(value, tuple | list) else carried(value)

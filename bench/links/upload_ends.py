@@ -59,7 +59,7 @@ def watching(
 def model_and_frame(size: str) -> tuple[split_model.Model, torch.Tensor]:
     """A model whose input is sent whole and whose answer is small."""
     module, frame = nn.Sequential(nn.ReLU(), nn.AdaptiveAvgPool1d(8)).eval(), torch.zeros(1, 1, SIZES_BYTES[size] // 4)
-    return split_model.Model(module, (frame,), name=f"upload-{size}"), frame
+    return split_model.model_of(module, (frame,), name=f"upload-{size}"), frame
 
 
 async def serve(parent: Parent, listen: str, size: str) -> None:

@@ -43,7 +43,7 @@ class Front(nn.Module):
 
 
 def model_and_array(size_bytes: int) -> tuple[split_model.Model, Array]:
-    model = split_model.Model(Front().eval(), (torch.zeros(1, size_bytes // 4),), name=f"front-{size_bytes}")
+    model = split_model.model_of(Front().eval(), (torch.zeros(1, size_bytes // 4),), name=f"front-{size_bytes}")
     return model, np.random.default_rng(0).random((1, size_bytes // 4), np.float32)
 
 

@@ -18,8 +18,8 @@ from torch import Tensor, nn
 
 from bench.wide_graphs.yolo_v8 import yolov8n
 from bench.wide_live.model import RawHeads
-from split_model import Model, profile
-from split_model.torchvision_import import torchvision_models
+from split_model import model_of, profile
+from split_model.pytorch.torchvision_import import torchvision_models
 
 FOLDER = Path(__file__).parent / "graphs"
 Factory = Callable[[], tuple[nn.Module, tuple[Tensor, ...]]]
@@ -83,7 +83,7 @@ def describe(name: str) -> dict[str, Any]:
     title, factory = NETWORKS[name]
     module, inputs = factory()
     torch.set_num_threads(1)
-    model = Model(module, inputs, name=name)
+    model = model_of(module, inputs, name=name)
     seconds = profile(model).layer_s
     layers = [
         [layer.name, list(layer.inputs), layer.output_bytes, round(took_s, 9)]

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from models import weights
-from split_model.torchvision_import import torchvision_models
+from split_model.pytorch.torchvision_import import torchvision_models
 
 
 class RawHeads(nn.Module):

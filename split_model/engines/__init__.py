@@ -1,7 +1,6 @@
-"""Running a part of a model: schedules of operator calls, and what makes them fast.
+"""What runs the parts of a model.
 
-In reading order: `schedule` runs the operators from given values to wanted ones. Three modules speed it up: `packing`
-reorders weights at load, `layout` chooses the memory layout of feeds, `in_place` finds operators that may overwrite
-their inputs. `compiled` replaces the schedule of a stable split's head by torch.compile's code. `profiling` measures
-the layers with the `clock` of compute time. `memory` has the process's settings for allocation and garbage collection.
+In reading order: `engine` has the seam. `schedules` runs torch's operators, `onnx` runs ONNX Runtime. `profiling`
+measures the layers, with the `clock` of compute time. `memory` has the process's settings for allocation and garbage
+collection.
 """

@@ -4,10 +4,11 @@ Laws: an engine never modifies the arrays that it is given, and several threads 
 tensors as `split_model.values` says.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
+from split_model.engines.profile import Profile
 from split_model.values import Array, Value
 
 __all__ = ["Engine", "Part", "PartSpec", "Recorder", "Results"]
@@ -69,6 +70,23 @@ class Engine(Protocol):
 
     def is_ready(self, spec: PartSpec) -> bool:
         """Whether a run of this part prepares nothing."""
+        ...
+
+    def walk(self, feeds: Mapping[str, Value]) -> Iterator[tuple[str, Value]]:
+        """Every layer that is no input, in graph order, with its value, from the values of the inputs."""
+        ...
+
+    def measure(
+        self, feeds: Mapping[str, Value], *, repeats: int, warmup: int, on_progress: Callable[[int, int], None] | None
+    ) -> Profile:
+        """Measures each layer as this engine runs it; see `split_model.engines.profiling.profile`.
+
+        Args:
+            feeds: The values of the inputs.
+            repeats: Runs of each kind, whose medians count.
+            warmup: Runs before these, which do not count.
+            on_progress: Called with the steps done, and of all steps.
+        """
         ...
 
     def close(self) -> None:

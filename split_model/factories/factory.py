@@ -14,8 +14,8 @@ from torch import nn
 from split_model.errors import UnknownModelError, UnsupportedModelError
 from split_model.factories.surroundings import module_of_file, surroundings
 from split_model.factories.wording import failure
-from split_model.source import Source
-from split_model.torchvision_import import make_importable
+from split_model.pytorch.source import Source
+from split_model.pytorch.torchvision_import import make_importable
 
 __all__ = ["call_factory"]
 

@@ -6,13 +6,14 @@ import torch
 
 from partitioner import LayerGraph
 from split_model import structure
-from split_model.engines.schedule import Program
+from split_model.engines.schedules.schedule import Program
 from split_model.faithful.witness import Answer
+from split_model.specs import TensorSpec
 from split_model.split import Head, Tail
 from split_model.structure import Nesting, Tree
 from split_model.trace.capture import Capture
 from split_model.trace.folding import fold
-from split_model.trace.trace import Argument, Ref, TensorSpec
+from split_model.trace.trace import Argument, Ref
 
 __all__ = ["answers_of", "plain_answer", "program_answer", "tolerance_of"]
 
@@ -76,6 +77,6 @@ def tolerance_of(specs: Mapping[str, tuple[TensorSpec, ...]], device: torch.devi
 def _through(split: Callable[[frozenset[str]], tuple[Head, Tail]], edge: frozenset[str]) -> Answer:
     def answer(inputs: Sequence[Tree]) -> Tree:
         head, tail = split(edge)
-        return tail(head.run(inputs))
+        return tail(head(*inputs))
 
     return answer

@@ -19,6 +19,7 @@ from split_model.faithful.deviation import deviation, is_finite
 from split_model.faithful.fresh_inputs import apart, fresh_inputs
 from split_model.faithful.module_state import ModuleState
 from split_model.faithful.reference import Reference, same_random_numbers
+from split_model.pytorch.call_arguments import admit
 from split_model.structure import Tree
 from split_model.trace.refusals import failed_run, line
 
@@ -128,7 +129,7 @@ class Witness:
             reference = self._reference
             text = failed_run(error, reference.module, reference.arguments.keywords)
             raise UnsupportedModelError(text) from error
-        structure.admit(outputs, "returns")
+        admit(outputs, "returns")
         return outputs
 
     def _fresh(self, seed: int) -> tuple[tuple[Tree, ...], Tree]:

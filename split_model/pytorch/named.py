@@ -23,7 +23,7 @@ def networks() -> ModuleType:
     Raises:
         ShadowedNetworksError: Python finds another `models` first, which is not imported, or none.
     """
-    ours = Path(__file__).resolve().parents[1] / "models" / "__init__.py"
+    ours = Path(__file__).resolve().parents[2] / "models" / "__init__.py"
     spec = importlib.util.find_spec("models")
     found = None if spec is None or spec.origin is None else Path(spec.origin).resolve()
     if found != ours:

@@ -10,7 +10,7 @@ from typing import IO
 import torch
 
 from split_model.errors import UnknownModelError, UnsupportedModelError
-from split_model.source import Source
+from split_model.pytorch.source import Source
 from split_model.trace.export import quiet
 from split_model.trace.refusals import line
 

@@ -2,8 +2,8 @@
 
 The torchvision wheel on PyPI is built for CUDA. With a CPU torch its compiled operators do not load, and its import
 fails, because it registers a Python kernel for `torchvision::nms`. Declaring the two schemas before the import avoids
-that. Detectors call the operators, so plain ones take their place (`split_model.torchvision_ops`) as soon as anybody
-has imported them: a user's function may do so when it runs for the first time.
+that. Detectors call the operators, so plain ones take their place (`split_model.pytorch.torchvision_ops`) as soon as
+anybody has imported them: a user's function may do so when it runs for the first time.
 """
 
 import importlib
@@ -19,7 +19,7 @@ from types import ModuleType
 import torch
 
 from split_model.errors import ModelError
-from split_model.torchvision_ops import use_plain_operators
+from split_model.pytorch.torchvision_ops import use_plain_operators
 
 __all__ = ["make_importable", "torchvision_models"]
 

@@ -12,15 +12,17 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.export.graph_signature import ConstantArgument, InputKind, OutputKind
+from torch.utils import _pytree as pytree
 
 from split_model import structure
 from split_model.arguments import Arguments
 from split_model.errors import UnsupportedModelError
+from split_model.specs import TensorSpec
 from split_model.structure import Tree
 from split_model.trace.export import export
 from split_model.trace.operators import draws_random, packet
 from split_model.trace.refusals import DIVIDE, place_in_trace
-from split_model.trace.trace import Argument, Node, Ref, TensorSpec, Trace
+from split_model.trace.trace import Argument, Node, Ref, Trace
 
 __all__ = ["Capture", "capture"]
 
@@ -73,7 +75,7 @@ def capture(
     trace = _read(program)
     names = [*_argument_names(module, program)[: len(args)], *arguments.keywords]
     if outputs is None:
-        outputs = structure.unflatten(list(range(len(trace.outputs))), program.call_spec.out_spec)
+        outputs = pytree.tree_unflatten(list(range(len(trace.outputs))), program.call_spec.out_spec)
     output_paths = structure.paths_of(outputs)
     returned = _returned(program)
     if len(returned) != len(output_paths):

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 from partitioner import Layer, LayerGraph
 from split_model.errors import UnsupportedModelError
+from split_model.specs import TensorSpec
 from split_model.trace.operators import RELABELLING, is_getitem, packet
-from split_model.trace.trace import Node, TensorSpec, Trace, refs_of
+from split_model.trace.trace import Node, Trace, refs_of
 
 __all__ = ["Layering", "layer"]
 

@@ -12,10 +12,11 @@ from torch import Tensor, nn
 
 from split_model import structure
 from split_model.errors import UnsupportedModelError
+from split_model.specs import TensorSpec
 from split_model.structure import Tree
 from split_model.trace.capture import Capture
 from split_model.trace.fingerprint import fingerprint
-from split_model.trace.trace import Argument, Node, Ref, TensorSpec, Trace
+from split_model.trace.trace import Argument, Node, Ref, Trace
 
 __all__ = ["Rest", "rest_of", "with_rest"]
 

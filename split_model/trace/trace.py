@@ -6,20 +6,16 @@ other arguments are literals, or constant tensors after folding.
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from math import prod
 from typing import Any
 
 import torch
-from torch import Tensor
 
-__all__ = ["Argument", "Node", "Ref", "TensorSpec", "Trace", "dtype_name", "refs_of", "substitute"]
+from split_model.specs import TensorSpec
+
+__all__ = ["Argument", "Node", "Ref", "Trace", "dtype_name", "refs_of", "substitute"]
 
 Argument = Any
 """An operator's argument or value: tensors, numbers, lists of them, and in a trace `Ref`s."""
-
-
-_PARTS = {"complex64": "float32", "complex128": "float64"}
-"""The dtypes of a complex number's two parts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,47 +23,6 @@ class Ref:
     """The value of node `index`."""
 
     index: int
-
-
-@dataclass(frozen=True, slots=True)
-class TensorSpec:
-    """Dtype (numpy's name, or `bfloat16`) and shape of one tensor; a size that depends on values is `None`."""
-
-    dtype: str
-    shape: tuple[int | None, ...]
-
-    @classmethod
-    def of(cls, tensor: Tensor) -> "TensorSpec":
-        """The dtype and shape of a tensor."""
-        return cls(dtype_name(tensor.dtype), tuple(tensor.shape))
-
-    @property
-    def sent(self) -> "TensorSpec":
-        """The spec of what is sent: complex numbers go as two floats each, in a last dimension of size 2."""
-        parts = _PARTS.get(self.dtype)
-        return self if parts is None else TensorSpec(parts, (*self.shape, 2))
-
-    @property
-    def sizes(self) -> tuple[int, ...]:
-        """The shape, with 0, the least possible, for sizes that depend on values."""
-        return tuple(0 if size is None else size for size in self.shape)
-
-    @property
-    def elements(self) -> int:
-        """Number of elements; 0 if it depends on values."""
-        return prod(self.sizes)
-
-    def admits(self, other: "TensorSpec") -> bool:
-        """Whether a tensor of these dtype and shape may stand here: they are the same, but for unknown sizes."""
-        if self.dtype != other.dtype or len(self.shape) != len(other.shape):
-            return False
-        return all(size in {None, found} for size, found in zip(self.shape, other.shape, strict=True))
-
-    @property
-    def bytes(self) -> int:
-        """Bytes of the elements; 0 if their number depends on values."""
-        dtype: torch.dtype = getattr(torch, self.dtype)
-        return self.elements * dtype.itemsize
 
 
 @dataclass(frozen=True, slots=True)

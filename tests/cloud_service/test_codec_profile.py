@@ -26,7 +26,7 @@ class Mixed(nn.Module):
 
 @pytest.fixture(scope="module")
 def mixed():
-    return split_model.Model(Mixed().eval(), (torch.zeros(1, 3, 16, 16, dtype=torch.uint8),), name="mixed")
+    return split_model.model_of(Mixed().eval(), (torch.zeros(1, 3, 16, 16, dtype=torch.uint8),), name="mixed")
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def test_every_layer_and_encoding_has_the_time_of_its_bytes(mixed, costs):
 def test_pictures_are_decoded_for_as_long_as_a_camera_s_whatever_the_example_shows(content, monkeypatch):
     """Noise would be sent raw, and black is decoded in no time."""
     example = {"black": torch.zeros, "noise": lambda *size, dtype: torch.randint(0, 256, size, dtype=dtype)}[content]
-    model = split_model.Model(Mixed().eval(), (example(1, 3, 32, 32, dtype=torch.uint8),), name="mixed")
+    model = split_model.model_of(Mixed().eval(), (example(1, 3, 32, 32, dtype=torch.uint8),), name="mixed")
     sent = {}
 
     def measured(values, encoding):
@@ -113,6 +113,6 @@ class Odd(nn.Module):
 
 
 def test_values_of_any_shape_and_kind_are_measured():
-    model = split_model.Model(Odd().eval(), (torch.ones(4),), name="odd")
+    model = split_model.model_of(Odd().eval(), (torch.ones(4),), name="odd")
     for decode_s in codec_profile.profile_decoding(model).values():
         assert all(0 < seconds < 10 for seconds in decode_s)

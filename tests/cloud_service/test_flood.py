@@ -25,7 +25,7 @@ class Chain(torch.nn.Module):
 
 @pytest.fixture
 def chain():
-    return split_model.Model(Chain().eval(), (torch.ones(1, 2),), name="made_here:chain")
+    return split_model.model_of(Chain().eval(), (torch.ones(1, 2),), name="made_here:chain")
 
 
 def no_times(model, *, repeats):

@@ -43,7 +43,7 @@ class Branching(nn.Module):
 def branching():
     torch.manual_seed(0)
     example = (torch.randn(2, 6), torch.tensor([[True], [False]]))
-    return split_model.Model(Branching().eval(), example, name="branching")
+    return split_model.model_of(Branching().eval(), example, name="branching")
 
 
 def served(model):
@@ -112,7 +112,7 @@ class Wide(nn.Module):
 
 def test_what_a_request_decodes_to_is_limited_as_a_message_is(monkeypatch):
     example = (torch.zeros(3000), torch.zeros(3000))
-    wide = served(split_model.Model(Wide().eval(), example, name="wide"))
+    wide = served(split_model.model_of(Wide().eval(), example, name="wide"))
     tensors = [encode_tensor(layer, np.zeros(3000, np.float32), encoding=Encoding.ZSTD) for layer in ("x", "y")]
     assert sum(tensor.size for tensor in tensors) < 200
     assert set(read_feeds(wide.model, tensors)) == {"x", "y"}
@@ -199,7 +199,7 @@ class Kinds(nn.Module):
 
 
 def test_values_of_every_kind_are_sent_either_way():
-    model = split_model.Model(Kinds().eval(), (torch.tensor([1.0, -2.0, 3.0, 0.5]),), name="kinds")
+    model = split_model.model_of(Kinds().eval(), (torch.tensor([1.0, -2.0, 3.0, 0.5]),), name="kinds")
     expected = model(*model.example_inputs)
     specs = {spec.path: split_model.TensorSpec(spec.dtype, spec.shape) for spec in model.outputs}
     order = [layer.name for layer in model.graph.layers]

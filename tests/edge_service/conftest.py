@@ -178,7 +178,7 @@ def easy_net() -> split_model.Model:
 
 @pytest.fixture(scope="session")
 def two_by_two() -> split_model.Model:
-    return split_model.Model(TwoByTwo().eval(), (torch.ones(1, 4), torch.ones(1, 5)), name="made_here:two_by_two")
+    return split_model.model_of(TwoByTwo().eval(), (torch.ones(1, 4), torch.ones(1, 5)), name="made_here:two_by_two")
 
 
 @pytest.fixture

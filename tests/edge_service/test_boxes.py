@@ -32,7 +32,9 @@ class Rest(nn.Module):
 
 @pytest.fixture(scope="module")
 def detector() -> split_model.Model:
-    return split_model.Model(TrunkAndRest(Trunk(), Rest()).eval(), (scene(0.4, 0.6, 1.5),), name="made_here:detector")
+    return split_model.model_of(
+        TrunkAndRest(Trunk(), Rest()).eval(), (scene(0.4, 0.6, 1.5),), name="made_here:detector"
+    )
 
 
 def scene(*scores: float) -> torch.Tensor:

@@ -62,7 +62,7 @@ NESTED = (
 
 @pytest.fixture(scope="module")
 def nested() -> split_model.Model:
-    return split_model.Model(Nested().eval(), NESTED, name="nested")
+    return split_model.model_of(Nested().eval(), NESTED, name="nested")
 
 
 def as_arrays(value):

@@ -24,7 +24,7 @@ class Grows(torch.nn.Module):
 
 @pytest.fixture(scope="module")
 def grows() -> split_model.Model:
-    return split_model.Model(Grows().eval(), (torch.ones(1, 8),), name="grows")
+    return split_model.model_of(Grows().eval(), (torch.ones(1, 8),), name="grows")
 
 
 def unsendable(graph):
@@ -74,7 +74,7 @@ class Odd(torch.nn.Module):
 
 def test_the_price_of_any_value_is_its_bytes_on_the_wire():
     inputs = (torch.tensor([1.0, 2.0, -3.0, 0.5]).half(), (torch.tensor(2j),), 3)
-    model = split_model.Model(Odd().eval(), inputs, name="odd")
+    model = split_model.model_of(Odd().eval(), inputs, name="odd")
     costs = measure_wire_costs(model, [inputs], AgentConfig(max_error=0.5))
     for layer, size in zip(model.graph.layers, costs.encodings[0].output_bytes, strict=True):
         assert 0 <= size - layer.output_bytes < 60, layer.name
@@ -91,7 +91,7 @@ class State(torch.nn.Module):
 
 async def test_nested_and_complex_values_go_through_a_real_cloud(serving):
     inputs = (torch.arange(1.0, 9.0), ({"level": torch.tensor(0.1)}, torch.tensor(2j)), 3)
-    model = split_model.Model(State().eval(), inputs, name="state")
+    model = split_model.model_of(State().eval(), inputs, name="state")
     expected = model.flatten(model(*inputs))
     edge_profile = split_model.Profile(tuple(1.0 for _ in model.graph.layers), float(len(model.graph)))
     order = [layer.name for layer in model.graph.layers]
@@ -114,7 +114,7 @@ class Widens(torch.nn.Module):
 
 async def test_a_split_that_one_cloud_cannot_answer_is_not_used_again(serving):
     """The cloud's own limit is lower than the contract's, which the edge goes by."""
-    model = split_model.Model(Widens().eval(), (torch.ones(8),), name="widens")
+    model = split_model.model_of(Widens().eval(), (torch.ones(8),), name="widens")
     edge_profile = split_model.Profile(tuple(1.0 for _ in model.graph.layers), float(len(model.graph)))
     async with serving(model, max_message_bytes=8_000) as server:
         address = f"127.0.0.1:{server.port}"
@@ -134,7 +134,7 @@ class Narrows(torch.nn.Module):
 
 async def test_a_split_that_one_cloud_cannot_receive_is_not_used_again(serving, wait_until):
     """gRPC itself refuses the message, and ends the stream."""
-    model = split_model.Model(Narrows().eval(), (torch.ones(4000),), name="narrows")
+    model = split_model.model_of(Narrows().eval(), (torch.ones(4000),), name="narrows")
     edge_profile = split_model.Profile(tuple(1.0 for _ in model.graph.layers), float(len(model.graph)))
     async with serving(model, max_message_bytes=8_000) as server:
         address = f"127.0.0.1:{server.port}"

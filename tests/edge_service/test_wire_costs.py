@@ -39,7 +39,7 @@ def smooth() -> list[tuple[torch.Tensor, ...]]:
 
 @pytest.fixture(scope="module")
 def sensitive() -> split_model.Model:
-    return split_model.Model(Sensitive().eval(), images(0)[0], name="sensitive")
+    return split_model.model_of(Sensitive().eval(), images(0)[0], name="sensitive")
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +57,7 @@ def small() -> split_model.Model:
         def forward(self, image: torch.Tensor) -> torch.Tensor:
             return self.network(image.to(torch.float32) / 255)
 
-    return split_model.Model(Small().eval(), images(0)[0], name="small")
+    return split_model.model_of(Small().eval(), images(0)[0], name="small")
 
 
 def by_name(costs):
@@ -105,7 +105,7 @@ def test_a_model_without_pictures_has_no_encodings_of_them(shape):
             return image.to(torch.float32).mean()
 
     frame = (torch.zeros(shape, dtype=torch.uint8),)
-    model = split_model.Model(Mean().eval(), frame, name="mean")
+    model = split_model.model_of(Mean().eval(), frame, name="mean")
     assert list(by_name(measure_wire_costs(model, [frame], AgentConfig()))) == ["raw", "zstd"]
 
 
@@ -115,7 +115,7 @@ def test_beside_a_picture_another_input_is_sent_raw():
             return image.to(torch.float32).mean() * weight.exp()
 
     frame = (*smooth()[0], torch.zeros(5))
-    model = split_model.Model(Two().eval(), frame, name="two")
+    model = split_model.model_of(Two().eval(), frame, name="two")
     costs = by_name(measure_wire_costs(model, [frame], AgentConfig()))
     webp, raw = costs["webp"].output_bytes, costs["raw"].output_bytes
     by_layer = {layer.name: (webp[i], raw[i]) for i, layer in enumerate(model.graph.layers)}

@@ -14,6 +14,7 @@ from edge_service.sources import open_source
 from models import detectors, torchvision_models, weights
 from models.detectors import DETECTORS
 from split_model.model import Model
+from split_model.pytorch.module_model import model_of
 
 
 def detector_of(name: str) -> nn.Module:
@@ -138,7 +139,7 @@ class Pair:
 
     def check_splits(self, count: int) -> None:
         """At random splits the boxes are the detector's own; torchvision's rest is run on real pictures."""
-        model = Model(self.source.module, self.source.example_inputs, name=self.name)
+        model = model_of(self.source.module, self.source.example_inputs, name=self.name)
         generator = random.Random(self.name)
         shown, same = [], 0
         for picture in pictures_of(self.source.example_inputs[0], count):

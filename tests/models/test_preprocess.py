@@ -14,7 +14,7 @@ from models import build
 from models.detectors import DETECTORS, source_of
 from models.torchvision_models import SEGMENTATION, preprocess_of
 from pictures import Picture, Preprocess, picture_of, prepared
-from split_model.torchvision_import import torchvision_models
+from split_model.pytorch.torchvision_import import torchvision_models
 
 tv = torchvision_models()
 

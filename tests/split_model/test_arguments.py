@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 import split_model
-from split_model.model import Model
+from split_model.pytorch.module_model import model_of
 
 X = torch.arange(6.0).reshape(2, 3)
 Y = torch.ones(2, 3)
@@ -26,7 +26,7 @@ def split_at_inputs(model):
 
 @pytest.mark.parametrize("mapping", [dict, collections.UserDict])
 def test_keyword_arguments(mapping):
-    model = Model(Keywords(), mapping({"y": Y, "x": X, "scale": 2.0}), name="toy")
+    model = model_of(Keywords(), mapping({"y": Y, "x": X, "scale": 2.0}), name="toy")
     assert [spec.path for spec in model.inputs] == ["y", "x"]
     head, tail = split_at_inputs(model)
     expected = X * 2 - Y
@@ -41,7 +41,7 @@ def test_keyword_arguments(mapping):
 
 @pytest.mark.parametrize("call", [{"x": X}, {"x": X, "y": Y, "scale": 2.0, "more": 1}, {}])
 def test_wrong_names_are_named(call):
-    model = Model(Keywords(), {"x": X, "y": Y, "scale": 2.0}, name="toy")
+    model = model_of(Keywords(), {"x": X, "y": Y, "scale": 2.0}, name="toy")
     with pytest.raises(split_model.InputError, match="expected the inputs x, y, scale"):
         split_at_inputs(model)[0](**call)
     with pytest.raises(split_model.InputError, match="expected the inputs x, y, scale"):
@@ -49,7 +49,7 @@ def test_wrong_names_are_named(call):
 
 
 def test_inputs_are_checked_before_a_call():
-    model = Model(Keywords(), {"x": X, "y": Y, "scale": 2.0}, name="toy")
+    model = model_of(Keywords(), {"x": X, "y": Y, "scale": 2.0}, name="toy")
     in_order = model.in_order((X,), {"scale": 2.0, "y": Y})
     assert [torch.equal(X, in_order[0]), torch.equal(Y, in_order[1]), in_order[2]] == [True, True, 2.0]
     model.check_inputs(in_order)
@@ -59,7 +59,7 @@ def test_inputs_are_checked_before_a_call():
 
 
 def test_positional_arguments_by_name():
-    model = Model(Keywords(), (X, Y, 2.0), name="toy", keywords=("y", "scale"))
+    model = model_of(Keywords(), (X, Y, 2.0), name="toy", keywords=("y", "scale"))
     head, tail = split_at_inputs(model)
     assert torch.equal(tail(head(scale=2.0, y=Y, x=X)), X * 2 - Y)
 
@@ -70,10 +70,10 @@ def test_a_dictionary_that_is_no_keyword_arguments():
             return batch["x"] * 2
 
     with pytest.raises(split_model.UnsupportedModelError, match=r"for one dictionary, return \({...},\)"):
-        Model(Batch(), {"x": X}, name="toy")
+        model_of(Batch(), {"x": X}, name="toy")
     with pytest.raises(split_model.UnsupportedModelError, match="the keys must be their names"):
-        Model(Batch(), {1: X}, name="toy")
-    assert [spec.path for spec in Model(Batch(), ({"x": X},), name="toy").inputs] == ["batch.x"]
+        model_of(Batch(), {1: X}, name="toy")
+    assert [spec.path for spec in model_of(Batch(), ({"x": X},), name="toy").inputs] == ["batch.x"]
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_what_is_no_tensor_is_fixed(fixed, others):
         def forward(self, x, mode):
             return x * mode if isinstance(mode, float) else x + (mode is None) + (mode == "sum")
 
-    model = Model(Mode(), (X, fixed), name="toy")
+    model = model_of(Mode(), (X, fixed), name="toy")
     head, tail = split_at_inputs(model)
     tail(head(X, fixed))
     for other in others:
@@ -113,7 +113,7 @@ def test_dataclasses_in_and_out():
         def forward(self, boxes):
             return Result(Boxes(boxes.xy + 1, None, [boxes.names[0] * 2]), 3)
 
-    model = Model(Moves(), (Boxes(X, None, [Y]),), name="toy")
+    model = model_of(Moves(), (Boxes(X, None, [Y]),), name="toy")
     assert [spec.path for spec in model.inputs] == ["boxes.xy", "boxes.names.0"]
     assert [spec.path for spec in model.outputs] == ["boxes.xy", "boxes.names.0"]
     head, tail = split_at_inputs(model)
@@ -143,16 +143,16 @@ def test_other_outputs_are_refused(made, message):
             return x * 2, made
 
     with pytest.raises(split_model.UnsupportedModelError, match=message):
-        Model(Returns(), (X,), name="toy")
+        model_of(Returns(), (X,), name="toy")
 
 
 def test_other_inputs_are_refused():
     with pytest.raises(split_model.UnsupportedModelError, match="takes a numpy ndarray; make it a tensor"):
-        Model(nn.Identity(), (np.ones(2),), name="toy")
+        model_of(nn.Identity(), (np.ones(2),), name="toy")
 
 
 def test_example_inputs_are_copies():
     example = X.clone()
-    model = Model(nn.ReLU(), example, name="toy")
+    model = model_of(nn.ReLU(), example, name="toy")
     example.zero_()
     assert torch.equal(model.example_inputs[0], X)

@@ -139,7 +139,7 @@ def test_weights_from_a_file(tmp_path):
     model = split_model.load("zoo:easy_net", weights=path)
     assert model.digest == split_model.load("zoo:easy_net", weights=str(path)).digest
     assert model.digest != split_model.load("zoo:easy_net").digest
-    for name, tensor in model._module.model.state_dict().items():
+    for name, tensor in model.original.reference.module.model.state_dict().items():
         assert torch.equal(tensor, state[name])
 
 
@@ -181,7 +181,7 @@ class Runs:
 
 
 def test_downloaded_weights_are_tensors_and_nothing_that_runs(tmp_path, monkeypatch):
-    from split_model.torchvision_import import torchvision_models
+    from split_model.pytorch.torchvision_import import torchvision_models
 
     monkeypatch.setattr(torch.hub, "_hub_dir", str(tmp_path))
     preset = torchvision_models().get_model_weights("squeezenet1_1").DEFAULT

@@ -18,8 +18,12 @@ from dataclasses import dataclass, fields, replace
 import torch
 from torch import Tensor, nn
 
-from split_model.engines.schedule import Recorder, Schedule
+from split_model.engines.engine import Recorder
+from split_model.engines.schedules.engine import TorchEngine, TorchPart
+from split_model.engines.schedules.schedule import Schedule
+from split_model.errors import ModelError
 from split_model.model import Model
+from split_model.pytorch.tensors import tensors_of
 from split_model.split import Head
 from split_model.trace.trace import Argument, Ref, Trace, substitute
 
@@ -66,7 +70,12 @@ class CompiledHeads:
         most: int = 4,
         compile_function: Callable[[nn.Module, list[Tensor]], _Compiled] | None = None,
     ) -> None:
+        if not isinstance(model.engine, TorchEngine):
+            raise ModelError(
+                f"heads are compiled by torch, and {model.engine.name} runs {model.name}; use engine torch"
+            )
         self._model = model
+        self._engine = model.engine
         self._after_frames = after_frames
         self._left = most
         self._compile = compile_function or _compile
@@ -91,7 +100,7 @@ class CompiledHeads:
             self._last = edge
             starts = self._in_a_row >= self._after_frames and self._may_start(edge)
             head, _ = self._model.split(edge)
-            if starts and len(head.schedule.steps) > 0:
+            if starts and len(_schedule(head).steps) > 0:
                 self._started.add(edge)
                 self._left -= 1
                 self._thread = threading.Thread(target=self._make, args=(edge, head), name="compile-head", daemon=True)
@@ -112,7 +121,8 @@ class CompiledHeads:
 
     def _make(self, edge: frozenset[str], head: Head) -> None:
         try:
-            parts = {field.name: getattr(head.schedule, field.name) for field in fields(head.schedule)}
+            plain = _schedule(head)
+            parts = {field.name: getattr(plain, field.name) for field in fields(plain)}
             schedule = CompiledSchedule(**parts, function=self._compiled(head))
         except Exception as error:  # noqa: BLE001  # compilers raise anything
             with self._lock:
@@ -126,19 +136,28 @@ class CompiledHeads:
             )
             return
         with self._lock:
-            self._ready[edge] = replace(head, schedule=schedule)
+            self._ready[edge] = replace(head, part=TorchPart(self._engine, head.spec, schedule))
 
     def _compiled(self, head: Head) -> _Compiled:
-        module = module_of(self._model.plain_trace(), head.schedule)
-        feed = head.feed(self._model.example_inputs)
-        examples = [_own(feed[index]) for index in head.schedule.feeds]
-        expected = head.schedule.run(feed)
+        schedule, nodes = _schedule(head), self._engine.node_of
+        module = module_of(self._engine.plain_trace(), schedule)
+        specs = self._model.layer_specs
+        fed = self._model.definition.inputs.feed(self._model.example_inputs)
+        feed = {nodes[layer]: tensors_of(array, specs[layer], self._engine.device) for layer, array in fed.items()}
+        examples = [_own(feed[index]) for index in schedule.feeds]
+        expected = schedule.run(feed)
         function = self._compile(module, examples)
         with torch.inference_mode(mode=False), torch.no_grad():
             found = function(*examples)
-        for index, value in zip(head.schedule.wanted, found, strict=True):
+        for index, value in zip(schedule.wanted, found, strict=True):
             _check(value, expected[index])
         return function
+
+
+def _schedule(head: Head) -> Schedule:
+    if not isinstance(head.part, TorchPart):
+        raise TypeError(f"the head's part is {type(head.part).__name__}, expected one of torch's engine")
+    return head.part.schedule
 
 
 def module_of(trace: Trace, schedule: Schedule) -> nn.Module:

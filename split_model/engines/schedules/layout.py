@@ -5,7 +5,7 @@ addition would be slow: tails of GoogLeNet took up to twice the time that their 
 are converted to the layout that they have in a run of the whole model.
 """
 
-from split_model.engines.packing import run_convolution
+from split_model.engines.schedules.packing import run_convolution
 from split_model.trace.operators import packet
 from split_model.trace.trace import Node, Trace, refs_of
 
@@ -27,7 +27,7 @@ def channels_last(packed: Trace) -> frozenset[int]:
     """The nodes whose value is channels last in a run of the whole model.
 
     Args:
-        packed: A trace from `split_model.engines.packing.pack`.
+        packed: A trace from `split_model.engines.schedules.packing.pack`.
     """
     found: set[int] = set()
     for index, node in enumerate(packed.nodes):

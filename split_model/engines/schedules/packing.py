@@ -18,8 +18,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from split_model.specs import TensorSpec
 from split_model.trace.operators import STRIDE_READING, packet
-from split_model.trace.trace import Argument, Node, Ref, TensorSpec, Trace
+from split_model.trace.trace import Argument, Node, Ref, Trace
 
 __all__ = ["pack"]
 

@@ -7,7 +7,7 @@ a server that compiled each cut would leak memory.
 
 Laws: a schedule never modifies the values it is given, and several threads may run it at once. The trace is functional;
 a schedule overwrites only memory that the same run allocated and that nothing reads later
-(`split_model.engines.in_place`).
+(`split_model.engines.schedules.in_place`).
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -16,16 +16,13 @@ from dataclasses import dataclass, replace
 import torch
 
 from split_model.engines.clock import compute_clock
-from split_model.engines.in_place import Overwrite
+from split_model.engines.engine import Recorder
+from split_model.engines.schedules.in_place import Overwrite
 from split_model.errors import ExecutionError, MissingTensorError
 from split_model.trace.operators import VIEW, packet
 from split_model.trace.trace import Argument, Node, Ref, Trace, refs_of, substitute
 
-__all__ = ["Program", "Recorder", "Schedule"]
-
-Recorder = Callable[[str, float], None]
-"""Called with the name and the seconds of each layer when it is done, on `split_model.engines.clock.compute_clock`. The
-time of relabelling operators counts for the next layer, that of the last ones for the last layer."""
+__all__ = ["Program", "Schedule"]
 
 Slots = list[Argument]
 

@@ -29,7 +29,7 @@ class Mean(torch.nn.Module):
 
 def streamed(run, count=3):
     """Runs the edge's end against the cloud's, over loopback."""
-    model = split_model.Model(Mean().eval(), (torch.zeros(1, 3, 32, 32, dtype=torch.uint8),), name="mean")
+    model = split_model.model_of(Mean().eval(), (torch.zeros(1, 3, 32, 32, dtype=torch.uint8),), name="mean")
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def serve():
@@ -71,7 +71,7 @@ def test_the_cloud_answers_with_the_model_s_outputs_for_the_picture():
     (picture,) = pictures(1)
     packet = Encoder(picture, 10.0, 5.0).encode(picture)
     shown = np.asarray(picture_of(Decoder().decode(packet)).image)
-    model = split_model.Model(Mean().eval(), (torch.zeros(1, 3, 48, 64, dtype=torch.uint8),), name="mean")
+    model = split_model.model_of(Mean().eval(), (torch.zeros(1, 3, 48, 64, dtype=torch.uint8),), name="mean")
     ours, theirs = socket.socketpair()
     with ours, theirs:
         ours.sendall(_LENGTH.pack(len(packet)) + packet)

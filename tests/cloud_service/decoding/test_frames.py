@@ -37,7 +37,7 @@ class Twice(nn.Module):
 @pytest.fixture(scope="module")
 def twice():
     example = torch.zeros((1, 3, HEIGHT, WIDTH), dtype=torch.uint8)
-    return split_model.Model(Twice().eval(), (example,), name="twice")
+    return split_model.model_of(Twice().eval(), (example,), name="twice")
 
 
 @pytest.fixture

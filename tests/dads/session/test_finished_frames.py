@@ -47,7 +47,7 @@ def around_the_bright(outputs):
 
 @pytest.fixture(scope="module")
 def traced():
-    return split_model.Model(
+    return split_model.model_of(
         Bright().eval(), (torch.zeros(1, 3, SIZE, SIZE, dtype=torch.uint8),), name="made_here:bright"
     )
 
@@ -219,7 +219,7 @@ def test_pictures_are_kept_only_where_somebody_wants_them(detector, squares, mon
 
 
 def test_a_model_that_takes_no_frames_is_refused_before_anything_is_written(squares, tmp_path):
-    model = split_model.Model(nn.Linear(4, 3).eval(), (torch.ones(1, 4),), name="made_here:linear")
+    model = split_model.model_of(nn.Linear(4, 3).eval(), (torch.ones(1, 4),), name="made_here:linear")
     with pytest.raises(CommandError, match=r"takes float32 \[1, 4\]; frames from a source are uint8"):
         lines(session(model, squares, draw=tmp_path / "drawn.mp4", save_outputs=tmp_path / "saved"))
     assert list(tmp_path.iterdir()) == [squares]

@@ -292,7 +292,7 @@ def test_a_port_that_is_taken_is_an_error_that_names_it(session):
 
 def test_a_model_that_takes_no_pictures_is_refused_with_what_to_do(session):
     linear = torch.nn.Linear(4, 2)
-    model = split_model.Model(linear.eval(), (torch.ones(1, 4),), name="made_here:linear")
+    model = split_model.model_of(linear.eval(), (torch.ones(1, 4),), name="made_here:linear")
     with pytest.raises(CommandError, match=r"takes float32 \[1, 4\]; frames from a source are uint8"):
         run(session(model=model))
 

@@ -25,7 +25,7 @@ class RawHeads(torch.nn.Module):
 
 @pytest.fixture(scope="module")
 def raw_heads() -> split_model.Model:
-    return split_model.Model(RawHeads().eval(), (torch.ones(1, 50_000),), name="made_here:raw_heads")
+    return split_model.model_of(RawHeads().eval(), (torch.ones(1, 50_000),), name="made_here:raw_heads")
 
 
 @pytest.fixture

@@ -43,7 +43,7 @@ class Seeing(torch.nn.Module):
 
 @pytest.fixture(scope="module")
 def seeing():
-    return split_model.Model(Seeing().eval(), (torch.zeros(1, 3, HEIGHT, WIDTH, dtype=torch.uint8),), name="it")
+    return split_model.model_of(Seeing().eval(), (torch.zeros(1, 3, HEIGHT, WIDTH, dtype=torch.uint8),), name="it")
 
 
 @pytest.fixture(scope="module")

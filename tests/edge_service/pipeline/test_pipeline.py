@@ -627,7 +627,7 @@ class Large(torch.nn.Module):
 
 async def test_an_upload_that_stalls_ends_neither_the_stage_nor_offloading(serving, random_inputs, wait_until):
     """The stream is cancelled while the transport still holds a write; the next frame must get through again."""
-    model = split_model.Model(Large().eval(), (torch.ones(1, 3_000_000),), name="made_here:large")
+    model = split_model.model_of(Large().eval(), (torch.ones(1, 3_000_000),), name="made_here:large")
     stopped, open_again = Trace.constant(0.0), Trace.constant(1e9)
     controller = Dictator(model, inputs_of(model), deadline_s=0.5)
     async with (

@@ -5,8 +5,9 @@ from torch import nn
 import split_model
 from split_model.faithful import witness
 from split_model.faithful.answers import answers_of, plain_answer, tolerance_of
-from split_model.model import Model
-from split_model.trace.trace import TensorSpec
+from split_model.pytorch.module_model import model_of
+from split_model.specs import TensorSpec
+from split_model.trace.capture import capture
 
 CPU = torch.device("cpu")
 X = torch.linspace(-1, 1, 6).reshape(2, 3)
@@ -24,10 +25,11 @@ class Several(nn.Module):
 
 def test_every_way_to_ask_gives_the_answer():
     module = Several().eval()
-    model = Model(module, (X, 3, X), name="toy")
+    model = model_of(module, (X, 3, X), name="toy")
+    captured = capture(module, (X, 3, X.clone()))
     inputs = (torch.rand(2, 3), 3, torch.rand(2, 3))
     expected = module(*inputs)
-    asked = [*answers_of(model.split, model.graph), plain_answer(model._captured, CPU)]
+    asked = [*answers_of(model.split, model.graph), plain_answer(captured, CPU)]
     assert len(asked) == 3
     for answer in asked:
         found = answer(inputs)
@@ -58,11 +60,11 @@ def test_a_split_that_rounds_otherwise_is_no_other_function(monkeypatch):
         return 1.0 if len(asked) in {1, 3} else 0.0
 
     monkeypatch.setattr(witness, "deviation", off)
-    Model(nn.ReLU(), (X,), name="toy")
+    model_of(nn.ReLU(), (X,), name="toy")
     assert len(asked) == 4
 
 
 def test_a_split_that_answers_otherwise_is_refused(monkeypatch):
     monkeypatch.setattr(witness, "deviation", lambda wanted, found: 1.0 if found is not wanted else 0.0)
     with pytest.raises(split_model.UnsupportedModelError, match="the same inputs otherwise each time"):
-        Model(nn.ReLU(), (X,), name="toy")
+        model_of(nn.ReLU(), (X,), name="toy")

@@ -10,8 +10,8 @@ import torch
 from torch import nn
 
 import split_model
-import split_model.model as model_module
-from split_model.model import Model
+from split_model.pytorch import module_model as model_module
+from split_model.pytorch.module_model import model_of
 
 X = torch.linspace(-1, 1, 6).reshape(2, 3)
 
@@ -105,7 +105,7 @@ CACHES = [InAnAttribute, InTheClass, InBoth, InAFunction, InAHelper, InALazyBuff
 @pytest.mark.parametrize("kind", CACHES)
 def test_caches_hold_tensors_with_values_afterwards(kind):
     module = nn.Sequential(kind())
-    model = Model(module, (X,), name="toy")
+    model = model_of(module, (X,), name="toy")
     expected = X * 2 + torch.arange(3.0)
     assert torch.equal(module(X), expected)
     assert type(module(X)) is torch.Tensor
@@ -118,7 +118,7 @@ def test_caches_hold_tensors_with_values_afterwards(kind):
 def test_caches_are_empty_again(kind):
     module = kind()
     before, helper = dict(vars(module)), getattr(module, "helper", None)
-    Model(module, (X,), name="toy")
+    model_of(module, (X,), name="toy")
     assert vars(module).keys() == before.keys()
     assert all(vars(module)[name] is value for name, value in before.items())
     assert not module.state_dict()
@@ -186,7 +186,7 @@ class Counts(nn.Module):
 )
 def test_state_is_refused_by_name(module, name):
     with pytest.raises(split_model.UnsupportedModelError, match="keeps state from call to call") as refusal:
-        Model(nn.Sequential(module), (X,), name="toy")
+        model_of(nn.Sequential(module), (X,), name="toy")
     assert f"({name})" in str(refusal.value)
 
 
@@ -201,7 +201,7 @@ def test_what_a_call_writes_anew_each_time_is_warned_of():
         pytest.warns(UserWarning, match="forward assigns features"),
         pytest.warns(UserWarning, match="writes features in each call, and a split model does not"),
     ):
-        model = Model(module, (X,), name="toy")
+        model = model_of(module, (X,), name="toy")
     assert not hasattr(module, "features")
     assert torch.equal(model(X), X * 3 + 1)
 
@@ -224,7 +224,7 @@ def test_a_model_with_scratch_is_compared_twice_too(monkeypatch):
     monkeypatch.setattr(model_module, "answers_of", counted)
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
-        Model(KeepsItsFeatures(), (X,), name="toy")
+        model_of(KeepsItsFeatures(), (X,), name="toy")
     assert asked == [0, 1]
     assert len([each for each in warned if "in each call" in str(each.message)]) == 1
 
@@ -241,7 +241,7 @@ def test_what_the_call_before_left_decides_nothing():
             return changed
 
     with pytest.warns(UserWarning), pytest.raises(split_model.UnsupportedModelError):  # noqa: PT030  # torch's own text
-        Model(Difference(), (X,), name="toy")
+        model_of(Difference(), (X,), name="toy")
 
 
 def test_state_that_decides_the_answer_is_refused():
@@ -257,7 +257,7 @@ def test_state_that_decides_the_answer_is_refused():
     module = Recurrent()
     state = module.state
     with pytest.raises(split_model.UnsupportedModelError, match=r"changes its buffers when it runs \(state\)"):
-        Model(module, (X,), name="toy")
+        model_of(module, (X,), name="toy")
     assert module.state is state
     assert not state.any()
 
@@ -273,7 +273,7 @@ def test_the_first_input_must_not_decide():
 
     module = FirstWins()
     with pytest.raises(split_model.UnsupportedModelError, match="another function than the model"):
-        Model(module, (X,), name="toy")
+        model_of(module, (X,), name="toy")
     assert module.scale is None
 
 
@@ -288,7 +288,7 @@ def test_tensors_of_the_trace_that_stay_are_refused(returns):
             return returns(x, kept[0])
 
     with pytest.raises(split_model.UnsupportedModelError, match="runs no more once torch"):
-        Model(Keeps(), (X,), name="toy")
+        model_of(Keeps(), (X,), name="toy")
 
 
 def test_a_global_that_carries_values_from_call_to_call_is_refused():
@@ -300,7 +300,7 @@ def test_a_global_that_carries_values_from_call_to_call_is_refused():
             return x + before
 
     with pytest.raises(split_model.UnsupportedModelError, match="the same inputs otherwise each time"):
-        Model(Chained(), (X,), name="toy")
+        model_of(Chained(), (X,), name="toy")
 
 
 @pytest.mark.parametrize("draw", [random.random, np.random.rand])
@@ -312,7 +312,7 @@ def test_numbers_drawn_outside_torch_are_refused(draw):
     random.seed(1)
     np.random.seed(1)  # noqa: NPY002  # what such models draw from
     with pytest.raises(split_model.UnsupportedModelError, match="the same inputs otherwise each time"):
-        Model(Noise(), (X,), name="toy")
+        model_of(Noise(), (X,), name="toy")
     after = draw()
     random.seed(1)
     np.random.seed(1)  # noqa: NPY002  # see above
@@ -326,7 +326,7 @@ def test_torchs_random_numbers_are_left_as_they_were():
 
     before = torch.get_rng_state()
     with pytest.raises(split_model.UnsupportedModelError, match="draws random numbers"):
-        Model(Noise(), (X,), name="toy")
+        model_of(Noise(), (X,), name="toy")
     assert torch.equal(torch.get_rng_state(), before)
 
 
@@ -337,7 +337,7 @@ def test_one_tensor_as_two_inputs():
 
     memory = torch.arange(12.0)
     for inputs in [(X, X), (memory[:6], memory[6:]), (memory[:6], memory[2:8])]:
-        model = Model(Siamese(), inputs, name="toy")
+        model = model_of(Siamese(), inputs, name="toy")
         assert [entry.name for entry in model.graph.layers][:2] == ["left", "right"]
         head, tail = model.split(frozenset({"left", "right"}))
         left, right = (torch.rand(inputs[0].shape) for _ in "lr")
@@ -352,7 +352,7 @@ def test_a_module_is_left_as_it_was():
     image = torch.rand(1, 3, 2, 2, requires_grad=True)
     state = {name: (tensor, tensor.clone()) for name, tensor in module.state_dict(keep_vars=True).items()}
     flags = [(part.training, dict(vars(part))) for part in module.modules()]
-    model = Model(module, (image,), name="toy", evaluate=True)
+    model = model_of(module, (image,), name="toy", evaluate=True)
     with torch.no_grad():
         expected = model(image)
     for name, tensor in module.state_dict(keep_vars=True).items():
@@ -375,12 +375,12 @@ def test_statistics_are_left_as_they_were_after_a_refusal():
     module = nn.BatchNorm1d(3).train()
     before = {name: tensor.clone() for name, tensor in module.state_dict().items()}
     with pytest.raises(split_model.UnsupportedModelError, match="call \\.eval"):
-        Model(module, (X,), name="toy")
+        model_of(module, (X,), name="toy")
     assert all(torch.equal(tensor, before[name]) for name, tensor in module.state_dict().items())
 
 
 def test_a_lazy_module_gets_its_parameters():
-    model = Model(nn.Sequential(nn.LazyLinear(2), nn.ReLU()), (X,), name="toy")
+    model = model_of(nn.Sequential(nn.LazyLinear(2), nn.ReLU()), (X,), name="toy")
     assert model.outputs[0].shape == (2, 2)
 
 
@@ -388,7 +388,7 @@ def test_weights_made_in_each_call_are_no_state():
     with pytest.warns(FutureWarning, match="weight_norm"):
         module = nn.Sequential(torch.nn.utils.weight_norm(nn.Linear(3, 3)), nn.ReLU())
     module = nn.Sequential(*module, torch.nn.utils.spectral_norm(nn.Linear(3, 2))).eval()
-    model = Model(module, (X,), name="toy")
+    model = model_of(module, (X,), name="toy")
     assert torch.allclose(model(X), module(X))
 
 
@@ -402,13 +402,13 @@ def test_inputs_of_which_few_are_valid():
             return self.table(tokens) * lengths[:, None], self.table(at.long())
 
     tokens, at = torch.tensor([4, 0, 3]), torch.tensor([0, 4, 2], dtype=torch.uint8)
-    model = Model(Embeds(), (tokens, at, torch.ones(3)), name="toy")
+    model = model_of(Embeds(), (tokens, at, torch.ones(3)), name="toy")
     assert len(model.outputs) == 2
 
 
 def test_a_forward_that_fails_on_the_examples():
     with pytest.raises(split_model.UnsupportedModelError, match="fails on its example inputs: RuntimeError: mat1"):
-        Model(nn.Linear(4, 2), (X,), name="toy")
+        model_of(nn.Linear(4, 2), (X,), name="toy")
 
 
 def test_nothing_is_compiled():
@@ -416,5 +416,5 @@ def test_nothing_is_compiled():
         raise AssertionError("a part was compiled")
 
     part = torch.compile(nn.Linear(3, 4), backend=compiles)
-    model = Model(torch.compile(nn.Sequential(part, nn.ReLU()), backend=compiles), (X,), name="toy")
+    model = model_of(torch.compile(nn.Sequential(part, nn.ReLU()), backend=compiles), (X,), name="toy")
     assert list(model.places.values())[1:] == ["0", "1"]

@@ -3,12 +3,12 @@ import torch
 from torch import nn
 
 import split_model
-from split_model.model import Model
+from split_model.pytorch.module_model import model_of
 
 
 def refuse(module, *inputs, match):
     with pytest.raises(split_model.UnsupportedModelError, match=match):
-        Model(module, inputs, name="toy")
+        model_of(module, inputs, name="toy")
 
 
 def test_random_models_are_refused():
@@ -63,13 +63,13 @@ def test_no_grad_inside_a_model():
                 y = x * 2
             return y + 1
 
-    model = Model(NoGrad(), (torch.ones(2),), name="toy")
+    model = model_of(NoGrad(), (torch.ones(2),), name="toy")
     head, tail = model.split(frozenset({"x"}))
     assert tail(head(torch.ones(2))).tolist() == [3, 3]
 
 
 def test_inputs_only():
-    model = Model(nn.Identity(), (torch.ones(2),), name="toy")
+    model = model_of(nn.Identity(), (torch.ones(2),), name="toy")
     head, tail = model.split(frozenset(entry.name for entry in model.graph.layers))
     assert len(model.graph.layers) == 1
     assert tail(head(torch.ones(2))).tolist() == [1, 1]
@@ -80,7 +80,7 @@ def test_unused_inputs_are_layers():
         def forward(self, x, y):
             return x * 2
 
-    model = Model(Ignores(), (torch.ones(2), torch.ones(3)), name="toy")
+    model = model_of(Ignores(), (torch.ones(2), torch.ones(3)), name="toy")
     assert [entry.name for entry in model.graph.layers] == ["x", "y", "mul"]
     head, tail = model.split(frozenset({"x", "y"}))
     assert tail(head(torch.ones(2), torch.ones(3))).tolist() == [2, 2]

@@ -10,7 +10,7 @@ from torch.testing._internal.two_tensor import TwoTensor
 
 import split_model
 from models.preprocessing import IMAGENET, LITE, Normalised
-from split_model.model import Model
+from split_model.pytorch.module_model import model_of
 from split_model.trace.capture import capture
 from split_model.trace.digest import digest_of
 
@@ -26,7 +26,7 @@ def net(scale=1.0, bias=True):
 
 
 def digest(module, *inputs):
-    return Model(module, inputs or (torch.ones(1, 3, 8, 8),), name="toy").digest
+    return model_of(module, inputs or (torch.ones(1, 3, 8, 8),), name="toy").digest
 
 
 def test_the_same_in_another_process():
@@ -39,8 +39,8 @@ def test_the_same_in_another_process():
 
 
 def test_the_name_is_no_part_of_it():
-    one = Model(net(), (torch.ones(1, 3, 8, 8),), name="one")
-    other = Model(net(), (torch.ones(1, 3, 8, 8),), name="other")
+    one = model_of(net(), (torch.ones(1, 3, 8, 8),), name="one")
+    other = model_of(net(), (torch.ones(1, 3, 8, 8),), name="other")
     assert one.digest == other.digest
     assert len(one.digest) == 64
 
@@ -107,7 +107,7 @@ def test_sparse_buffers_count(layout):
 
     x = torch.arange(9.0).reshape(3, 3)
     assert digest(Sparse(2), x) == digest(Sparse(2), x) != digest(Sparse(3), x)
-    model = Model(Sparse(2), (x,), name="toy")
+    model = model_of(Sparse(2), (x,), name="toy")
     head, tail = model.split(frozenset({"x"}))
     assert torch.equal(tail(head(x)), x * 2)
 

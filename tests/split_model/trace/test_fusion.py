@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from split_model.model import Model
+from split_model.pytorch.module_model import model_of
 from split_model.trace.capture import capture
 from split_model.trace.digest import digest_of
 from split_model.trace.folding import fold
@@ -50,13 +50,13 @@ IMAGE = torch.linspace(-1, 1, 3 * 36).reshape(1, 3, 6, 6)
 def test_a_batch_norm_joins_its_convolution(convolution, norm, inputs):
     module = shake(nn.Sequential(convolution, norm))
     assert NORM not in operators(module, inputs)
-    model = Model(module, (inputs,), name="toy")
+    model = model_of(module, (inputs,), name="toy")
     head, tail = model.split(frozenset(model.layer_specs))
     torch.testing.assert_close(tail(head(inputs)), module(inputs), rtol=1e-4, atol=1e-5)
 
 
 def test_the_layer_goes_by_the_batch_norms_name():
-    model = Model(shake(nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU())), (IMAGE,), name="toy")
+    model = model_of(shake(nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU())), (IMAGE,), name="toy")
     assert [entry.name for entry in model.graph.layers] == ["input", NORM, "relu"]
 
 
@@ -107,17 +107,17 @@ def test_weights_that_would_overflow_stay():
 
 def test_the_digest_is_that_of_the_model_before():
     module = shake(nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4)))
-    model = Model(module, (IMAGE,), name="toy")
+    model = model_of(module, (IMAGE,), name="toy")
     assert model.digest == digest_of(capture(module, (IMAGE,)), module.state_dict())
     before = model.digest
     module[1].running_mean += 1
-    assert Model(module, (IMAGE,), name="toy").digest != before
+    assert model_of(module, (IMAGE,), name="toy").digest != before
 
 
 def test_the_whole_model_stays_the_original():
     module = shake(nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4)))
     weight = module[0].weight.clone()
-    model = Model(module, (IMAGE,), name="toy")
+    model = model_of(module, (IMAGE,), name="toy")
     with torch.inference_mode():
         assert torch.equal(model(IMAGE), module(IMAGE))
     assert torch.equal(module[0].weight, weight)

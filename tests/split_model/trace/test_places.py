@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 import split_model
-from split_model.model import Model
+from split_model.pytorch.module_model import model_of
 
 IMAGE = torch.ones(1, 3, 8, 8)
 
@@ -32,12 +32,12 @@ class Net(nn.Module):
         return torch.cat([self.linear(mixed), self.linear(tokens)], 1)
 
 
-def model_of(module, *inputs):
-    return Model(module.eval(), inputs or (IMAGE,), name="toy")
+def made(module, *inputs):
+    return model_of(module.eval(), inputs or (IMAGE,), name="toy")
 
 
 def test_layers_are_named_by_the_modules_that_call_them():
-    model = model_of(Net())
+    model = made(Net())
     places = list(model.places.values())
     assert list(model.places) == [layer.name for layer in model.graph.layers]
     assert places[:9] == [
@@ -51,24 +51,24 @@ def test_layers_are_named_by_the_modules_that_call_them():
 
 
 def test_a_merged_batch_norm_has_the_convolutions_place():
-    model = model_of(Net())
+    model = made(Net())
     assert model.places["_native_batch_norm_legit_no_training"] == "backbone.0.conv"
 
 
 def test_a_lone_batch_norm_has_its_own_place_and_none_torchs_name():
-    assert list(model_of(nn.Sequential(nn.BatchNorm2d(3), nn.ReLU())).places.values()) == ["input", "0", "1"]
+    assert list(made(nn.Sequential(nn.BatchNorm2d(3), nn.ReLU())).places.values()) == ["input", "0", "1"]
 
     class Bare(nn.Module):
         def forward(self, x):
             return nn.functional.batch_norm(x, torch.zeros(3), torch.ones(3))
 
-    assert list(model_of(Bare()).places.values()) == ["x", "batch_norm"]
+    assert list(made(Bare()).places.values()) == ["x", "batch_norm"]
 
 
 def test_an_exported_file_keeps_the_places(tmp_path):
     net = Net().eval()
     torch.export.save(torch.export.export(net, (IMAGE,)), tmp_path / "net.pt2")
-    assert split_model.load(f"file:{tmp_path / 'net.pt2'}").places == model_of(net).places
+    assert split_model.load(f"file:{tmp_path / 'net.pt2'}").places == made(net).places
 
 
 @pytest.mark.parametrize("spec", ["zoo:easy_net"])

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 import split_model
-from split_model.model import Model
+from split_model.pytorch.module_model import model_of
 
 X = torch.linspace(-1, 1, 6).reshape(2, 3)
 DIVIDE = r"split_model\.TrunkAndRest\(trunk, rest\)"
@@ -83,7 +83,7 @@ CASES = [
 def test_cause_place_and_cure_in_one_line(kind, message, capfd):
     model = nn.Sequential(nn.Linear(3, 3), nn.ModuleDict({"part": kind()})["part"]).eval()
     with pytest.raises(split_model.UnsupportedModelError, match=message) as refusal:
-        Model(model, (X,), name="toy")
+        model_of(model, (X,), name="toy")
     text = str(refusal.value)
     assert "test_refusals.py:" in text
     assert "in '1')" in text
@@ -100,7 +100,7 @@ def test_a_forward_that_fails_is_named_by_its_line(capfd):
     with pytest.raises(
         split_model.UnsupportedModelError, match=r"fails on its example inputs at .*`return x @"
     ) as refusal:
-        Model(Narrow(), (X,), name="toy")
+        model_of(Narrow(), (X,), name="toy")
     assert "\n" not in str(refusal.value)
     assert capfd.readouterr() == ("", "")
 
@@ -111,7 +111,7 @@ def test_only_runs_of_the_module_itself_print(capfd):
             print(type(x).__name__)
             return x * 2
 
-    Model(Prints(), (X,), name="toy")
+    model_of(Prints(), (X,), name="toy")
     assert set(capfd.readouterr().out.split()) == {"Tensor"}
 
 
@@ -125,7 +125,7 @@ def test_an_import_in_forward_that_finds_another_package():
     with pytest.raises(
         split_model.UnsupportedModelError, match=r"'partitioner' is .*: import what forward needs at the"
     ):
-        Model(Lazy(), (X,), name="toy")
+        model_of(Lazy(), (X,), name="toy")
 
 
 def test_a_detector_of_torchvision_has_a_name():
@@ -136,4 +136,4 @@ def test_a_detector_of_torchvision_has_a_name():
         split_model.UnsupportedModelError,
         match=rf"load it by its name, torchvision:NAME .*, or divide the module there: {DIVIDE}",
     ):
-        Model(Ssd(), (X,), name="toy")
+        model_of(Ssd(), (X,), name="toy")

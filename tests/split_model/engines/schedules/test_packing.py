@@ -3,9 +3,9 @@ import torch
 from torch import nn
 
 import split_model
-from split_model.engines import packing
-from split_model.engines.packing import pack, run_convolution, run_linear
-from split_model.model import Model
+from split_model.engines.schedules import packing
+from split_model.engines.schedules.packing import pack, run_convolution, run_linear
+from split_model.pytorch.module_model import model_of
 from split_model.trace.capture import capture
 from split_model.trace.folding import fold
 from split_model.trace.pruning import prune
@@ -34,7 +34,7 @@ needs_packing = pytest.mark.skipif(not packing._usable(), reason="this torch has
 )
 def test_packed_operators_give_what_plain_ones_give(module, inputs, target):
     assert targets(module, inputs) == [target]
-    model = Model(module.eval(), (inputs,), name="toy")
+    model = model_of(module.eval(), (inputs,), name="toy")
     head, tail = model.split(frozenset(model.layer_specs))
     expected = model(inputs)
     for given in (inputs, inputs.contiguous(memory_format=torch.channels_last)):
@@ -84,14 +84,14 @@ class Strided(nn.Module):
 
 def test_a_model_that_reads_strides_stays_plain():
     assert run_convolution not in targets(Strided(), IMAGE)
-    model = Model(Strided().eval(), (IMAGE,), name="toy")
+    model = model_of(Strided().eval(), (IMAGE,), name="toy")
     head, tail = model.split(frozenset(model.layer_specs))
     torch.testing.assert_close(tail(head(IMAGE)), model(IMAGE))
 
 
 @needs_packing
 def test_what_crosses_is_an_ordinary_tensor():
-    model = Model(nn.Sequential(nn.Conv2d(4, 6, 3), nn.Conv2d(6, 2, 3)).eval(), (IMAGE,), name="toy")
+    model = model_of(nn.Sequential(nn.Conv2d(4, 6, 3), nn.Conv2d(6, 2, 3)).eval(), (IMAGE,), name="toy")
     head, tail = model.split(frozenset({"input", "conv2d"}))
     (value,) = head(IMAGE).values()
     assert value.layout is torch.strided
@@ -105,7 +105,7 @@ def test_what_crosses_is_an_ordinary_tensor():
 
 def test_outputs_have_the_modules_own_strides():
     module = nn.Sequential(nn.Conv2d(4, 6, 3), nn.ReLU()).eval()
-    model = Model(module, (IMAGE,), name="toy")
+    model = model_of(module, (IMAGE,), name="toy")
     for edge in (frozenset({"input"}), frozenset({"input", "conv2d"}), frozenset(model.layer_specs)):
         head, tail = model.split(edge)
         assert tail(head(IMAGE)).stride() == model(IMAGE).stride()

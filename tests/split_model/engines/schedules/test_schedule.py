@@ -7,6 +7,7 @@ from torch import nn
 
 import split_model
 from split_model.model import Model
+from split_model.pytorch.module_model import model_of
 
 
 class Diamond(nn.Module):
@@ -19,7 +20,7 @@ class Diamond(nn.Module):
 
 @pytest.fixture(scope="module")
 def diamond() -> Model:
-    return Model(Diamond(), (torch.ones(3), torch.zeros(3)), name="toy:diamond")
+    return model_of(Diamond(), (torch.ones(3), torch.zeros(3)), name="toy:diamond")
 
 
 @pytest.fixture
@@ -75,7 +76,7 @@ def test_the_recorder_hears_of_each_layer_that_runs(diamond, values):
 def test_a_layer_is_billed_for_what_its_thread_computes(diamond, values, monkeypatch):
     """Not for what other processes take of the core."""
     ticks = iter((0, 10, 30, 35))
-    monkeypatch.setattr(split_model.engines.schedule, "compute_clock", lambda _: lambda: next(ticks))
+    monkeypatch.setattr(split_model.engines.schedules.schedule, "compute_clock", lambda _: lambda: next(ticks))
     heard = []
     diamond.tail({"sin", "y"}, ["c"]).run(values, lambda name, seconds: heard.append((name, seconds)))
     assert heard == [("exp", 10), ("add", 20), ("add", 5)]
@@ -108,7 +109,7 @@ def test_values_are_freed_after_their_last_use():
                 x = torch.sin(x)
             return x
 
-    model = Model(Chain(), (torch.ones(2),), name="toy:chain")
+    model = model_of(Chain(), (torch.ones(2),), name="toy:chain")
     with Watch() as watch:
         model.tail({"x"}).run({"x": torch.ones(2)})
     gc.collect()

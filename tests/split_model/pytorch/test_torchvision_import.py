@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from split_model import torchvision_import
+from split_model.pytorch import torchvision_import
 
 
 @pytest.fixture

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from split_model import torchvision_ops
-from split_model.torchvision_import import torchvision_models
+from split_model.pytorch import torchvision_ops
+from split_model.pytorch.torchvision_import import torchvision_models
 
 
 def one_by_one(boxes: torch.Tensor, scores: torch.Tensor, threshold: float) -> list[int]:

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from split_model.engines.in_place import overwrites
-from split_model.model import Model
+from split_model.engines.schedules.in_place import overwrites
+from split_model.pytorch.module_model import model_of
 from split_model.trace.capture import capture
 from split_model.trace.folding import fold
 from split_model.trace.pruning import prune
@@ -74,7 +74,7 @@ FUNCTIONS = [
 
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_values_are_those_without(function, closed_sets):
-    model = Model(Function(function), (X,), name="toy")
+    model = model_of(Function(function), (X,), name="toy")
     expected = model.flatten(function(X))
     for edge in closed_sets(model.graph):
         head, tail = model.split(edge)
@@ -88,7 +88,7 @@ def test_values_are_those_without(function, closed_sets):
 
 def test_constants_stay():
     offset = torch.ones(3, 4)
-    model = Model(Function(lambda x: torch.relu(offset * 2) + torch.relu(offset + x)), (X,), name="toy")
+    model = model_of(Function(lambda x: torch.relu(offset * 2) + torch.relu(offset + x)), (X,), name="toy")
     head, tail = model.split(frozenset({"x"}))
     first = tail(head(X)).clone()
     assert torch.equal(tail(head(X)), first)
@@ -97,7 +97,7 @@ def test_constants_stay():
 
 def test_memory_is_reused():
     """A chain of element-wise operators holds one tensor of its own."""
-    model = Model(Function(lambda x: torch.relu(torch.sigmoid(torch.tanh(x * 2)) - 0.5)), (X,), name="toy")
+    model = model_of(Function(lambda x: torch.relu(torch.sigmoid(torch.tanh(x * 2)) - 0.5)), (X,), name="toy")
     made = set()
 
     class Watch(torch.utils._python_dispatch.TorchDispatchMode):
@@ -113,14 +113,14 @@ def test_memory_is_reused():
 
 def test_several_threads_at_once():
     function = FUNCTIONS[3]
-    model = Model(Function(function), (X,), name="toy")
+    model = model_of(Function(function), (X,), name="toy")
     tail = model.tail({"x"})
     inputs = [X + number for number in range(4)]
     found: dict[int, bool] = {}
 
     def work(number: int) -> None:
         expected = function(inputs[number])
-        found[number] = all(torch.allclose(tail.run({"x": inputs[number]})["out"], expected) for _ in range(200))
+        found[number] = all(torch.allclose(tail({"x": inputs[number]}), expected) for _ in range(200))
 
     threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
     for thread in threads:

@@ -3,8 +3,8 @@ import torch
 from torch import nn
 
 import split_model
-from split_model.engines import packing
-from split_model.model import Model
+from split_model.engines.schedules import packing
+from split_model.pytorch.module_model import model_of
 
 IMAGE = torch.linspace(-1, 1, 3 * 144).reshape(1, 3, 12, 12)
 
@@ -42,7 +42,7 @@ class Watch(torch.utils._python_dispatch.TorchDispatchMode):
 
 def test_fed_values_lie_as_they_would_inside(closed_sets):
     """No operator of any tail gives a layout that it does not give when all is run."""
-    model = Model(Block().eval(), (IMAGE,), name="toy")
+    model = model_of(Block().eval(), (IMAGE,), name="toy")
     with Watch() as whole:
         model.warm_up()
     for edge in closed_sets(model.graph):
@@ -53,13 +53,13 @@ def test_fed_values_lie_as_they_would_inside(closed_sets):
             for name, value in sent.items()
         }
         with Watch() as watch:
-            tail.schedule.run({tail.node_of[name]: arrived[name] for name in tail.needs})
+            tail.run(arrived)
         for name, strides in watch.strides.items():
             assert name == "aten::clone" or strides <= whole.strides[name], (sorted(edge), name)
 
 
 def test_what_is_no_image_stays_row_major():
-    model = Model(Block().eval(), (IMAGE,), name="toy")
+    model = model_of(Block().eval(), (IMAGE,), name="toy")
     tail = model.tail({"linear"})
-    assert not tail.schedule.channels_last
-    assert model.tail({"sigmoid"}).schedule.channels_last
+    assert not tail.part.schedule.channels_last
+    assert model.tail({"sigmoid"}).part.schedule.channels_last
