@@ -103,7 +103,7 @@ class Tail:
             MissingTensorError: A value is missing; names the layer.
         """
         arrays = {name: _carried(value) for name, value in values.items()}
-        outputs = self.assemble(arrays, self.run(arrays))
+        outputs = self.assemble(arrays, self._computed(arrays))
         if not any(is_tensor(leaf) for leaf in flatten(tuple(values.values()))[0]):
             return outputs
         from split_model.pytorch.tensors import as_module_returns  # noqa: PLC0415  # torch is there, see above
@@ -114,7 +114,8 @@ class Tail:
         """Computes the wanted outputs.
 
         Args:
-            feeds: Values by layer name, of the dtypes and shapes of `model.layer_specs`; never modified.
+            feeds: Values by layer name, of the dtypes and shapes of `model.layer_specs`: arrays, or tensors in place of
+                them; never modified.
             recorder: Receives the time of each layer, where the engine can tell it.
 
         Returns:
@@ -123,6 +124,9 @@ class Tail:
         Raises:
             MissingTensorError: A value is missing; names the layer.
         """
+        return self._computed({name: _carried(feeds[name]) for name in self.needs if name in feeds}, recorder)
+
+    def _computed(self, feeds: Mapping[str, Value], recorder: Recorder | None = None) -> dict[str, Array]:
         for name in self.needs:
             if name not in feeds:
                 raise MissingTensorError(name)

@@ -45,11 +45,12 @@ def carried(leaf: Any) -> Array:  # noqa: ANN401  # a tensor or an array
 
 
 def arrays_of(value: Value) -> tuple[Array, ...]:
-    """A layer's value as contiguous little-endian arrays, one per tensor; those that are so already are not copied."""
-    return tuple(
-        np.ascontiguousarray(array, array.dtype.newbyteorder("<")).reshape(array.shape)
-        for array in (value if isinstance(value, tuple) else (value,))
-    )
+    """A layer's value as contiguous little-endian arrays, one per tensor; those that are so already are not copied.
+
+    Args:
+        value: Arrays, or tensors in place of them.
+    """
+    return tuple(_sendable(carried(part)) for part in (value if isinstance(value, tuple) else (value,)))
 
 
 def value_of(arrays: Sequence[Array], specs: Sequence[TensorSpec]) -> Value:
@@ -67,6 +68,10 @@ def value_of(arrays: Sequence[Array], specs: Sequence[TensorSpec]) -> Value:
         raise InputError(f"expected {len(specs)} tensors, got {len(arrays)}")
     checked = tuple(_checked(array, spec) for array, spec in zip(arrays, specs, strict=True))
     return checked[0] if len(checked) == 1 else checked
+
+
+def _sendable(array: Array) -> Array:
+    return np.ascontiguousarray(array, array.dtype.newbyteorder("<")).reshape(array.shape)
 
 
 def _checked(array: Array, spec: TensorSpec) -> Array:

@@ -22,7 +22,7 @@ _GROWTH_BYTES = 64 * 1024 * 1024
 def keep_freed_memory() -> bool:
     """Makes malloc keep freed memory in this process for reuse.
 
-    Call it once, before anything is loaded. It affects every thread of the process, and cannot be undone.
+    Call it before a model runs, and after torch is imported, which undoes it. It affects every thread of the process.
 
     Returns:
         Whether the settings took effect; only glibc has them.

@@ -30,8 +30,6 @@ OPSET = 20
 
 Progress = Callable[[int, int], None]
 
-_STEPS = 3
-
 
 def export_network(
     trace: Trace, layering: Layering, output_paths: Sequence[str], *, on_progress: Progress | None = None
@@ -62,17 +60,18 @@ def export_network(
         ) from error
     refuse_dtypes(trace, layering)
     marked = MarkedTrace(trace, layering, output_paths)
-    done = on_progress or (lambda done, total: None)
-    done(0, _STEPS)
     try:
         network = _translated(marked)
     except Exception as error:  # the exporter's errors share no base class
         raise refused(trace, layering, lambda part: _translated(MarkedTrace(*part)), error) from error
-    done(1, _STEPS)
-    reduce(network)
-    done(2, _STEPS)
-    name_values(network, layering, marked.expected)
-    done(3, _STEPS)
+    steps: tuple[Callable[[], None], ...] = (
+        lambda: reduce(network),
+        lambda: name_values(network, layering, marked.expected),
+    )
+    for done, step in enumerate(steps):
+        if on_progress is not None:
+            on_progress(done + 1, len(steps) + 1)
+        step()
     return _written(network)
 
 

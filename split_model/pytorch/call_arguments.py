@@ -1,10 +1,15 @@
 """What a module may be called with: example inputs in order of position, of types that a model can take or return."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import is_dataclass
+from numbers import Number
+
+import torch
+from torch import Tensor
 
 from split_model.arguments import Arguments
 from split_model.errors import UnsupportedModelError
-from split_model.structure import Tree
+from split_model.structure import Tree, flatten
 
 __all__ = ["admit", "arguments_of"]
 
@@ -44,3 +49,25 @@ def admit(tree: Tree, verb: str) -> None:
     Raises:
         UnsupportedModelError: A leaf is neither a tensor nor a number, text or `None`.
     """
+    unknown = _unknown(tree)
+    while unknown and all(is_dataclass(kind) for kind in unknown):
+        for kind in unknown:
+            torch.export.register_dataclass(kind)
+        unknown = _unknown(tree)
+    for kind in unknown:
+        name = kind.__name__
+        if "cache" in name.lower():
+            raise UnsupportedModelError(
+                f"the model {verb} a {name}, which grows from call to call; load it with use_cache=False"
+            )
+        if kind.__module__ == "numpy":
+            raise UnsupportedModelError(f"the model {verb} a numpy {name}; make it a tensor: torch.from_numpy(array)")
+        raise UnsupportedModelError(
+            f"the model {verb} a value of type {name}; expected tensors, numbers and None, in tuples, lists, "
+            "dictionaries or dataclasses, or a type registered by torch.utils._pytree.register_pytree_node"
+        )
+
+
+def _unknown(tree: Tree) -> list[type]:
+    known = Tensor | Number | str | None
+    return list(dict.fromkeys(type(leaf) for leaf in flatten(tree)[0] if not isinstance(leaf, known)))

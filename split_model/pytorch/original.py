@@ -50,11 +50,10 @@ class OriginalModule:
         return as_module_returns(self.definition, outputs)
 
     def _tensors(self, inputs: Sequence[Tree]) -> tuple[Tree, ...]:
+        self.definition.inputs.feed(inputs)  # raises if they do not fit
         leaves, nesting = flatten(tuple(inputs))
-        expected = self.definition.inputs.leaves
-        return tuple(
-            unflatten([_tensor(leaf, want) for leaf, (_, want) in zip(leaves, expected, strict=True)], nesting)
-        )
+        pairs = zip(leaves, self.definition.inputs.leaves, strict=True)
+        return tuple(unflatten([_tensor(leaf, want) for leaf, (_, want) in pairs], nesting))
 
     def _arrays(self, outputs: Tree) -> Tree:
         return self.definition.outputs.nested(self.definition.outputs.flat(outputs))

@@ -1,1 +1,1 @@
-"""Rests of detectors in plain numpy, chosen by name: what follows a trunk where there is no torch."""
+"""What follows a detector's trunk where there is no torch: rests in plain numpy, and boxes for JSON, by name."""

@@ -139,7 +139,7 @@ def test_weights_from_a_file(tmp_path):
     model = split_model.load("zoo:easy_net", weights=path)
     assert model.digest == split_model.load("zoo:easy_net", weights=str(path)).digest
     assert model.digest != split_model.load("zoo:easy_net").digest
-    for name, tensor in model._module.model.state_dict().items():
+    for name, tensor in model.original.reference.module.model.state_dict().items():
         assert torch.equal(tensor, state[name])
 
 

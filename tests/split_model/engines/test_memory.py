@@ -5,9 +5,9 @@ import pytest
 
 PROGRAM = """
 import resource, sys
+import torch
 from split_model.engines.memory import keep_freed_memory
 assert 'keep' not in sys.argv or keep_freed_memory()
-import torch
 def touch():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     torch.ones(12_000_000)

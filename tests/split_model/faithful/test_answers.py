@@ -7,6 +7,7 @@ from split_model.faithful import witness
 from split_model.faithful.answers import answers_of, plain_answer, tolerance_of
 from split_model.pytorch.module_model import model_of
 from split_model.specs import TensorSpec
+from split_model.trace.capture import capture
 
 CPU = torch.device("cpu")
 X = torch.linspace(-1, 1, 6).reshape(2, 3)
@@ -25,9 +26,10 @@ class Several(nn.Module):
 def test_every_way_to_ask_gives_the_answer():
     module = Several().eval()
     model = model_of(module, (X, 3, X), name="toy")
+    captured = capture(module, (X, 3, X.clone()))
     inputs = (torch.rand(2, 3), 3, torch.rand(2, 3))
     expected = module(*inputs)
-    asked = [*answers_of(model.split, model.graph), plain_answer(model._captured, CPU)]
+    asked = [*answers_of(model.split, model.graph), plain_answer(captured, CPU)]
     assert len(asked) == 3
     for answer in asked:
         found = answer(inputs)

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 import split_model
-import split_model.model as model_module
+from split_model.pytorch import module_model as model_module
 from split_model.pytorch.module_model import model_of
 
 X = torch.linspace(-1, 1, 6).reshape(2, 3)

@@ -80,7 +80,7 @@ def test_the_rest_is_one_layer_with_outputs_of_unknown_size(model):
     found = len(model(LOUD)[0]["scores"])
     assert found > 3
     assert last.output_bytes == found * (4 * 4 + 8 + 4)
-    assert made(nn.Linear(2, 2), (torch.ones(1, 2),), name="plain").rest is None
+    assert model_of(nn.Linear(2, 2), (torch.ones(1, 2),), name="plain").rest is None
 
 
 @pytest.mark.parametrize("picture", [LOUD, -LOUD, QUIET], ids=["loud", "other", "quiet"])
@@ -131,7 +131,7 @@ def test_a_layer_may_have_the_name_already():
         def forward(self, rest):
             return rest * 2
 
-    model = made(TrunkAndRest(Named(), nn.Identity()), (torch.ones(3),), name="named")
+    model = model_of(TrunkAndRest(Named(), nn.Identity()), (torch.ones(3),), name="named")
     assert [layer.name for layer in model.graph.layers] == ["rest", "mul", "rest_1"]
     assert torch.equal(model.split(frozenset({"rest"}))[1]({"rest": torch.ones(3)}), torch.full((3,), 2.0))
 
@@ -150,7 +150,7 @@ class Uneven(nn.Module):
 @pytest.fixture(scope="module")
 def uneven():
     rest = Uneven(None)
-    return made(TrunkAndRest(nn.Tanh(), rest), (torch.ones(3),), name="uneven"), rest
+    return model_of(TrunkAndRest(nn.Tanh(), rest), (torch.ones(3),), name="uneven"), rest
 
 
 @pytest.mark.parametrize(
@@ -187,7 +187,7 @@ def test_a_rest_that_cannot_be_a_layer_is_refused(rest, said):
             return rest(x)
 
     with pytest.raises(split_model.UnsupportedModelError, match=said) as raised:
-        made(TrunkAndRest(nn.ReLU(), Call()), (torch.ones(3),), name="bad")
+        model_of(TrunkAndRest(nn.ReLU(), Call()), (torch.ones(3),), name="bad")
     assert str(raised.value).count("\n") < 3
 
 
@@ -197,7 +197,7 @@ def test_the_digest_covers_the_rest(model):
 
 def test_the_digest_does_not_depend_on_what_the_example_shows(model):
     """Else a detector's digest would depend on the boxes that this machine's rounding lets pass."""
-    quiet = made(TrunkAndRest(Trunk(), Rest()).eval(), (QUIET,), name="any")
+    quiet = model_of(TrunkAndRest(Trunk(), Rest()).eval(), (QUIET,), name="any")
     assert quiet.digest == model.digest
     assert quiet.graph.layers[-1].output_bytes == 0
 
@@ -205,13 +205,14 @@ def test_the_digest_does_not_depend_on_what_the_example_shows(model):
 def test_runs_that_are_slightly_off(model):
     runs = list(model.nearby((LOUD,), 1e-3, 3))
     expected = model(LOUD)[0]["scores"]
-    largest = float(model._module.trunk(LOUD)["scores"].detach().abs().max())
+    largest = float(model.original.reference.module.trunk(LOUD)["scores"].detach().abs().max())
     assert len(runs) == 3
-    for (found,) in runs:
+    for run in runs:
+        (found,) = model.returned(run)
         assert found["scores"].shape == expected.shape
         off = (found["scores"] - expected).abs().max()
         assert 0 < float(off) <= 1.001e-3 * largest
-    assert not list(made(nn.Linear(2, 2), (torch.ones(1, 2),), name="plain").nearby((torch.ones(1, 2),), 1.0, 3))
+    assert not list(model_of(nn.Linear(2, 2), (torch.ones(1, 2),), name="plain").nearby((torch.ones(1, 2),), 1.0, 3))
 
 
 def test_postprocess_is_kept(model):

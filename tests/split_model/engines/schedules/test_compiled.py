@@ -66,7 +66,7 @@ def test_the_plain_head_serves_until_the_compiled_one_is_ready(model, edge):
     compiler.may_finish.set()
     assert heads.wait(60)
     ready = heads.head(edge)
-    assert isinstance(ready.schedule, CompiledSchedule)
+    assert isinstance(ready.part.schedule, CompiledSchedule)
     assert_equal(ready(IMAGE), expected)
     with torch.inference_mode():
         assert_equal(ready(IMAGE.clone()), expected)
@@ -143,13 +143,14 @@ def test_wrong_code_is_not_used(model, edge, recwarn):
 
 
 def test_a_module_of_every_head(model, closed_sets):
-    trace = model.plain_trace()
+    trace, nodes = model.engine.plain_trace(), model.engine.node_of
     for edge in closed_sets(model.graph):
         head, _ = model.split(edge)
-        feed = head.feed((IMAGE,))
-        expected = head.schedule.run(feed)
-        found = module_of(trace, head.schedule)(*(feed[index] for index in head.schedule.feeds))
-        for index, value in zip(head.schedule.wanted, found, strict=True):
+        schedule = head.part.schedule
+        feed = {nodes[spec.layer]: IMAGE for spec in model.inputs}
+        expected = schedule.run(feed)
+        found = module_of(trace, schedule)(*(feed[index] for index in schedule.feeds))
+        for index, value in zip(schedule.wanted, found, strict=True):
             torch.testing.assert_close(value, expected[index], rtol=1e-4, atol=1e-5)
 
 
@@ -163,5 +164,5 @@ def test_torch_compile_itself(model, edge, recwarn):
     assert heads.wait(500)
     ready = heads.head(edge)
     refused = [str(found.message) for found in recwarn if "cannot be compiled" in str(found.message)]
-    assert isinstance(ready.schedule, CompiledSchedule) or refused
+    assert isinstance(ready.part.schedule, CompiledSchedule) or refused
     assert_equal(ready(IMAGE), expected)

@@ -120,7 +120,7 @@ def test_several_threads_at_once():
 
     def work(number: int) -> None:
         expected = function(inputs[number])
-        found[number] = all(torch.allclose(tail.run({"x": inputs[number]})["out"], expected) for _ in range(200))
+        found[number] = all(torch.allclose(tail({"x": inputs[number]}), expected) for _ in range(200))
 
     threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
     for thread in threads:
