@@ -94,7 +94,7 @@ class ExpectedInputs:
             InputError: Inputs of another number, nesting, shape, dtype or, where the export fixed it, value.
         """
         leaves, nesting = structure.flatten(tuple(inputs))
-        if nesting != self.nesting:
+        if nesting not in (self.nesting, self.nesting.plain):
             expected = ", ".join(path for path, _ in self.leaves)
             raise InputError(f"expected the inputs {expected}, nested as in example_inputs; got {len(leaves)} values")
         fed: dict[str, Array] = {}

@@ -9,7 +9,7 @@ from split_model.arguments import ExpectedInputs
 from split_model.errors import InputError
 from split_model.specs import TensorSpec, ValueSpec
 from split_model.structure import Nesting, Tree, flatten, unflatten
-from split_model.values import Array, carried
+from split_model.values import Array, carried, is_tensor
 
 __all__ = ["Definition", "Returned"]
 
@@ -34,9 +34,9 @@ class Returned:
         return tuple(leaf for _, leaf in self.leaves if isinstance(leaf, ValueSpec))
 
     def nested(self, tensors: Mapping[str, Tree]) -> Tree:
-        """The return value with these tensors or arrays, by path."""
+        """The return value with these tensors, or arrays (`Nesting.plain`), by path."""
         leaves = [tensors[path] if isinstance(leaf, ValueSpec) else leaf for path, leaf in self.leaves]
-        return unflatten(leaves, self.nesting)
+        return unflatten(leaves, self.nesting if any(map(is_tensor, leaves)) else self.nesting.plain)
 
     def flat(self, outputs: Tree) -> dict[str, Array]:
         """The arrays that carry the tensors of a return value, by path.
@@ -45,7 +45,7 @@ class Returned:
             InputError: It is not nested as the model's outputs are.
         """
         leaves, nesting = flatten(outputs)
-        if nesting != self.nesting:
+        if nesting not in (self.nesting, self.nesting.plain):
             raise InputError("the value is not nested as this model's outputs are")
         pairs = zip(self.leaves, leaves, strict=True)
         return {path: carried(leaf) for (path, spec), leaf in pairs if isinstance(spec, ValueSpec)}

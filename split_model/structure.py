@@ -2,7 +2,8 @@
 
 A path joins dictionary keys, positions and field names by dots, as in `parts.0`; a dot inside a key is escaped by a
 backslash. An output that is a bare tensor has the path `out`. Tuples, named tuples, lists and dictionaries are nested
-values everywhere; where torch is loaded, so are the types registered in `torch.utils._pytree`, such as dataclasses.
+values everywhere; where torch is loaded, so are the types registered in `torch.utils._pytree`, such as dataclasses. A
+registered type may refuse to hold arrays, so in their place arrays are nested in dictionaries (`Nesting.plain`).
 """
 
 import sys
@@ -42,19 +43,13 @@ class Nesting:
         """Number of leaves."""
         return 1 if self.kind is None else sum(part.leaves for part in self.parts)
 
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Nesting):
-            return NotImplemented
-        mine, others = ((one._sort, one.keys, one.parts, one.context) for one in (self, other))
-        return mine == others
-
-    def __hash__(self) -> int:
-        return hash((self._sort, self.keys, self.parts))
-
     @property
-    def _sort(self) -> object:
-        """The kind, or the name of a named tuple's: a model file makes classes of its own."""
-        return self.kind.__name__ if hasattr(self.kind, "_fields") else self.kind
+    def plain(self) -> "Nesting":
+        """The same with dictionaries in place of registered types."""
+        parts = tuple(part.plain for part in self.parts)
+        if self.kind is None or _is_plain(self.kind):
+            return Nesting(self.kind, self.keys, parts)
+        return Nesting(dict, self.keys, parts)
 
 
 LEAF = Nesting()
@@ -113,7 +108,7 @@ def _walk(nesting: Nesting) -> Iterator[tuple[str, ...]]:
 
 def _take(tree: Tree, leaves: list[Any]) -> Nesting:
     kind = type(tree)
-    if kind in {tuple, list}:
+    if kind is tuple or kind is list:
         return Nesting(kind, tuple(range(len(tree))), tuple(_take(part, leaves) for part in tree))
     if kind in {dict, OrderedDict}:
         return Nesting(kind, tuple(tree), tuple(_take(part, leaves) for part in tree.values()))
@@ -142,6 +137,10 @@ def _put(leaves: Iterator[Any], nesting: Nesting) -> Tree:
     if hasattr(kind, "_fields"):
         return kind(*parts)
     return _registered(kind).unflatten_fn(parts, nesting.context)
+
+
+def _is_plain(kind: type) -> bool:
+    return kind in {tuple, list, dict, OrderedDict} or hasattr(kind, "_fields")
 
 
 def _registered(kind: type) -> Any:  # noqa: ANN401  # torch's own, which may be missing

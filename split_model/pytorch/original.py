@@ -51,9 +51,9 @@ class OriginalModule:
 
     def _tensors(self, inputs: Sequence[Tree]) -> tuple[Tree, ...]:
         self.definition.inputs.feed(inputs)  # raises if they do not fit
-        leaves, nesting = flatten(tuple(inputs))
+        leaves, _ = flatten(tuple(inputs))
         pairs = zip(leaves, self.definition.inputs.leaves, strict=True)
-        return tuple(unflatten([_tensor(leaf, want) for leaf, (_, want) in pairs], nesting))
+        return tuple(unflatten([_tensor(leaf, want) for leaf, (_, want) in pairs], self.definition.inputs.nesting))
 
     def _arrays(self, outputs: Tree) -> Tree:
         return self.definition.outputs.nested(self.definition.outputs.flat(outputs))

@@ -57,7 +57,7 @@ def check(model: Model, splits: int) -> None:
     for edge in edges:
         head, tail = model.split(edge)
         values = {
-            name: split_model.value_of(split_model.arrays_of(value), model.layer_specs[name], model.device)
+            name: split_model.value_of(split_model.arrays_of(value), model.layer_specs[name])
             for name, value in head(*model.example_inputs).items()
         }
         for path, output in model.flatten(tail(values)).items():

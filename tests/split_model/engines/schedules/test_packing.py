@@ -91,15 +91,14 @@ def test_a_model_that_reads_strides_stays_plain():
 
 @needs_packing
 def test_what_crosses_is_an_ordinary_tensor():
-    model = model_of(nn.Sequential(nn.Conv2d(4, 6, 3), nn.Conv2d(6, 2, 3)).eval(), (IMAGE,), name="toy")
+    module = nn.Sequential(nn.Conv2d(4, 6, 3), nn.Conv2d(6, 2, 3)).eval()
+    model = model_of(module, (IMAGE,), name="toy")
     head, tail = model.split(frozenset({"input", "conv2d"}))
     (value,) = head(IMAGE).values()
     assert value.layout is torch.strided
     (array,) = split_model.arrays_of(value)
     assert array.flags.c_contiguous
-    torch.testing.assert_close(
-        torch.from_numpy(array), torch.nn.functional.conv2d(IMAGE, *model._module[0].parameters())
-    )
+    torch.testing.assert_close(torch.from_numpy(array), torch.nn.functional.conv2d(IMAGE, *module[0].parameters()))
     torch.testing.assert_close(tail({"conv2d": torch.from_numpy(array)}), model(IMAGE))
 
 
