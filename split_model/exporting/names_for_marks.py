@@ -30,53 +30,63 @@ def name_values(network: onnx_ir.Model, layering: Layering, expected: Sequence[s
         NoOnnxFormError: A layer's value is missing, or of another dtype or shape than the layer's.
     """
     graph = network.graph
+    named: dict[onnx_ir.Value, str] = {}  # by value: the exporter's own names may be those of other layers
     inputs = [entry.name for entry in layering.graph.layers if not entry.inputs]
-    for value, name in zip(graph.inputs, inputs, strict=True):
+    named.update(zip(graph.inputs, inputs, strict=True))
+    _resolve_marks(graph, named)
+    _name_inner(graph, named)
+    weights = list(graph.initializers.values())
+    graph.initializers.clear()
+    for value, name in named.items():
         value.name = name
-    _rename_inner(graph, _named(graph, set(inputs)))
-    network.opset_imports.pop(MARK_DOMAIN, None)
+    for value in weights:
+        graph.initializers.add(value)
+    for node in graph:
+        node.name = node.outputs[0].name
     graph.name = "network"
+    network.opset_imports.pop(MARK_DOMAIN, None)
     _check(graph, layering, expected)
 
 
-def _named(graph: onnx_ir.Graph, taken: set[str]) -> set[str]:
-    """Resolves the marks; returns the names in use."""
+def _resolve_marks(graph: onnx_ir.Graph, named: dict[onnx_ir.Value, str]) -> None:
     for node in list(graph):
         if (node.domain, node.op_type) != (MARK_DOMAIN, MARK):
             continue
         (source,), (made,) = node.inputs, node.outputs
         name = node.attributes["name"].as_string()
         assert source is not None  # noqa: S101  # for mypy: a mark has one input
-        if source.producer() is None or source.name in taken:
+        if source.producer() is None or source in named:
             node.domain, node.op_type = "", "Identity"
             node.attributes.clear()
-            made.name = name
+            named[made] = name
         else:
-            source.name, source.shape, source.type = name, made.shape, made.type
+            source.shape, source.type = made.shape, made.type
+            named[source] = name
             made.replace_all_uses_with(source, replace_graph_outputs=True)
             graph.remove(node, safe=True)
-        taken.add(name)
-    return taken
 
 
-def _rename_inner(graph: onnx_ir.Graph, taken: set[str]) -> None:
+def _name_inner(graph: onnx_ir.Graph, named: dict[onnx_ir.Value, str]) -> None:
     """Names what is between layers by the layer that follows, so that the same trace gives the same names."""
+    taken = set(named.values())
     waiting: list[onnx_ir.Value] = []
     for node in [*graph, None]:
         outputs = () if node is None else node.outputs
-        waiting += [value for value in outputs if value.name not in taken]
-        layer = next((value.name for value in outputs if value.name in taken), None)
-        if node is None or layer is not None:
+        waiting += [value for value in outputs if value not in named]
+        follows = next((named[value] for value in outputs if value in named), None)
+        if node is None or follows is not None:
             for number, value in enumerate(waiting):
-                value.name = _free(f"{layer or 'unused'}:{number}", taken)
+                named[value] = _free(f"{follows or 'unused'}:{number}", taken)
             waiting.clear()
-    weights = list(graph.initializers.values())
-    graph.initializers.clear()
-    for number, value in enumerate(weights):
-        value.name = _free(f"weight:{number}", taken)
-        graph.initializers.add(value)
-    for node in graph:
-        node.name = node.outputs[0].name
+    for number, value in enumerate(graph.initializers.values()):
+        named[value] = _free(f"weight:{number}", taken)
+    inner = (value for part in graph.subgraphs() for value in (*part.inputs, *_made(part)))  # of If and Loop
+    for number, value in enumerate(value for value in inner if value not in named):
+        named[value] = _free(f"inner:{number}", taken)
+
+
+def _made(graph: onnx_ir.Graph) -> list[onnx_ir.Value]:
+    return [value for node in graph for value in node.outputs]
 
 
 def _free(wanted: str, taken: set[str]) -> str:

@@ -44,7 +44,7 @@ def refused(
         tried.add(node.target)
         try:
             translate(_alone(trace, index))
-        except Exception as reason:  # as the exporter's errors share no base class
+        except Exception as reason:  # noqa: BLE001  # the exporter's errors share no base class
             name = trace.nodes[layering.root[index]].name
             return NoOnnxFormError(f"layer {name}{_operator(node)} has no ONNX form: {_first_line(reason)}")
     return NoOnnxFormError(f"the model has no ONNX form: {_first_line(error)}")

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from split_model.errors import ExecutionError, ModelError
+from split_model.errors import ModelError
 from split_model.rests.form import RestForm
 from split_model.rests.single_stage import Found, Settings, fcos, retinanet, ssd
 from split_model.values import Array
@@ -38,18 +38,19 @@ def named_rest(form: RestForm) -> NumpyRest:
     if form.name not in RESTS:
         raise ModelError(f"unknown rest {form.name!r}; expected one of {', '.join(sorted(RESTS))}: {_AGAIN}")
     function, heads = RESTS[form.name]
-    takes = form.numbers.get("takes")
-    if not (isinstance(takes, Sequence) and set(takes) == heads and len(takes) == len(heads)):
-        raise ModelError(f"the rest {form.name!r} takes {', '.join(sorted(heads))}; got {takes!r:.80}: {_AGAIN}")
-    settings = _settings(form)
-    return partial(_run, function, tuple(takes), settings)
+    given = form.numbers.get("heads")
+    if not isinstance(given, list) or len(given) != len(heads) or not heads.issuperset(map(str, given)):
+        raise ModelError(f"the rest {form.name!r} takes {', '.join(sorted(heads))}; got {given!r:.80}: {_AGAIN}")
+    if len(form.takes) != len(given):
+        raise ModelError(f"the rest {form.name!r} takes {len(given)} values; got {len(form.takes)}: {_AGAIN}")
+    return partial(_run, function, tuple(map(str, given)), _settings(form))
 
 
-def _run(function: _Rest, takes: Sequence[str], settings: Settings, leaves: Sequence[Array]) -> tuple[Array, ...]:
-    heads = dict(zip(takes, leaves, strict=True))
-    rows = {name: head.shape[1:2] for name, head in heads.items()}
-    if any(count != (len(settings.anchors),) for count in rows.values()):
-        raise ExecutionError("rest", ValueError(f"expected {len(settings.anchors)} rows, one per anchor; got {rows}"))
+def _run(function: _Rest, names: Sequence[str], settings: Settings, leaves: Sequence[Array]) -> tuple[Array, ...]:
+    heads = dict(zip(names, leaves, strict=True))
+    shapes = {name: head.shape for name, head in heads.items()}
+    if any(len(shape) != 3 or shape[1] != len(settings.anchors) for shape in shapes.values()):
+        raise ValueError(f"expected {len(settings.anchors)} rows in each head, one per anchor; got {shapes}")
     return function(heads, settings)
 
 

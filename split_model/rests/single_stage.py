@@ -63,7 +63,7 @@ def ssd(heads: Mapping[str, Floats], settings: Settings) -> Found:
     logits = heads["cls_logits"][0]
     powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
     scores = (powers / powers.sum(axis=-1, keepdims=True))[:, 1:]
-    labels, rows = np.nonzero(scores.T > settings.least_score)
+    labels, rows = np.nonzero((scores > settings.least_score).T)
     found = scores[rows, labels]
     order = np.lexsort((-found, labels))  # by class, and by falling score
     labels, rows, found = labels[order], rows[order], found[order]
