@@ -4,9 +4,9 @@ The walk goes back by the names of values, from those wanted to those given. A n
 belongs to every part that reads it. Weights are references into the model file.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from split_model.definition import Definition
 from split_model.engines.engine import PartSpec
@@ -26,19 +26,19 @@ class Extracted:
     """A part as a model.
 
     Attributes:
-        model: The model.
+        model: The model; `None` if every wanted value is a feed.
         feeds: For each of its inputs the name, the layer, and the position of the tensor in the layer's value.
-        wanted: The names of its outputs.
+        layers: For each wanted layer that is no feed, the names of its tensors.
         weight_bytes: Bytes of the weights that it reads.
     """
 
-    model: "onnx.ModelProto"
+    model: "onnx.ModelProto | None"
     feeds: tuple[tuple[str, str, int], ...]
-    wanted: tuple[str, ...]
+    layers: Mapping[str, tuple[str, ...]]
     weight_bytes: int
 
 
-def extract(network: Network, definition: Definition, spec: PartSpec) -> Extracted | None:
+def extract(network: Network, definition: Definition, spec: PartSpec) -> Extracted:
     """Extracts a part.
 
     Args:
@@ -46,41 +46,47 @@ def extract(network: Network, definition: Definition, spec: PartSpec) -> Extract
         definition: The model's layers.
         spec: The part. Layers that are feeds are not in the extracted model.
 
-    Returns:
-        The model; `None` if every wanted value is a feed.
-
     Raises:
         MissingTensorError: A value needs a model input that is not among the feeds.
         UnsupportedModelError: A value is not in the network, or has a dtype that ONNX Runtime does not take.
     """
-    specs = definition.layer_specs
-    given = {
-        name: (layer, place)
-        for layer in spec.feeds
-        for place, name in enumerate(tensor_names(layer, len(specs[layer])))
-    }
-    types = {
-        name: tensor
-        for layer in (*spec.feeds, *spec.layers)
-        for name, tensor in zip(tensor_names(layer, len(specs[layer])), specs[layer], strict=True)
-    }
-    wanted = [
-        name
-        for layer in spec.layers
-        if layer not in spec.feeds
-        for name in tensor_names(layer, len(specs[layer]))
-    ]
-    leaves = {output_name(output.path): output.tensor for output in definition.outputs.specs}
-    wanted += [output_name(path) for path in spec.outputs]
+    types = _types(definition, spec)
+    given = {name: place for name, place in types.items() if place.layer in spec.feeds}
+    layers = {layer: _names(definition, layer) for layer in spec.layers if layer not in spec.feeds}
+    wanted = [*(name for names in layers.values() for name in names), *map(output_name, spec.outputs)]
     if not wanted:
-        return None
+        return Extracted(None, (), {}, 0)
     nodes, read = _walk(network, wanted, given)
-    used = tuple((name, *place) for name, place in given.items() if name in read)
+    used = {name: place for name, place in given.items() if name in read}
     weights = [name for name in network.weights if name in read]
     model = _model(network, nodes, weights)
-    model.graph.input.extend(_value(name, types[name]) for name, _, _ in used)
-    model.graph.output.extend(_value(name, {**types, **leaves}[name], shaped=False) for name in wanted)
-    return Extracted(model, used, tuple(wanted), sum(network.weight_bytes[name] for name in weights))
+    model.graph.input.extend(_declared(name, place.spec) for name, place in used.items())
+    model.graph.output.extend(_declared(name, types[name].spec, sized=False) for name in wanted)
+    feeds = tuple((name, place.layer, place.position) for name, place in used.items())
+    return Extracted(model, feeds, layers, sum(network.weight_bytes[name] for name in weights))
+
+
+class _Place(NamedTuple):
+    """A tensor of a layer's value, or an output, which is no layer's."""
+
+    layer: str
+    position: int
+    spec: TensorSpec
+
+
+def _names(definition: Definition, layer: str) -> tuple[str, ...]:
+    return tensor_names(layer, len(definition.layer_specs[layer]))
+
+
+def _types(definition: Definition, spec: PartSpec) -> dict[str, _Place]:
+    """The tensors of a part's feeds, layers and outputs, by name."""
+    tensors = {
+        name: _Place(layer, position, definition.layer_specs[layer][position])
+        for layer in (*spec.feeds, *spec.layers)
+        for position, name in enumerate(_names(definition, layer))
+    }
+    outputs = {output_name(output.path): _Place("", 0, output.tensor) for output in definition.outputs.specs}
+    return {**tensors, **outputs}
 
 
 def _walk(network: Network, wanted: Iterable[str], given: Iterable[str]) -> tuple[list[int], set[str]]:
@@ -118,9 +124,11 @@ def _model(network: Network, nodes: Iterable[int], weights: Iterable[str]) -> "o
     return model
 
 
-def _value(name: str, spec: TensorSpec, *, shaped: bool = True) -> "onnx.ValueInfoProto":
+def _declared(name: str, spec: TensorSpec, *, sized: bool = True) -> "onnx.ValueInfoProto":
     """The declaration of an input or output; sizes that depend on values stay open, as do those of outputs."""
-    from onnx import TensorProto, helper  # noqa: PLC0415
+    from onnx import TensorProto, helper  # noqa: PLC0415  # a model without this engine needs no onnx
 
-    kind = TensorProto.DataType.Value({"float32": "FLOAT", "float64": "DOUBLE"}.get(spec.dtype, spec.dtype.upper()))
-    return helper.make_tensor_value_info(name, kind, spec.shape if shaped else None)
+    if spec.carried != spec:
+        raise UnsupportedModelError(f"value {name!r} is {spec.dtype}, which ONNX Runtime does not take on a CPU")
+    kind = {"float32": "FLOAT", "float64": "DOUBLE"}.get(spec.dtype, spec.dtype.upper())
+    return helper.make_tensor_value_info(name, TensorProto.DataType.Value(kind), spec.shape if sized else None)

@@ -16,7 +16,7 @@ from split_model.errors import ModelError
 if TYPE_CHECKING:
     import onnx
 
-__all__ = ["Network", "NetworkFile", "index"]
+__all__ = ["Network", "NetworkFile", "index", "tensors_of"]
 
 
 class NetworkFile(Protocol):
@@ -90,12 +90,10 @@ def index(file: NetworkFile) -> Network:
     for node in model.graph.node:
         node.ClearField("metadata_props")
         node.ClearField("doc_string")
-    for tensor in _tensors(model.graph):
+    for tensor in tensors_of(model.graph):
         if tensor.data_location == onnx.TensorProto.EXTERNAL:
             _point_into(tensor, file)
-    frame = onnx.ModelProto(
-        ir_version=model.ir_version, opset_import=model.opset_import, functions=model.functions
-    )
+    frame = onnx.ModelProto(ir_version=model.ir_version, opset_import=model.opset_import, functions=model.functions)
     nodes = tuple(model.graph.node)
     weights = {tensor.name: tensor for tensor in model.graph.initializer}
     return Network(
@@ -128,7 +126,8 @@ def _subgraphs(node: Any) -> Iterator[Any]:  # noqa: ANN401
         yield from attribute.graphs
 
 
-def _tensors(graph: Any) -> Iterator[Any]:  # noqa: ANN401
+def tensors_of(graph: Any) -> Iterator[Any]:  # noqa: ANN401
+    """The tensors of a graph: its weights, and those in the attributes of its nodes, also inside their subgraphs."""
     yield from graph.initializer
     for node in graph.node:
         for attribute in node.attribute:
@@ -136,7 +135,7 @@ def _tensors(graph: Any) -> Iterator[Any]:  # noqa: ANN401
                 yield attribute.t
             yield from attribute.tensors
         for subgraph in _subgraphs(node):
-            yield from _tensors(subgraph)
+            yield from tensors_of(subgraph)
 
 
 def _point_into(tensor: Any, file: NetworkFile) -> None:  # noqa: ANN401
