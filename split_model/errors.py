@@ -9,7 +9,7 @@
     ├── WeightsError             weights that are missing or do not fit the model
     ├── ShadowedNetworksError    Python finds another package `models` before this project's
     ├── MissingExtraError        the model needs a package of an optional extra
-    ├── EngineError              the requested engine cannot run the model here
+    ├── EngineUnavailableError   the requested engine cannot run the model here
     ├── FactoryError             the user's code, which makes the model, raised an exception
     ├── UnsupportedModelError    the model cannot be exported or split: random, stateful, dynamic shapes
     │   └── NoOnnxFormError      it can be split, but a layer of it has no ONNX form
@@ -50,7 +50,7 @@ class MissingExtraError(ModelError):
     """The model needs a package that an optional extra installs."""
 
 
-class EngineError(ModelError):
+class EngineUnavailableError(ModelError):
     """The requested engine cannot run the model here: another device, or a model that only the other one runs."""
 
 

@@ -11,7 +11,7 @@ from split_model.choosing.choose import choose
 from split_model.choosing.from_file import is_model_file, model_from_file
 from split_model.choosing.needed import of_torch
 from split_model.choosing.wanted import Wanted
-from split_model.errors import BadSpecError, EngineError, WeightsError
+from split_model.errors import BadSpecError, EngineUnavailableError, WeightsError
 from split_model.kept.folder import KeptFolder
 from split_model.model import Model
 
@@ -74,10 +74,10 @@ def load(
         FactoryError: The factory's own code raised an exception.
         UnsupportedModelError: The model cannot be exported, or has no fixed dataflow graph.
         NoOnnxFormError: `onnx` was asked for, and a layer has no ONNX form.
-        EngineError: The engine is unknown, or cannot run this model here.
+        EngineUnavailableError: The engine is unknown, or cannot run this model here.
     """
     if engine not in ENGINES:
-        raise EngineError(f"unknown engine {engine!r}; expected one of {', '.join(ENGINES)}")
+        raise EngineUnavailableError(f"unknown engine {engine!r}; expected one of {', '.join(ENGINES)}")
     prefix, rest = parsed(spec)
     folder = None if cache is None else KeptFolder(Path(cache))
     wanted = Wanted(

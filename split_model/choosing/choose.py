@@ -8,11 +8,12 @@ from split_model.choosing.speed import seconds
 from split_model.choosing.two_sides import TwoSides
 from split_model.choosing.verdict import MOST_DEVIATION, Verdict
 from split_model.choosing.wanted import Wanted
-from split_model.errors import EngineError, MissingExtraError, NoOnnxFormError, UnsupportedModelError
+from split_model.errors import EngineUnavailableError, MissingExtraError, NoOnnxFormError, UnsupportedModelError
 from split_model.kept.folder import KeptFolder
 from split_model.kept.profiles import KeptProfiles
 from split_model.kept.versions import key_of, made_by, processor
 from split_model.model import Model
+from split_model.rests.in_files import postprocess_in
 
 __all__ = ["choose"]
 
@@ -25,13 +26,15 @@ def choose(wanted: Wanted, folder: KeptFolder | None) -> Model:
         folder: What is kept on this machine; None: nothing.
 
     Raises:
-        EngineError: `onnx` on another device than the CPU.
+        EngineUnavailableError: `onnx` on another device than the CPU.
         NoOnnxFormError: `onnx`, and a layer has no ONNX form.
         ModelError: See `split_model.load`.
     """
     is_cpu = wanted.device.partition(":")[0] == "cpu"
     if wanted.engine == "onnx" and not is_cpu:
-        raise EngineError(f"the engine onnx runs on the CPU, not on {wanted.device!r}; expected the engine torch there")
+        raise EngineUnavailableError(
+            f"the engine onnx runs on the CPU, not on {wanted.device!r}; expected the engine torch there"
+        )
     kept = folder if is_cpu else None
     with closing(TwoSides(wanted, kept)) as sides:
         model = sides.torch() if wanted.engine == "torch" or not is_cpu else _compared_first(wanted, sides, kept)
@@ -55,7 +58,7 @@ def _verdict(wanted: Wanted, sides: TwoSides, folder: KeptFolder | None) -> Verd
     verdict = None if folder is None else Verdict.of_json(folder.read_json(name))
     if verdict is None:
         try:
-            verdict = _compared(wanted, sides)
+            verdict = _compared(wanted, sides, folder)
         except MissingExtraError as error:  # nothing to keep: the package may be there next time
             if wanted.engine == "onnx":
                 raise
@@ -65,7 +68,7 @@ def _verdict(wanted: Wanted, sides: TwoSides, folder: KeptFolder | None) -> Verd
     return verdict
 
 
-def _compared(wanted: Wanted, sides: TwoSides) -> Verdict:
+def _compared(wanted: Wanted, sides: TwoSides, folder: KeptFolder | None) -> Verdict:
     try:
         file = sides.file()
     except UnsupportedModelError as error:
@@ -73,11 +76,11 @@ def _compared(wanted: Wanted, sides: TwoSides) -> Verdict:
     model = sides.torch()
     wanted.on_step("comparing ONNX Runtime with torch")
     feeds = model.definition.inputs.feed(model.example_inputs)
-    with closing(onnx_engine(file, wanted, None)) as engine:
-        off = deviation(model.definition, feeds, model.engine.part, engine.once)
+    with closing(onnx_engine(file, wanted, folder)) as engine:
+        off = deviation(model.definition, feeds, model.engine.part, engine.part)
         if off > MOST_DEVIATION:
             return Verdict(deviation=off)
-        in_torch, in_onnx = seconds(model.definition, feeds, model.engine.part, engine.once)
+        in_torch, in_onnx = seconds(model.definition, feeds, model.engine.part, engine.part)
     return Verdict(deviation=off, time=in_onnx / in_torch)
 
 
@@ -93,5 +96,5 @@ def _in_onnx(wanted: Wanted, sides: TwoSides, folder: KeptFolder | None) -> Mode
         name=wanted.name,
         example_inputs=file.example_inputs,
         original=sides.original(),
-        postprocess=None if known is None else known.postprocess,
+        postprocess=postprocess_in(file) if known is None else known.postprocess,
     )

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 from split_model.choosing.needed import of_onnx
 from split_model.choosing.onnx_side import onnx_engine
 from split_model.choosing.wanted import Wanted
-from split_model.errors import EngineError
+from split_model.errors import EngineUnavailableError
 from split_model.kept.folder import KeptFolder
 from split_model.kept.profiles import KeptProfiles
 from split_model.model import Model
+from split_model.rests.in_files import postprocess_in
 
 if TYPE_CHECKING:
     from split_model.model_file import ModelFile
@@ -34,11 +35,11 @@ def model_from_file(wanted: Wanted, folder: KeptFolder | None) -> Model:
 
     Raises:
         ModelFileError: The file is missing, damaged, or of another kind or version.
-        EngineError: Another engine or device was asked for.
+        EngineUnavailableError: Another engine or device was asked for.
     """
     if wanted.engine == "torch" or wanted.device.partition(":")[0] != "cpu":
         asked = "torch" if wanted.engine == "torch" else wanted.device
-        raise EngineError(
+        raise EngineUnavailableError(
             f"a model file runs in the engine onnx on the CPU, not with {asked!r}; expected auto or onnx, and cpu"
         )
     file: ModelFile = of_onnx("split_model.model_file").open_model_file(wanted.rest)
@@ -49,5 +50,6 @@ def model_from_file(wanted: Wanted, folder: KeptFolder | None) -> Model:
         engine,
         name=wanted.name,
         example_inputs=file.example_inputs,
+        postprocess=postprocess_in(file),
         profiles=None if folder is None else KeptProfiles(folder, digest, engine.name, wanted.threads),
     )

@@ -2,12 +2,15 @@
 
 import weakref
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from split_model.choosing.needed import of_onnx
 from split_model.choosing.wanted import Wanted
 from split_model.engines.engine import Part, PartSpec
+from split_model.engines.with_rest import WithRest, trunk_definition
 from split_model.kept.folder import KeptFolder
+from split_model.rests.in_files import rest_in
 
 if TYPE_CHECKING:
     from split_model.engines.onnx.engine import OnnxEngine
@@ -18,7 +21,7 @@ __all__ = ["onnx_engine"]
 
 def onnx_engine(
     file: "ModelFile", wanted: Wanted, folder: KeptFolder | None, fallback: Callable[[PartSpec], Part] | None = None
-) -> "OnnxEngine":
+) -> "OnnxEngine | WithRest":
     """The engine that runs a model file.
 
     Args:
@@ -28,10 +31,13 @@ def onnx_engine(
         fallback: Makes a part of another engine, which runs while a session is missing.
     """
     engines = of_onnx("split_model.engines.onnx.engine")
-    room = None if folder is None else folder.use_room(f"packed-{file.definition.digest[:40]}")
+    definition, form = file.definition, rest_in(file)
+    if form is not None:
+        file = replace(file, definition=trunk_definition(definition, form))
+    room = None if folder is None else folder.use_room(f"packed-{definition.digest[:40]}")
     engine: OnnxEngine = engines.OnnxEngine(
         file, threads=wanted.threads, fallback=fallback, folder=None if room is None else room.path
     )
     if room is not None:
         weakref.finalize(engine, room.close)
-    return engine
+    return engine if form is None else WithRest(definition, form, engine)

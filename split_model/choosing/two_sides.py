@@ -17,6 +17,7 @@ from split_model.kept.folder import KeptFile, KeptFolder
 from split_model.kept.sources import key_of_source
 from split_model.kept.versions import key_of, made_by
 from split_model.model import Model, Original
+from split_model.rests.in_files import is_named
 
 if TYPE_CHECKING:
     from split_model.model_file import ModelFile
@@ -187,4 +188,4 @@ class TwoSides:
 
 def is_alike(model: Model) -> bool:
     """Whether what a file has in place of the model's postprocess does the same."""
-    return model.postprocess is None or hasattr(model.postprocess, "parameters")
+    return model.postprocess is None or is_named(model.postprocess)

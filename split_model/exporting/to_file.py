@@ -6,8 +6,10 @@ from typing import cast
 
 from split_model.engines.schedules.engine import TorchEngine
 from split_model.exporting.network import export_network
+from split_model.exporting.rest_forms import rest_form
 from split_model.model import Model
 from split_model.model_file import write_model_file
+from split_model.rests.in_files import POSTPROCESS, REST, postprocess_bytes
 from split_model.trace.layering import layer
 
 __all__ = ["export_model"]
@@ -34,6 +36,13 @@ def export_model(
         UnsupportedModelError: The model has something that a model file cannot hold.
     """
     trace = cast("TorchEngine", model.engine).plain_trace()
+    layering = layer(trace)
+    held = dict(extra or {})
+    form = rest_form(trace, layering)
+    if form is not None:
+        held[REST] = form.to_bytes()
+    if model.postprocess is not None:
+        held[POSTPROCESS] = postprocess_bytes(model.postprocess)
     paths = [path for path, _ in model.definition.outputs.leaves]
-    network = export_network(trace, layer(trace), paths, on_progress=on_progress)
-    write_model_file(path, model.definition, network, model.example_inputs, extra=extra)
+    network = export_network(trace, layering, paths, on_progress=on_progress)
+    write_model_file(path, model.definition, network, model.example_inputs, extra=held)
