@@ -4,6 +4,7 @@
 
     ModelError (Exception)
     ├── UnknownModelError        no such model, file or factory
+    │   └── ModelFileError       a model file that is damaged, cut short, of another kind or version, or was replaced
     ├── BadSpecError             the spec cannot be parsed: unknown prefix, empty name
     ├── WeightsError             weights that are missing or do not fit the model
     ├── ShadowedNetworksError    Python finds another package `models` before this project's
@@ -25,6 +26,10 @@ class ModelError(Exception):
 
 class UnknownModelError(ModelError):
     """No such model, file or factory."""
+
+
+class ModelFileError(UnknownModelError):
+    """A model file cannot be read or written: damaged, cut short, of another kind or version, or replaced in use."""
 
 
 class BadSpecError(ModelError):
