@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from itertools import islice
 from types import MappingProxyType
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 
@@ -92,18 +92,20 @@ def _own_values(model: Model, inputs: Sequence[Tree], named: Mapping[str, Tree])
             taken.append(map_leaves(partial(_inside, paths=paths), value))
     try:
         model.check_inputs(taken)
+        return tuple(map_leaves(_own, value) for value in taken)
     except split_model.InputError as error:
         raise InputError(str(error)) from error
-    return tuple(map_leaves(_own, value) for value in taken)
+    except (TypeError, RuntimeError) as error:  # of a sparse tensor, for example
+        raise InputError(f"expected tensors or arrays with dense elements: {error}") from error
 
 
-def _one(value: object, path: str, want: TensorSpec) -> object:
+def _one(value: Any, path: str, want: TensorSpec) -> object:  # noqa: ANN401  # a tensor, or anything
     """An input that is one tensor, or an array in its place."""
     expected = f"{path}: expected a tensor or array, {want.dtype} {list(want.shape)}"
     if not (is_tensor(value) or isinstance(value, np.ndarray)):
         raise InputError(f"input {expected}, not {type(value).__name__}")
     taken = _taken(value, expected)
-    found = TensorSpec.of(value)
+    found = TensorSpec.of(value) if is_tensor(value) else TensorSpec(value.dtype.name, value.shape)
     if found != want and (is_tensor(value) or found != want.carried):
         raise InputError(f"input {path} is {found.dtype} {list(found.shape)}, expected {want.dtype} {list(want.shape)}")
     return taken
