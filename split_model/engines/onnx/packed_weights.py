@@ -1,0 +1,175 @@
+"""Packed weights in files named by their content, which all sessions of a machine map and share.
+
+Each session of ONNX Runtime makes its own copy of the weights, reordered for the processor. Here a part is optimised
+once, and the runtime writes what it made: the fused nodes and the reordered weights. Each weight goes into a file named
+by the hash of its content, so parts that made the same have one copy, on disk and in memory. A session of the fused
+part then maps these files and takes next to no memory and time.
+
+Laws: a file is complete when it has its name; its content is checked once in each process; nothing is changed later.
+"""
+
+import hashlib
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+from split_model.engines.onnx.network import tensors_of
+from split_model.errors import ModelError
+
+__all__ = ["PackedWeights"]
+
+_PAGE = 4096
+_PACKED = re.compile(r"prepacked_\d+")
+_NAME = re.compile(r"[0-9a-f]{64}\.bin")
+
+
+class PackedWeights:
+    """A folder of packed weights and of the parts that read them; several threads and processes may use it.
+
+    Args:
+        folder: The folder, which is made when first needed; `None`: a temporary one, until `close`.
+    """
+
+    def __init__(self, folder: Path | None) -> None:
+        self._folder = folder
+        self._lasting = folder is not None
+        self._checked: set[str] = set()
+        self._lock = Lock()
+
+    @property
+    def folder(self) -> Path:
+        """The folder.
+
+        Raises:
+            OSError: It cannot be made.
+        """
+        with self._lock:
+            if self._folder is None:
+                self._folder = Path(tempfile.mkdtemp(prefix="dads-weights-"))
+            self._folder.mkdir(parents=True, exist_ok=True)
+            return self._folder
+
+    def get(self, key: str) -> bytes | None:
+        """The fused part of a key; `None` if it is missing, or it or a file of its weights is damaged."""
+        import onnx  # noqa: PLC0415  # a model without this engine needs no onnx
+        from google.protobuf.message import DecodeError  # noqa: PLC0415
+
+        try:
+            data = self._part(key).read_bytes()
+            if hashlib.sha256(data[32:]).digest() != data[:32]:
+                return None
+            model = onnx.ModelProto.FromString(data[32:])
+            names = {entry.value for tensor in _external(model) for entry in tensor.external_data if _locates(entry)}
+            return data[32:] if all(map(self._is_whole, names)) else None
+        except (OSError, DecodeError):
+            return None
+
+    def put(self, key: str, model: Any, source: Path) -> bytes:  # noqa: ANN401  # protobuf's classes are made at run time
+        """Keeps a fused part and its weights.
+
+        Args:
+            key: The name of the part.
+            model: The part, as ONNX Runtime wrote it; references to weights are changed.
+            source: The file of weights that it wrote.
+
+        Returns:
+            The part with weights from this folder.
+
+        Raises:
+            OSError: The folder cannot be written.
+            ModelError: The part refers to other files than `source`.
+        """
+        with source.open("rb") as weights:
+            for tensor in _external(model):
+                self._move(tensor, weights, source.name)
+        data: bytes = model.SerializeToString()
+        self._write(self._part(key), (hashlib.sha256(data).digest(), data))
+        return data
+
+    def close(self) -> None:
+        """Removes a temporary folder; sessions keep what they have mapped."""
+        if not self._lasting and self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _part(self, key: str) -> Path:
+        return self.folder / f"{key}.part"
+
+    def _move(self, tensor: Any, weights: Any, expected: str) -> None:  # noqa: ANN401
+        entries: dict[str, str] = {entry.key: entry.value for entry in tensor.external_data}
+        if entries.get("location") != expected:
+            raise ModelError(f"weight {tensor.name!r} is in {entries.get('location')!r}; expected {expected!r}")
+        pieces = [_read(weights, int(entries["offset"]), int(entries["length"]))]
+        moved = {"offset": "0", "length": entries["length"]}
+        end = len(pieces[0])
+        for key in filter(_PACKED.fullmatch, entries):
+            kernel, *places = entries[key].split("|")
+            for number, place in enumerate(places):
+                offset, length, checksum = place.split(";")
+                start = end + -end % _PAGE
+                pieces += [bytes(start - end), _read(weights, int(offset), int(length))]
+                end = start + int(length)
+                places[number] = f"{start};{length};{checksum}"
+            moved[key] = "|".join((kernel, *places))
+        del tensor.external_data[:]
+        tensor.external_data.add(key="location", value=self._kept(pieces))
+        for key, value in moved.items():
+            tensor.external_data.add(key=key, value=value)
+
+    def _kept(self, pieces: list[bytes]) -> str:
+        """The name of the file with this content, which is written if it is missing or damaged."""
+        digest = hashlib.sha256()
+        for piece in pieces:
+            digest.update(piece)
+        name = f"{digest.hexdigest()}.bin"
+        if not self._is_whole(name):
+            self._write(self.folder / name, pieces)
+            self._checked.add(name)
+        return name
+
+    def _is_whole(self, name: str) -> bool:
+        if name in self._checked:
+            return True
+        if _NAME.fullmatch(name) is None:
+            return False
+        try:
+            with (self.folder / name).open("rb") as file:
+                whole = hashlib.file_digest(file, "sha256").hexdigest() == name.removesuffix(".bin")
+        except OSError:
+            return False
+        if whole:
+            self._checked.add(name)
+        return whole
+
+    def _write(self, path: Path, pieces: Iterator[bytes] | list[bytes] | tuple[bytes, ...]) -> None:
+        handle, temporary = tempfile.mkstemp(dir=self.folder, prefix=".", suffix=".new")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.writelines(pieces)
+                if self._lasting:
+                    file.flush()
+                    os.fsync(file.fileno())
+            Path(temporary).replace(path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+
+
+def _external(model: Any) -> Iterator[Any]:  # noqa: ANN401
+    return (tensor for tensor in tensors_of(model.graph) if tensor.external_data)
+
+
+def _locates(entry: Any) -> bool:  # noqa: ANN401
+    return bool(entry.key == "location")
+
+
+def _read(file: Any, offset: int, length: int) -> bytes:  # noqa: ANN401
+    file.seek(offset)
+    data: bytes = file.read(length)
+    if len(data) != length:
+        raise ModelError(f"the runtime wrote {len(data)} of {length} bytes of a weight: the disk may be full")
+    return data
