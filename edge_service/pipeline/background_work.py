@@ -10,7 +10,7 @@ import asyncio
 import threading
 import time
 
-from edge_service.control import Controller, Job
+from edge_service.control import Choosable, Controller, Job
 from edge_service.log import log
 from edge_service.output.metrics import EdgeMetrics
 from edge_service.pipeline.turns import short_turns
@@ -55,12 +55,12 @@ class BackgroundWork:
         self._closed.set()
 
     def _run(self, job: Job, loop: asyncio.AbstractEventLoop) -> None:
-        def run() -> Splits | Partition:
+        def run() -> Splits | Partition | Choosable:
             with short_turns():
                 return job.run()
 
         began_s = time.monotonic()
-        result: Splits | Partition | None = None
+        result: Splits | Partition | Choosable | None = None
         try:
             result = stretched(run, self._slowdown, time.thread_time, self._closed.wait)
         except Exception:  # noqa: BLE001 # without the result of a job, the agent uses the splits it knows
@@ -72,7 +72,7 @@ class BackgroundWork:
         except RuntimeError:  # the loop was closed meanwhile
             return
 
-    def _ended(self, job: Job, result: Splits | Partition | None, seconds: float) -> None:
+    def _ended(self, job: Job, result: Splits | Partition | Choosable | None, seconds: float) -> None:
         if self._closed.is_set():
             return
         self._metrics.planned(_kind(job), seconds, failed=result is None)
