@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 from edge_service.cloud.exchange import read_answer
 from edge_service.cloud.link import CloudLink
@@ -28,6 +28,7 @@ from edge_service.pipeline.job import Job, Started, head_ran, picture_lost
 from edge_service.pipeline.packet_sending import PacketSending
 from pictures import PictureError
 from split_model import ModelError
+from split_model.structure import Tree
 
 __all__ = ["FrameListener", "Offload"]
 
@@ -42,7 +43,7 @@ class FrameListener(Protocol):
         job: Job,
         outcome: Outcome,
         *,
-        outputs: Any = None,  # noqa: ANN401 # the module's own return type
+        outputs: Tree = None,
         times: StageTimes | None = None,
         error: str | None = None,
     ) -> None:
@@ -223,7 +224,7 @@ class Offload:
             self.finish_here(order)
 
     def finish_here(self, order: FinishHere) -> None:
-        """Runs the tails of frames on the edge, from the tensors that their heads made."""
+        """Runs the tails of frames on the edge, from the values that their heads made."""
         if order.renew:
             self._link.renew()
         for frame_id in order.frame_ids:
@@ -256,7 +257,7 @@ class Offload:
         values = None if started.values is None else dict(started.values)
         try:
             outputs, tail_s = await self._compute.run(
-                lambda: tail(head(*job.tensors(self._model)) if values is None else values)
+                lambda: tail(head.run(job.arrays()) if values is None else values)
             )
         except PictureError as error:
             picture_lost(job, error)

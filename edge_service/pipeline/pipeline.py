@@ -17,8 +17,8 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import Any
 
+import split_model
 from edge_service.cloud.seam import Cloud
 from edge_service.control import Flow, Plan
 from edge_service.errors import CloudError
@@ -30,7 +30,8 @@ from edge_service.pipeline.background_work import BackgroundWork
 from edge_service.pipeline.job import Job, Started, head_ran, picture_lost
 from edge_service.pipeline.offload import Offload
 from pictures import PictureError
-from split_model import CompiledHeads, Head, Model, Value
+from split_model import Head, Model, Value
+from split_model.structure import Tree
 from split_wire import limits
 
 __all__ = ["Pipeline"]
@@ -174,9 +175,9 @@ class Pipeline:
     def _head_of(self, job: Job, plan: Plan) -> dict[str, Value] | None:
         """Runs a frame's head, on the worker thread; None for a frame that is sent as packets, and so needs none."""
         if not plan.packets:
-            return self._head(plan.partition.edge)(*job.tensors(self._model))
+            return self._head(plan.partition.edge).run(job.arrays())
         if self._config.keep_inputs or (job.image is not None and job.image.keeps_picture):
-            job.tensors(self._model)
+            job.arrays()
         return None
 
     def ended(
@@ -184,7 +185,7 @@ class Pipeline:
         job: Job,
         outcome: Outcome,
         *,
-        outputs: Any = None,  # noqa: ANN401 # the module's own return type
+        outputs: Tree = None,
         times: StageTimes | None = None,
         error: str | None = None,
     ) -> None:
@@ -199,5 +200,5 @@ class Pipeline:
 def _heads(model: Model, *, compiled: bool) -> Callable[[frozenset[str]], Head]:
     """Returns a function from a split to its head."""
     if compiled:
-        return CompiledHeads(model).head
+        return split_model.CompiledHeads(model).head  # imports torch
     return lambda edge: model.split(edge)[0]
