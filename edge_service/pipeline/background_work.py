@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from collections.abc import Callable
 
 from edge_service.control import Choosable, Controller, Job
 from edge_service.log import log
@@ -29,12 +30,20 @@ class BackgroundWork:
         metrics: counts the jobs and their seconds.
         slowdown: how many times slower than this machine the edge is to be. After a job that computed for t seconds,
             its thread sleeps for (slowdown - 1) * t.
+        on_ended: called on the event loop after the controller took a result.
     """
 
-    def __init__(self, controller: Controller, metrics: EdgeMetrics, slowdown: float) -> None:
+    def __init__(
+        self,
+        controller: Controller,
+        metrics: EdgeMetrics,
+        slowdown: float,
+        on_ended: Callable[[], None] = lambda: None,
+    ) -> None:
         self._controller = controller
         self._metrics = metrics
         self._slowdown = slowdown
+        self._on_ended = on_ended
         self._closed = threading.Event()
 
     def begin_due(self) -> None:
@@ -77,6 +86,7 @@ class BackgroundWork:
             return
         self._metrics.planned(_kind(job), seconds, failed=result is None)
         self._controller.work_ended(job, result, time.monotonic())
+        self._on_ended()
 
 
 def _kind(job: Job) -> str:
