@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Self
 
 from edge_service.cloud.client import GrpcCloud
@@ -19,6 +20,7 @@ from edge_service.control import (
     PacketCosts,
     Policy,
     RateChanged,
+    Ready,
 )
 from edge_service.control.policies import policy_named
 from edge_service.errors import AgentClosedError, CloudError, EngineError
@@ -29,6 +31,7 @@ from edge_service.output.metrics import EdgeMetrics
 from edge_service.parts import Parts
 from edge_service.pipeline.order import InOrder
 from edge_service.pipeline.pipeline import Pipeline
+from edge_service.pipeline.prepared_parts import PreparedParts
 from edge_service.sendable import sendable_graph
 from edge_service.slowing import SlowedController
 from edge_service.wire_costs import WireCosts, measure_wire_costs
@@ -137,9 +140,10 @@ class Agent:
             self._edge_profile = await asyncio.get_running_loop().run_in_executor(None, profile, self._model)
         if self._wire_costs is None:
             self._wire_costs = await asyncio.get_running_loop().run_in_executor(None, self._raw_costs)
+        prepared = PreparedParts(self._model)
         # Listing the splits of a large model takes up to tenths of a second.
         self._controller = await asyncio.get_running_loop().run_in_executor(
-            None, self._new_controller, self._edge_profile, self._wire_costs
+            None, self._new_controller, self._edge_profile, self._wire_costs, prepared.ready
         )
         self._compute = EdgeCompute(config.slowdown, compute_clock(self._model.device))
         parts = Parts(
@@ -153,7 +157,7 @@ class Agent:
         )
         pipeline = Pipeline(parts, self._cloud, self._finished)
         try:
-            await self._compute.prepare(self._model.warm_up)
+            await self._compute.prepare(partial(prepared.start, self._controller))
             await pipeline.start()
         except BaseException:
             await pipeline.close()
@@ -222,7 +226,7 @@ class Agent:
         """Why the cloud is not in use, or None."""
         return None if self._pipeline is None else self._pipeline.cloud_error
 
-    def _new_controller(self, edge_profile: Profile, wire_costs: WireCosts) -> Controller:
+    def _new_controller(self, edge_profile: Profile, wire_costs: WireCosts, ready: Ready | None) -> Controller:
         config = self._config
         encodings = tuple(encoding.slowed(config.slowdown) for encoding in wire_costs.encodings)
         return SlowedController(
@@ -233,6 +237,7 @@ class Agent:
             encodings=encodings,
             policy=self._policy,
             packets=None if self._packet_costs is None else self._packet_costs.slowed(config.slowdown),
+            ready=ready,
         )
 
     def _raw_costs(self) -> WireCosts:

@@ -26,6 +26,7 @@ from edge_service.parts import Parts
 from edge_service.pipeline.encoding import FrameEncoding, NotEncodedError
 from edge_service.pipeline.job import Job, Started, head_ran, picture_lost
 from edge_service.pipeline.packet_sending import PacketSending
+from edge_service.pipeline.prepared_parts import PreparedParts
 from pictures import PictureError
 from split_model import ModelError
 from split_model.structure import Tree
@@ -61,13 +62,18 @@ class Offload:
         cloud: encodes and receives frames.
         flow: decides how frames end.
         listener: receives each frame's end.
+        prepared: knows whether a tail that runs here is ready.
     """
 
-    def __init__(self, parts: Parts, cloud: Cloud, flow: Flow, listener: FrameListener) -> None:
+    def __init__(
+        self, parts: Parts, cloud: Cloud, flow: Flow, listener: FrameListener, prepared: PreparedParts
+    ) -> None:
         self._model = parts.model
         self._compute = parts.compute
         self._flow = flow
         self._listener = listener
+        self._prepared = prepared
+        self._tails_waited = 0
         self._link = CloudLink(parts, cloud, flow, self)
         self._slowdown = parts.config.slowdown
         self._packets = PacketSending(parts, cloud, self._link)
@@ -253,7 +259,11 @@ class Offload:
         started = job.started
         if started is None:
             raise RuntimeError("a frame fell back before it was started")
-        head, tail = self._model.split(started.plan.partition.edge)
+        edge = started.plan.partition.edge
+        if self._prepared.tail_waits(edge):
+            self._tails_waited += 1
+            log.info("a tail waits here until it is prepared", frame=job.frame_id, so_far=self._tails_waited)
+        head, tail = self._model.split(edge)
         values = None if started.values is None else dict(started.values)
         try:
             outputs, tail_s = await self._compute.run(

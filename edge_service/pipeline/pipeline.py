@@ -29,6 +29,7 @@ from edge_service.parts import Parts
 from edge_service.pipeline.background_work import BackgroundWork
 from edge_service.pipeline.job import Job, Started, head_ran, picture_lost
 from edge_service.pipeline.offload import Offload
+from edge_service.pipeline.prepared_parts import PreparedParts
 from pictures import PictureError
 from split_model import Head, Model, Value
 from split_model.structure import Tree
@@ -49,7 +50,8 @@ class Pipeline:
     def __init__(self, parts: Parts, cloud: Cloud | None, on_result: Callable[[FrameResult], None]) -> None:
         self._model = parts.model
         self._controller = parts.controller
-        self._background = BackgroundWork(parts.controller, parts.metrics, parts.config.slowdown)
+        self._prepared = PreparedParts(parts.model)
+        self._background = BackgroundWork(parts.controller, parts.metrics, parts.config.slowdown, self._follow)
         self._compute = parts.compute
         self._config = parts.config
         self._metrics = parts.metrics
@@ -57,7 +59,7 @@ class Pipeline:
         self._on_result = on_result
         self._head = _heads(parts.model, compiled=parts.config.compile)
         self._flow = Flow(parts.controller, silence_s=parts.config.silence_s, heartbeat_s=limits.HEARTBEAT_INTERVAL_S)
-        self._offload = None if cloud is None else Offload(parts, cloud, self._flow, self)
+        self._offload = None if cloud is None else Offload(parts, cloud, self._flow, self, self._prepared)
         self._waiting: deque[Job] = deque()
         self._heads: asyncio.Task[None] | None = None
         self._changed = asyncio.Event()
@@ -133,7 +135,11 @@ class Pipeline:
             self.ended(job, Outcome.FAILED, error=f"choosing a split failed: {error}")
             return None
         self._background.begin_due()
+        self._follow()
         return plan
+
+    def _follow(self) -> None:
+        self._prepared.follow(self._controller)
 
     def _packets_ready(self, job: Job) -> bool:
         return self._offload is not None and self._offload.packets_ready(job)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from partitioner import Layer, LayerGraph
-from split_model import Definition, Model, PartSpec, Profile, TensorSpec, ValueSpec
+from split_model import Definition, Model, PartSpec, Preparation, Profile, TensorSpec, ValueSpec
 from split_model.arguments import ExpectedInputs
 from split_model.definition import Returned
 from split_model.engines.engine import Results
@@ -105,6 +105,7 @@ class NumpyEngine:
     """Runs `FUNCTIONS`; never modifies what it is given."""
 
     name = "numpy"
+    preparation = Preparation.NONE
 
     def __init__(self, definition: Definition) -> None:
         self.definition = definition
@@ -116,6 +117,12 @@ class NumpyEngine:
 
     def is_ready(self, spec: PartSpec) -> bool:
         return True
+
+    def prefer(self, specs) -> None:
+        pass
+
+    def prepare(self, specs) -> None:
+        pass
 
     def walk(self, feeds: Mapping[str, Value]):
         return walk(self.definition, feeds, self.part)
