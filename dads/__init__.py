@@ -8,7 +8,8 @@ In reading order:
 * `planning/`, `drawing/`, `live/`: plans, pictures, and the live page of an edge;
 * the other modules: models, ports, logs, traces, progress, health checks and child processes.
 
-Modules that need torch are imported inside the commands, so that `dads --help` and `dads health` start fast.
+Modules that compute are imported inside the commands, so that `dads --help` and `dads health` start fast. torch is
+imported only for models that are not read from a file of `dads export`.
 """
 
 __version__ = "0.1.0"

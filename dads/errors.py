@@ -86,6 +86,7 @@ KNOWN_ERRORS: tuple[tuple[str, str, ExitCode], ...] = (
     ("edge_service.errors", "CloudUnreachableError", ExitCode.UNREACHABLE),
     ("edge_service.sources.errors", "SourceFailedError", ExitCode.FAILED),
     ("edge_service.sources.errors", "SourceError", ExitCode.USAGE),
+    ("edge_service.errors", "EngineError", ExitCode.USAGE),
     ("edge_service.errors", "PolicyError", ExitCode.USAGE),
     ("edge_service.errors", "DrawingError", ExitCode.USAGE),
     ("edge_service.errors", "EdgeError", ExitCode.FAILED),

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Self
 
 from edge_service.cloud.client import GrpcCloud
@@ -18,16 +20,18 @@ from edge_service.control import (
     PacketCosts,
     Policy,
     RateChanged,
+    Ready,
 )
 from edge_service.control.policies import policy_named
-from edge_service.errors import AgentClosedError, CloudError
+from edge_service.errors import AgentClosedError, CloudError, EngineError
 from edge_service.frame import FrameResult
 from edge_service.frame_image import FrameImage
-from edge_service.inputs import own_inputs
+from edge_service.inputs import holds_tensors, own_inputs
 from edge_service.output.metrics import EdgeMetrics
 from edge_service.parts import Parts
 from edge_service.pipeline.order import InOrder
 from edge_service.pipeline.pipeline import Pipeline
+from edge_service.pipeline.prepared_parts import PreparedParts
 from edge_service.sendable import sendable_graph
 from edge_service.slowing import SlowedController
 from edge_service.wire_costs import WireCosts, measure_wire_costs
@@ -67,6 +71,7 @@ class Agent:
 
     Raises:
         AccessError: the cloud's address does not fit the access settings, or one of their files cannot be used.
+        EngineError: heads are to be compiled, and another engine than torch runs the model.
         PolicyError: the model has no split as named in the settings, or it cannot be sent.
 
     Attributes:
@@ -89,6 +94,11 @@ class Agent:
     ) -> None:
         self._model = model
         self._config = config or AgentConfig()
+        if self._config.compile and model.engine.name != "torch":
+            raise EngineError(
+                f"compile: heads are compiled by torch, but engine {model.engine.name} runs {model.name}; "
+                "expected engine torch, or no compile"
+            )
         self._graph = sendable_graph(model)
         self._policy = policy_named(self._config.policy, self._graph, model.places) if policy is None else policy
         if not self._policy.uses_cloud:
@@ -113,6 +123,7 @@ class Agent:
         )
         self._order = InOrder(self._left)
         self._rate = ArrivalRate(self._config.rate_hz)
+        self._want_tensors: set[int] = set()
         self.next_id = 0
         self._compute: EdgeCompute | None = None
         self._controller: Controller | None = None
@@ -129,9 +140,10 @@ class Agent:
             self._edge_profile = await asyncio.get_running_loop().run_in_executor(None, profile, self._model)
         if self._wire_costs is None:
             self._wire_costs = await asyncio.get_running_loop().run_in_executor(None, self._raw_costs)
+        prepared = PreparedParts(self._model)
         # Listing the splits of a large model takes up to tenths of a second.
         self._controller = await asyncio.get_running_loop().run_in_executor(
-            None, self._new_controller, self._edge_profile, self._wire_costs
+            None, self._new_controller, self._edge_profile, self._wire_costs, prepared.ready
         )
         self._compute = EdgeCompute(config.slowdown, compute_clock(self._model.device))
         parts = Parts(
@@ -143,9 +155,9 @@ class Agent:
             self.metrics,
             self._tracing,
         )
-        pipeline = Pipeline(parts, self._cloud, self._order.finish)
+        pipeline = Pipeline(parts, self._cloud, self._finished)
         try:
-            await self._compute.prepare(self._model.warm_up)
+            await self._compute.prepare(partial(prepared.start, self._controller))
             await pipeline.start()
         except BaseException:
             await pipeline.close()
@@ -173,13 +185,15 @@ class Agent:
         """Runs one frame.
 
         Args:
-            inputs: as the module takes them: tensors, tuples, lists and dictionaries of tensors, and the numbers of the
-                example inputs; arrays may take the place of tensors. For image models one uint8 [1, 3, H, W], or a
-                source's picture, which is decoded when it is needed.
+            inputs: as the module takes them: arrays or tensors, tuples, lists and dictionaries of these, and the
+                numbers of the example inputs. For image models one uint8 [1, 3, H, W], or a source's picture, which is
+                decoded when it is needed. In an array bfloat16 comes as its bits, uint16.
             named: those that are given by name.
 
         Returns:
-            Its result, after those of all frames submitted before. A dropped or failed frame has no outputs.
+            Its result, after those of all frames submitted before. Its outputs are nested as the module's: tensors if
+            some input is a tensor, else arrays, which carry bfloat16 as its bits and a complex number as two floats, in
+            a last dimension of size 2. A dropped or failed frame has none.
 
         Raises:
             InputError: the inputs do not fit the model.
@@ -191,11 +205,13 @@ class Agent:
         """Like `submit`, but returns a future at once; the order of calls is the order of frames."""
         if self._pipeline is None:
             raise AgentClosedError("the agent is not running; use `async with Agent(...) as agent`")
-        tensors = own_inputs(self._model, inputs, named)
+        arrays = own_inputs(self._model, inputs, named)
         self._report_rate(time.monotonic())
         frame_id, self.next_id = self.next_id, self.next_id + 1
         future = self._order.expect(frame_id)
-        self._pipeline.put(frame_id, tensors)
+        if holds_tensors(inputs, named):
+            self._want_tensors.add(frame_id)
+        self._pipeline.put(frame_id, arrays)
         return future
 
     @property
@@ -210,7 +226,7 @@ class Agent:
         """Why the cloud is not in use, or None."""
         return None if self._pipeline is None else self._pipeline.cloud_error
 
-    def _new_controller(self, edge_profile: Profile, wire_costs: WireCosts) -> Controller:
+    def _new_controller(self, edge_profile: Profile, wire_costs: WireCosts, ready: Ready | None) -> Controller:
         config = self._config
         encodings = tuple(encoding.slowed(config.slowdown) for encoding in wire_costs.encodings)
         return SlowedController(
@@ -221,6 +237,7 @@ class Agent:
             encodings=encodings,
             policy=self._policy,
             packets=None if self._packet_costs is None else self._packet_costs.slowed(config.slowdown),
+            ready=ready,
         )
 
     def _raw_costs(self) -> WireCosts:
@@ -231,6 +248,19 @@ class Agent:
         rate_hz = self._rate.arrived(now_s)
         if rate_hz is not None and self._controller is not None:
             self._controller.observe(RateChanged(rate_hz), now_s)
+
+    def _finished(self, result: FrameResult) -> None:
+        """Takes a frame's result from the pipeline, and gives tensors to who gave tensors."""
+        if result.frame_id in self._want_tensors:
+            self._want_tensors.remove(result.frame_id)
+            if result.outcome.has_result:
+                result = replace(result, outputs=self._as_tensors(result.outputs))
+        self._order.finish(result)
+
+    def _as_tensors(self, outputs: Tree) -> Tree:
+        from split_model.pytorch.tensors import as_module_returns  # noqa: PLC0415  # torch is there, as the inputs are its
+
+        return as_module_returns(self._model.definition, outputs, self._model.device)
 
     def _left(self, result: FrameResult) -> None:
         self.metrics.frame(result)

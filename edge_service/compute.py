@@ -1,8 +1,8 @@
 """The edge's worker thread: it runs heads, encoding, and tails when the cloud does not answer.
 
 There is one thread, because two inferences at once gain nothing on a weak machine, and because the pipeline's first
-stage is then busy for exactly the times that the model of the pipeline adds up. torch releases the GIL while it
-computes, so the event loop can send and receive meanwhile.
+stage is then busy for exactly the times that the model of the pipeline adds up. Engines release the GIL while they
+compute, so the event loop can send and receive meanwhile.
 """
 
 from __future__ import annotations
@@ -12,8 +12,6 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
-
-import torch
 
 from edge_service.slowing import stretched
 
@@ -64,6 +62,5 @@ class EdgeCompute:
 
     def _stretched(self, function: Callable[[], T]) -> tuple[T, float]:
         began_s = time.perf_counter()
-        with torch.inference_mode():
-            value = stretched(function, self._slowdown, self._clock)
+        value = stretched(function, self._slowdown, self._clock)
         return value, time.perf_counter() - began_s

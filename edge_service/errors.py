@@ -3,6 +3,7 @@
     EdgeError
     ├── AgentClosedError        a frame was submitted outside the agent's lifetime
     ├── InputError              a frame does not fit the model's inputs
+    ├── EngineError             (also ValueError) the model's engine cannot do what the settings ask for
     ├── PolicyError             (also ValueError) there is no such policy, or the model has no such split
     ├── DrawingError            pictures cannot be drawn as they were asked for
     ├── PostprocessError        the model's `postprocess` failed; the frame's line says so
@@ -32,6 +33,10 @@ class AgentClosedError(EdgeError):
 
 class InputError(EdgeError):
     """A frame's tensors do not have the number, shapes or dtypes of the model's inputs."""
+
+
+class EngineError(EdgeError, ValueError):
+    """The engine that runs the model cannot do what the settings ask for."""
 
 
 class PolicyError(EdgeError, ValueError):

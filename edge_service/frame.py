@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
 
 from edge_service.control.stage_times import StageTimes
 from partitioner import Partition
@@ -36,7 +35,8 @@ class FrameResult:
     Attributes:
         frame_id: counts from 0 in the order of submission.
         outcome: how it ended.
-        outputs: the module's return value, or None for a dropped or failed frame.
+        outputs: the module's return value, of tensors if the frame was submitted as tensors, else of arrays; None for a
+            dropped or failed frame.
         partition: its split with the predicted stages, or None if it never started.
         mode: "light" or "heavy", or None if it never started.
         keeps_up: whether the split was expected to keep up with the frames, or None if it never started.
@@ -48,12 +48,12 @@ class FrameResult:
         downlink_bps: the downlink estimate likewise; None for a model whose outputs are small.
         sent_bytes: bytes of its message to the cloud, whether or not an answer came; 0 if none was made.
         error: why it failed, fell back or was dropped; else None.
-        feeds: the inputs, if the agent keeps them for verification; else None.
+        feeds: the inputs, of arrays, if the agent keeps them for verification; else None.
     """
 
     frame_id: int
     outcome: Outcome
-    outputs: Any = None
+    outputs: Tree = None
     partition: Partition | None = None
     mode: str | None = None
     keeps_up: bool | None = None

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TypeVar
 
-from edge_service.control import Controller, EncodingCosts, Event, Job, PacketCosts, Plan, Policy
+from edge_service.control import Choosable, Controller, EncodingCosts, Event, Job, PacketCosts, Plan, Policy, Ready
 from partitioner import LayerGraph, Partition
 from partitioner.splits import Splits
 
@@ -53,6 +53,7 @@ class SlowedController(Controller):
         encodings: see there.
         policy: see there.
         packets: see there.
+        ready: see there.
     """
 
     def __init__(
@@ -65,8 +66,11 @@ class SlowedController(Controller):
         encodings: tuple[EncodingCosts, ...],
         policy: Policy,
         packets: PacketCosts | None = None,
+        ready: Ready | None = None,
     ) -> None:
-        super().__init__(graph, edge_s, rate_hz=rate_hz, encodings=encodings, policy=policy, packets=packets)
+        super().__init__(
+            graph, edge_s, rate_hz=rate_hz, encodings=encodings, policy=policy, packets=packets, ready=ready
+        )
         self._slowdown = slowdown
 
     def observe(self, event: Event, now_s: float) -> None:
@@ -77,6 +81,10 @@ class SlowedController(Controller):
         """As `Controller.plan`."""
         return stretched(partial(super().plan, now_s, packets_ready=packets_ready), self._slowdown)
 
-    def work_ended(self, job: Job, result: Splits | Partition | None, now_s: float) -> None:
+    def preparation_due(self) -> tuple[frozenset[str], ...] | None:
+        """As `Controller.preparation_due`."""
+        return stretched(super().preparation_due, self._slowdown)
+
+    def work_ended(self, job: Job, result: Splits | Partition | Choosable | None, now_s: float) -> None:
         """As `Controller.work_ended`."""
         stretched(partial(super().work_ended, job, result, now_s), self._slowdown)

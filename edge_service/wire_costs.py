@@ -14,7 +14,7 @@ from functools import partial
 from statistics import median
 from time import thread_time
 
-import torch
+import numpy as np
 
 from edge_service.config import AgentConfig
 from edge_service.control import EncodingCosts
@@ -23,6 +23,7 @@ from edge_service.output.verify import Expected
 from edge_service.sendable import value_fits
 from split_model import Model, TensorSpec, Value, arrays_of, value_of
 from split_model.structure import Tree, map_leaves
+from split_model.values import carried, is_tensor
 from split_wire import LOSSLESS, PICTURES, Encoding, applies, available, roundtrip
 from split_wire.codec_timing import measure
 
@@ -147,7 +148,7 @@ def _input_encoding(model: Model, frames: Sequence[tuple[Tree, ...]], config: Ag
     if wanted is Encoding.RAW or config.max_error == 0:
         return wanted
     for frame in frames:
-        arrived = map_leaves(partial(_arrived_input, encoding=wanted, device=model.device), frame)
+        arrived = map_leaves(partial(_arrived_input, encoding=wanted), frame)
         found = Expected(model, frame, config.max_error).difference(model.flatten(model(*arrived)))
         if found is not None:
             log.warning("frames are sent raw, because JPEG changes the result too much", difference=found)
@@ -155,17 +156,20 @@ def _input_encoding(model: Model, frames: Sequence[tuple[Tree, ...]], config: Ag
     return wanted
 
 
-def _arrived_input(leaf: object, *, encoding: Encoding, device: torch.device) -> object:
-    return _arrived(leaf, (TensorSpec.of(leaf),), encoding, device) if isinstance(leaf, torch.Tensor) else leaf
+def _arrived_input(leaf: object, *, encoding: Encoding) -> object:
+    if not (is_tensor(leaf) or isinstance(leaf, np.ndarray)):
+        return leaf
+    array = carried(leaf)
+    return _arrived(array, (TensorSpec.of(array),), encoding)
 
 
-def _arrived(value: Value, specs: Sequence[TensorSpec], encoding: Encoding, device: torch.device) -> Value:
+def _arrived(value: Value, specs: Sequence[TensorSpec], encoding: Encoding) -> Value:
     """A value after encoding and decoding."""
     arrays = [
         roundtrip(array, encoding) if applies(encoding, spec.sent.dtype, spec.sent.sizes) else array
         for array, spec in zip(arrays_of(value), specs, strict=True)
     ]
-    return value_of(arrays, specs, device)
+    return value_of(arrays, specs)
 
 
 def _size(layer: str, encoding: Encoding, samples: Sequence[_Sample]) -> float:
@@ -202,10 +206,9 @@ class _Sample:
 
     def run(self) -> Iterator[str]:
         """Measures every layer; yields the name of each when it is done."""
-        with torch.inference_mode():
-            for layer, values in self._model.walk(*self._frame):
-                self._measure(layer, values)
-                yield layer
+        for layer, values in self._model.walk(*self._frame):
+            self._measure(layer, values)
+            yield layer
 
     def _measure(self, layer: str, values: Mapping[str, Value]) -> None:
         measured: dict[Encoding, tuple[float, float]] = {}
@@ -246,7 +249,7 @@ class _Sample:
 
     def _is_close(self, layer: str, values: Mapping[str, Value], encoding: Encoding) -> bool:
         """Whether the outputs stay within the largest error if this layer's value is sent in this encoding."""
-        arrived = _arrived(values[layer], self._model.layer_specs[layer], encoding, self._model.device)
+        arrived = _arrived(values[layer], self._model.layer_specs[layer], encoding)
         feeds = {**values, layer: arrived}
         outputs = self._model.tail(tuple(feeds)).run(feeds)
         return self._expected.difference(outputs) is None

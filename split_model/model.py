@@ -12,7 +12,7 @@ from split_model.cache import SegmentedCache
 from split_model.definition import Definition
 from split_model.engines.engine import Engine
 from split_model.kept.profiles import KeptProfiles
-from split_model.parts import check_closed, crossing, remote_outputs, tail_spec
+from split_model.parts import check_closed, head_spec, remote_outputs, tail_spec
 from split_model.specs import TensorSpec, ValueSpec
 from split_model.split import Head, Tail
 from split_model.structure import Tree
@@ -244,14 +244,17 @@ class Model:
         key = (frozenset(feeds), tuple(outputs))
         return self._tails.get(key, lambda: self._tail(*key))
 
-    def warm_up(self) -> None:
+    def warm_up(self, edge: frozenset[str] | None = None) -> None:
         """Runs every layer once on the calling thread.
 
         A thread's first run takes up to twice as long as the next ones, because it allocates memory and chooses
         kernels. The heads and tails of all splits share both, so after this no frame and no switch is slower. Call it
         on each thread that will run heads or tails.
+
+        Args:
+            edge: The split whose head and tail run; None for the one with the model's inputs alone on the edge.
         """
-        head, tail = self.split(self._inputs())
+        head, tail = self.split(self._inputs() if edge is None else edge)
         tail.run(head.run(self.example_inputs))
 
     def remote_outputs(self, edge: Collection[str]) -> tuple[str, ...]:
@@ -288,7 +291,7 @@ class Model:
 
     def _head(self, edge: frozenset[str]) -> Head:
         check_closed(edge, self.definition)
-        spec = tail_spec(self.definition, self._inputs(), crossing(self.definition, edge), ())
+        spec = head_spec(self.definition, edge)
         return Head(self.definition, spec, self.engine.part(spec), self.device)
 
     def _tail(self, feeds: frozenset[str], outputs: tuple[str, ...]) -> Tail:

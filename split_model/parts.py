@@ -6,7 +6,7 @@ from split_model.definition import Definition
 from split_model.engines.engine import PartSpec
 from split_model.errors import MissingTensorError, NotClosedError, UnknownLayerError, UnknownOutputError
 
-__all__ = ["check_closed", "crossing", "remote_outputs", "tail_spec"]
+__all__ = ["check_closed", "crossing", "head_spec", "parts_of_split", "remote_outputs", "tail_spec"]
 
 
 def crossing(definition: Definition, edge: frozenset[str]) -> tuple[str, ...]:
@@ -19,6 +19,26 @@ def crossing(definition: Definition, edge: frozenset[str]) -> tuple[str, ...]:
 def remote_outputs(definition: Definition, edge: Collection[str]) -> tuple[str, ...]:
     """Paths of the outputs that the layers of `edge` do not compute."""
     return tuple(spec.path for spec in definition.outputs.specs if spec.layer is not None and spec.layer not in edge)
+
+
+def head_spec(definition: Definition, edge: frozenset[str]) -> PartSpec:
+    """The part that runs on the edge; `edge` is closed and holds every model input."""
+    inputs = [entry.name for entry in definition.graph.layers if not entry.inputs]
+    return tail_spec(definition, inputs, crossing(definition, edge), ())
+
+
+def parts_of_split(definition: Definition, edge: frozenset[str]) -> tuple[PartSpec, ...]:
+    """All that one side runs of a split if it runs both: head, tail, and what makes the head's own outputs.
+
+    Raises:
+        UnknownLayerError: The graph has no layer of a name.
+        NotClosedError: A model input, or a predecessor of a layer, is missing.
+    """
+    check_closed(edge, definition)
+    head = head_spec(definition, edge)
+    remote = remote_outputs(definition, edge)
+    local = [spec.path for spec in definition.outputs.specs if spec.layer in edge]
+    return (head, *(tail_spec(definition, head.layers, (), paths) for paths in (remote, local) if paths))
 
 
 def tail_spec(

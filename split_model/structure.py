@@ -51,6 +51,20 @@ class Nesting:
             return Nesting(self.kind, self.keys, parts)
         return Nesting(dict, self.keys, parts)
 
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Nesting):
+            return NotImplemented
+        mine, others = ((one._sort, one.keys, one.parts, one.context) for one in (self, other))
+        return mine == others
+
+    def __hash__(self) -> int:
+        return hash((self._sort, self.keys, self.parts))
+
+    @property
+    def _sort(self) -> object:
+        """The kind, or the name of a named tuple's: a model file makes classes of its own."""
+        return self.kind.__name__ if hasattr(self.kind, "_fields") else self.kind
+
 
 LEAF = Nesting()
 

@@ -25,7 +25,7 @@ from dads.options import (
 from dads.ports import check_free
 from dads.tracing import is_wanted, tracer
 
-if TYPE_CHECKING:  # torch takes seconds to import
+if TYPE_CHECKING:  # keeps `dads --help` fast
     from opentelemetry.trace import Tracer
 
     import split_model
@@ -120,7 +120,7 @@ def cloud(
 
 def _config(**options: str | int | bool | Path | None) -> CloudConfig:
     """Check the settings before any model is loaded; missing options are left to the environment."""
-    from cloud_service import CloudConfig  # noqa: PLC0415 # torch takes seconds to import
+    from cloud_service import CloudConfig  # noqa: PLC0415 # keeps `dads --help` fast
     from cloud_service.access.settings import check_access  # noqa: PLC0415 # see above
 
     config = CloudConfig(**{name: value for name, value in options.items() if value is not None})
@@ -155,7 +155,7 @@ async def serve(config: CloudConfig, loaded: Sequence[split_model.Model], spans:
     Raises:
         cloud_service.CloudError: the settings are not valid, or the address cannot be listened on.
     """
-    from cloud_service import CloudServer  # noqa: PLC0415 # torch takes seconds to import
+    from cloud_service import CloudServer  # noqa: PLC0415 # keeps `dads --help` fast
 
     stop = asyncio.Event()
     _stop_on_signals(stop)

@@ -86,7 +86,7 @@ def demo(
         wire=_edge_arguments(preprocess, encodings, max_error, input_encoding),
         compared=others,
     )
-    from edge_service.sources import open_source  # noqa: PLC0415 - torch takes seconds to import
+    from edge_service.sources import open_source  # noqa: PLC0415 - keeps `dads --help` fast
 
     open_source(source, height=1, width=1)  # a missing source is an error before anything starts
     began_s = time.monotonic()

@@ -236,7 +236,7 @@ def edge(
     is_traced = is_wanted(tracing)
     if metrics_port is not None:
         check_free("--metrics-port", metrics_host, metrics_port)
-    from edge_service.output.drawn_pictures import check_drawing  # noqa: PLC0415 - torch takes seconds to import
+    from edge_service.output.drawn_pictures import check_drawing  # noqa: PLC0415 - keeps `dads --help` fast
     from edge_service.sources import LiveOptions, open_source  # noqa: PLC0415 - see above
 
     open_source(source, height=1, width=1)  # a missing source is an error before the model is loaded
@@ -249,7 +249,7 @@ def edge(
     else:
         check_profile_of(stored, loaded, profile)
 
-    from dads.planning.encodings import fits, restored  # noqa: PLC0415 - torch takes seconds to import
+    from dads.planning.encodings import fits, restored  # noqa: PLC0415 - keeps `dads --help` fast
     from dads.session.session import EdgeSession, FileOptions, StreamOptions  # noqa: PLC0415 - see above
     from edge_service.control.policies import policy_named  # noqa: PLC0415 - see above
     from edge_service.sendable import sendable_graph  # noqa: PLC0415 - see above
@@ -314,7 +314,7 @@ def _policies(first: str, *, compare: bool, compare_with: str | None) -> list[st
 
 
 def _needs_cloud(policy: str) -> bool:
-    from edge_service.control.policies import policy_type  # noqa: PLC0415 - torch takes seconds to import
+    from edge_service.control.policies import policy_type  # noqa: PLC0415 - keeps `dads --help` fast
 
     kind = policy_type(policy)
     return kind.uses_cloud and kind.keeps_to_split

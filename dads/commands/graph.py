@@ -29,7 +29,7 @@ from dads.options import (
 )
 from dads.planning.layer_costs import ProfileFiles
 
-if TYPE_CHECKING:  # torch takes seconds to import
+if TYPE_CHECKING:  # keeps `dads --help` fast
     from partitioner import CostProfile, LayerGraph, Link, Partition
 
 

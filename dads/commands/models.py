@@ -10,7 +10,7 @@ from dads.options import JsonOption
 
 def list_models(json: JsonOption = False) -> None:
     """List the models that can be loaded by name."""
-    import split_model  # noqa: PLC0415 # torch takes seconds to import
+    import split_model  # noqa: PLC0415 # keeps `dads --help` fast
 
     entries = split_model.describe()
     if json:

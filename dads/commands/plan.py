@@ -34,7 +34,7 @@ from dads.options import (
 from dads.planning.layer_costs import ProfileFiles
 from dads.session.settings import RATE_HZ, encoding_settings
 
-if TYPE_CHECKING:  # torch takes seconds to import
+if TYPE_CHECKING:  # keeps `dads --help` fast
     import split_model
     from edge_service import AgentConfig
     from partitioner import Encoding
@@ -116,7 +116,7 @@ def _encodings(
     kept = files.edge[1].encodings if files.edge is not None else None
     if source is None and kept is None:
         return ()
-    from dads.planning import encodings  # noqa: PLC0415 # torch takes seconds to import
+    from dads.planning import encodings  # noqa: PLC0415 # keeps `dads --help` fast
 
     if source is not None:
         costs = encodings.measure_on(model, source, config)

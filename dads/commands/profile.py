@@ -46,7 +46,7 @@ def profile(
     """Measure a model's layers on this machine and write them as JSON, for dads plan and dads edge."""
     config = encoding_settings(source, preprocess=preprocess, max_error=max_error, input_encoding=input_encoding)
     loaded = load_model(model, weights=weights, device=device, threads=threads, preprocess=preprocess)
-    from dads.planning import encodings  # noqa: PLC0415 # torch takes seconds to import
+    from dads.planning import encodings  # noqa: PLC0415 # keeps `dads --help` fast
 
     if source is not None:
         encodings.frame_size(loaded)  # a model that takes no frames is an error before it is measured

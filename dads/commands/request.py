@@ -36,17 +36,11 @@ def request(
 
 def tail_request(model: split_model.Model, *, frame_id: int) -> split_pb2.RunTailRequest:
     """Build the request to run the whole model in the cloud, on its example inputs."""
-    import torch  # noqa: PLC0415 # see the top
-
-    from split_model import TensorSpec, arrays_of  # noqa: PLC0415 # see the top
-    from split_model.structure import flatten  # noqa: PLC0415 # see the top
+    from split_model import arrays_of  # noqa: PLC0415 # see the top
     from split_wire import encode_tensor, split_pb2  # noqa: PLC0415 # see the top
 
-    leaves, _ = flatten(model.example_inputs)
-    given = [leaf for leaf in leaves if isinstance(leaf, torch.Tensor)]
     tensors = []
-    for spec, value in zip(model.inputs, given, strict=True):
-        if spec.layer is not None:
-            (array,) = arrays_of(value)
-            tensors.append(encode_tensor(spec.layer, array, dtype=TensorSpec.of(value).sent.dtype).message())
+    for layer, given in model.definition.inputs.feed(model.example_inputs).items():
+        (array,), (spec,) = arrays_of(given), model.layer_specs[layer]
+        tensors.append(encode_tensor(layer, array, dtype=spec.sent.dtype).message())
     return split_pb2.RunTailRequest(model=model.name, digest=model.digest, frame_id=frame_id, tensors=tensors)

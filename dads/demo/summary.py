@@ -74,6 +74,7 @@ def print_summary(report: Report, frames: int, console: Console, compared: Seque
     problem = verdict(report, frames, compared)
     if problem is None:
         console.print(f"[bold green]Every one of the {checked} results equals the whole model's.[/]")
+        console.print(f"They were compared with its {report['verify']['against']}.")
     else:
         console.print(f"[bold red]{problem}[/]")
 

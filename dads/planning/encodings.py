@@ -7,9 +7,6 @@ import contextlib
 import math
 from collections.abc import AsyncGenerator, Mapping, Sequence
 
-import torch
-
-from cloud_service.codec_profile import profile_decoding
 from dads.errors import CommandError
 from dads.planning.profiles import StoredEncodings
 from dads.progress import shown
@@ -23,6 +20,7 @@ from edge_service.wire_costs import encodings_of
 from partitioner import Encoding
 from pictures import PictureError
 from split_model import Model
+from split_model.structure import Tree
 from split_wire import Encoding as WireEncoding
 from split_wire import available
 
@@ -85,7 +83,7 @@ def first_frames(
     )
 
 
-async def inputs_of(model: Model, frames: AsyncGenerator[Frame, None]) -> list[tuple[torch.Tensor]]:
+async def inputs_of(model: Model, frames: AsyncGenerator[Frame, None]) -> list[tuple[Tree, ...]]:
     """Read a source to its end, as the model's inputs; the example inputs if there was no frame."""
     return inputs_from(model, await pictures_of(frames))
 
@@ -108,12 +106,12 @@ async def pictures_of(frames: AsyncGenerator[Frame, None]) -> list[FrameImage]:
     return read
 
 
-def inputs_from(model: Model, pictures: Sequence[FrameImage]) -> list[tuple[torch.Tensor]]:
+def inputs_from(model: Model, pictures: Sequence[FrameImage]) -> list[tuple[Tree, ...]]:
     """Pictures as the model's inputs, as many as encodings are measured on; the example inputs if there are none."""
-    made: list[tuple[torch.Tensor]] = []
+    made: list[tuple[Tree, ...]] = []
     for picture in pictures if len(pictures) <= FRAMES else (pictures[0], pictures[-1]):
         with contextlib.suppress(PictureError):  # its frame will fail and say why
-            made.append((torch.from_numpy(picture.array()).to(model.device),))
+            made.append((picture.array(),))
     return made or [model.example_inputs]
 
 
@@ -143,7 +141,7 @@ def packet_sampling(rate_hz: float) -> tuple[float, int]:
     return measured_hz, max(_LEAST_FRAMES, min(math.ceil(2.0 * measured_hz), _MOST_FRAMES))
 
 
-def measure(model: Model, inputs: list[tuple[torch.Tensor]], config: AgentConfig) -> WireCosts:
+def measure(model: Model, inputs: list[tuple[Tree, ...]], config: AgentConfig) -> WireCosts:
     """Measure the encodings that the settings allow."""
     with shown(f"measuring encodings on {len(inputs)} frames") as on_progress:
         return measure_wire_costs(model, inputs, config, on_progress)
@@ -171,6 +169,8 @@ def allowed(costs: WireCosts) -> dict[str, int | str]:
 
 def decoding(model: Model) -> dict[str, tuple[float, ...]]:
     """Measure the seconds to decode each layer's value, by encoding, as a cloud on this machine would."""
+    from cloud_service.codec_profile import profile_decoding  # noqa: PLC0415 # an edge needs nothing of the cloud
+
     return {encoding.value: seconds for encoding, seconds in profile_decoding(model).items()}
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Self
 from dads.planning.profile_file import read_profile
 from dads.planning.profiles import StoredProfile, check_profile_of, measure_profile
 
-if TYPE_CHECKING:  # torch takes seconds to import
+if TYPE_CHECKING:  # keeps `dads --help` fast
     import split_model
     from partitioner import CostProfile
 

@@ -13,7 +13,7 @@ from dads import units
 from dads.planning.alternatives import HIGHEST_BPS, LOWEST_BPS, Comparison, Range, max_rate_hz
 from partitioner import Decision, Link, Partition
 
-if TYPE_CHECKING:  # torch takes seconds to import
+if TYPE_CHECKING:  # keeps `dads --help` fast
     import split_model
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from dads.errors import ProfileError
 from dads.progress import shown
 
-if TYPE_CHECKING:  # torch takes seconds to import, and reading a file needs none of it
+if TYPE_CHECKING:  # numpy and gRPC take a while to import, and reading a file needs none of it
     import split_model
 
 

@@ -20,6 +20,7 @@ from edge_service.output.json_values import json_value
 from edge_service.output.saved_outputs import SavedOutputs
 from edge_service.run import Shown
 from split_model import Model
+from split_model.numbers import numbers_by_path
 
 log = structlog.wrap_logger(logging.getLogger("dads"))
 
@@ -118,7 +119,8 @@ class FinishedFrames:
         result, shown = finished.result, finished.shown
         saved_as = None
         if self._saved is not None and result.outcome.has_result:  # before `postprocess`, whatever that does
-            saved_as = self._saved.save(result.frame_id, self._model.flatten(result.outputs))
+            outputs = numbers_by_path(self._model.flatten(result.outputs), self._model.outputs)
+            saved_as = self._saved.save(result.frame_id, outputs)
         picture = None if shown.content is None else shown.content.placement()
         name = None if shown.content is None else shown.content.name
         record = frame_record(self._model, result, source_s=shown.source_s, run=self._run, picture=picture, name=name)

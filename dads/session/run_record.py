@@ -21,7 +21,8 @@ class RunRecord:
         source: What happened to its source.
         places: Each layer's name for people.
         files: What was saved and drawn.
-        verify: How many results were compared with the whole model's, and how many differ; None: nobody asked.
+        verify: How many results were compared with the whole model's, how many differ, and whether they were compared
+            with its module or with its session; None: nobody asked.
         error: Why it ended early; None if it did not.
     """
 
@@ -29,7 +30,7 @@ class RunRecord:
     source: SourceReport
     places: Mapping[str, str]
     files: dict[str, Any] = field(default_factory=dict)
-    verify: dict[str, int] | None = None
+    verify: dict[str, Any] | None = None
     error: str | None = None
 
     def failed(self, error: BaseException) -> None:

@@ -28,12 +28,14 @@ from edge_service import (
     ClipRun,
     FrameResult,
     RunReport,
+    Verification,
     Verifier,
     WireCosts,
 )
 from edge_service.control import PacketCosts, Policy
 from edge_service.output.drawn_pictures import DrawnPictures
 from edge_service.output.saved_outputs import SavedOutputs
+from edge_service.output.verify import against
 from edge_service.run import Shown
 from edge_service.sources import (
     LiveOptions,
@@ -188,7 +190,7 @@ class EdgeSession:
             RunReport(self._model.name, self._model.digest, policy.name),
             SourceReport(self._stream.source),
             self._model.places,
-            verify={"checked": 0, "different": 0} if self._verify else None,
+            verify=Verification(0, 0, None, against(self._model)).as_json() if self._verify else None,
         )
         return record
 
@@ -246,7 +248,7 @@ class EdgeSession:
             log.warning("the cloud computed no frame; the results are of this machine alone", why=str(problem))
         log.info("run finished", run=policy.name, done=clip.report.done)
         if verifier is not None:
-            record.verify = await _verified(verifier)
+            record.verify = (await _verified(verifier, self._model)).as_json()
         if failure is not None:
             raise failure
 
@@ -316,16 +318,17 @@ class EdgeSession:
             yield
 
 
-async def _verified(verifier: Verifier) -> dict[str, Any]:
+async def _verified(verifier: Verifier, model: Model) -> Verification:
     total = verifier.pending()
-    with shown(f"comparing {total} results with the whole model") as on_progress:
+    with shown(f"comparing {total} results with the whole model's {against(model)}") as on_progress:
         while verifier.pending():
             await asyncio.to_thread(verifier.check_next)  # on this thread it would block signals
             on_progress(total - verifier.pending(), total)
     outcome = verifier.outcome()
     if outcome.first is not None:
         log.error("a result differs from the whole model's", first=outcome.first)
-    return {"checked": outcome.checked, "different": outcome.different}
+    log.info("results verified", **outcome.as_json())
+    return outcome
 
 
 class _RateWatch:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from dads.errors import InvalidUsageError
 
-if TYPE_CHECKING:  # torch takes seconds to import
+if TYPE_CHECKING:  # keeps `dads --help` fast
     from pydantic import ValidationError
 
     from edge_service import AgentConfig
@@ -50,7 +50,7 @@ def settings(**options: float | str | bool | Path | None) -> AgentConfig:
     """
     from pydantic import ValidationError  # noqa: PLC0415 # keeps `dads --help` fast
 
-    from edge_service import AgentConfig  # noqa: PLC0415 # torch takes seconds to import
+    from edge_service import AgentConfig  # noqa: PLC0415 # keeps `dads --help` fast
     from edge_service.control.policies import POLICY_NAMES  # noqa: PLC0415 # see above
 
     typed = {name: value for name, value in options.items() if value is not None}
@@ -74,7 +74,7 @@ def for_source(config: AgentConfig, source: str) -> AgentConfig:
 
     With two waiting, the older one would be up to two periods old when it is computed.
     """
-    from edge_service.sources.live import is_live  # noqa: PLC0415 # torch takes seconds to import
+    from edge_service.sources.live import is_live  # noqa: PLC0415 # keeps `dads --help` fast
 
     if not is_live(source) or "max_waiting" in config.model_fields_set:
         return config
@@ -91,7 +91,7 @@ def encoding_settings(
         SourceError: the source does not exist.
     """
     if source is not None:
-        from edge_service.sources import open_source  # noqa: PLC0415 # torch takes seconds to import
+        from edge_service.sources import open_source  # noqa: PLC0415 # keeps `dads --help` fast
 
         open_source(source, height=1, width=1)
     elif any(option is not None for option in (preprocess, max_error, input_encoding)):
@@ -107,7 +107,7 @@ def compared(option: str, text: str) -> tuple[str, ...]:
     Raises:
         InvalidUsageError: a name is not a policy.
     """
-    from edge_service.control.policies import policy_names  # noqa: PLC0415 # torch takes seconds to import
+    from edge_service.control.policies import policy_names  # noqa: PLC0415 # keeps `dads --help` fast
     from edge_service.errors import PolicyError  # noqa: PLC0415 # see above
 
     try:

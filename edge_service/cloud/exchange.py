@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
-
-import torch
 
 from edge_service.cloud.seam import Answer, Cloud, FrameToSend
-from split_model import Model, TensorSpec, Value, arrays_of, value_of
+from split_model import Array, Model, Value, arrays_of, value_of
+from split_model.structure import Tree
 from split_wire import Encoding
 
 __all__ = ["encode_cut", "read_answer"]
@@ -44,16 +42,16 @@ def encode_cut(
     return cloud.encode(frame_id, tensors, outputs, encodings, traceparent)
 
 
-def read_answer(model: Model, values: Mapping[str, Value], answer: Answer, wanted: Sequence[str]) -> Any:  # noqa: ANN401 # the module's own type
-    """Returns the module's outputs, from the `wanted` outputs of the cloud and from those computed here.
+def read_answer(model: Model, values: Mapping[str, Value], answer: Answer, wanted: Sequence[str]) -> Tree:
+    """Returns the module's outputs, of arrays, from the `wanted` outputs of the cloud and from those computed here.
 
     Raises:
         ValueError: an output has another shape or dtype than the model's.
         KeyError: an output is missing.
     """
-    specs = {output.path: TensorSpec(output.dtype, output.shape) for output in model.outputs}
-    outputs: dict[str, torch.Tensor] = {}
+    specs = {output.path: output.tensor for output in model.outputs}
+    outputs: dict[str, Array] = {}
     for path in wanted:
-        value = value_of((answer.outputs[path],), (specs[path],), model.device)
-        outputs[path] = value if isinstance(value, torch.Tensor) else value[0]
+        value = value_of((answer.outputs[path],), (specs[path],))
+        outputs[path] = value[0] if isinstance(value, tuple) else value
     return model.assemble(values, outputs)

@@ -12,6 +12,7 @@ Read in this order:
 * `breaker`, `probing`: when to try the cloud, and when to measure the link;
 * `conditions`, `pricing`, `policies/`: what a decision depends on, what a split costs, and who chooses one;
 * `hysteresis`: when another split is worth a switch;
+* `readiness/`: which splits to prepare where that takes time, and what runs until they are ready;
 * `planner`: makes plans of a policy's choices; `deadlines`: how many frames are under way, and for how long;
 * `packets/`: frames that are sent as packets of their source;
 * `tables/`: how models with many splits are decided: by tables, which are made in the background.
@@ -63,8 +64,8 @@ from edge_service.control.orders import Answered, Duty, FinishHere, Probe, answe
 from edge_service.control.plan import ControllerConfig, ControllerState, Mode, Phase, Plan
 from edge_service.control.policies import Choice, Policy
 from edge_service.control.probing import ProbeConfig, ProbeScheduler
+from edge_service.control.readiness import Choosable, Job, Ready
 from edge_service.control.stage_times import LinkTimes, ServerTimes, StageTimes
-from edge_service.control.tables import Job
 
 __all__ = [
     "AnswerMissed",
@@ -74,6 +75,7 @@ __all__ = [
     "BreakerConfig",
     "BreakerState",
     "Choice",
+    "Choosable",
     "CloudAnswered",
     "CloudBusy",
     "CloudLoadReported",
@@ -114,6 +116,7 @@ __all__ = [
     "ProbeConfig",
     "ProbeScheduler",
     "RateChanged",
+    "Ready",
     "RoundTripEstimator",
     "RoundTripMeasured",
     "ServerTimes",

@@ -20,6 +20,7 @@ Laws:
 - `plan` is called for every frame, decides only when something moved, and never waits: `work_due` returns a search or
   the pricing or building of a table that is due, to run on another thread;
 - the split in a plan is closed and holds the model's inputs, and names layers of the model, whatever was observed;
+- where parts take time to prepare, a ready split is planned if there is one, unless the policy keeps to its own;
 - a positive answer of `probe_due`, `ping_due`, `reconnect_due` or `work_due` counts as acted upon.
 """
 
@@ -62,14 +63,13 @@ from edge_service.control.plan import ControllerConfig, ControllerState, Phase, 
 from edge_service.control.planner import Planner
 from edge_service.control.policies.adaptive import Adaptive
 from edge_service.control.policies.policy import Policy
-from edge_service.control.pricing import answer_bytes
+from edge_service.control.pricing import large_answers
 from edge_service.control.probing import ProbeScheduler
-from edge_service.control.tables import Job
+from edge_service.control.readiness import Choosable, Job, Ready
 from partitioner import LayerGraph, Partition
 from partitioner.splits import Splits
 
 _TAILS_FRESH_S = 5.0
-_LARGE_ANSWER_BYTES = 16_000  # smaller ones are not announced, and hardly take time
 
 
 class Controller:
@@ -83,6 +83,7 @@ class Controller:
         encodings: Encodings to choose from, as measured on the edge, the default first; if empty, only raw.
         policy: Chooses the split; `Adaptive` by default.
         packets: The source's packets, if it has any that hold the model's input; its seconds those of this edge.
+        ready: Whether a split can run without waiting for its parts to be prepared; None if none needs that.
 
     Raises:
         PartitionError: If the times do not fit the graph, or the packets hold no input of the model.
@@ -98,18 +99,19 @@ class Controller:
         encodings: tuple[EncodingCosts, ...] = (),
         policy: Policy | None = None,
         packets: PacketCosts | None = None,
+        ready: Ready | None = None,
     ) -> None:
         self._config = config or ControllerConfig()
         self._policy: Policy = Adaptive(self._config.hysteresis) if policy is None else policy
         self._rate_hz = _checked_rate(rate_hz)
-        self._planner = Planner(graph, edge_s, self._config, encodings, self._policy, packets)
+        self._planner = Planner(graph, edge_s, self._config, encodings, self._policy, packets, ready)
         self._path = NetworkPath(late_ratio=self._config.late_ratio, late_margin_s=self._config.late_margin_s)
         self._overhead = OverheadEstimator()
         self._edge_load = LoadEstimator()
         self._cloud_load = LoadEstimator()
         self._probes = ProbeScheduler(self._config.probe)
         self._down_probes = ProbeScheduler(self._config.probe)
-        self._large_answers = answer_bytes(graph, frozenset()) >= _LARGE_ANSWER_BYTES
+        self._large_answers = large_answers(graph)
         self._breaker = Breaker(self._config.breaker)
         self._breaker.expect(-math.inf)
         self._lost_reason = ""
@@ -171,9 +173,16 @@ class Controller:
         """
         return self._planner.work_due(now_s)
 
-    def work_ended(self, job: Job, result: Splits | Partition | None, now_s: float) -> None:
+    def work_ended(self, job: Job, result: Splits | Partition | Choosable | None, now_s: float) -> None:
         """Takes the result of a job, None if it failed; a job that is not the last one begun is ignored."""
         self._planner.work_ended(job, result, now_s)
+
+    def preparation_due(self) -> tuple[frozenset[str], ...] | None:
+        """The splits whose parts to prepare, and keep, in this order, if that has changed since the last call.
+
+        Ask before the first plan, when the first split is what the first frame needs, and after each plan.
+        """
+        return self._planner.preparation_due()
 
     def probe_due(self, now_s: float) -> int | None:
         """Bytes of a probe to send now, or None. The next calls return None until the next probe is due."""

@@ -104,6 +104,7 @@ class Plan:
         packets: Whether the frame is sent as packets of its source: the partition has the model's input alone on the
             edge, and its encoding is "packets". Then the edge need not decode the picture.
         picture_s: The part of the partition's edge_s that decoding and preparing the picture takes.
+        awaited: The layers on the edge of a better split whose parts are not ready yet, so that this one runs; or None.
     """
 
     partition: Partition
@@ -123,6 +124,7 @@ class Plan:
     answer_s: float = 0.0
     packets: bool = False
     picture_s: float = 0.0
+    awaited: frozenset[str] | None = None
 
     @property
     def base_head_s(self) -> float:

@@ -4,6 +4,9 @@ The planner has no samples, probes or breaker; the controller has no splits. Onl
 
 Where a source has packets, there are two graphs: the model's, and the one with a layer in front (`packets/`). A frame
 whose packets can be sent is planned with the second. Plans name layers of the model only.
+
+If the parts of the policy's choice are not ready, the policy chooses again, of the splits that are. Its first choice is
+asked for (`preparation_due`) and planned as soon as it is ready and still better by the policy's margin.
 """
 
 import dataclasses
@@ -20,7 +23,8 @@ from edge_service.control.plan import ControllerConfig, Mode, Phase, Plan
 from edge_service.control.policies.adaptive import Adaptive
 from edge_service.control.policies.policy import Choice, Policy, keep_to
 from edge_service.control.pricing import answer_bytes, can_be_sent, price
-from edge_service.control.tables import GraphSplits, Job, LiveSplits
+from edge_service.control.readiness import Choosable, Job, Preparing, Rank, Ready, Substitution
+from edge_service.control.tables import GraphSplits, LiveSplits
 from partitioner import CostProfile, Encoding, LayerGraph, Partition
 from partitioner.splits import Splits
 
@@ -35,6 +39,7 @@ class Planner:
         encodings: Encodings to choose from, the default first; if empty, only raw.
         policy: Chooses the split; `Adaptive` by default.
         packets: The source's packets, if it has any that hold the model's input.
+        ready: Whether a split is ready to run; None if each is.
 
     Raises:
         PartitionError: If the times do not fit the graph, or the packets hold no input of the model.
@@ -48,6 +53,7 @@ class Planner:
         encodings: tuple[EncodingCosts, ...] = (),
         policy: Policy | None = None,
         packets: PacketCosts | None = None,
+        ready: Ready | None = None,
     ) -> None:
         self._graph = graph
         self._encodings = encodings
@@ -67,6 +73,11 @@ class Planner:
         self._asked = self._graphs[0]
         self._last: Plan | None = None
         self._forbidden: set[frozenset[str]] = set()
+        self._conditions: Conditions | None = None
+        self._preparing = self._substitution = None
+        if ready is not None:
+            self._preparing = Preparing(self._asked.splits, self._policy, ready)
+            self._substitution = Substitution(self._preparing, self._policy, self._forbidden)
         self.mode = Mode.LIGHT
         self.decisions = 0
         self.switches = 0
@@ -139,18 +150,35 @@ class Planner:
             )
             graph.plan = self._decided(graph, conditions)
             graph.conditions = conditions
+        self._conditions = conditions
         return self._told(graph)
+
+    def preparation_due(self) -> tuple[frozenset[str], ...] | None:
+        """The splits to prepare, in this order, if that has changed since the last call; None also if none is to be."""
+        if self._preparing is None:
+            return None
+        return self._preparing.order_due(self._last, self._conditions, cloud_known=self.cloud_known)
 
     def work_due(self, now_s: float) -> Job | None:
         """The job to begin now in the background, or None; see `BackgroundWork`."""
-        if any(each.work.busy for each in self._graphs):
+        preparing = self._preparing
+        if any(each.work.busy for each in self._graphs) or (preparing is not None and preparing.busy):
             return None
         wanted = [each for each in self._graphs if each.layer is None or self.packets_usable]
         due = (each.work_due(now_s) for each in sorted(wanted, key=lambda each: each is not self._asked))
-        return next((job for job in due if job is not None), None)
+        job = next((job for job in due if job is not None), None)
+        if job is None and preparing is not None and self.cloud_known:
+            return preparing.work_due(self._asked, now_s)
+        return job
 
-    def work_ended(self, job: Job, result: Splits | Partition | None, now_s: float) -> None:
+    def work_ended(self, job: Job, result: Splits | Partition | Choosable | None, now_s: float) -> None:
         """Takes the result of a job, None if it failed. The next plan asks again."""
+        if isinstance(job, Rank):
+            if self._preparing is not None:
+                self._preparing.ended(job, result, now_s)
+            return
+        if isinstance(result, Choosable):
+            raise TypeError("only a ranking makes that")
         used = [each.work_ended(job, result, now_s) for each in self._graphs]
         self.decisions += any(used) and isinstance(result, Partition)
         rests_until_s = max(each.work.rests_until_s for each in self._graphs)
@@ -189,6 +217,8 @@ class Planner:
             return True
         if graph.contrary_since_s is not None and now_s - graph.contrary_since_s >= self._config.mode_dwell_s:
             return True
+        if self._substitution is not None and self._substitution.is_due(graph):
+            return True
         return conditions.moved(earlier, self._config.tolerance)
 
     def _told(self, graph: GraphSplits) -> Plan:
@@ -204,11 +234,13 @@ class Planner:
         return plan
 
     def _decided(self, graph: GraphSplits, conditions: Conditions) -> Plan:
-        offloads = conditions.phase is Phase.OFFLOADING
+        offloads, awaited = conditions.phase is Phase.OFFLOADING, None
         if offloads:
             choice = self._policy_choice(graph, conditions)
             if self._is_forbidden(graph, choice.partition):
                 choice = keep_to(graph.everything, graph.splits, conditions)
+            if self._substitution is not None:
+                choice, awaited = self._substitution.choice(graph, choice, conditions)
             mode = self._held_mode(graph, choice, conditions)
         else:
             for each in self._graphs:
@@ -216,7 +248,7 @@ class Planner:
             choice = keep_to(graph.everything, graph.splits, conditions)
             mode = choice.mode
         graph.chosen = choice.partition if offloads else None
-        return self._plan_for(graph, choice, mode, conditions)
+        return self._plan_for(graph, choice, mode, conditions, awaited)
 
     def _is_forbidden(self, graph: GraphSplits, split: Partition) -> bool:
         """Whether the cloud cannot answer a split; packets are never forbidden, but refused."""
@@ -254,7 +286,9 @@ class Planner:
             return choice.mode
         return graph.mode
 
-    def _plan_for(self, graph: GraphSplits, choice: Choice, mode: Mode, conditions: Conditions) -> Plan:
+    def _plan_for(
+        self, graph: GraphSplits, choice: Choice, mode: Mode, conditions: Conditions, awaited: frozenset[str] | None
+    ) -> Plan:
         config, split = self._config, choice.partition
         packets, offloads = graph.sends_packets(split), split.edge != graph.everything
         partition = graph.outward(split, conditions.cloud_load)
@@ -282,6 +316,7 @@ class Planner:
             answer_s=8.0 * answer_bytes(graph.graph, split.edge) / conditions.link.downlink_bps,
             packets=packets,
             picture_s=0.0 if route is None else route.picture_s(split, conditions.edge_load, packets=packets),
+            awaited=awaited,
         )
 
     def _measured_bytes(self, partition: Partition, *, packets: bool) -> float:

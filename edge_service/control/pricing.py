@@ -8,6 +8,8 @@ from partitioner import LayerGraph, Link, Partition
 from partitioner.evaluate import crossing, fits_message
 from partitioner.splits import Splits
 
+_LARGE_ANSWER_BYTES = 16_000  # smaller ones are not announced, and hardly take time
+
 
 def price(edge: frozenset[str], splits: Splits, conditions: Conditions, encoding: str = "raw") -> Partition:
     """Prices one split.
@@ -76,6 +78,11 @@ def traffic(graph: LayerGraph, edge: frozenset[str]) -> tuple[tuple[int, ...], t
 def answer_bytes(graph: LayerGraph, edge: frozenset[str]) -> float:
     """Bytes of the outputs that come down."""
     return float(sum(graph.layers[i].output_bytes for i in _answers(graph, edge)))
+
+
+def large_answers(graph: LayerGraph) -> bool:
+    """Whether the model's outputs are so large that the way down counts."""
+    return answer_bytes(graph, frozenset()) >= _LARGE_ANSWER_BYTES
 
 
 def _answers(graph: LayerGraph, edge: frozenset[str]) -> tuple[int, ...]:

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import torch
+
+from split_model.values import is_tensor
 
 __all__ = ["finite", "json_value"]
 
@@ -20,7 +21,7 @@ def finite(number: float) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def json_value(value: object, place: str = "it") -> Any:  # noqa: ANN401 # JSON has no type of its own
+def json_value(value: Any, place: str = "it") -> Any:  # noqa: ANN401 # JSON has no type of its own
     """The same value as `json.dumps(..., allow_nan=False)` takes it.
 
     Args:
@@ -31,7 +32,7 @@ def json_value(value: object, place: str = "it") -> Any:  # noqa: ANN401 # JSON 
         TypeError: a value is of another kind; the message names its place.
         RecursionError: the value holds itself.
     """
-    if isinstance(value, torch.Tensor):
+    if is_tensor(value):
         value = value.detach().tolist()
     elif isinstance(value, np.ndarray | np.generic):
         value = value.tolist()

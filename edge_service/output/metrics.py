@@ -98,7 +98,7 @@ class EdgeMetrics:
             self._frames.labels(outcome.value)
         for kind in ("tensor", "packets", "probe"):
             self._bytes.labels(kind)
-        for work in ("reprice", "build", "search"):
+        for work in ("reprice", "build", "search", "rank"):
             self._jobs_s.labels(work)
             for result in ("done", "failed"):
                 self._jobs.labels(work, result)

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-import torch
+import numpy as np
+from numpy.typing import NDArray
 
 from edge_service.errors import PostprocessError
 from edge_service.frame import FrameResult, cut_label
 from edge_service.output.boxes import boxes_of, counted, in_picture
 from edge_service.output.json_values import finite, json_value
 from pictures import Placement
-from split_model import Model, TensorSpec, structure
+from split_model import Model, ValueSpec
+from split_model.numbers import numbers_by_path
+from split_model.structure import Tree
 
 __all__ = ["describe_outputs", "frame_record", "seen"]
 
@@ -72,8 +77,13 @@ def frame_record(
     return record
 
 
-def describe_outputs(model: Model, outputs: object, picture: Placement | None = None) -> dict[str, Any]:
+def describe_outputs(model: Model, outputs: Tree, picture: Placement | None = None) -> dict[str, Any]:
     """What results show of outputs.
+
+    Args:
+        model: the model.
+        outputs: its return value, of arrays or tensors.
+        picture: the source's picture; boxes are given in its pixels.
 
     Returns:
         `result`: what the model's `postprocess` makes of them, with boxes in pixels of the picture; or `top`: the top
@@ -82,13 +92,12 @@ def describe_outputs(model: Model, outputs: object, picture: Placement | None = 
     """
     if model.postprocess is not None:
         try:
-            made = _postprocessed(model.postprocess, outputs)
+            made = _postprocessed(model.postprocess, _own(model, outputs))
         except PostprocessError as error:
             return {"result_error": str(error), "outputs": _summaries(model, outputs)}
         return {"result": made if picture is None else in_picture(made, picture)}
-    flat = model.flatten(outputs)
-    first = next(iter(flat.values()), None)
-    if model.labels is not None and first is not None and first.shape == (1, len(model.labels)):
+    first = next(iter(_numbers(model, outputs).values()), np.empty(0))
+    if model.labels is not None and first.shape == (1, len(model.labels)) and not np.iscomplexobj(first):
         return {"top": _top(first, model.labels)}
     return {"outputs": _summaries(model, outputs)}
 
@@ -111,13 +120,19 @@ def seen(record: Mapping[str, Any]) -> str:
     return text if len(text) <= _MOST_SEEN else f"{text[: _MOST_SEEN - 3]}..."
 
 
-def _postprocessed(postprocess: Callable[[Any], Any], outputs: object) -> Any:  # noqa: ANN401 # JSON has no type
-    leaves, nesting = structure.flatten(outputs)
-    # A copy: the outputs may be compared later, and may share the model's own constants. Functions change their input.
-    own = [leaf.clone() if isinstance(leaf, torch.Tensor) else leaf for leaf in leaves]
+def _own(model: Model, outputs: Tree) -> Tree:
+    """A copy of outputs, as the model's module returns them.
+
+    The outputs may be compared later, and may share the model's own constants; functions change their input.
+    """
+    copies = {path: array.copy(order="K") for path, array in model.flatten(outputs).items()}
+    return model.returned(model.definition.outputs.nested(copies))
+
+
+def _postprocessed(postprocess: Callable[[Any], Any], outputs: Tree) -> Any:  # noqa: ANN401 # JSON has no type
     try:
-        with torch.inference_mode():
-            made = postprocess(structure.unflatten(own, nesting))
+        with _without_gradients():
+            made = postprocess(outputs)
     except (Exception, SystemExit) as error:  # the caller's own function: it costs this result, not the run
         raise PostprocessError(_in_a_line(error)) from error
     try:
@@ -126,6 +141,12 @@ def _postprocessed(postprocess: Callable[[Any], Any], outputs: object) -> Any:  
         raise PostprocessError(str(error)) from error
     except RecursionError as error:
         raise PostprocessError("what postprocess returned holds itself, or is nested too deeply for JSON") from error
+
+
+def _without_gradients() -> contextlib.AbstractContextManager[Any]:
+    """As the module runs; where nobody has imported torch, nothing records any."""
+    torch: Any = sys.modules.get("torch")
+    return contextlib.nullcontext() if torch is None else torch.inference_mode()
 
 
 def _in_a_line(error: BaseException) -> str:
@@ -137,21 +158,34 @@ def _in_a_line(error: BaseException) -> str:
     return f"postprocess failed{where}: {type(error).__name__}: {text[:_MOST_REASON]}"
 
 
-def _top(logits: torch.Tensor, labels: Sequence[str]) -> list[dict[str, Any]]:
-    scores, indices = logits[0].float().softmax(-1).topk(min(_TOP, len(labels)))
+def _top(logits: NDArray[Any], labels: Sequence[str]) -> list[dict[str, Any]]:
+    """The classes of the highest scores; of equal ones the first comes first."""
+    scores = _softmax(logits[0])
+    best = np.argsort(-scores, kind="stable")[:_TOP]
     return [
-        {"index": index, "label": labels[index], "score": finite(round(score, 4))}
-        for index, score in zip(indices.tolist(), scores.tolist(), strict=True)
+        {"index": index, "label": labels[index], "score": finite(round(scores[index].item(), 4))}
+        for index in best.tolist()
     ]
 
 
-def _summaries(model: Model, outputs: object) -> dict[str, Any]:
-    return {path: _summary(tensor) for path, tensor in model.flatten(outputs).items()}
+def _softmax(logits: NDArray[Any]) -> NDArray[np.float64]:
+    wide = logits.astype(np.float64)
+    with np.errstate(invalid="ignore"):  # of an infinite logit, which makes all scores not-a-numbers
+        weights = np.exp(wide - wide.max())
+    return np.asarray(weights / weights.sum())
 
 
-def _summary(tensor: torch.Tensor) -> dict[str, Any]:
-    spec = TensorSpec.of(tensor)
-    summary: dict[str, Any] = {"shape": list(spec.shape), "dtype": spec.dtype}
-    if tensor.numel() and not tensor.is_complex():
-        summary |= {"min": finite(tensor.min().item()), "max": finite(tensor.max().item())}
+def _numbers(model: Model, outputs: Tree) -> dict[str, NDArray[Any]]:
+    return numbers_by_path(model.flatten(outputs), model.outputs)
+
+
+def _summaries(model: Model, outputs: Tree) -> dict[str, Any]:
+    numbers = _numbers(model, outputs)
+    return {spec.path: _summary(numbers[spec.path], spec) for spec in model.outputs}
+
+
+def _summary(numbers: NDArray[Any], spec: ValueSpec) -> dict[str, Any]:
+    summary: dict[str, Any] = {"shape": list(numbers.shape), "dtype": spec.dtype}
+    if numbers.size and not np.iscomplexobj(numbers):
+        summary |= {"min": finite(numbers.min().item()), "max": finite(numbers.max().item())}
     return summary

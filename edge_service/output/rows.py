@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from typing import Any
 
-import torch
+import numpy as np
+from numpy.typing import NDArray
 
 __all__ = ["differing_rows"]
 
-Outputs = dict[str, torch.Tensor]
+Outputs = dict[str, NDArray[Any]]
 
 _LOOSER = 10  # rows of runs that are off on purpose are themselves off by more than those that rounding makes
 
@@ -26,9 +28,9 @@ def differing_rows(expected: Outputs, actual: Outputs, nearby: Sequence[Outputs]
     they always have equally many rows; else each is a table of its own.
 
     Args:
-        expected: The outputs of the original module, by path.
-        actual: The same paths, with tensors of the same dtypes and numbers of dimensions.
-        nearby: Outputs of the module for trunk outputs that are slightly off.
+        expected: The outputs of the whole model, by path, as numbers (`split_model.numbers`).
+        actual: The same paths, with arrays of the same dtypes and numbers of dimensions.
+        nearby: Outputs of the whole model for trunk outputs that are slightly off.
         tolerance: The largest error of an element, relative to its output's scale.
     """
     joint = set.intersection(*(_joint(outputs) for outputs in (expected, actual, *nearby)))
@@ -55,17 +57,17 @@ def differing_rows(expected: Outputs, actual: Outputs, nearby: Sequence[Outputs]
 def _joint(outputs: Outputs) -> set[str]:
     """The parents whose children have equally many rows."""
     rows: defaultdict[str, set[int]] = defaultdict(set)
-    for path, tensor in outputs.items():
-        rows[_parent(path)].add(len(tensor) if tensor.ndim else -1)
+    for path, array in outputs.items():
+        rows[_parent(path)].add(len(array) if array.ndim else -1)
     return {parent for parent, counts in rows.items() if len(counts) == 1}
 
 
 def _tables(outputs: Outputs, joint: set[str]) -> dict[str, Outputs]:
     """Columns by table; a scalar is a column of one row."""
     tables: defaultdict[str, Outputs] = defaultdict(dict)
-    for path, tensor in outputs.items():
+    for path, array in outputs.items():
         parent = _parent(path)
-        tables[parent if parent in joint else path][path] = tensor if tensor.ndim else tensor.reshape(1)
+        tables[parent if parent in joint else path][path] = array if array.ndim else array.reshape(1)
     return dict(tables)
 
 
@@ -79,33 +81,36 @@ def _count(table: Outputs) -> int:
 
 def _unmatched(wanted: Outputs, found: Outputs, tolerance: float) -> tuple[list[int], list[int]]:
     """The rows of either table without a partner in the other; each row is the partner of at most one."""
-    free = torch.ones(_count(found), dtype=torch.bool)
+    free = np.ones(_count(found), dtype=np.bool_)
     limits = {path: tolerance * _scale(column) for path, column in wanted.items()}
-    columns = sorted(wanted, key=lambda path: wanted[path][:1].numel())  # narrow ones leave few rows for wide ones
+    columns = sorted(wanted, key=lambda path: wanted[path][:1].size)  # narrow ones leave few rows for wide ones
     lost = []
     for row in range(_count(wanted)):
-        candidates = free.nonzero().flatten()
+        candidates = np.flatnonzero(free)
         for path in columns:
             near = _near(wanted[path][row], found[path][candidates], limits[path])
             candidates = candidates[near]
         if len(candidates):
-            free[candidates[(candidates - row).abs().argmin()]] = False
+            free[candidates[np.abs(candidates - row).argmin()]] = False
         else:
             lost.append(row)
-    return lost, free.nonzero().flatten().tolist()
+    return lost, np.flatnonzero(free).tolist()
 
 
-def _near(element: torch.Tensor, others: torch.Tensor, limit: float) -> torch.Tensor:
+def _near(element: NDArray[Any], others: NDArray[Any], limit: float) -> NDArray[np.bool_]:
     """For each of the others, whether it is the same but for rounding."""
     if others.shape[1:] != element.shape:
-        return torch.zeros(len(others), dtype=torch.bool)
-    same = others == element
-    if element.is_floating_point():
-        same |= others.isnan() & element.isnan()
-        same |= (others.double() - element.double()).abs() <= limit
-    return same.reshape(len(others), element.numel()).all(1).cpu()
+        return np.zeros(len(others), dtype=np.bool_)
+    same = np.asarray(others == element)
+    if np.issubdtype(others.dtype, np.inexact):
+        wide = np.result_type(others.dtype, np.float64)
+        with np.errstate(invalid="ignore"):  # of infinities, which are equal or not
+            same |= np.abs(others.astype(wide) - element.astype(wide)) <= limit
+        same |= np.isnan(others) & np.isnan(element)
+    found: NDArray[np.bool_] = same.reshape(len(others), element.size).all(1)
+    return found
 
 
-def _scale(column: torch.Tensor) -> float:
-    finite = column[column.isfinite()]
-    return float(finite.abs().max()) if finite.numel() else 0.0
+def _scale(column: NDArray[Any]) -> float:
+    finite = column[np.isfinite(column)]
+    return float(np.abs(finite).max()) if finite.size else 0.0

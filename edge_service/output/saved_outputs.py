@@ -5,19 +5,15 @@ from __future__ import annotations
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from edge_service.log import log
 from edge_service.output.files import write_whole
 
-__all__ = ["SavedOutputs", "array_of"]
-
-# numpy has no such types; each value is also one of the wider type.
-_WIDER = {torch.complex32: torch.complex64}
+__all__ = ["SavedOutputs"]
 
 
 class SavedOutputs:
@@ -42,14 +38,18 @@ class SavedOutputs:
         self.problem: str | None = None
         self._folder = folder
 
-    def save(self, frame_id: int, outputs: Mapping[str, torch.Tensor]) -> str | None:
-        """Writes a frame's outputs, by path, and returns the file's name; None if it was not written."""
+    def save(self, frame_id: int, outputs: Mapping[str, NDArray[Any]]) -> str | None:
+        """Writes a frame's outputs and returns the file's name; None if it was not written.
+
+        Args:
+            frame_id: the frame.
+            outputs: by path, as numbers: bfloat16, which numpy lacks, as float32 (`split_model.numbers`).
+        """
         if self.problem is not None:
             return None
         name = f"frame-{frame_id:06}.npz"
         try:
-            arrays = {path: array_of(tensor) for path, tensor in outputs.items()}
-            write_whole(self._folder / name, lambda file: _write(file, arrays))
+            write_whole(self._folder / name, lambda file: _write(file, outputs))
         except Exception as error:  # noqa: BLE001 # whatever it is, it costs files, not results
             reason = error.strerror if isinstance(error, OSError) else repr(error)
             self.problem = f"{self._folder}: {reason or error}; {self.files} files were written"
@@ -59,16 +59,7 @@ class SavedOutputs:
         return name
 
 
-def array_of(tensor: torch.Tensor) -> NDArray[np.generic]:
-    """A tensor as an array; types that numpy lacks (bfloat16, 8-bit floats) become wider ones with the same values."""
-    plain = tensor.detach().cpu().resolve_conj().resolve_neg()
-    try:
-        return plain.numpy()
-    except TypeError:
-        return plain.to(_WIDER.get(plain.dtype, torch.float32)).numpy()
-
-
-def _write(file: BinaryIO, arrays: Mapping[str, NDArray[np.generic]]) -> None:
+def _write(file: BinaryIO, arrays: Mapping[str, NDArray[Any]]) -> None:
     # Not by np.savez, whose parameters `file` and `allow_pickle` outputs of these names would collide with.
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
         for path, array in arrays.items():

@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from collections.abc import Callable
 
-from edge_service.control import Controller, Job
+from edge_service.control import Choosable, Controller, Job
 from edge_service.log import log
 from edge_service.output.metrics import EdgeMetrics
 from edge_service.pipeline.turns import short_turns
@@ -29,12 +30,20 @@ class BackgroundWork:
         metrics: counts the jobs and their seconds.
         slowdown: how many times slower than this machine the edge is to be. After a job that computed for t seconds,
             its thread sleeps for (slowdown - 1) * t.
+        on_ended: called on the event loop after the controller took a result.
     """
 
-    def __init__(self, controller: Controller, metrics: EdgeMetrics, slowdown: float) -> None:
+    def __init__(
+        self,
+        controller: Controller,
+        metrics: EdgeMetrics,
+        slowdown: float,
+        on_ended: Callable[[], None] = lambda: None,
+    ) -> None:
         self._controller = controller
         self._metrics = metrics
         self._slowdown = slowdown
+        self._on_ended = on_ended
         self._closed = threading.Event()
 
     def begin_due(self) -> None:
@@ -55,12 +64,12 @@ class BackgroundWork:
         self._closed.set()
 
     def _run(self, job: Job, loop: asyncio.AbstractEventLoop) -> None:
-        def run() -> Splits | Partition:
+        def run() -> Splits | Partition | Choosable:
             with short_turns():
                 return job.run()
 
         began_s = time.monotonic()
-        result: Splits | Partition | None = None
+        result: Splits | Partition | Choosable | None = None
         try:
             result = stretched(run, self._slowdown, time.thread_time, self._closed.wait)
         except Exception:  # noqa: BLE001 # without the result of a job, the agent uses the splits it knows
@@ -72,11 +81,12 @@ class BackgroundWork:
         except RuntimeError:  # the loop was closed meanwhile
             return
 
-    def _ended(self, job: Job, result: Splits | Partition | None, seconds: float) -> None:
+    def _ended(self, job: Job, result: Splits | Partition | Choosable | None, seconds: float) -> None:
         if self._closed.is_set():
             return
         self._metrics.planned(_kind(job), seconds, failed=result is None)
         self._controller.work_ended(job, result, time.monotonic())
+        self._on_ended()
 
 
 def _kind(job: Job) -> str:

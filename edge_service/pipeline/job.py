@@ -6,17 +6,17 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from edge_service.cloud.packet_session import FramePackets
 from edge_service.cloud.seam import FrameToSend
 from edge_service.control import Flow, Plan
 from edge_service.frame import FrameResult, Outcome, StageTimes
 from edge_service.frame_image import FrameImage
-from edge_service.inputs import Inputs, tensors_of
+from edge_service.inputs import Inputs, arrays_of_inputs
 from edge_service.log import log
 from pictures import PictureError
-from split_model import Model, Value
+from split_model import Value
 from split_model.structure import Tree
 
 if TYPE_CHECKING:  # OpenTelemetry is an extra
@@ -32,7 +32,7 @@ class Job:
     Attributes:
         frame_id: counts from 0.
         inputs: the model's inputs; a source's picture until somebody needs its pixels.
-        image: the source's picture; None for a frame that was submitted as tensors.
+        image: the source's picture; None for a frame that was submitted as arrays.
         submitted_s: when it was submitted, on the monotonic clock.
         started: what is known since its head began; None while it waits.
         trace: records the frame's stages; None if tracing is off.
@@ -48,11 +48,10 @@ class Job:
     def __post_init__(self) -> None:
         self.image = next((value for value in self.inputs if isinstance(value, FrameImage)), None)
 
-    def tensors(self, model: Model, clock: Callable[[], float] = time.thread_time) -> tuple[Tree, ...]:
-        """The model's inputs as tensors; decodes the picture the first time, which blocks.
+    def arrays(self, clock: Callable[[], float] = time.thread_time) -> tuple[Tree, ...]:
+        """The model's inputs; decodes the picture the first time, which blocks.
 
         Args:
-            model: the model.
             clock: measures how long decoding takes.
 
         Raises:
@@ -60,7 +59,7 @@ class Job:
         """
         began_s = clock()
         waits = self.image is not None and not self.image.is_decoded
-        self.inputs = made = tensors_of(model, self.inputs)
+        self.inputs = made = arrays_of_inputs(self.inputs)
         if waits and self.started is not None:
             self.started.picture_s = clock() - began_s
         return made
@@ -69,7 +68,7 @@ class Job:
         self,
         outcome: Outcome,
         *,
-        outputs: Any = None,  # noqa: ANN401 # the module's own return type
+        outputs: Tree = None,
         times: StageTimes | None = None,
         error: str | None = None,
         keep_inputs: bool = False,
@@ -106,9 +105,9 @@ class Job:
         )
 
     def _feeds(self) -> tuple[Tree, ...] | None:
-        """The inputs as tensors; None if nobody needed them."""
-        tensors = tuple(value for value in self.inputs if not isinstance(value, FrameImage))
-        return tensors if len(tensors) == len(self.inputs) else None
+        """The inputs; None if they are a picture that nobody has decoded."""
+        arrays = tuple(value for value in self.inputs if not isinstance(value, FrameImage))
+        return arrays if len(arrays) == len(self.inputs) else None
 
 
 @dataclass(slots=True)

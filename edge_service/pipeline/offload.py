@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 from edge_service.cloud.exchange import read_answer
 from edge_service.cloud.link import CloudLink
@@ -26,8 +26,10 @@ from edge_service.parts import Parts
 from edge_service.pipeline.encoding import FrameEncoding, NotEncodedError
 from edge_service.pipeline.job import Job, Started, head_ran, picture_lost
 from edge_service.pipeline.packet_sending import PacketSending
+from edge_service.pipeline.prepared_parts import PreparedParts
 from pictures import PictureError
 from split_model import ModelError
+from split_model.structure import Tree
 
 __all__ = ["FrameListener", "Offload"]
 
@@ -42,7 +44,7 @@ class FrameListener(Protocol):
         job: Job,
         outcome: Outcome,
         *,
-        outputs: Any = None,  # noqa: ANN401 # the module's own return type
+        outputs: Tree = None,
         times: StageTimes | None = None,
         error: str | None = None,
     ) -> None:
@@ -60,13 +62,18 @@ class Offload:
         cloud: encodes and receives frames.
         flow: decides how frames end.
         listener: receives each frame's end.
+        prepared: knows whether a tail that runs here is ready.
     """
 
-    def __init__(self, parts: Parts, cloud: Cloud, flow: Flow, listener: FrameListener) -> None:
+    def __init__(
+        self, parts: Parts, cloud: Cloud, flow: Flow, listener: FrameListener, prepared: PreparedParts
+    ) -> None:
         self._model = parts.model
         self._compute = parts.compute
         self._flow = flow
         self._listener = listener
+        self._prepared = prepared
+        self._tails_waited = 0
         self._link = CloudLink(parts, cloud, flow, self)
         self._slowdown = parts.config.slowdown
         self._packets = PacketSending(parts, cloud, self._link)
@@ -223,7 +230,7 @@ class Offload:
             self.finish_here(order)
 
     def finish_here(self, order: FinishHere) -> None:
-        """Runs the tails of frames on the edge, from the tensors that their heads made."""
+        """Runs the tails of frames on the edge, from the values that their heads made."""
         if order.renew:
             self._link.renew()
         for frame_id in order.frame_ids:
@@ -252,11 +259,15 @@ class Offload:
         started = job.started
         if started is None:
             raise RuntimeError("a frame fell back before it was started")
-        head, tail = self._model.split(started.plan.partition.edge)
+        edge = started.plan.partition.edge
+        if self._prepared.tail_waits(edge):
+            self._tails_waited += 1
+            log.info("a tail waits here until it is prepared", frame=job.frame_id, so_far=self._tails_waited)
+        head, tail = self._model.split(edge)
         values = None if started.values is None else dict(started.values)
         try:
             outputs, tail_s = await self._compute.run(
-                lambda: tail(head(*job.tensors(self._model)) if values is None else values)
+                lambda: tail(head.run(job.arrays()) if values is None else values)
             )
         except PictureError as error:
             picture_lost(job, error)

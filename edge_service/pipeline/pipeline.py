@@ -17,8 +17,8 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import Any
 
+import split_model
 from edge_service.cloud.seam import Cloud
 from edge_service.control import Flow, Plan
 from edge_service.errors import CloudError
@@ -29,8 +29,10 @@ from edge_service.parts import Parts
 from edge_service.pipeline.background_work import BackgroundWork
 from edge_service.pipeline.job import Job, Started, head_ran, picture_lost
 from edge_service.pipeline.offload import Offload
+from edge_service.pipeline.prepared_parts import PreparedParts
 from pictures import PictureError
-from split_model import CompiledHeads, Head, Model, Value
+from split_model import Head, Model, Value
+from split_model.structure import Tree
 from split_wire import limits
 
 __all__ = ["Pipeline"]
@@ -48,7 +50,8 @@ class Pipeline:
     def __init__(self, parts: Parts, cloud: Cloud | None, on_result: Callable[[FrameResult], None]) -> None:
         self._model = parts.model
         self._controller = parts.controller
-        self._background = BackgroundWork(parts.controller, parts.metrics, parts.config.slowdown)
+        self._prepared = PreparedParts(parts.model)
+        self._background = BackgroundWork(parts.controller, parts.metrics, parts.config.slowdown, self._follow)
         self._compute = parts.compute
         self._config = parts.config
         self._metrics = parts.metrics
@@ -56,7 +59,7 @@ class Pipeline:
         self._on_result = on_result
         self._head = _heads(parts.model, compiled=parts.config.compile)
         self._flow = Flow(parts.controller, silence_s=parts.config.silence_s, heartbeat_s=limits.HEARTBEAT_INTERVAL_S)
-        self._offload = None if cloud is None else Offload(parts, cloud, self._flow, self)
+        self._offload = None if cloud is None else Offload(parts, cloud, self._flow, self, self._prepared)
         self._waiting: deque[Job] = deque()
         self._heads: asyncio.Task[None] | None = None
         self._changed = asyncio.Event()
@@ -132,7 +135,11 @@ class Pipeline:
             self.ended(job, Outcome.FAILED, error=f"choosing a split failed: {error}")
             return None
         self._background.begin_due()
+        self._follow()
         return plan
+
+    def _follow(self) -> None:
+        self._prepared.follow(self._controller)
 
     def _packets_ready(self, job: Job) -> bool:
         return self._offload is not None and self._offload.packets_ready(job)
@@ -174,9 +181,9 @@ class Pipeline:
     def _head_of(self, job: Job, plan: Plan) -> dict[str, Value] | None:
         """Runs a frame's head, on the worker thread; None for a frame that is sent as packets, and so needs none."""
         if not plan.packets:
-            return self._head(plan.partition.edge)(*job.tensors(self._model))
+            return self._head(plan.partition.edge).run(job.arrays())
         if self._config.keep_inputs or (job.image is not None and job.image.keeps_picture):
-            job.tensors(self._model)
+            job.arrays()
         return None
 
     def ended(
@@ -184,7 +191,7 @@ class Pipeline:
         job: Job,
         outcome: Outcome,
         *,
-        outputs: Any = None,  # noqa: ANN401 # the module's own return type
+        outputs: Tree = None,
         times: StageTimes | None = None,
         error: str | None = None,
     ) -> None:
@@ -199,5 +206,5 @@ class Pipeline:
 def _heads(model: Model, *, compiled: bool) -> Callable[[frozenset[str]], Head]:
     """Returns a function from a split to its head."""
     if compiled:
-        return CompiledHeads(model).head
+        return split_model.CompiledHeads(model).head  # imports torch
     return lambda edge: model.split(edge)[0]

@@ -4,14 +4,15 @@ Laws: an engine never modifies the arrays that it is given, and several threads 
 tensors as `split_model.values` says.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from typing import NamedTuple, Protocol
 
 from split_model.engines.profile import Profile
 from split_model.values import Array, Value
 
-__all__ = ["Engine", "Part", "PartSpec", "Recorder", "Results"]
+__all__ = ["Engine", "Part", "PartSpec", "Preparation", "Recorder", "Results"]
 
 Recorder = Callable[[str, float], None]
 """Called with the name and the seconds of each layer when it is done, on `split_model.engines.clock.compute_clock`. The
@@ -56,6 +57,19 @@ class Part(Protocol):
         ...
 
 
+class Preparation(Enum):
+    """What becomes of the run of a part that is not ready."""
+
+    NONE = "none"
+    """Every part is ready."""
+
+    BRIDGED = "bridged"
+    """Another engine runs it meanwhile."""
+
+    AWAITED = "awaited"
+    """The run waits until the part is ready."""
+
+
 class Engine(Protocol):
     """What runs the parts of one model."""
 
@@ -64,12 +78,32 @@ class Engine(Protocol):
         """`torch` or `onnx`."""
         ...
 
+    @property
+    def preparation(self) -> Preparation:
+        """What becomes of the run of a part that is not ready."""
+        ...
+
     def part(self, spec: PartSpec) -> Part:
         """A part, which is ready in no time; its first run may take longer, if it prepares something then."""
         ...
 
     def is_ready(self, spec: PartSpec) -> bool:
         """Whether a run of this part prepares nothing."""
+        ...
+
+    def prefer(self, specs: Sequence[PartSpec]) -> None:
+        """Makes these parts ready in the background and keeps them, as many as there is room for, the first ones first.
+
+        Those of an earlier call are no longer preferred. Returns at once.
+        """
+        ...
+
+    def prepare(self, specs: Sequence[PartSpec]) -> None:
+        """Makes these parts ready before any others, and waits for that.
+
+        Raises:
+            ModelError: One cannot be made, and no other engine runs it.
+        """
         ...
 
     def walk(self, feeds: Mapping[str, Value]) -> Iterator[tuple[str, Value]]:

@@ -1,10 +1,12 @@
-"""Clouds for the tests of this package: one whose every answer a test gives by hand, and real servers on free ports."""
+"""Clouds for this package's tests, by hand and real ones on free ports; `numpy_engine` made importable."""
 
 import asyncio
 import contextlib
 import io
+import sys
 import time
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 
 import av
 import numpy as np
@@ -16,6 +18,8 @@ from cloud_service import CloudConfig, CloudServer
 from edge_service.cloud.seam import ALL_RAW, Answer, Beat, CloudProfile, FrameToSend, ProbeReading, StreamEvent
 from edge_service.errors import CloudError, CloudUnreachableError
 from split_model import arrays_of
+
+sys.path.insert(0, str(Path(__file__).parent))
 
 
 class TwoByTwo(torch.nn.Module):
@@ -110,16 +114,15 @@ class ManualCloud:
     def encode(self, frame_id, tensors, outputs, encodings=ALL_RAW, traceparent="") -> FrameToSend:
         feeds = {}
         for layer, parts in tensors.items():
-            values = tuple(torch.from_numpy(np.array(array)) for array, _ in parts)
+            values = tuple(np.array(array) for array, _ in parts)
             feeds[layer] = values[0] if len(values) == 1 else values
         size = sum(array.nbytes for parts in tensors.values() for array, _ in parts)
         return FrameToSend(frame_id, (feeds, tuple(outputs)), size, size)
 
     def answer_to(self, frame: FrameToSend, **fields: object) -> Answer:
         feeds, outputs = frame.message
-        with torch.inference_mode():
-            made = self.model.tail(tuple(feeds), outputs).run(dict(feeds))
-        arrays = {path: arrays_of(tensor)[0] for path, tensor in made.items()}
+        made = self.model.tail(tuple(feeds), outputs).run(dict(feeds))
+        arrays = {path: arrays_of(array)[0] for path, array in made.items()}
         times = {"server_s": 1e-4, "queue_s": 0.0, "decode_s": 0.0, "compute_s": 5e-5, "load_factor": 1.0}
         return Answer(**{"frame_id": frame.frame_id, "outputs": arrays, "size": 0, **times, **fields})
 
@@ -179,6 +182,14 @@ def easy_net() -> split_model.Model:
 @pytest.fixture(scope="session")
 def two_by_two() -> split_model.Model:
     return split_model.model_of(TwoByTwo().eval(), (torch.ones(1, 4), torch.ones(1, 5)), name="made_here:two_by_two")
+
+
+@pytest.fixture(scope="session")
+def numpy_model() -> split_model.Model:
+    """A model of pictures without torch."""
+    from numpy_engine import numpy_model  # found by the path above
+
+    return numpy_model()
 
 
 @pytest.fixture

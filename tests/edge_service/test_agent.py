@@ -14,7 +14,7 @@ from edge_service import Agent, AgentClosedError, AgentConfig, CloudUnreachableE
 from edge_service.cloud.seam import ALL_RAW, Answer, Beat, CloudProfile, FrameToSend, ProbeReading, Refusal, StreamEvent
 from edge_service.control import Policy
 from edge_service.control.policies import Given, keep_to
-from edge_service.errors import CloudRefusedError, PolicyError, WrongTwinError
+from edge_service.errors import CloudRefusedError, EngineError, PolicyError, WrongTwinError
 from split_model import arrays_of
 
 # So slow that the cloud wins while it is there, even when the measured times have scaled this down by 20.
@@ -58,9 +58,7 @@ class FakeCloud:
         return await self.probe(size, timeout_s)
 
     def encode(self, frame_id, tensors, outputs, encodings=ALL_RAW, traceparent="") -> FrameToSend:
-        values = {
-            layer: tuple(torch.from_numpy(np.array(array)) for array, _ in parts) for layer, parts in tensors.items()
-        }
+        values = {layer: tuple(np.array(array) for array, _ in parts) for layer, parts in tensors.items()}
         feeds = {layer: parts[0] if len(parts) == 1 else parts for layer, parts in values.items()}
         size = sum(array.nbytes for parts in tensors.values() for array, _ in parts)
         return FrameToSend(frame_id, (feeds, tuple(outputs)), size, size)
@@ -109,9 +107,8 @@ class FakeTails:
             self.events_queue.put_nowait(Refusal(frame.frame_id, refusal))
             return
         feeds, outputs = frame.message
-        with torch.inference_mode():
-            made = self.cloud.model.tail(tuple(feeds), outputs).run(feeds)
-        arrays = {path: arrays_of(tensor)[0] for path, tensor in made.items()}
+        made = self.cloud.model.tail(tuple(feeds), outputs).run(feeds)
+        arrays = {path: arrays_of(array)[0] for path, array in made.items()}
         answer = Answer(
             frame.frame_id, arrays, 0, server_s=1e-4, queue_s=0.0, decode_s=0.0, compute_s=5e-5, load_factor=1.0
         )
@@ -405,7 +402,7 @@ def huge() -> tuple[torch.nn.Module, tuple[torch.Tensor, ...]]:
 
 @pytest.fixture(scope="module")
 def too_large() -> split_model.Model:
-    return split_model.model.Model(*huge(), name="huge")
+    return split_model.model_of(*huge(), name="huge")
 
 
 async def test_a_cut_too_large_for_a_message_is_never_chosen(too_large):
@@ -438,11 +435,37 @@ async def test_heads_are_compiled_where_that_is_wanted(model, cloud, monkeypatch
             asked.append(edge)
             return self._model.split(edge)[0]
 
-    monkeypatch.setattr("edge_service.pipeline.pipeline.CompiledHeads", Heads)
+    monkeypatch.setattr(split_model, "CompiledHeads", Heads)
     for wanted in (False, True):
         async with agent_for(model, cloud, compile=wanted) as agent:
             check_right(model, [await agent.submit(frame(model))])
         assert bool(asked) is wanted
+
+
+def test_heads_are_compiled_by_torch_only(numpy_model):
+    with pytest.raises(EngineError, match="but engine numpy runs numpy:pictures; expected engine torch"):
+        Agent(numpy_model, None, AgentConfig(compile=True))
+
+
+@pytest.mark.parametrize("where", ["here", "cloud", "refused"])
+async def test_outputs_are_what_the_inputs_are(two_by_two, random_inputs, where):
+    """Tensors, or arrays; nested as the module nests them. A frame of both gets tensors."""
+    cloud = None if where == "here" else FakeCloud(two_by_two)
+    if cloud is not None:
+        cloud.refusing = where == "refused"
+    tensors = random_inputs(two_by_two)
+    arrays = tuple(tensor.numpy() for tensor in tensors)
+    expected = two_by_two(*tensors)
+    for given, kind in ((tensors, torch.Tensor), (arrays, np.ndarray), ((arrays[0], tensors[1]), torch.Tensor)):
+        async with agent_for(two_by_two, cloud) as agent:
+            result = await agent.submit(given[0], y=given[1])
+        wanted = {"here": Outcome.EDGE_ONLY, "cloud": Outcome.OFFLOADED, "refused": Outcome.LOCAL_FALLBACK}[where]
+        assert result.outcome is wanted
+        assert list(result.outputs) == ["total", "parts"]
+        assert isinstance(result.outputs["total"], kind)
+        assert isinstance(result.outputs["parts"][0], kind)
+        torch.testing.assert_close(torch.as_tensor(result.outputs["total"]), expected["total"])
+        assert all(isinstance(leaf, np.ndarray) for leaf in result.feeds)
 
 
 async def test_frames_that_come_faster_than_expected_are_noticed(model, cloud):
@@ -465,7 +488,7 @@ class Wide(torch.nn.Module):
 
 
 async def test_the_table_of_a_wide_model_is_built_while_frames_run():
-    wide = split_model.model.Model(Wide(), (torch.zeros(1, 64),), name="wide")
+    wide = split_model.model_of(Wide(), (torch.zeros(1, 64),), name="wide")
     async with agent_for(wide, FakeCloud(wide), slowdown=2.0) as agent:
         results = []
         deadline_s = time.monotonic() + 60.0

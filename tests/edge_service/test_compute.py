@@ -1,11 +1,10 @@
-"""One worker thread, real time, inference mode."""
+"""One worker thread, and real time."""
 
 import asyncio
 import threading
 import time
 
 import pytest
-import torch
 
 from edge_service.compute import EdgeCompute, edge_seconds
 
@@ -53,13 +52,6 @@ async def test_the_event_loop_goes_on_while_a_function_runs(compute):
     go.set()
     value, _ = await running
     assert value is True
-
-
-async def test_functions_run_without_gradients(compute):
-    weight = torch.ones(2, requires_grad=True)
-    made, _ = await compute.run(lambda: weight * 2)
-    assert made.is_inference()
-    assert not made.requires_grad
 
 
 async def test_the_time_is_the_functions_own_without_its_wait(compute):

@@ -3,10 +3,14 @@
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 import split_model
 from edge_service import InputError
-from edge_service.inputs import own_inputs
+from edge_service.frame_image import FrameImage
+from edge_service.inputs import arrays_of_inputs, holds_tensors, own_inputs
+from edge_service.sources.shots import ShotToDecode
+from pictures import Picture, Preprocess
 from split_model.structure import map_leaves
 
 
@@ -23,17 +27,19 @@ def frame(model) -> np.ndarray:
 def test_a_callers_buffer_may_be_used_again_at_once(model, frame):
     for given in (frame, torch.from_numpy(frame.copy())):
         (taken,) = own_inputs(model, [given])
-        before = taken.clone()
+        before = taken.copy()
         given[:] = 0
-        assert torch.equal(taken, before)
+        assert np.array_equal(taken, before)
+        assert before.any()
 
 
 def test_any_strides_and_byte_order_will_do(model, frame):
     (mirrored,) = own_inputs(model, [frame[:, ::-1, :, ::-1]])
-    assert np.array_equal(mirrored.numpy(), frame[:, ::-1, :, ::-1])
+    assert np.array_equal(mirrored, frame[:, ::-1, :, ::-1])
+    assert mirrored.flags.c_contiguous
     read_only = frame.copy()
     read_only.flags.writeable = False
-    assert np.array_equal(own_inputs(model, [read_only])[0].numpy(), frame)
+    assert np.array_equal(own_inputs(model, [read_only])[0], frame)
     with pytest.raises(InputError, match="is uint16"):
         own_inputs(model, [frame.astype(">u2")])
 
@@ -74,12 +80,12 @@ def test_nested_inputs_are_taken_as_the_module_takes_them(nested, given):
     owned = own_inputs(nested, given)
     assert type(owned[1]) is tuple
     assert (owned[2]["steps"], owned[3:]) == (7, (3, None))
-    assert torch.equal(nested(*owned)[0], torch.full((2, 3), 5.5))
+    assert np.array_equal(nested(*owned)[0], np.full((2, 3), 5.5))
     head, tail = nested.split(frozenset(layer.name for layer in nested.graph.layers if not layer.inputs))
-    assert torch.equal(tail(head(*owned))[1]["state"][0], torch.full((3,), 8.0))
-    before = owned[1][0].clone()
+    assert np.array_equal(tail(head(*owned))[1]["state"][0], np.full((3,), 8.0))
+    before = owned[1][0].copy()
     (given[1][0] if isinstance(given[1][0], torch.Tensor) else torch.from_numpy(given[1][0])).add_(1)
-    assert torch.equal(owned[1][0], before), "a state is copied too"
+    assert np.array_equal(owned[1][0], before), "a state is copied too"
     given[1][0][:] -= 1
 
 
@@ -87,7 +93,7 @@ def test_inputs_may_be_named(nested):
     x, state, options, scale, unused = NESTED
     named = {"scale": scale, "options": options, "unused": unused}
     found = own_inputs(nested, (x, state), named)
-    assert torch.equal(nested(*found)[0], nested(*NESTED)[0])
+    assert np.array_equal(nested(*found)[0], nested(*NESTED)[0].numpy())
     with pytest.raises(InputError, match=r"expected the inputs x, state, .*, unused; got 2 by position, and s"):
         own_inputs(nested, (x, state), {"s": 1})
 
@@ -111,3 +117,62 @@ def test_nested_inputs_that_do_not_fit_say_where(nested, place, value, expected)
     given[place] = value
     with pytest.raises(InputError, match=expected):
         own_inputs(nested, given)
+
+
+class Precise(torch.nn.Module):
+    """Takes what numpy or the wire does not know."""
+
+    def forward(self, x, spectrum, mask):
+        return x.float() * mask, spectrum[0] * 2
+
+
+PRECISE = (torch.tensor([1.5, -2.0]).bfloat16(), (torch.tensor([1 + 2j, 3.0]),), torch.tensor([True, False]))
+
+
+@pytest.fixture(scope="module")
+def precise() -> split_model.Model:
+    return split_model.model_of(Precise().eval(), PRECISE, name="precise")
+
+
+@pytest.mark.parametrize(
+    "spectrum", [PRECISE[1][0], PRECISE[1][0].conj().conj(), np.array([1 + 2j, 3], ">c8"), np.float32([[1, 2], [3, 0]])]
+)
+@pytest.mark.parametrize("x", [PRECISE[0], np.uint16([0x3FC0, 0xC000])])
+def test_what_numpy_or_the_wire_lacks_is_carried(precise, x, spectrum):
+    bits, (pairs,), mask = own_inputs(precise, (x, (spectrum,), np.array([True, False])))
+    assert (bits.dtype, bits.tolist()) == (np.dtype("uint16"), [0x3FC0, 0xC000])
+    assert (pairs.dtype, pairs.tolist()) == (np.dtype("float32"), [[1, 2], [3, 0]])
+    assert mask.tolist() == [True, False]
+    product, doubled = precise(bits, (pairs,), mask)
+    assert (product.tolist(), doubled.tolist()) == ([1.5, 0], [[2, 4], [6, 0]])
+
+
+def test_a_tensor_is_no_carrier_of_another(precise):
+    """What carries bfloat16 or complex numbers in an array is another tensor."""
+    _, spectrum, mask = PRECISE
+    with pytest.raises(InputError, match=r"input x is uint16 \[2\], expected bfloat16 \[2\]"):
+        own_inputs(precise, (PRECISE[0].view(torch.uint16), spectrum, mask))
+    with pytest.raises(InputError, match=r"'spectrum.0' must be complex64 \[2\]; got float32 \[2, 2\]"):
+        own_inputs(precise, (PRECISE[0], (torch.view_as_real(spectrum[0]),), mask))
+
+
+def test_a_sparse_tensor_is_an_input_error(precise):
+    sparse = PRECISE[2].to_sparse()
+    with pytest.raises(InputError, match="expected tensors or arrays with dense elements"):
+        own_inputs(precise, (*PRECISE[:2], sparse))
+
+
+def test_a_picture_gives_its_own_array(model):
+    _, _, height, width = model.inputs[0].shape
+    picture = Picture(Image.fromarray(np.full((height, width, 3), 7, np.uint8)))
+    image = FrameImage(ShotToDecode(lambda: picture, "a.png"), Preprocess(), height, width)
+    taken = own_inputs(model, [image])
+    assert taken == (image,)
+    (array,) = arrays_of_inputs(taken)
+    assert array is image.array()
+
+
+def test_tensors_are_found_where_they_are(frame):
+    assert not holds_tensors([frame, [1, {"a": frame}]], {"named": 2})
+    assert holds_tensors([frame, [1, {"a": torch.ones(1)}]])
+    assert holds_tensors([frame], {"named": torch.ones(1)})

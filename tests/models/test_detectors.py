@@ -106,7 +106,7 @@ def through(model: Model, edge: frozenset[str], picture: torch.Tensor) -> list[d
     head, tail = model.split(edge)
     return tail(
         {
-            name: split_model.value_of(split_model.arrays_of(value), model.layer_specs[name], model.device)
+            name: split_model.value_of(split_model.arrays_of(value), model.layer_specs[name])
             for name, value in head(picture).items()
         }
     )

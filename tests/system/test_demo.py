@@ -63,7 +63,7 @@ def check_run(name: str, run: dict) -> None:
     assert frames["failed"] == 0
     assert frames["done"] == frames["offloaded"] + frames["edge_only"] + frames["local_fallback"]
     assert frames["done"] > 0
-    assert run["verify"] == {"checked": frames["done"], "different": 0}
+    assert run["verify"] == {"checked": frames["done"], "different": 0, "against": "module"}
     assert sum(entry["frames"] for entry in run["splits"]) == frames["done"]
     assert all(entry.keys() == {"cut", "mode", "frames"} for entry in run["splits"])
     assert all(entry["mode"] in ("light", "heavy") for entry in run["splits"])

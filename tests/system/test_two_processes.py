@@ -45,7 +45,7 @@ def test_a_split_model_over_two_processes_gives_the_whole_models_results(clip, t
     frames = made["frames"]
     assert frames["read"] == 10 == frames["done"] + frames["dropped"] + frames["failed"]
     assert frames["offloaded"] > 0
-    assert made["verify"] == {"checked": frames["done"], "different": 0}
+    assert made["verify"] == {"checked": frames["done"], "different": 0, "against": "module"}
     lines = [json.loads(line) for line in results.read_text().splitlines()]
     assert [line["frame"] for line in lines] == list(range(10))
     assert all(line["top"][0]["label"] for line in lines if line["outcome"] not in ("dropped", "failed"))
@@ -73,7 +73,7 @@ def test_policies_run_beside_each_other(clip, tmp_path):
     assert list(made["baselines"]) == ["edge_only", "cloud_only", "adaptive", "given:conv2d_1,conv2d_2"]
     for name, run in made["baselines"].items():
         assert run["strategy"] == name
-        assert run["verify"] == {"checked": run["frames"]["done"], "different": 0}
+        assert run["verify"] == {"checked": run["frames"]["done"], "different": 0, "against": "module"}
         assert run["frames"]["done"] > 0
     cuts = {tuple(entry["cut"]) for entry in made["baselines"]["given:conv2d_1,conv2d_2"]["splits"]}
     assert cuts <= {("conv2d_1", "conv2d_2"), ()}, "everything on the edge until the link is measured"
@@ -104,7 +104,7 @@ def test_the_cloud_killed_in_mid_stream_loses_no_frame_and_is_used_again(clip, t
     assert frames["read"] == len(lines) == frames["done"] + frames["dropped"] + frames["failed"]
     assert frames["failed"] == 0
     assert frames["local_fallback"] == sum(line["outcome"] == "local_fallback" for line in lines)
-    assert made["verify"] == {"checked": frames["done"], "different": 0}
+    assert made["verify"] == {"checked": frames["done"], "different": 0, "against": "module"}
 
 
 def test_an_unreachable_cloud_is_exit_code_3_only_when_it_is_required(clip):

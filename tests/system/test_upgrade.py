@@ -54,7 +54,9 @@ def test_an_edge_refuses_a_wrong_twin_and_survives_an_upgrade_of_the_cloud(other
     frames = made["frames"]
     assert frames["read"] == len(lines) == frames["done"] + frames["dropped"] + frames["failed"]
     assert frames["failed"] == 0
-    assert made["verify"] == {"checked": frames["done"], "different": 0}, "the other weights never answered"
+    assert made["verify"] == {"checked": frames["done"], "different": 0, "against": "module"}, (
+        "the other weights never answered"
+    )
     told = [json.loads(line) for line in edge.errors if '"refusing to offload"' in line]
     assert len(told) == 1, "said once, not at every attempt"
     assert f"model '{MODEL}' is served with digest" in told[0]["error"]

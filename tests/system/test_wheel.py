@@ -103,7 +103,7 @@ def test_dads_edge_runs_a_network_of_the_users_models(python, repository):
         "offloaded": 0,
         "local_fallback": 0,
     }
-    assert report["verify"] == {"checked": 3, "different": 0}
+    assert report["verify"] == {"checked": 3, "different": 0, "against": "module"}
 
 
 def test_a_network_by_name_is_ours_beside_the_users_models(python, repository):

@@ -106,10 +106,15 @@ class PacketLayer:
 
     def outward(self, split: Partition, prices: PacketPrices, cloud_load: float) -> Partition:
         """A split of the longer graph as one of the model: without the layer, and with `packets` as an encoding."""
+        edge = self.of_model(split.edge)
         if not self.sends_packets(split):
-            return replace(split, edge=split.edge - {self.name})
+            return replace(split, edge=edge)
         decode_s = min(prices.cloud_s * cloud_load, split.cloud_s)
-        return replace(split, edge=frozenset({self.image}), cut=(self.image,), encoding=PACKETS, decode_s=decode_s)
+        return replace(split, edge=edge, cut=(self.image,), encoding=PACKETS, decode_s=decode_s)
+
+    def of_model(self, edge: frozenset[str]) -> frozenset[str]:
+        """The model's layers on the edge: without this one, and with the model's input, which is always there."""
+        return edge - {self.name} | {self.image}
 
     def inward(self, split: Partition) -> Partition:
         """A split of the model as one of the longer graph."""

@@ -31,3 +31,7 @@ class CloudOnly(Policy):
             sent.partition, other.partition, conditions.rate_hz, headroom=conditions.headroom, gain=_GAIN
         )
         return other if better else sent
+
+    def kept(self, splits: Splits) -> frozenset[str]:
+        """The model's inputs, or the packets that hold it."""
+        return inputs(splits)

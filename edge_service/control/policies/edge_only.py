@@ -17,3 +17,7 @@ class EdgeOnly(Policy):
     def choose(self, splits: Splits, conditions: Conditions) -> Choice:
         """Every layer on the edge."""
         return keep_to(everything(splits), splits, conditions)
+
+    def kept(self, splits: Splits) -> frozenset[str]:
+        """Every layer."""
+        return everything(splits)

@@ -33,6 +33,10 @@ class Given(Policy):
         """That split, in the encoding that is best now; the model's inputs are never sent as packets."""
         return keep_to(self._edge, splits, conditions)
 
+    def kept(self, splits: Splits) -> frozenset[str]:  # noqa: ARG002  # it was given
+        """That split."""
+        return self._edge
+
 
 def layer_named(name: str, graph: LayerGraph, places: Mapping[str, str]) -> str:
     """The layer that a person means, by its name or by its place in the module.

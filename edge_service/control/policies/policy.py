@@ -63,11 +63,18 @@ class Policy(Protocol):
         one layer more: the first, usually named `packets`, which the model's input reads. It is on the edge in every
         split. The split that has it alone there sends the packets.
 
+        Where an engine takes time to prepare a split, and the chosen one is not ready, `choose` is called again, with
+        `splits` that are the ready ones.
+
         Args:
             splits: Every split of the model, at current times and sizes.
             conditions: Link, loads, rate, time, and the split in use.
         """
         ...
+
+    def kept(self, splits: Splits) -> frozenset[str] | None:  # noqa: ARG002  # for the policies that keep to a split
+        """The layers on the edge of the split that it keeps to; None if it has the choice."""
+        return None
 
 
 def keep_to(edge: frozenset[str], splits: Splits, conditions: Conditions) -> Choice:

@@ -8,7 +8,7 @@ Read in this order:
 
 * `numbers`: what splits are priced with; `question`: what a policy asked;
 * `known_splits`: prices of single splits, and the few splits that are remembered;
-* `live_splits`: what a policy sees;
+* `live_splits`: what a policy sees; `among`: the same of a few splits only;
 * `jobs`, `work`: what can run in the background, and when it is due;
 * `graph_splits`: one graph's splits for the planner, with all of this where they are many.
 """

@@ -3,11 +3,12 @@
 The graph is the model's, or the one with a layer in front that stands for the packets of a source.
 """
 
-from collections.abc import Sized
+from collections.abc import Sequence, Sized
 
 from edge_service.control.conditions import Conditions
 from edge_service.control.packets import PacketLayer, PacketRoute
 from edge_service.control.plan import Mode, Plan
+from edge_service.control.tables.among import Among
 from edge_service.control.tables.jobs import Job
 from edge_service.control.tables.live_splits import LiveSplits
 from edge_service.control.tables.work import BackgroundWork
@@ -41,6 +42,7 @@ class GraphSplits:
         conditions: What it was made for; None if it must be made again.
         chosen: Its split in this graph, if frames were offloaded then.
         contrary_since_s: Since when the mode of choices differs from that of the plan; None if it does not.
+        ready: The splits that were ready when the plan had to be made of these; None if its split was ready.
     """
 
     def __init__(
@@ -66,6 +68,8 @@ class GraphSplits:
         self.conditions: Conditions | None = None
         self.chosen: Partition | None = None
         self.contrary_since_s: float | None = None
+        self.ready: tuple[frozenset[str], ...] | None = None
+        self._priced: LiveSplits | None = None
 
     @classmethod
     def of(
@@ -92,8 +96,21 @@ class GraphSplits:
     @property
     def table_splits(self) -> int:
         """How many splits the table has that answers decisions; 0 while no table does."""
-        table = self.splits.answering if isinstance(self.splits, LiveSplits) else self.splits
+        table = self.table
         return len(table) if isinstance(table, Sized) else 0
+
+    @property
+    def table(self) -> Splits | None:
+        """The table that answers decisions, at the numbers of now; None while there is none."""
+        return self.splits.answering if isinstance(self.splits, LiveSplits) else self.splits
+
+    def among(self, edges: Sequence[frozenset[str]]) -> Among:
+        """These splits as if there were no others; each is priced once for the numbers of now."""
+        if isinstance(self.splits, LiveSplits):
+            return Among(self.splits, edges)
+        if self._priced is None or self._priced.answering is not self.splits:
+            self._priced = LiveSplits.of(self.splits)
+        return Among(self._priced, edges)
 
     def cost(self, costs: CostProfile) -> None:
         """Prices them with other times of the model.
@@ -135,6 +152,17 @@ class GraphSplits:
             return split
         return self.layer.outward(split, self._route.estimates.prices, cloud_load)
 
+    def of_model(self, edge: frozenset[str]) -> frozenset[str]:
+        """The model's layers on the edge, of those of a split of this graph."""
+        return edge if self.layer is None else self.layer.of_model(edge)
+
+    def like(self, edge: frozenset[str], *, packets_only: bool) -> tuple[frozenset[str], ...]:
+        """The splits of this graph that have these layers of the model on the edge, or only the one of packets."""
+        if self.layer is None:
+            return () if packets_only else (edge,)
+        packed = (frozenset({self.layer.name}),) if edge == {self.layer.image} else ()
+        return packed if packets_only else (*packed, edge | {self.layer.name})
+
     def inward(self, split: Partition) -> Partition:
         """A split of the model as one of this graph."""
         return split if self.layer is None else self.layer.inward(split)
@@ -150,7 +178,7 @@ class GraphSplits:
     def nothing_sent(self) -> None:
         """Nothing can be offloaded now: no split is in use, and nothing is due."""
         self.work.dropped()
-        self.conditions = self.chosen = self.contrary_since_s = None
+        self.conditions = self.chosen = self.contrary_since_s = self.ready = None
 
     def work_due(self, now_s: float) -> Job | None:
         """The job to begin now in the background, or None; see `BackgroundWork`."""

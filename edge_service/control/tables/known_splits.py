@@ -15,7 +15,7 @@ from partitioner.encodings import find_encoding
 from partitioner.evaluate import Sides, feasible_positions
 
 _MOST_REMEMBERED = 8
-_MOST_PRICED = 64
+_MOST_PRICED = 256
 _BYTE_PER_S = Link(8.0)  # with it, a split's transfer time is its bytes up
 
 _Split = tuple[frozenset[str], str]

@@ -4,9 +4,8 @@ A table that is priced at the numbers of now answers. Until there is one, and wh
 the best of this answer and the known splits is taken, and the question is kept for a search in the background.
 """
 
-import math
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from edge_service.control.tables.jobs import Build, Job, Reprice, Search
 from edge_service.control.tables.known_splits import KnownSplits
@@ -118,16 +117,10 @@ class LiveSplits:
         if decision is not None and self._answers(question, decision.partition):
             return decision
         candidates = self._candidates(question, None if decision is None else decision.partition)
-        light = min(candidates, key=_latency_first).bottleneck_s * rate_hz < 1.0
-        partition = _least(candidates, question)
-        smallest_s = min(each.bottleneck_s for each in candidates)
-        max_rate_hz = 1.0 / smallest_s if smallest_s > 0.0 else math.inf
-        return Decision(
-            partition=partition,
-            mode="light" if light else "heavy",
-            keeps_up=partition.bottleneck_s * rate_hz < 1.0,
-            max_rate_hz=max_rate_hz if decision is None else max(max_rate_hz, decision.max_rate_hz),
-        )
+        found = question.decision(candidates, rate_hz)
+        if decision is None:
+            return found
+        return replace(found, max_rate_hz=max(found.max_rate_hz, decision.max_rate_hz))
 
     def evaluate(
         self,
@@ -199,27 +192,8 @@ class LiveSplits:
     def _best(self, question: Question, found: Partition | None) -> Partition:
         if found is not None and self._answers(question, found):
             return found
-        return _least(self._candidates(question, found), question)
+        return question.least(self._candidates(question, found))
 
     def _candidates(self, question: Question, found: Partition | None) -> list[Partition]:
         known = list(self._known.priced(question.link, question.edge_load, question.cloud_load))
         return known if found is None else [found, *known]
-
-
-def _least(candidates: list[Partition], question: Question) -> Partition:
-    """The lowest latency of those that keep up, else the smallest bottleneck; ties go to the first."""
-    if question.lightest:
-        return min(candidates, key=_latency_first)
-    rate_hz = question.rate_hz
-    keeping_up = [each for each in candidates if rate_hz is not None and each.bottleneck_s * rate_hz < 1.0]
-    if keeping_up:
-        return min(keeping_up, key=_latency_first)
-    return min(candidates, key=_bottleneck_first)
-
-
-def _latency_first(partition: Partition) -> tuple[float, float]:
-    return partition.latency_s, partition.bottleneck_s
-
-
-def _bottleneck_first(partition: Partition) -> tuple[float, float]:
-    return partition.bottleneck_s, partition.latency_s

@@ -1,12 +1,12 @@
 """`TorchEngine`: runs any part of a traced model at once, as a schedule of torch's operators."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 
 from split_model.definition import Definition
-from split_model.engines.engine import PartSpec, Recorder, Results
+from split_model.engines.engine import PartSpec, Preparation, Recorder, Results
 from split_model.engines.profile import Profile
 from split_model.engines.schedules.in_place import overwrites
 from split_model.engines.schedules.layer_times import measured
@@ -65,6 +65,7 @@ class TorchEngine:
 
     Attributes:
         name: `torch`.
+        preparation: None: every part is ready.
         definition: As given.
         program: The nodes.
         node_of: The node of each layer, by name.
@@ -74,6 +75,7 @@ class TorchEngine:
     """
 
     name = "torch"
+    preparation = Preparation.NONE
 
     def __init__(
         self,
@@ -104,6 +106,12 @@ class TorchEngine:
     def is_ready(self, spec: PartSpec) -> bool:  # noqa: ARG002  # every part is
         """Always: a schedule is ready in no time."""
         return True
+
+    def prefer(self, specs: Sequence[PartSpec]) -> None:
+        """Does nothing: every part is ready."""
+
+    def prepare(self, specs: Sequence[PartSpec]) -> None:
+        """Does nothing: every part is ready."""
 
     def walk(self, feeds: Mapping[str, Value]) -> Iterator[tuple[str, Value]]:
         """See `split_model.engines.engine.Engine`."""

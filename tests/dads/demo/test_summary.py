@@ -9,7 +9,7 @@ from rich.console import Console
 from dads.demo.summary import print_summary, verdict
 
 
-def run(*, done=10, dropped=0, failed=0, checked=None, different=0, mean_s=0.1, **fields):
+def run(*, done=10, dropped=0, failed=0, checked=None, different=0, against="module", mean_s=0.1, **fields):
     return {
         "frames": {
             "read": done + dropped + failed,
@@ -25,7 +25,7 @@ def run(*, done=10, dropped=0, failed=0, checked=None, different=0, mean_s=0.1, 
             "head": {"predicted_s": 0.010, "measured_s": 0.012},
             "tail": {"predicted_s": None, "measured_s": 0.5},
         },
-        "verify": {"checked": done if checked is None else checked, "different": different},
+        "verify": {"checked": done if checked is None else checked, "different": different, "against": against},
         **fields,
     }
 
@@ -50,6 +50,11 @@ RUNS = ("adaptive", "edge_only", "cloud_only")
 def test_nothing_wrong():
     assert verdict(report(), FRAMES) is None
     assert "Every one of the 30 results equals the whole model's." in summary(report())
+
+
+@pytest.mark.parametrize("against", ["module", "session"])
+def test_what_results_were_compared_with_is_said(against):
+    assert f"They were compared with its {against}." in summary(report(run(against=against)))
 
 
 @pytest.mark.parametrize("which", RUNS)

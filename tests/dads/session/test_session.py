@@ -120,7 +120,7 @@ def test_the_table_is_shown_if_it_is_wanted(session, capsys):
 
 
 def test_verification_compares_every_result(session):
-    assert run(session(frames=12, verify=True))["verify"] == {"checked": 12, "different": 0}
+    assert run(session(frames=12, verify=True))["verify"] == {"checked": 12, "different": 0, "against": "module"}
 
 
 def test_a_wrong_result_is_counted_and_logged(session, easy_net, monkeypatch, caplog):
@@ -137,7 +137,7 @@ def test_a_wrong_result_is_counted_and_logged(session, easy_net, monkeypatch, ca
     monkeypatch.setattr(easy_net, "split", off)
     with caplog.at_level(logging.ERROR, logger="dads"):
         made = run(session(frames=3, verify=True))
-    assert made["verify"] == {"checked": 3, "different": 3}
+    assert made["verify"] == {"checked": 3, "different": 3, "against": "module"}
     assert "frame 0: " in caplog.text
 
 
@@ -170,7 +170,7 @@ def test_a_signal_in_mid_stream_ends_the_run_in_order(session, number):
     frames = made["frames"]
     assert frames["read"] == len(results.getvalue().splitlines()) >= 5
     assert frames["read"] == frames["done"] + frames["dropped"]
-    assert made["verify"] == {"checked": frames["done"], "different": 0}
+    assert made["verify"] == {"checked": frames["done"], "different": 0, "against": "module"}
     assert made["baselines"] == {}, "a run that was not started is not in the report"
 
 
@@ -184,7 +184,7 @@ def test_a_signal_is_heard_while_results_are_compared(session, monkeypatch):
 
     monkeypatch.setattr(Verifier, "check_next", interrupted)
     made = run(session(frames=4, verify=True), ["adaptive", "edge_only"])
-    assert made["verify"] == {"checked": 4, "different": 0}, "what was begun is finished"
+    assert made["verify"] == {"checked": 4, "different": 0, "against": "module"}, "what was begun is finished"
     assert made["baselines"] == {}, "and nothing more is begun"
 
 
@@ -206,7 +206,7 @@ def test_the_loop_is_free_while_results_are_compared(session, monkeypatch):
 
     loop = None
     monkeypatch.setattr(Verifier, "check_next", waits_for_the_loop)
-    assert asyncio.run(main())["verify"] == {"checked": 3, "different": 0}
+    assert asyncio.run(main())["verify"] == {"checked": 3, "different": 0, "against": "module"}
 
 
 def test_a_second_signal_ends_the_process_while_results_are_compared(clip):
@@ -334,4 +334,4 @@ def test_a_signal_to_the_command_still_writes_its_report(clip, tmp_path):
     assert "Traceback" not in errors
     made = json.loads(report.read_text())
     assert made["frames"]["read"] == len(seen)
-    assert made["verify"] == {"checked": made["frames"]["done"], "different": 0}
+    assert made["verify"] == {"checked": made["frames"]["done"], "different": 0, "against": "module"}

@@ -102,7 +102,7 @@ def test_a_bad_image_is_a_failed_frame_with_its_name_and_the_run_goes_on(session
         "failed": 1,
         "error": None,
     }
-    assert made["verify"] == {"checked": 2, "different": 0}
+    assert made["verify"] == {"checked": 2, "different": 0, "against": "module"}
     assert "error" not in made
     assert not [record for record in caplog.records if record.exc_info], "no stack trace"
 

@@ -16,6 +16,7 @@ from edge_service.output.json_values import json_value
         (torch.tensor(3), 3),
         (torch.tensor([True, False]), [True, False]),
         (torch.tensor([0.5], dtype=torch.bfloat16, requires_grad=True), [0.5]),
+        (torch.ones(2).numpy(), [1.0, 1.0]),
         (np.float32(0.25), 0.25),
         (np.float64("-inf"), None),
         (np.int64(7), 7),

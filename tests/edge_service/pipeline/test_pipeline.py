@@ -6,6 +6,7 @@ import dataclasses
 import itertools
 import threading
 
+import numpy as np
 import pytest
 import torch
 
@@ -615,7 +616,7 @@ async def test_every_cut_of_a_two_sided_model_over_a_real_server(serving, two_by
     expected = [Outcome.EDGE_ONLY if edge == everything(two_by_two) else Outcome.OFFLOADED for edge in closed]
     assert [result.outcome for result in run.results] == expected
     check_right(two_by_two, run.results)
-    assert torch.is_tensor(run.results[0].outputs["parts"][0])
+    assert isinstance(run.results[0].outputs["parts"][0], np.ndarray)
 
 
 class Large(torch.nn.Module):
