@@ -37,6 +37,7 @@ from split_model.values import Array, Value, arrays_of, value_of
 
 if TYPE_CHECKING:  # these import torch
     from split_model.engines.schedules.compiled import CompiledHeads
+    from split_model.exporting.to_file import export_model
     from split_model.pytorch.loading import Loadable
     from split_model.pytorch.module_model import model_of
     from split_model.pytorch.trunk_and_rest import TrunkAndRest
@@ -76,6 +77,7 @@ __all__ = [
     "arrays_of",
     "compute_clock",
     "describe",
+    "export_model",
     "keep_freed_memory",
     "load",
     "model_of",
@@ -86,6 +88,7 @@ __all__ = [
 
 _OF_TORCH = {
     "CompiledHeads": "split_model.engines.schedules.compiled",
+    "export_model": "split_model.exporting.to_file",
     "Loadable": "split_model.pytorch.loading",
     "TrunkAndRest": "split_model.pytorch.trunk_and_rest",
     "model_of": "split_model.pytorch.module_model",

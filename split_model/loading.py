@@ -1,6 +1,5 @@
 """`load`: a model from its spec, which names a network, a file or a factory."""
 
-import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -36,7 +35,7 @@ def load(
     weights: str | Path | None = None,
     device: Any = "cpu",  # noqa: ANN401  # a name, or a device of torch, which may be missing
     preprocess: Preprocess | None = None,
-    engine: str = "torch",
+    engine: str | None = None,
     threads: int | None = None,
     cache: str | Path | None = None,
     on_step: Callable[[str], None] | None = None,
@@ -55,12 +54,12 @@ def load(
             `zoo:efficientnet_lite0`: the real ones), `DEFAULT`, or the path of a safetensors file.
         device: `cpu`, `cuda` or a `torch.device`.
         preprocess: How a picture becomes the model's input, instead of what the model says itself.
-        engine: What runs heads and tails. `torch`; `onnx`: ONNX Runtime, on a CPU; `auto`: `onnx` on a CPU where the
-            model has an ONNX form, whose outputs on the example inputs are within 1e-5 of torch's scale and take at
-            most 1.05 of its time, else `torch`. A `.dads` file always runs in `onnx`. The example inputs of a model in
-            `onnx` are arrays.
-        threads: How many threads `onnx` uses for a layer; by default as many as this process has cores. Those of torch
-            are set by `torch.set_num_threads`.
+        engine: What runs heads and tails. `torch`, the default; `onnx`: ONNX Runtime, on a CPU; `auto`: `onnx` on a CPU
+            where the model has an ONNX form, whose outputs on the example inputs are within 1e-5 of torch's scale and
+            take at most 1.05 of its time, else `torch`. A `.dads` file always runs in `onnx`. The example inputs of a
+            model in `onnx` are arrays.
+        threads: How many threads compute a layer, in torch for the whole process; by default as torch chooses, and in
+            `onnx` as many as this process has cores.
         cache: A folder for what is captured, exported, compared and profiled, so that a second load takes a moment.
             What is kept is checked, and made again where code, packages, weights or processor are others.
         on_step: Called with a few words at each step that takes long, and with the engine and why it was chosen.
@@ -76,7 +75,7 @@ def load(
         NoOnnxFormError: `onnx` was asked for, and a layer has no ONNX form.
         EngineUnavailableError: The engine is unknown, or cannot run this model here.
     """
-    if engine not in ENGINES:
+    if engine is not None and engine not in ENGINES:
         raise EngineUnavailableError(f"unknown engine {engine!r}; expected one of {', '.join(ENGINES)}")
     prefix, rest = parsed(spec)
     folder = None if cache is None else KeptFolder(Path(cache))
@@ -87,7 +86,7 @@ def load(
         weights=weights,
         device=str(device),
         engine=engine,
-        threads=threads or _cores(),
+        threads=threads,
         on_step=on_step or (lambda _: None),
     )
     if prefix == "file" and is_model_file(Path(rest)):
@@ -123,10 +122,3 @@ def parsed(spec: str) -> tuple[str, str]:
     if not colon or not prefix or not rest:
         raise BadSpecError(f"{spec!r} is not a model spec; expected {_FORMS}")
     return prefix, rest
-
-
-def _cores() -> int:
-    """How many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

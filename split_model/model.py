@@ -51,6 +51,7 @@ class Model:
         postprocess: Makes a value that JSON can represent from what the module returns.
         device: The device that computes.
         profiles: Where its measured times are kept; None: nowhere.
+        extra: Whatever else its model file holds, by name; None for a name that it does not hold.
 
     Attributes:
         definition: As given.
@@ -61,6 +62,7 @@ class Model:
         postprocess: As given; see `returned`.
         device: As given: `cpu`, or a name that torch knows.
         profiles: As given.
+        extra: As given.
     """
 
     def __init__(
@@ -74,6 +76,7 @@ class Model:
         postprocess: Callable[[Tree], Any] | None = None,
         device: str = "cpu",
         profiles: KeptProfiles | None = None,
+        extra: Callable[[str], bytes | None] = lambda _: None,
     ) -> None:
         self.definition = definition
         self.engine = engine
@@ -83,6 +86,7 @@ class Model:
         self.postprocess = postprocess
         self.device = device
         self.profiles = profiles
+        self.extra = extra
         self._heads: SegmentedCache[frozenset[str], Head] = SegmentedCache(_CACHED_PARTS)
         self._tails: SegmentedCache[tuple[frozenset[str], tuple[str, ...]], Tail] = SegmentedCache(_CACHED_PARTS)
 

@@ -37,9 +37,11 @@ def choose(wanted: Wanted, folder: KeptFolder | None) -> Model:
         )
     kept = folder if is_cpu else None
     with closing(TwoSides(wanted, kept)) as sides:
-        model = sides.torch() if wanted.engine == "torch" or not is_cpu else _compared_first(wanted, sides, kept)
+        model = (
+            sides.torch() if wanted.engine in {None, "torch"} or not is_cpu else _compared_first(wanted, sides, kept)
+        )
     if kept is not None:
-        model.profiles = KeptProfiles(kept, model.digest, model.engine.name, wanted.threads)
+        model.profiles = KeptProfiles(kept, model.digest, model.engine.name, wanted.cores)
     return model
 
 
@@ -54,7 +56,7 @@ def _compared_first(wanted: Wanted, sides: TwoSides, folder: KeptFolder | None) 
 
 
 def _verdict(wanted: Wanted, sides: TwoSides, folder: KeptFolder | None) -> Verdict:
-    name = f"verdict-{key_of(sides.digest, wanted.threads, made_by(), processor())}.json"
+    name = f"verdict-{key_of(sides.digest, wanted.cores, made_by(), processor())}.json"
     verdict = None if folder is None else Verdict.of_json(folder.read_json(name))
     if verdict is None:
         try:

@@ -51,5 +51,6 @@ def model_from_file(wanted: Wanted, folder: KeptFolder | None) -> Model:
         name=wanted.name,
         example_inputs=file.example_inputs,
         postprocess=postprocess_in(file),
-        profiles=None if folder is None else KeptProfiles(folder, digest, engine.name, wanted.threads),
+        extra=file.extra,
+        profiles=None if folder is None else KeptProfiles(folder, digest, engine.name, wanted.cores),
     )

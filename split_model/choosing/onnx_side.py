@@ -36,7 +36,7 @@ def onnx_engine(
         file = replace(file, definition=trunk_definition(definition, form))
     room = None if folder is None else folder.use_room(f"packed-{definition.digest[:40]}")
     engine: OnnxEngine = engines.OnnxEngine(
-        file, threads=wanted.threads, fallback=fallback, folder=None if room is None else room.path
+        file, threads=wanted.cores, fallback=fallback, folder=None if room is None else room.path
     )
     if room is not None:
         weakref.finalize(engine, room.close)

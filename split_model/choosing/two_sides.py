@@ -57,6 +57,7 @@ class TwoSides:
     def torch(self) -> Model:
         """The model in torch."""
         if self._torch is None:
+            self._set_threads()
             self._torch = self._kept_trace() or self._captured()
         return self._torch
 
@@ -89,10 +90,15 @@ class TwoSides:
         wanted = self._wanted
         if key_of_source(wanted.prefix, wanted.rest, wanted.weights) != self._key:
             raise ModelError(f"{wanted.spec} was changed after it was loaded: start again")
+        self._set_threads()
         found: Original = of_torch("split_model.pytorch.loading").original_of(
             wanted.prefix, wanted.rest, weights=wanted.weights, definition=self._definition()
         )
         return found
+
+    def _set_threads(self) -> None:
+        if self._wanted.threads is not None:
+            of_torch("torch").set_num_threads(self._wanted.threads)
 
     def _definition(self) -> Any:  # noqa: ANN401  # a Definition
         return self._torch.definition if self._torch is not None else self.file().definition
