@@ -54,8 +54,8 @@ class Nesting:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Nesting):
             return NotImplemented
-        mine, others = ((one._sort, one.keys, one.parts, one.context) for one in (self, other))
-        return mine == others
+        mine = (self._sort, self.keys, self.parts, self.context)
+        return mine == (other._sort, other.keys, other.parts, other.context)  # noqa: SLF001  # of its own class
 
     def __hash__(self) -> int:
         return hash((self._sort, self.keys, self.parts))
@@ -63,7 +63,9 @@ class Nesting:
     @property
     def _sort(self) -> object:
         """The kind, or the name of a named tuple's: a model file makes classes of its own."""
-        return self.kind.__name__ if hasattr(self.kind, "_fields") else self.kind
+        if self.kind is not None and hasattr(self.kind, "_fields"):
+            return self.kind.__name__
+        return self.kind
 
 
 LEAF = Nesting()
