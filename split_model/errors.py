@@ -11,6 +11,7 @@
     ├── MissingExtraError        the model needs a package of an optional extra
     ├── FactoryError             the user's code, which makes the model, raised an exception
     ├── UnsupportedModelError    the model cannot be exported or split: random, stateful, dynamic shapes
+    │   └── NoOnnxFormError      it can be split, but a layer of it has no ONNX form
     ├── InputError               inputs or values of the wrong number, shape or dtype
     ├── UnknownLayerError        a layer's name that the model does not have
     ├── UnknownOutputError       an output path that the model does not have
@@ -54,6 +55,10 @@ class FactoryError(ModelError):
 
 class UnsupportedModelError(ModelError):
     """The model cannot be exported, or has no fixed dataflow graph that could be split."""
+
+
+class NoOnnxFormError(UnsupportedModelError):
+    """The model can be split and run in torch, but a layer of it has no ONNX form."""
 
 
 class InputError(ModelError):
