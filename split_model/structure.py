@@ -45,16 +45,11 @@ class Nesting:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Nesting):
             return NotImplemented
-        mine, others = ((one._sort, one.keys, one.parts, one.context) for one in (self, other))
+        mine, others = ((_kind(one), one.keys, one.parts, one.context) for one in (self, other))
         return mine == others
 
     def __hash__(self) -> int:
-        return hash((self._sort, self.keys, self.parts))
-
-    @property
-    def _sort(self) -> object:
-        """The kind, or the name of a named tuple's: a model file makes classes of its own."""
-        return self.kind.__name__ if hasattr(self.kind, "_fields") else self.kind
+        return hash((_kind(self), self.keys, self.parts))
 
 
 LEAF = Nesting()
@@ -142,6 +137,12 @@ def _put(leaves: Iterator[Any], nesting: Nesting) -> Tree:
     if hasattr(kind, "_fields"):
         return kind(*parts)
     return _registered(kind).unflatten_fn(parts, nesting.context)
+
+
+def _kind(nesting: Nesting) -> object:
+    """The kind, or the name of a named tuple's: classes of named tuples that a model file tells of are made anew."""
+    kind = nesting.kind
+    return kind.__name__ if kind is not None and hasattr(kind, "_fields") else kind
 
 
 def _registered(kind: type) -> Any:  # noqa: ANN401  # torch's own, which may be missing

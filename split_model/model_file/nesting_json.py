@@ -36,6 +36,7 @@ class ComplexJson(Json):
 
 
 FixedJson = bool | int | float | str | FloatJson | ComplexJson | None
+_Kind = Literal["tuple", "list", "dict", "ordered", "named"]
 Key = bool | int | float | str | None
 
 
@@ -49,13 +50,13 @@ class NestingJson(Json):
         parts: What is nested in it.
     """
 
-    kind: Literal["tuple", "list", "dict", "ordered", "named"]
+    kind: _Kind
     keys: tuple[Key, ...] = ()
     name: Annotated[str, Field(max_length=200)] | None = None
     parts: tuple["NestingJson | None", ...]
 
 
-_KINDS = {"tuple": tuple, "list": list, "dict": dict, "ordered": OrderedDict}
+_KINDS: dict[_Kind, type] = {"tuple": tuple, "list": list, "dict": dict, "ordered": OrderedDict}
 _NAMES = {kind: name for name, kind in _KINDS.items()}
 
 

@@ -15,6 +15,8 @@ __all__ = ["check_names"]
 _DTYPES = {"float": "float32", "double": "float64"}
 """Numpy's names of ONNX's types, where they are not alike."""
 
+_TYPES = frozenset(TensorProto.DataType.values())
+
 
 def check_names(network: onnx.ModelProto, definition: Definition) -> None:
     """Checks that the network has everything that the definition names.
@@ -62,6 +64,3 @@ def _check_type(value: onnx.ValueInfoProto, spec: TensorSpec) -> None:
         raise ModelFileError(
             f"the network's input {value.name!r} is {found.dtype} {sizes}; expected {wanted.dtype} {list(wanted.shape)}"
         )
-
-
-_TYPES = frozenset(TensorProto.DataType.values())
