@@ -2,7 +2,8 @@
 
 A path joins dictionary keys, positions and field names by dots, as in `parts.0`; a dot inside a key is escaped by a
 backslash. An output that is a bare tensor has the path `out`. Tuples, named tuples, lists and dictionaries are nested
-values everywhere; where torch is loaded, so are the types registered in `torch.utils._pytree`, such as dataclasses.
+values everywhere; where torch is loaded, so are the types registered in `torch.utils._pytree`, such as dataclasses. A
+registered type may refuse to hold arrays, so in their place arrays are nested in dictionaries (`Nesting.plain`).
 """
 
 import sys
@@ -42,14 +43,22 @@ class Nesting:
         """Number of leaves."""
         return 1 if self.kind is None else sum(part.leaves for part in self.parts)
 
+    @property
+    def plain(self) -> "Nesting":
+        """The same with dictionaries in place of registered types."""
+        parts = tuple(part.plain for part in self.parts)
+        if self.kind is None or _is_plain(self.kind):
+            return Nesting(self.kind, self.keys, parts)
+        return Nesting(dict, self.keys, parts)
+
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Nesting):
             return NotImplemented
-        mine, others = ((_kind(one), one.keys, one.parts, one.context) for one in (self, other))
+        mine, others = ((_sort(one.kind), one.keys, one.parts, one.context) for one in (self, other))
         return mine == others
 
     def __hash__(self) -> int:
-        return hash((_kind(self), self.keys, self.parts))
+        return hash((_sort(self.kind), self.keys, self.parts))
 
 
 LEAF = Nesting()
@@ -108,7 +117,7 @@ def _walk(nesting: Nesting) -> Iterator[tuple[str, ...]]:
 
 def _take(tree: Tree, leaves: list[Any]) -> Nesting:
     kind = type(tree)
-    if kind in {tuple, list}:
+    if kind is tuple or kind is list:
         return Nesting(kind, tuple(range(len(tree))), tuple(_take(part, leaves) for part in tree))
     if kind in {dict, OrderedDict}:
         return Nesting(kind, tuple(tree), tuple(_take(part, leaves) for part in tree.values()))
@@ -139,10 +148,8 @@ def _put(leaves: Iterator[Any], nesting: Nesting) -> Tree:
     return _registered(kind).unflatten_fn(parts, nesting.context)
 
 
-def _kind(nesting: Nesting) -> object:
-    """The kind, or the name of a named tuple's: classes of named tuples that a model file tells of are made anew."""
-    kind = nesting.kind
-    return kind.__name__ if kind is not None and hasattr(kind, "_fields") else kind
+def _is_plain(kind: type) -> bool:
+    return kind in {tuple, list, dict, OrderedDict} or hasattr(kind, "_fields")
 
 
 def _registered(kind: type) -> Any:  # noqa: ANN401  # torch's own, which may be missing
@@ -155,3 +162,8 @@ def _key(key: object) -> object:
         if hasattr(key, attribute):
             return getattr(key, attribute)
     return key
+
+
+def _sort(kind: type | None) -> object:
+    """The kind, or the name of a named tuple's: classes of named tuples that a model file tells of are made anew."""
+    return kind.__name__ if kind is not None and hasattr(kind, "_fields") else kind

@@ -8,8 +8,11 @@ from split_model.model_file.network_names import check_names
 from split_model.specs import TensorSpec
 
 
-def node_of(network, name):
-    return next(node for node in network.graph.node if name in node.output)
+def rename(network, old, new):
+    """Calls a value otherwise, where it is made and where it is read."""
+    for node in network.graph.node:
+        for names in (node.input, node.output):
+            names[:] = [new if name == old else name for name in names]
 
 
 def test_the_network_of_the_model(network, definition):
@@ -25,15 +28,29 @@ def test_the_network_of_the_model(network, definition):
     ],
 )
 def test_a_value_is_missing(network, definition, name, expected):
-    node = node_of(network, name)
-    node.output[list(node.output).index(name)] = "other"
+    rename(network, name, "other")
     with pytest.raises(ModelFileError, match=expected):
         check_names(network, definition)
 
 
 def test_an_input_is_missing(network, definition):
     del network.graph.input[1]
+    rename(network, "scale", "weight")
     with pytest.raises(ModelFileError, match="the network has no value 'scale', expected of layer 'scale'"):
+        check_names(network, definition)
+
+
+def test_nodes_in_another_order(network, definition):
+    nodes = list(network.graph.node)
+    del network.graph.node[:]
+    network.graph.node.extend(reversed(nodes))
+    with pytest.raises(ModelFileError, match="Identity reads 'split#0', which no node before it makes"):
+        check_names(network, definition)
+
+
+def test_a_value_that_is_made_twice(network, definition):
+    network.graph.node.append(helper.make_node("Identity", ["image"], ["total"]))
+    with pytest.raises(ModelFileError, match="two nodes of the network make the value 'total'"):
         check_names(network, definition)
 
 
@@ -75,8 +92,8 @@ def test_a_complex_input_is_two_floats_each(network, definition):
 
 
 def test_a_rest_may_run_otherwise(network, definition):
-    for name in ("total", "output:sum"):
-        node_of(network, name).output[0] = f"no {name}"
+    rename(network, "total", "no total")
+    rename(network, "output:sum", "no output")
     with pytest.raises(ModelFileError):
         check_names(network, definition)
     check_names(network, replace(definition, rest="total"))
