@@ -4,7 +4,7 @@ Laws: an engine never modifies the arrays that it is given, and several threads 
 tensors as `split_model.values` says.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -34,14 +34,28 @@ class PartSpec:
 
 
 class Results(NamedTuple):
-    """What a part computed: layers' values by name, and outputs by path."""
+    """What a part computed: layers' values by name, and outputs by path.
+
+    `prepared_s` has the seconds that the run waited before it could compute; 0 if everything was there.
+    """
 
     layers: dict[str, Value]
     outputs: dict[str, Array]
+    prepared_s: float = 0.0
 
 
 class Part(Protocol):
-    """A part that is ready to run."""
+    """A part that can be run."""
+
+    def prepare(self) -> float:
+        """Waits until a run prepares nothing, and returns the seconds; 0 at once if that is so already.
+
+        A caller with a deadline looks at the clock between this and the run.
+
+        Raises:
+            ExecutionError: The engine cannot make what the part needs.
+        """
+        ...
 
     def run(self, feeds: Mapping[str, Value], recorder: Recorder | None = None) -> Results:
         """Computes the part.
@@ -70,6 +84,18 @@ class Engine(Protocol):
 
     def is_ready(self, spec: PartSpec) -> bool:
         """Whether a run of this part prepares nothing."""
+        ...
+
+    def prefer(self, specs: Sequence[PartSpec]) -> None:
+        """Lets the engine prepare these parts in the background, in this order, before others; returns at once."""
+        ...
+
+    def prepare_thread(self, threads: int | None) -> None:
+        """Prepares the calling thread, which will run parts.
+
+        Args:
+            threads: Threads that one run may use, if that is a setting of the thread; None keeps the engine's default.
+        """
         ...
 
     def walk(self, feeds: Mapping[str, Value]) -> Iterator[tuple[str, Value]]:

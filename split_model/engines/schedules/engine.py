@@ -1,6 +1,6 @@
 """`TorchEngine`: runs any part of a traced model at once, as a schedule of torch's operators."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -35,6 +35,10 @@ class TorchPart:
     engine: "TorchEngine"
     spec: PartSpec
     schedule: Schedule
+
+    def prepare(self) -> float:
+        """Nothing is to be prepared."""
+        return 0.0
 
     def run(self, feeds: Mapping[str, Value], recorder: Recorder | None = None) -> Results:
         """See `split_model.engines.engine.Part`."""
@@ -104,6 +108,14 @@ class TorchEngine:
     def is_ready(self, spec: PartSpec) -> bool:  # noqa: ARG002  # every part is
         """Always: a schedule is ready in no time."""
         return True
+
+    def prefer(self, specs: Sequence[PartSpec]) -> None:
+        """Does nothing: every part is ready."""
+
+    def prepare_thread(self, threads: int | None) -> None:
+        """Sets the number of torch's threads, which each thread has for itself."""
+        if threads is not None:
+            torch.set_num_threads(threads)
 
     def walk(self, feeds: Mapping[str, Value]) -> Iterator[tuple[str, Value]]:
         """See `split_model.engines.engine.Engine`."""
