@@ -318,4 +318,4 @@ def _one_off(array: Array, tolerance: float, generator: np.random.Generator) -> 
     if not finite.size:
         return array
     noise = generator.uniform(-1.0, 1.0, array.shape) * (tolerance * float(finite.max()))
-    return np.asarray(array + noise, array.dtype)
+    return np.add(array, noise, dtype=np.float64).astype(array.dtype)
