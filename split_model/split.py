@@ -60,7 +60,8 @@ class Head:
             inputs: Tensors, or arrays in place of them.
             recorder: Receives the time of each layer, where the engine can tell it.
         """
-        found = self.part.run(self.definition.inputs.feed(inputs), recorder).layers
+        feeds = self.definition.inputs.feed(inputs)
+        found = self.part.run(feeds, recorder).layers if self.spec.computes else feeds
         return {name: found[name] for name in self.sends}
 
 
@@ -126,7 +127,7 @@ class Tail:
         for name in self.needs:
             if name not in feeds:
                 raise MissingTensorError(name)
-        computed = self.part.run(feeds, recorder).outputs
+        computed = self.part.run(feeds, recorder).outputs if self.spec.computes else {}
         constants = self.definition.outputs.constants
         return {path: constants[path].copy() if path in constants else computed[path] for path in self.paths}
 
