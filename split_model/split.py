@@ -60,7 +60,8 @@ class Head:
             inputs: Tensors, or arrays in place of them.
             recorder: Receives the time of each layer, where the engine can tell it.
         """
-        found = self.part.run(self.definition.inputs.feed(inputs), recorder).layers
+        feeds = self.definition.inputs.feed(inputs)
+        found = self.part.run(feeds, recorder).layers if self.spec.computes else feeds
         return {name: found[name] for name in self.sends}
 
 
@@ -131,7 +132,8 @@ class Tail:
         for name in self.needs:
             if name not in feeds:
                 raise MissingTensorError(name)
-        computed = self.part.run({name: _carried(feeds[name]) for name in self.needs}, recorder)
+        given = {name: _carried(feeds[name]) for name in self.needs}
+        computed = self.part.run(given, recorder) if self.spec.computes else Results({}, {})
         constants = self.definition.outputs.constants
         outputs = {p: constants[p].copy() if p in constants else computed.outputs[p] for p in self.paths}
         return computed._replace(outputs=outputs)

@@ -33,6 +33,11 @@ class PartSpec:
     layers: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
 
+    @property
+    def computes(self) -> bool:
+        """Whether it returns anything but its feeds; if not, nothing needs to run."""
+        return bool(self.outputs) or not set(self.layers) <= set(self.feeds)
+
 
 class Results(NamedTuple):
     """What a part computed: layers' values by name, and outputs by path.
