@@ -1,4 +1,4 @@
-"""The commands without torch: a process where importing torch fails imports all of them, and runs a model's commands."""
+"""The commands without torch: a process where importing it fails imports them all, and runs those that compute."""
 
 import subprocess
 import sys
