@@ -28,4 +28,4 @@ def test_commands_import_and_run_without_torch(tmp_path):
     program = [sys.executable, "-W", "error", "-c", paths + WITHOUT]
     found = subprocess.run(program, capture_output=True, text=True, check=False, timeout=120, cwd=tmp_path)
     assert found.returncode == 0, found.stderr
-    assert found.stdout.split() == ["imported", "helped", "edge", "request", "profile", "graph"]
+    assert found.stdout.split() == ["imported", "helped", "edge", "request", "profile", "plan", "graph"]

@@ -17,7 +17,7 @@ from split_wire import decode_tensor, split_pb2
 
 MODEL = "numpy:pictures"
 COMMANDS = ("cloud", "demo", "edge", "graph", "health", "link", "models", "plan", "profile", "request")
-COMPUTING = ("edge", "request", "profile", "graph")
+COMPUTING = ("edge", "request", "profile", "plan", "graph")
 
 
 def main() -> None:
@@ -60,6 +60,12 @@ def request() -> None:
 def profile() -> None:
     run("profile", MODEL, "--output", "profile.json")
     assert json.loads(Path("profile.json").read_text())["model"] == MODEL
+
+
+def plan() -> None:
+    profiles = ("--edge-profile", "profile.json", "--cloud-profile", "profile.json")
+    made = run("plan", MODEL, "--uplink", "20Mbit/s", "--rtt", "10ms", "--rate", "5", *profiles, "--json")
+    assert json.loads(made)["model"] == MODEL
 
 
 def graph() -> None:
