@@ -105,7 +105,7 @@ def _near(element: NDArray[Any], others: NDArray[Any], limit: float) -> NDArray[
     if np.issubdtype(others.dtype, np.inexact):
         wide = np.result_type(others.dtype, np.float64)
         with np.errstate(invalid="ignore"):  # of infinities, which are equal or not
-            near = np.abs(others.astype(wide) - element.astype(wide)) <= limit
+            near = np.less_equal(np.abs(others.astype(wide) - element.astype(wide)), limit)
         same |= near | (np.isnan(others) & np.isnan(element))
     found: NDArray[np.bool_] = same.reshape(len(others), element.size).all(1)
     return found
