@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from split_model.definition import Definition
 from split_model.engines.clock import compute_clock
-from split_model.engines.engine import Engine, Part, PartSpec, Recorder
+from split_model.engines.engine import Engine, Part, PartSpec, Preparation, Recorder
 from split_model.engines.memory import keep_freed_memory, spare_loaded_objects
 from split_model.engines.profile import Profile
 from split_model.engines.profiling import profile
@@ -59,6 +59,7 @@ __all__ = [
     "NotClosedError",
     "Part",
     "PartSpec",
+    "Preparation",
     "Profile",
     "Recorder",
     "ShadowedNetworksError",

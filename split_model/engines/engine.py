@@ -6,12 +6,13 @@ tensors as `split_model.values` says.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from typing import NamedTuple, Protocol
 
 from split_model.engines.profile import Profile
 from split_model.values import Array, Value
 
-__all__ = ["Engine", "Part", "PartSpec", "Recorder", "Results"]
+__all__ = ["Engine", "Part", "PartSpec", "Preparation", "Recorder", "Results"]
 
 Recorder = Callable[[str, float], None]
 """Called with the name and the seconds of each layer when it is done, on `split_model.engines.clock.compute_clock`. The
@@ -45,17 +46,7 @@ class Results(NamedTuple):
 
 
 class Part(Protocol):
-    """A part that can be run."""
-
-    def prepare(self) -> float:
-        """Waits until a run prepares nothing, and returns the seconds; 0 at once if that is so already.
-
-        A caller with a deadline looks at the clock between this and the run.
-
-        Raises:
-            ExecutionError: The engine cannot make what the part needs.
-        """
-        ...
+    """A part that is ready to run."""
 
     def run(self, feeds: Mapping[str, Value], recorder: Recorder | None = None) -> Results:
         """Computes the part.
@@ -70,12 +61,30 @@ class Part(Protocol):
         ...
 
 
+class Preparation(Enum):
+    """What becomes of the run of a part that is not ready."""
+
+    NONE = "none"
+    """Every part is ready."""
+
+    BRIDGED = "bridged"
+    """Another engine runs it meanwhile."""
+
+    AWAITED = "awaited"
+    """The run waits until the part is ready."""
+
+
 class Engine(Protocol):
     """What runs the parts of one model."""
 
     @property
     def name(self) -> str:
         """`torch` or `onnx`."""
+        ...
+
+    @property
+    def preparation(self) -> Preparation:
+        """What becomes of the run of a part that is not ready."""
         ...
 
     def part(self, spec: PartSpec) -> Part:
@@ -87,14 +96,17 @@ class Engine(Protocol):
         ...
 
     def prefer(self, specs: Sequence[PartSpec]) -> None:
-        """Lets the engine prepare these parts in the background, in this order, before others; returns at once."""
+        """Makes these parts ready in the background and keeps them, as many as there is room for, the first ones first.
+
+        Those of an earlier call are no longer preferred. Returns at once.
+        """
         ...
 
-    def prepare_thread(self, threads: int | None) -> None:
-        """Prepares the calling thread, which will run parts.
+    def prepare(self, specs: Sequence[PartSpec]) -> None:
+        """Makes these parts ready before any others, and waits for that.
 
-        Args:
-            threads: Threads that one run may use, if that is a setting of the thread; None keeps the engine's default.
+        Raises:
+            ModelError: One cannot be made, and no other engine runs it.
         """
         ...
 
@@ -112,6 +124,14 @@ class Engine(Protocol):
             repeats: Runs of each kind, whose medians count.
             warmup: Runs before these, which do not count.
             on_progress: Called with the steps done, and of all steps.
+        """
+        ...
+
+    def prepare_thread(self, threads: int | None) -> None:
+        """Prepares the calling thread, which will run parts.
+
+        Args:
+            threads: Threads that one run may use, if that is a setting of the thread; None keeps the engine's default.
         """
         ...
 

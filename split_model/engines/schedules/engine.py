@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 
 from split_model.definition import Definition
-from split_model.engines.engine import PartSpec, Recorder, Results
+from split_model.engines.engine import PartSpec, Preparation, Recorder, Results
 from split_model.engines.profile import Profile
 from split_model.engines.schedules.in_place import overwrites
 from split_model.engines.schedules.layer_times import measured
@@ -35,10 +35,6 @@ class TorchPart:
     engine: "TorchEngine"
     spec: PartSpec
     schedule: Schedule
-
-    def prepare(self) -> float:
-        """Nothing is to be prepared."""
-        return 0.0
 
     def run(self, feeds: Mapping[str, Value], recorder: Recorder | None = None) -> Results:
         """See `split_model.engines.engine.Part`."""
@@ -69,6 +65,7 @@ class TorchEngine:
 
     Attributes:
         name: `torch`.
+        preparation: None: every part is ready.
         definition: As given.
         program: The nodes.
         node_of: The node of each layer, by name.
@@ -78,6 +75,7 @@ class TorchEngine:
     """
 
     name = "torch"
+    preparation = Preparation.NONE
 
     def __init__(
         self,
@@ -112,10 +110,8 @@ class TorchEngine:
     def prefer(self, specs: Sequence[PartSpec]) -> None:
         """Does nothing: every part is ready."""
 
-    def prepare_thread(self, threads: int | None) -> None:
-        """Sets the number of torch's threads, which each thread has for itself."""
-        if threads is not None:
-            torch.set_num_threads(threads)
+    def prepare(self, specs: Sequence[PartSpec]) -> None:
+        """Does nothing: every part is ready."""
 
     def walk(self, feeds: Mapping[str, Value]) -> Iterator[tuple[str, Value]]:
         """See `split_model.engines.engine.Engine`."""
@@ -126,6 +122,11 @@ class TorchEngine:
     ) -> Profile:
         """See `split_model.engines.engine.Engine`."""
         return measured(self, feeds, repeats=repeats, warmup=warmup, on_progress=on_progress)
+
+    def prepare_thread(self, threads: int | None) -> None:
+        """Sets the number of torch's threads, which each thread has for itself."""
+        if threads is not None:
+            torch.set_num_threads(threads)
 
     def close(self) -> None:
         """Does nothing: there is no background work."""
