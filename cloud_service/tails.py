@@ -132,7 +132,8 @@ def find_tail(model: split_model.Model, feeds: Mapping[str, object], outputs: Se
 def prepared_s(model: split_model.Model, spec: split_model.PartSpec) -> float:
     """Wait until the model's engine can run a part, and return the seconds; 0 if it can already."""
     engine = model.engine
-    if engine.preparation is not split_model.Preparation.AWAITED or engine.is_ready(spec):
+    waits = bool(spec.outputs) and engine.preparation is split_model.Preparation.AWAITED
+    if not waits or engine.is_ready(spec):
         return 0.0
     began_s = time.monotonic()
     engine.prepare((spec,))
