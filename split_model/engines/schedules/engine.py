@@ -36,10 +36,6 @@ class TorchPart:
     spec: PartSpec
     schedule: Schedule
 
-    def prepare(self) -> float:
-        """Nothing is to be prepared."""
-        return 0.0
-
     def run(self, feeds: Mapping[str, Value], recorder: Recorder | None = None) -> Results:
         """See `split_model.engines.engine.Part`."""
         engine = self.engine
@@ -117,11 +113,6 @@ class TorchEngine:
     def prepare(self, specs: Sequence[PartSpec]) -> None:
         """Does nothing: every part is ready."""
 
-    def prepare_thread(self, threads: int | None) -> None:
-        """Sets the number of torch's threads, which each thread has for itself."""
-        if threads is not None:
-            torch.set_num_threads(threads)
-
     def walk(self, feeds: Mapping[str, Value]) -> Iterator[tuple[str, Value]]:
         """See `split_model.engines.engine.Engine`."""
         return walk(self.definition, feeds, self.part)
@@ -131,6 +122,11 @@ class TorchEngine:
     ) -> Profile:
         """See `split_model.engines.engine.Engine`."""
         return measured(self, feeds, repeats=repeats, warmup=warmup, on_progress=on_progress)
+
+    def prepare_thread(self, threads: int | None) -> None:
+        """Sets the number of torch's threads, which each thread has for itself."""
+        if threads is not None:
+            torch.set_num_threads(threads)
 
     def close(self) -> None:
         """Does nothing: there is no background work."""
