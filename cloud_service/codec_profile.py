@@ -67,19 +67,13 @@ def _spread(model: split_model.Model) -> list[str]:
 
 
 def _samples(model: split_model.Model, names: Iterable[str]) -> list[Sample]:
-    """Run the model's example inputs; return the tensors of these layers, and those of the others in the same cuts."""
-    inputs = {layer.name for layer in model.graph.layers if not layer.inputs}
-    order = [layer.name for layer in model.graph.layers]
-    values: dict[str, split_model.Value] = {}
-    for name in names:
-        if name not in values:  # a prefix of the order is a closed set, if it contains the inputs
-            head, _ = model.split(frozenset(order[: order.index(name) + 1]) | inputs)
-            values |= head.run(model.example_inputs)
+    """Run the model's example inputs layer after layer; return the tensors of these layers."""
+    wanted = set(names)
     return [
         (array, spec.dtype)
-        for layer, value in values.items()
-        if _sent(model, layer)
-        for array, spec in zip(split_model.arrays_of(value), _sent(model, layer), strict=True)
+        for layer, values in model.walk(*model.example_inputs)
+        if layer in wanted
+        for array, spec in zip(split_model.arrays_of(values[layer]), _sent(model, layer), strict=True)
     ]
 
 

@@ -40,7 +40,7 @@ class CloudConfig(BaseSettings):
     max_concurrency: int = Field(1, ge=1, description="Tails computed at the same time.")
     max_queue: int = Field(16, ge=0, description="Tails that may wait; one more is refused at once.")
     max_queued_bytes: int = Field(256 * 1024 * 1024, gt=0, description="Bytes of requests waiting or computed.")
-    threads: int | None = Field(None, ge=1, description="torch's threads for one tail; None keeps torch's default.")
+    threads: int | None = Field(None, ge=1, description="Threads of one tail; None keeps the engine's default.")
     max_tails_per_client: int | None = Field(
         None,
         ge=1,

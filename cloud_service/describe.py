@@ -18,6 +18,7 @@ def model_info(served: ServedModel) -> split_pb2.ModelInfo:
         inputs=_specs(model.inputs),
         outputs=_specs(model.outputs),
         torch_version=model.torch_version,
+        engine=model.engine.name,
     )
 
 
@@ -31,12 +32,13 @@ def profile_response(served: ServedModel, load_factor: float, pictures: str = ""
         layer_s=served.profile.layer_s,
         whole_s=served.profile.whole_s,
         load_factor=load_factor,
-        device=str(model.device),
+        device=model.device,
         encodings=[
             split_pb2.EncodingProfile(encoding=WIRE[encoding], decode_s=decode_s)
             for encoding, decode_s in served.decode_s.items()
         ],
         pictures=pictures,
+        engine=model.engine.name,
     )
 
 

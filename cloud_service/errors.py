@@ -128,7 +128,7 @@ class NoDecoderError(RequestError):
 
 
 class ExpiredError(RequestError):
-    """The request's deadline passed before its work began."""
+    """The request's deadline passed before it was computed."""
 
     code = grpc.StatusCode.DEADLINE_EXCEEDED
     reason = Reason.EXPIRED

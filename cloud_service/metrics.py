@@ -4,7 +4,7 @@ Each server has its own registry: two servers in one process do not mix, and not
 """
 
 import platform
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from threading import Thread
 from wsgiref.simple_server import WSGIServer
@@ -13,11 +13,12 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 
 from cloud_service.config import CloudConfig
 from cloud_service.errors import BindError
-from split_wire import Reason
+from split_model import Model
+from split_wire import Reason, split_pb2
 
 SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 CONFIGURED = ("max_concurrency", "max_queue", "max_streams", "max_frames_per_stream", "max_decoders", "threads")
-STAGES = ("queue", "decode", "tail", "encode")
+STAGES = ("queue", "decode", "prepare", "tail", "encode")
 
 
 class CloudMetrics:
@@ -64,30 +65,35 @@ class CloudMetrics:
         load.labels(side="cloud").set_function(load_factor)
         self._build = Info("dads_build", "What runs here.", registry=self.registry)
         self._model = Gauge(
-            "dads_model_info", "1 for each model that is served.", ("model", "digest"), registry=self.registry
+            "dads_model_info", "1 for each model that is served.", ("model", "digest", "engine"), registry=self.registry
         )
         self._config_info = Info("dads_config", "The settings it was started with.", registry=self.registry)
         ProcessCollector(registry=self.registry)
         # Every series exists from the start: `rate` misses the first events of a series that appears later.
-        self._stages = tuple(self._stage.labels(stage=stage) for stage in STAGES)
+        self._stages = {stage: self._stage.labels(stage=stage) for stage in STAGES}
         for reason in Reason:
             self._rejected.labels(reason=reason.value)
 
-    def started(self, config: CloudConfig, models: Iterable[tuple[str, str]], *, torch_version: str) -> None:
-        """Set the info metrics: versions, settings, and each model's name and digest."""
-        self._build.info({"version": _version(), "python": platform.python_version(), "torch": torch_version})
+    def started(self, config: CloudConfig, models: Sequence[Model]) -> None:
+        """Set the info metrics: versions, settings, and each model's name, digest and engine."""
+        traced_by = ", ".join(sorted({model.torch_version for model in models}))
+        self._build.info({"version": _version(), "python": platform.python_version(), "torch": traced_by})
         self._config_info.info({name: str(getattr(config, name)) for name in CONFIGURED})
-        for name, digest in models:
-            self._model.labels(model=name, digest=digest).set(1)
+        for model in models:
+            self._model.labels(model=model.name, digest=model.digest, engine=model.engine.name).set(1)
 
     def called(self, method: str, code: str, seconds: float) -> None:
         """Count one call, or one frame of a stream, and its seconds; `code` is the name of its gRPC status code."""
         self._rpc.labels(method=method, code=code).observe(seconds)
 
-    def staged(self, *, queue_s: float, decode_s: float, tail_s: float, encode_s: float) -> None:
-        """Observe the stages of one answered frame."""
-        for stage, seconds in zip(self._stages, (queue_s, decode_s, tail_s, encode_s), strict=True):
-            stage.observe(seconds)
+    def staged(self, timing: split_pb2.ServerTiming) -> None:
+        """Observe the stages of one answered frame; `prepare` only where something was prepared."""
+        self._stages["queue"].observe(timing.queue_s)
+        self._stages["decode"].observe(timing.decode_s)
+        if timing.prepare_s:
+            self._stages["prepare"].observe(timing.prepare_s)
+        self._stages["tail"].observe(timing.compute_s)
+        self._stages["encode"].observe(timing.encode_s)
 
     def picture_decoded(self, seconds: float) -> None:
         """Observe the decoding of one frame that came as packets; it is a part of the stage `decode`."""

@@ -11,6 +11,7 @@ from functools import lru_cache
 
 import split_model
 from cloud_service.errors import ConfigurationError, DigestMismatchError, StartingError, UnknownModelError
+from cloud_service.likely_cuts import prepare_likely
 from split_wire import DTYPES, Encoding
 
 
@@ -61,6 +62,10 @@ class Registry:
     Args:
         candidates: Models with distinct names.
 
+    Attributes:
+        candidates: As given.
+        ready: Whether the models are warm, so that they can be found.
+
     Raises:
         ConfigurationError: no model, two of one name, or outputs that cannot be sent.
     """
@@ -79,7 +84,7 @@ class Registry:
                         f"model {model.name!r}: output {spec.path!r} is {spec.dtype}, which cannot be sent; "
                         f"expected one of {', '.join(DTYPES)}"
                     )
-        self._candidates = tuple(candidates)
+        self.candidates = tuple(candidates)
         self._served: dict[str, ServedModel] = {}
         self._by_digest: dict[str, ServedModel] = {}
         self.ready = False
@@ -89,14 +94,16 @@ class Registry:
         measure: Callable[[split_model.Model], split_model.Profile],
         measure_decoding: Callable[[split_model.Model], Mapping[Encoding, Sequence[float]]],
     ) -> None:
-        """Run and measure every model, blocking; afterwards the models can be found."""
-        for model in self._candidates:
+        """Run, measure and prepare every model, blocking; afterwards the models can be found."""
+        for model in self.candidates:
             self._served[model.name] = ServedModel(model, measure(model), measure_decoding(model))
+        for model in self.candidates:  # only now: what is prepared in the background would be measured, too
+            prepare_likely(model)
         self._by_digest = {served.model.digest: served for served in self._served.values()}
         self.ready = True
 
     def all(self) -> tuple[ServedModel, ...]:
-        """Return every model, in the order of `candidates`.
+        """Return every model with its times, in the order of `candidates`.
 
         Raises:
             StartingError: the models are still being warmed up.

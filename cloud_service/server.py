@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import grpc
 import grpc.aio
-import torch
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
@@ -80,7 +79,7 @@ class CloudServer:
             load_factor=lambda: self._load.factor(time.monotonic()),
             decoders=lambda: self._decoders.in_use,
         )
-        self._metrics.started(config, [(model.name, model.digest) for model in models], torch_version=torch.__version__)
+        self._metrics.started(config, models)
         self._service = SplitInference(
             config, self._registry, self._admission, self._decoders, self._load, self._metrics, tracing
         )
@@ -188,8 +187,8 @@ class CloudServer:
             raise BindError(f"cannot listen on {listen}; expected a free port of this machine, or 0") from error
 
     def _prepare_thread(self) -> None:
-        if self._config.threads is not None:
-            torch.set_num_threads(self._config.threads)
+        for model in self._registry.candidates:
+            model.engine.prepare_thread(self._config.threads)
 
     async def _set_health(self, status: "health_pb2.HealthCheckResponse.ServingStatus") -> None:
         for name in ("", SERVICE):  # health checks may name the service; the empty name means the whole server

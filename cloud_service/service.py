@@ -259,10 +259,11 @@ class SplitInference(split_pb2_grpc.SplitInferenceServicer):
         decoded_s = time.monotonic()
         if decoded.seconds:
             self._metrics.picture_decoded(decoded.seconds)
+        until_s = math.inf if timeout_s is None else arrived_s + timeout_s
         answered = await self._admission.run(
-            partial(answer, served, decoded.request, self._config.max_message_bytes),
+            partial(answer, served, decoded.request, self._config.max_message_bytes, until_s=until_s),
             size_bytes=decoded.request.size,
-            timeout_s=None if timeout_s is None else timeout_s - (decoded_s - arrived_s),
+            timeout_s=None if timeout_s is None else until_s - decoded_s,
             client=clients.CURRENT.get(),
         )
         response, timing = answered.response, answered.response.timing
@@ -274,9 +275,7 @@ class SplitInference(split_pb2_grpc.SplitInferenceServicer):
             queue_s=answered.started_s - decoded_s,  # decoders that are waited for are no load of the tails
             compute_s=timing.compute_s,
         )
-        self._metrics.staged(
-            queue_s=timing.queue_s, decode_s=timing.decode_s, tail_s=timing.compute_s, encode_s=timing.encode_s
-        )
+        self._metrics.staged(timing)
         timing.total_s = time.monotonic() - arrived_s
         if self._tracing is not None:
             began_s = arrived_s + timing.queue_s

@@ -3,17 +3,15 @@
 It blocks and runs in a worker thread; it takes a model and a request, and knows nothing of gRPC.
 """
 
+import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
-import torch
-
 import split_model
-from cloud_service.errors import AnswerTooLargeError, InvalidRequestError
+from cloud_service.errors import AnswerTooLargeError, ExpiredError, InvalidRequestError
 from cloud_service.registry import ServedModel
+from split_model import Array
 from split_wire import (
     CodecError,
     EncodedTensor,
@@ -26,8 +24,6 @@ from split_wire import (
 )
 from split_wire.frames import StreamEvent, TailRequest, TailResponse
 from split_wire.limits import ANNOUNCED_BYTES, MAX_MESSAGE_BYTES
-
-Array = npt.NDArray[np.generic]
 
 # At most, in an answer: what it has besides its outputs; and the length of an output, with the padding of its data.
 _TIMING_BYTES, _HEADER_BYTES = 100, 32
@@ -48,34 +44,39 @@ class Answer:
     predicted_s: float
 
 
-def answer(served: ServedModel, request: TailRequest, most_bytes: int = MAX_MESSAGE_BYTES) -> Answer:
+def answer(
+    served: ServedModel, request: TailRequest, most_bytes: int = MAX_MESSAGE_BYTES, *, until_s: float = math.inf
+) -> Answer:
     """Run the rest of the model.
 
     Args:
         served: The model that the request names.
         request: Its feeds and fetches; its model and digest have been checked.
         most_bytes: The most that a message may have.
+        until_s: The caller's deadline, on `time.monotonic`.
 
     Raises:
         InvalidRequestError: the request does not fit the model; the message says what was expected.
+        ExpiredError: the deadline passed while the engine prepared the cut.
         AnswerTooLargeError: the outputs do not fit in a message.
     """
     started_s = time.monotonic()
     model = served.model
     arrays = read_feeds(model, request.tensors)
     tail = find_tail(model, arrays, request.outputs)
-    feeds = {
-        layer: split_model.value_of(values, model.layer_specs[layer], model.device) for layer, values in arrays.items()
-    }
+    feeds = {layer: split_model.value_of(values, model.layer_specs[layer]) for layer, values in arrays.items()}
     decoded_s = time.monotonic()
-    with torch.inference_mode():
-        computed = tail.run(feeds)
-        if model.device.type == "cuda":
-            torch.cuda.synchronize(model.device)  # run returns when the kernels are launched, not when they are done
+    # Only now, so that a request that cannot be answered makes no session.
+    prepare_s = tail.part.prepare()
+    if prepare_s and time.monotonic() > until_s:
+        raise ExpiredError("the deadline passed while the server prepared this cut; it was not computed")
+    results = tail.results(feeds)
+    prepare_s += results.prepared_s
     computed_s = time.monotonic()
-    response = TailResponse(request.frame_id, tuple(_within(most_bytes, write_outputs(computed))))
+    response = TailResponse(request.frame_id, tuple(_within(most_bytes, write_outputs(model, results.outputs))))
     response.timing.decode_s = decoded_s - started_s
-    response.timing.compute_s = computed_s - decoded_s
+    response.timing.prepare_s = prepare_s
+    response.timing.compute_s = max(0.0, computed_s - decoded_s - prepare_s)
     response.timing.encode_s = time.monotonic() - computed_s
     return Answer(response, started_s, served.predicted_s(feeds, request.outputs))
 
@@ -128,11 +129,12 @@ def find_tail(model: split_model.Model, feeds: Mapping[str, object], outputs: Se
         ) from error
 
 
-def write_outputs(computed: Mapping[str, torch.Tensor]) -> Iterator[EncodedTensor]:
+def write_outputs(model: split_model.Model, computed: Mapping[str, Array]) -> Iterator[EncodedTensor]:
     """Encode computed outputs, by path, one at a time."""
-    for path, tensor in computed.items():
-        (array,) = split_model.arrays_of(tensor)  # an output is one tensor
-        yield encode_tensor(path, array, dtype=split_model.TensorSpec.of(tensor).sent.dtype)
+    specs = {spec.path: spec.tensor for spec in model.outputs}
+    for path, output in computed.items():
+        (array,) = split_model.arrays_of(output)  # an output is one tensor
+        yield encode_tensor(path, array, dtype=specs[path].sent.dtype)
 
 
 def _within(most_bytes: int, outputs: Iterator[EncodedTensor]) -> Iterator[EncodedTensor]:

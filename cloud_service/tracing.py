@@ -2,6 +2,7 @@
 
     (the caller's span) ── RunTail ┬ queue
                                    ├ decode
+                                   ├ prepare (where something was prepared)
                                    ├ compute
                                    └ encode
 
@@ -54,7 +55,9 @@ class Tracing:
             return
         self._child(span, "queue", arrived_s, started_s)
         began_s = started_s
-        for name, seconds in (("decode", timing.decode_s), ("compute", timing.compute_s), ("encode", timing.encode_s)):
+        prepare = [("prepare", timing.prepare_s)] if timing.prepare_s else []
+        stages = [("decode", timing.decode_s), *prepare, ("compute", timing.compute_s), ("encode", timing.encode_s)]
+        for name, seconds in stages:
             self._child(span, name, began_s, began_s + seconds)
             began_s += seconds
         span.end(self._ns(arrived_s + timing.total_s))

@@ -6,7 +6,7 @@ import typer
 
 from dads import __version__
 from dads.command_line import CommandLine
-from dads.commands import cloud, demo, edge, graph, health, link, models, plan, profile, request
+from dads.commands import cloud, demo, edge, export, graph, health, link, models, plan, profile, request
 from dads.errors import EXIT_CODES_HELP
 
 app = typer.Typer(
@@ -37,6 +37,7 @@ app.command("demo")(demo.demo)
 app.command("plan")(plan.plan)
 app.command("graph")(graph.graph)
 app.command("profile")(profile.profile)
+app.command("export")(export.export)
 app.command("cloud")(cloud.cloud)
 app.command("edge")(edge.edge)
 app.command("request")(request.request)

@@ -77,6 +77,7 @@ KNOWN_ERRORS: tuple[tuple[str, str, ExitCode], ...] = (
     ("split_model.errors", "BadSpecError", ExitCode.USAGE),
     ("split_model.errors", "ShadowedNetworksError", ExitCode.USAGE),
     ("split_model.errors", "WeightsError", ExitCode.USAGE),
+    ("split_model.errors", "EngineUnavailableError", ExitCode.USAGE),
     ("split_model.errors", "ModelError", ExitCode.FAILED),
     ("partitioner.errors", "PartitionError", ExitCode.FAILED),
     ("split_wire.errors", "AccessError", ExitCode.USAGE),

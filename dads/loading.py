@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+import typer
 
 from dads.progress import shown
 
@@ -27,30 +30,41 @@ def load_model(
     device: str = "cpu",
     threads: int | None = None,
     preprocess: str | None = None,
+    engine: str | None = None,
+    cache: Path | None = None,
 ) -> split_model.Model:
     """Load a model by its specification.
 
     Args:
-        spec: `torchvision:NAME`, `zoo:NAME`, `file:PATH.pt2`, `package.module:factory` or `path/net.py:factory`.
+        spec: `torchvision:NAME`, `zoo:NAME`, `file:PATH.dads`, `file:PATH.pt2`, `package.module:factory` or
+            `path/net.py:factory`.
         name: Its name on the wire; None for the specification.
         weights: See `split_model.load`.
         device: `cpu` or `cuda`.
-        threads: Number of torch's threads; None for torch's default.
+        threads: Number of threads that compute; None for the engine's default.
         preprocess: How a picture becomes its input, in the text form of `pictures.Preprocess`; None: as the model says.
+        engine: `auto`, `onnx` or `torch`; None where nothing is computed: whichever needs no export.
+        cache: The folder of what is kept on this machine; None to keep nothing.
 
     Raises:
         split_model.ModelError: the model is unknown or cannot be loaded.
     """
     with shown(f"loading {spec}"):
-        import torch  # noqa: PLC0415 # see above
-
         import split_model  # noqa: PLC0415 # see above
         from pictures import Preprocess  # noqa: PLC0415 # see above
 
         split_model.keep_freed_memory()  # each of our processes runs one model over and over
-        if threads is not None:
-            torch.set_num_threads(threads)
         choices = None if preprocess is None else Preprocess.parse(preprocess)
-        model = split_model.load(spec, name=name, weights=weights, device=device, preprocess=choices)
+        model = split_model.load(
+            spec,
+            name=name,
+            weights=weights,
+            device=device,
+            preprocess=choices,
+            engine=engine,
+            threads=threads,
+            cache=cache,
+            on_step=lambda text: typer.echo(f"{spec}: {text}", err=True),
+        )
         split_model.spare_loaded_objects()
         return model

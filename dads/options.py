@@ -20,10 +20,18 @@ _HOST = re.compile(r"[\w.-]+|\[[0-9a-fA-F:.]+(%[\w.-]+)?\]")  # a name or IPv4 a
 
 
 class Device(StrEnum):
-    """The device of torch."""
+    """The device that computes."""
 
     CPU = "cpu"
     CUDA = "cuda"
+
+
+class Engine(StrEnum):
+    """What runs heads and tails."""
+
+    AUTO = "auto"
+    ONNX = "onnx"
+    TORCH = "torch"
 
 
 class Encodings(StrEnum):
@@ -140,8 +148,8 @@ def a_preprocess(text: str | None) -> str | None:
 
 
 MODEL_HELP = (
-    "torchvision:NAME, zoo:NAME, file:PATH.pt2, package.module:factory or path/net.py:factory; dads models lists those "
-    "with a name."
+    "torchvision:NAME, zoo:NAME, file:PATH.dads, file:PATH.pt2, package.module:factory or path/net.py:factory; dads "
+    "models lists those with a name."
 )
 
 ModelArgument = Annotated[str, typer.Argument(metavar="MODEL", help=MODEL_HELP, show_default=False)]
@@ -160,9 +168,31 @@ NameOption = Annotated[
         show_default=False,
     ),
 ]
-DeviceOption = Annotated[Device, typer.Option(help="The device of torch.")]
+DeviceOption = Annotated[Device, typer.Option(help="The device that computes.")]
 ThreadsOption = Annotated[
-    int | None, typer.Option(min=1, help="Number of torch's threads; by default torch chooses.", show_default=False)
+    int | None,
+    typer.Option(min=1, help="Number of threads that compute; by default the engine chooses.", show_default=False),
+]
+EngineOption = Annotated[
+    Engine | None,
+    typer.Option(
+        help="What runs heads and tails: onnx (ONNX Runtime, on a CPU), torch, or auto, the default: onnx where it "
+        "gives the same answers and is no slower.",
+        show_default=False,
+    ),
+]
+CacheDirOption = Annotated[
+    Path | None,
+    typer.Option(
+        envvar="DADS_CACHE_DIR",
+        callback=a_folder,
+        metavar="FOLDER",
+        help="Where captured models and their profiles are kept for the next start; default ~/.cache/dads.",
+        show_default=False,
+    ),
+]
+NoCacheOption = Annotated[
+    bool, typer.Option("--no-cache", help="Keep nothing on this machine, and use nothing that was kept.")
 ]
 PreprocessOption = Annotated[
     str | None,

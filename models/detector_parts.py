@@ -13,7 +13,9 @@ import torch
 from torch import Tensor, nn
 from torch._subclasses import FakeTensorMode
 
+from models.detector_forms import form_of
 from split_model.pytorch.trunk_and_rest import TrunkAndRest
+from split_model.rests.form import RestForm
 from split_model.structure import Tree
 
 __all__ = ["divide"]
@@ -89,6 +91,17 @@ class _Rest(nn.Module):
         transform = _GivenImages(images, self.detector.transform)
         detector = _with(self.detector, transform=transform, backbone=_Given(OrderedDict(features)), **ready)
         return detector([_only_shape((3, *self.picture), some)])
+
+    def plain_form(self) -> RestForm | None:
+        """What numpy needs in place of this rest; `None` for detectors of two stages."""
+        if _has_proposals(self.detector):
+            return None
+        some = torch.zeros(())
+        images = _image_list(_only_shape(self.padded, some), self.resized)
+        features = [_only_shape(shape, some) for shape in self.levels.values()]
+        (anchors,) = self.detector.anchor_generator(images, features)
+        levels = list(self.levels.values())
+        return form_of(self.detector, anchors, levels, picture=self.picture, resized=self.resized)
 
 
 class _Given(nn.Module):

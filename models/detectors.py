@@ -1,14 +1,15 @@
 """torchvision's detectors by name: what they see, in the pixels of the model's input picture."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from typing import Any
 
-from torch import Tensor, nn
+from torch import nn
 
 from models.detector_parts import divide
 from models.preprocessing import example_image
 from pictures import Preprocess
 from split_model.pytorch.source import Source
+from split_model.rests.boxes_for_json import BoxesForJson
 
 __all__ = ["DETECTORS", "as_trained", "describe", "source_of"]
 
@@ -40,7 +41,7 @@ def source_of(name: str, detector: nn.Module, meta: Mapping[str, Any]) -> Source
     example = example_image(*_size(name))
     # The first two scale each side to a fixed size themselves. The others keep the picture's shape, and so does this.
     preprocess = Preprocess("stretch" if name in _FIXED_SIZES else "pad")
-    boxes = _Boxes(meta["categories"])
+    boxes = BoxesForJson(tuple(meta["categories"]))
     return Source(divide(detector, example).eval(), (example,), postprocess=boxes, preprocess=preprocess)
 
 
@@ -72,34 +73,3 @@ def as_trained(name: str, module: nn.Module, state: Collection[str]) -> None:
 
 def _size(name: str) -> tuple[int, int]:
     return _FIXED_SIZES.get(name, _OTHER_SIZE)
-
-
-class _Boxes:
-    """Makes boxes for JSON from a detector's return value.
-
-    Args:
-        categories: Names of the labels, by index.
-    """
-
-    def __init__(self, categories: Sequence[str]) -> None:
-        self._categories = tuple(categories)
-
-    def __call__(self, outputs: list[dict[str, Tensor]]) -> dict[str, list[Any]]:
-        """Boxes as x1, y1, x2, y2 in pixels, labels by name, scores; and key points as x, y, visibility."""
-        (found,) = outputs
-        made: dict[str, list[Any]] = {
-            "boxes": _rounded(found["boxes"], 2),
-            "labels": [self._label(index) for index in found["labels"].tolist()],
-            "scores": _rounded(found["scores"], 4),
-        }
-        if "keypoints" in found:
-            made["keypoints"] = _rounded(found["keypoints"], 2)
-        return made
-
-    def _label(self, index: int) -> str:
-        return self._categories[index] if 0 <= index < len(self._categories) else str(index)
-
-
-def _rounded(tensor: Tensor, digits: int) -> list[Any]:
-    rounded: list[Any] = tensor.double().round(decimals=digits).tolist()
-    return rounded

@@ -21,6 +21,7 @@ from split_model.errors import (
     MissingExtraError,
     MissingTensorError,
     ModelError,
+    ModelFileError,
     NotClosedError,
     ShadowedNetworksError,
     UnknownLayerError,
@@ -37,6 +38,7 @@ from split_model.values import Array, Value, arrays_of, value_of
 
 if TYPE_CHECKING:  # these import torch
     from split_model.engines.schedules.compiled import CompiledHeads
+    from split_model.exporting.to_file import export_model
     from split_model.pytorch.loading import Loadable
     from split_model.pytorch.module_model import model_of
     from split_model.pytorch.trunk_and_rest import TrunkAndRest
@@ -56,6 +58,7 @@ __all__ = [
     "MissingTensorError",
     "Model",
     "ModelError",
+    "ModelFileError",
     "NotClosedError",
     "Part",
     "PartSpec",
@@ -76,6 +79,7 @@ __all__ = [
     "arrays_of",
     "compute_clock",
     "describe",
+    "export_model",
     "keep_freed_memory",
     "load",
     "model_of",
@@ -86,6 +90,7 @@ __all__ = [
 
 _OF_TORCH = {
     "CompiledHeads": "split_model.engines.schedules.compiled",
+    "export_model": "split_model.exporting.to_file",
     "Loadable": "split_model.pytorch.loading",
     "TrunkAndRest": "split_model.pytorch.trunk_and_rest",
     "model_of": "split_model.pytorch.module_model",

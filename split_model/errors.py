@@ -9,8 +9,10 @@
     ├── WeightsError             weights that are missing or do not fit the model
     ├── ShadowedNetworksError    Python finds another package `models` before this project's
     ├── MissingExtraError        the model needs a package of an optional extra
+    ├── EngineUnavailableError   the requested engine cannot run the model here
     ├── FactoryError             the user's code, which makes the model, raised an exception
     ├── UnsupportedModelError    the model cannot be exported or split: random, stateful, dynamic shapes
+    │   └── NoOnnxFormError      it can be split, but a layer of it has no ONNX form
     ├── InputError               inputs or values of the wrong number, shape or dtype
     ├── UnknownLayerError        a layer's name that the model does not have
     ├── UnknownOutputError       an output path that the model does not have
@@ -48,12 +50,20 @@ class MissingExtraError(ModelError):
     """The model needs a package that an optional extra installs."""
 
 
+class EngineUnavailableError(ModelError):
+    """The requested engine cannot run the model here: another device, or a model that only the other one runs."""
+
+
 class FactoryError(ModelError):
     """The user's code raised an exception while it made the model; the cause is chained."""
 
 
 class UnsupportedModelError(ModelError):
     """The model cannot be exported, or has no fixed dataflow graph that could be split."""
+
+
+class NoOnnxFormError(UnsupportedModelError):
+    """The model can be split and run in torch, but a layer of it has no ONNX form."""
 
 
 class InputError(ModelError):

@@ -11,6 +11,7 @@ from pictures import Preprocess
 from split_model.cache import SegmentedCache
 from split_model.definition import Definition
 from split_model.engines.engine import Engine
+from split_model.kept.profiles import KeptProfiles
 from split_model.parts import check_closed, head_spec, remote_outputs, tail_spec
 from split_model.specs import TensorSpec, ValueSpec
 from split_model.split import Head, Tail
@@ -49,6 +50,8 @@ class Model:
         original: The module that it was made of; None where there is none here, as of a model from a file.
         postprocess: Makes a value that JSON can represent from what the module returns.
         device: The device that computes.
+        profiles: Where its measured times are kept; None: nowhere.
+        extra: Whatever else its model file holds, by name; None for a name that it does not hold.
 
     Attributes:
         definition: As given.
@@ -58,6 +61,8 @@ class Model:
         original: As given.
         postprocess: As given; see `returned`.
         device: As given: `cpu`, or a name that torch knows.
+        profiles: As given.
+        extra: As given.
     """
 
     def __init__(
@@ -70,6 +75,8 @@ class Model:
         original: Original | None = None,
         postprocess: Callable[[Tree], Any] | None = None,
         device: str = "cpu",
+        profiles: KeptProfiles | None = None,
+        extra: Callable[[str], bytes | None] = lambda _: None,
     ) -> None:
         self.definition = definition
         self.engine = engine
@@ -78,6 +85,8 @@ class Model:
         self.original = original
         self.postprocess = postprocess
         self.device = device
+        self.profiles = profiles
+        self.extra = extra
         self._heads: SegmentedCache[frozenset[str], Head] = SegmentedCache(_CACHED_PARTS)
         self._tails: SegmentedCache[tuple[frozenset[str], tuple[str, ...]], Tail] = SegmentedCache(_CACHED_PARTS)
 
@@ -309,4 +318,4 @@ def _one_off(array: Array, tolerance: float, generator: np.random.Generator) -> 
     if not finite.size:
         return array
     noise = generator.uniform(-1.0, 1.0, array.shape) * (tolerance * float(finite.max()))
-    return np.asarray(array + noise, array.dtype)
+    return np.add(array, noise, dtype=np.float64).astype(array.dtype)

@@ -28,7 +28,7 @@ def head_spec(definition: Definition, edge: frozenset[str]) -> PartSpec:
 
 
 def parts_of_split(definition: Definition, edge: frozenset[str]) -> tuple[PartSpec, ...]:
-    """All that one side runs of a split if it runs both: head, tail, and what makes the head's own outputs.
+    """All that computes if one side runs both parts of a split: head, tail, and what makes the head's own outputs.
 
     Raises:
         UnknownLayerError: The graph has no layer of a name.
@@ -38,7 +38,8 @@ def parts_of_split(definition: Definition, edge: frozenset[str]) -> tuple[PartSp
     head = head_spec(definition, edge)
     remote = remote_outputs(definition, edge)
     local = [spec.path for spec in definition.outputs.specs if spec.layer in edge]
-    return (head, *(tail_spec(definition, head.layers, (), paths) for paths in (remote, local) if paths))
+    parts = head, *(tail_spec(definition, head.layers, (), paths) for paths in (remote, local))
+    return tuple(part for part in parts if part.computes)
 
 
 def tail_spec(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from split_model.definition import Definition
-from split_model.engines.engine import Part, PartSpec, Recorder
+from split_model.engines.engine import Part, PartSpec, Recorder, Results
 from split_model.errors import MissingTensorError
 from split_model.structure import Tree, flatten
 from split_model.values import Array, Value, carried, is_tensor
@@ -60,7 +60,8 @@ class Head:
             inputs: Tensors, or arrays in place of them.
             recorder: Receives the time of each layer, where the engine can tell it.
         """
-        found = self.part.run(self.definition.inputs.feed(inputs), recorder).layers
+        feeds = self.definition.inputs.feed(inputs)
+        found = self.part.run(feeds, recorder).layers if self.spec.computes else feeds
         return {name: found[name] for name in self.sends}
 
 
@@ -103,7 +104,7 @@ class Tail:
             MissingTensorError: A value is missing; names the layer.
         """
         arrays = {name: _carried(value) for name, value in values.items()}
-        outputs = self.assemble(arrays, self._computed(arrays))
+        outputs = self.assemble(arrays, self.run(arrays))
         if not any(is_tensor(leaf) for leaf in flatten(tuple(values.values()))[0]):
             return outputs
         from split_model.pytorch.tensors import as_module_returns  # noqa: PLC0415  # torch is there, see above
@@ -124,15 +125,18 @@ class Tail:
         Raises:
             MissingTensorError: A value is missing; names the layer.
         """
-        return self._computed({name: _carried(feeds[name]) for name in self.needs if name in feeds}, recorder)
+        return self.results(feeds, recorder).outputs
 
-    def _computed(self, feeds: Mapping[str, Value], recorder: Recorder | None = None) -> dict[str, Array]:
+    def results(self, feeds: Mapping[str, Value], recorder: Recorder | None = None) -> Results:
+        """Like `run`, with how long the run waited for its engine."""
         for name in self.needs:
             if name not in feeds:
                 raise MissingTensorError(name)
-        computed = self.part.run(feeds, recorder).outputs
+        given = {name: _carried(feeds[name]) for name in self.needs}
+        computed = self.part.run(given, recorder) if self.spec.computes else Results({}, {})
         constants = self.definition.outputs.constants
-        return {path: constants[path].copy() if path in constants else computed[path] for path in self.paths}
+        outputs = {p: constants[p].copy() if p in constants else computed.outputs[p] for p in self.paths}
+        return computed._replace(outputs=outputs)
 
 
 def _carried(value: Any) -> Value:  # noqa: ANN401  # a tensor, an array, or several

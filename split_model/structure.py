@@ -54,16 +54,11 @@ class Nesting:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Nesting):
             return NotImplemented
-        mine, others = ((one._sort, one.keys, one.parts, one.context) for one in (self, other))
+        mine, others = ((_sort(one.kind), one.keys, one.parts, one.context) for one in (self, other))
         return mine == others
 
     def __hash__(self) -> int:
-        return hash((self._sort, self.keys, self.parts))
-
-    @property
-    def _sort(self) -> object:
-        """The kind, or the name of a named tuple's: a model file makes classes of its own."""
-        return self.kind.__name__ if hasattr(self.kind, "_fields") else self.kind
+        return hash((_sort(self.kind), self.keys, self.parts))
 
 
 LEAF = Nesting()
@@ -167,3 +162,8 @@ def _key(key: object) -> object:
         if hasattr(key, attribute):
             return getattr(key, attribute)
     return key
+
+
+def _sort(kind: type | None) -> object:
+    """The kind, or the name of a named tuple's: classes of named tuples that a model file tells of are made anew."""
+    return kind.__name__ if kind is not None and hasattr(kind, "_fields") else kind

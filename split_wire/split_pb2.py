@@ -24,17 +24,17 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16split_wire/split.proto\x12\x07\x64\x61\x64s.v1\"o\n\x07Packets\x12%\n\x06\x66ormat\x18\x01 \x01(\x0b\x32\x15.dads.v1.PacketFormat\x12\r\n\x05\x66irst\x18\x02 \x01(\x04\x12\x0f\n\x07packets\x18\x03 \x03(\x0c\x12\r\n\x05shown\x18\x04 \x01(\x04\x12\x0e\n\x06\x64igest\x18\x05 \x01(\x0c\"\xf1\x01\n\x0cPacketFormat\x12\r\n\x05\x63odec\x18\x01 \x01(\t\x12\x11\n\textradata\x18\x02 \x01(\x0c\x12\r\n\x05width\x18\x03 \x01(\r\x12\x0e\n\x06height\x18\x04 \x01(\r\x12\x14\n\x0c\x63olour_range\x18\x05 \x01(\r\x12\x14\n\x0c\x63olour_space\x18\x06 \x01(\r\x12\x10\n\x08rotation\x18\x07 \x01(\r\x12\x14\n\x0c\x61spect_width\x18\x08 \x01(\r\x12\x15\n\raspect_height\x18\t \x01(\r\x12\x12\n\npreprocess\x18\n \x01(\t\x12\x10\n\x08mirrored\x18\x0b \x01(\x08\x12\x0f\n\x07reorder\x18\x0c \x01(\r\"\xa8\x01\n\x06Tensor\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05index\x18\x02 \x01(\r\x12 \n\x05\x64type\x18\x03 \x01(\x0e\x32\x11.dads.v1.DataType\x12\r\n\x05shape\x18\x04 \x03(\x03\x12#\n\x08\x65ncoding\x18\x05 \x01(\x0e\x32\x11.dads.v1.Encoding\x12\x0c\n\x04\x64\x61ta\x18\x06 \x01(\x0c\x12\r\n\x05scale\x18\x07 \x03(\x02\x12\x0e\n\x06offset\x18\x08 \x03(\x02\"Z\n\nTensorSpec\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\r\n\x05layer\x18\x02 \x01(\t\x12 \n\x05\x64type\x18\x03 \x01(\x0e\x32\x11.dads.v1.DataType\x12\r\n\x05shape\x18\x04 \x03(\x03\"\x13\n\x11ListModelsRequest\"8\n\x12ListModelsResponse\x12\"\n\x06models\x18\x01 \x03(\x0b\x32\x12.dads.v1.ModelInfo\"\x9b\x01\n\tModelInfo\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06\x64igest\x18\x02 \x01(\t\x12\x0e\n\x06layers\x18\x03 \x03(\t\x12#\n\x06inputs\x18\x04 \x03(\x0b\x32\x13.dads.v1.TensorSpec\x12$\n\x07outputs\x18\x05 \x03(\x0b\x32\x13.dads.v1.TensorSpec\x12\x15\n\rtorch_version\x18\x06 \x01(\t\"2\n\x11GetProfileRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\x0e\n\x06\x64igest\x18\x02 \x01(\t\"\xc9\x01\n\x12GetProfileResponse\x12\r\n\x05model\x18\x01 \x01(\t\x12\x0e\n\x06\x64igest\x18\x02 \x01(\t\x12\x0e\n\x06layers\x18\x03 \x03(\t\x12\x0f\n\x07layer_s\x18\x04 \x03(\x01\x12\x0f\n\x07whole_s\x18\x05 \x01(\x01\x12\x13\n\x0bload_factor\x18\x06 \x01(\x01\x12\x0e\n\x06\x64\x65vice\x18\x07 \x01(\t\x12+\n\tencodings\x18\x08 \x03(\x0b\x32\x18.dads.v1.EncodingProfile\x12\x10\n\x08pictures\x18\t \x01(\t\"H\n\x0f\x45ncodingProfile\x12#\n\x08\x65ncoding\x18\x01 \x01(\x0e\x32\x11.dads.v1.Encoding\x12\x10\n\x08\x64\x65\x63ode_s\x18\x02 \x03(\x01\"\x1e\n\x0cProbeRequest\x12\x0e\n\x06\x66iller\x18\x01 \x01(\x0c\"m\n\rProbeResponse\x12\x16\n\x0ereceived_bytes\x18\x01 \x01(\x04\x12\x12\n\nreceived_s\x18\x02 \x01(\x01\x12\x19\n\x11second_half_bytes\x18\x03 \x01(\x04\x12\x15\n\rsecond_half_s\x18\x04 \x01(\x01\"!\n\x10ProbeDownRequest\x12\r\n\x05\x62ytes\x18\x01 \x01(\x04\"#\n\x11ProbeDownResponse\x12\x0e\n\x06\x66iller\x18\x01 \x01(\x0c\"\x89\x01\n\x0eRunTailRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\x0e\n\x06\x64igest\x18\x02 \x01(\t\x12\x10\n\x08\x66rame_id\x18\x03 \x01(\x04\x12 \n\x07tensors\x18\x04 \x03(\x0b\x32\x0f.dads.v1.Tensor\x12\x0f\n\x07outputs\x18\x05 \x03(\t\x12\x13\n\x0btraceparent\x18\x06 \x01(\t\"\x81\x01\n\x0fRunTailResponse\x12\x10\n\x08\x66rame_id\x18\x01 \x01(\x04\x12 \n\x07outputs\x18\x02 \x03(\x0b\x32\x0f.dads.v1.Tensor\x12%\n\x06timing\x18\x03 \x01(\x0b\x32\x15.dads.v1.ServerTiming\x12\x13\n\x0bload_factor\x18\x04 \x01(\x01\"g\n\x0cServerTiming\x12\x0f\n\x07total_s\x18\x01 \x01(\x01\x12\x10\n\x08\x64\x65\x63ode_s\x18\x02 \x01(\x01\x12\x0f\n\x07queue_s\x18\x03 \x01(\x01\x12\x11\n\tcompute_s\x18\x04 \x01(\x01\x12\x10\n\x08\x65ncode_s\x18\x05 \x01(\x01\"Q\n\x12StreamTailsRequest\x12(\n\x07request\x18\x01 \x01(\x0b\x32\x17.dads.v1.RunTailRequest\x12\x11\n\ttimeout_s\x18\x02 \x01(\x01\"\xc8\x01\n\x13StreamTailsResponse\x12*\n\x06result\x18\x01 \x01(\x0b\x32\x18.dads.v1.RunTailResponseH\x00\x12$\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x13.dads.v1.FrameErrorH\x00\x12\'\n\theartbeat\x18\x03 \x01(\x0b\x32\x12.dads.v1.HeartbeatH\x00\x12-\n\x0c\x61nnouncement\x18\x04 \x01(\x0b\x32\x15.dads.v1.AnnouncementH\x00\x42\x07\n\x05\x65vent\"V\n\x0c\x41nnouncement\x12\x10\n\x08\x66rame_id\x18\x01 \x01(\x04\x12\r\n\x05\x62ytes\x18\x02 \x01(\x04\x12%\n\x06timing\x18\x03 \x01(\x0b\x32\x15.dads.v1.ServerTiming\".\n\nFrameError\x12\x10\n\x08\x66rame_id\x18\x01 \x01(\x04\x12\x0e\n\x06status\x18\x02 \x01(\x0c\" \n\tHeartbeat\x12\x13\n\x0bload_factor\x18\x01 \x01(\x01*\xfe\x01\n\x08\x44\x61taType\x12\x19\n\x15\x44\x41TA_TYPE_UNSPECIFIED\x10\x00\x12\x12\n\x0e\x44\x41TA_TYPE_BOOL\x10\x01\x12\x13\n\x0f\x44\x41TA_TYPE_UINT8\x10\x02\x12\x12\n\x0e\x44\x41TA_TYPE_INT8\x10\x03\x12\x13\n\x0f\x44\x41TA_TYPE_INT16\x10\x04\x12\x13\n\x0f\x44\x41TA_TYPE_INT32\x10\x05\x12\x13\n\x0f\x44\x41TA_TYPE_INT64\x10\x06\x12\x15\n\x11\x44\x41TA_TYPE_FLOAT16\x10\x07\x12\x16\n\x12\x44\x41TA_TYPE_BFLOAT16\x10\x08\x12\x15\n\x11\x44\x41TA_TYPE_FLOAT32\x10\t\x12\x15\n\x11\x44\x41TA_TYPE_FLOAT64\x10\n*\xd1\x02\n\x08\x45ncoding\x12\x18\n\x14\x45NCODING_UNSPECIFIED\x10\x00\x12\x10\n\x0c\x45NCODING_RAW\x10\x01\x12\x11\n\rENCODING_ZSTD\x10\x02\x12\x14\n\x10\x45NCODING_FLOAT16\x10\x03\x12\x19\n\x15\x45NCODING_FLOAT16_ZSTD\x10\x04\x12\x11\n\rENCODING_INT8\x10\x05\x12\x16\n\x12\x45NCODING_INT8_ZSTD\x10\x06\x12\x19\n\x15\x45NCODING_INT8_CHANNEL\x10\x07\x12\x1e\n\x1a\x45NCODING_INT8_CHANNEL_ZSTD\x10\x08\x12\x11\n\rENCODING_JPEG\x10\t\x12\x1d\n\x19\x45NCODING_DIFFERENCES_ZSTD\x10\n\x12\x11\n\rENCODING_WEBP\x10\x0b\x12\x14\n\x10\x45NCODING_JPEG_XL\x10\x0c\x12\x14\n\x10\x45NCODING_PACKETS\x10\r2\xaa\x03\n\x0eSplitInference\x12\x45\n\nListModels\x12\x1a.dads.v1.ListModelsRequest\x1a\x1b.dads.v1.ListModelsResponse\x12\x45\n\nGetProfile\x12\x1a.dads.v1.GetProfileRequest\x1a\x1b.dads.v1.GetProfileResponse\x12\x38\n\x05Probe\x12\x15.dads.v1.ProbeRequest\x1a\x16.dads.v1.ProbeResponse(\x01\x12\x44\n\tProbeDown\x12\x19.dads.v1.ProbeDownRequest\x1a\x1a.dads.v1.ProbeDownResponse0\x01\x12<\n\x07RunTail\x12\x17.dads.v1.RunTailRequest\x1a\x18.dads.v1.RunTailResponse\x12L\n\x0bStreamTails\x12\x1b.dads.v1.StreamTailsRequest\x1a\x1c.dads.v1.StreamTailsResponse(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16split_wire/split.proto\x12\x07\x64\x61\x64s.v1\"o\n\x07Packets\x12%\n\x06\x66ormat\x18\x01 \x01(\x0b\x32\x15.dads.v1.PacketFormat\x12\r\n\x05\x66irst\x18\x02 \x01(\x04\x12\x0f\n\x07packets\x18\x03 \x03(\x0c\x12\r\n\x05shown\x18\x04 \x01(\x04\x12\x0e\n\x06\x64igest\x18\x05 \x01(\x0c\"\xf1\x01\n\x0cPacketFormat\x12\r\n\x05\x63odec\x18\x01 \x01(\t\x12\x11\n\textradata\x18\x02 \x01(\x0c\x12\r\n\x05width\x18\x03 \x01(\r\x12\x0e\n\x06height\x18\x04 \x01(\r\x12\x14\n\x0c\x63olour_range\x18\x05 \x01(\r\x12\x14\n\x0c\x63olour_space\x18\x06 \x01(\r\x12\x10\n\x08rotation\x18\x07 \x01(\r\x12\x14\n\x0c\x61spect_width\x18\x08 \x01(\r\x12\x15\n\raspect_height\x18\t \x01(\r\x12\x12\n\npreprocess\x18\n \x01(\t\x12\x10\n\x08mirrored\x18\x0b \x01(\x08\x12\x0f\n\x07reorder\x18\x0c \x01(\r\"\xa8\x01\n\x06Tensor\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05index\x18\x02 \x01(\r\x12 \n\x05\x64type\x18\x03 \x01(\x0e\x32\x11.dads.v1.DataType\x12\r\n\x05shape\x18\x04 \x03(\x03\x12#\n\x08\x65ncoding\x18\x05 \x01(\x0e\x32\x11.dads.v1.Encoding\x12\x0c\n\x04\x64\x61ta\x18\x06 \x01(\x0c\x12\r\n\x05scale\x18\x07 \x03(\x02\x12\x0e\n\x06offset\x18\x08 \x03(\x02\"Z\n\nTensorSpec\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\r\n\x05layer\x18\x02 \x01(\t\x12 \n\x05\x64type\x18\x03 \x01(\x0e\x32\x11.dads.v1.DataType\x12\r\n\x05shape\x18\x04 \x03(\x03\"\x13\n\x11ListModelsRequest\"8\n\x12ListModelsResponse\x12\"\n\x06models\x18\x01 \x03(\x0b\x32\x12.dads.v1.ModelInfo\"\xab\x01\n\tModelInfo\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06\x64igest\x18\x02 \x01(\t\x12\x0e\n\x06layers\x18\x03 \x03(\t\x12#\n\x06inputs\x18\x04 \x03(\x0b\x32\x13.dads.v1.TensorSpec\x12$\n\x07outputs\x18\x05 \x03(\x0b\x32\x13.dads.v1.TensorSpec\x12\x15\n\rtorch_version\x18\x06 \x01(\t\x12\x0e\n\x06\x65ngine\x18\x07 \x01(\t\"2\n\x11GetProfileRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\x0e\n\x06\x64igest\x18\x02 \x01(\t\"\xd9\x01\n\x12GetProfileResponse\x12\r\n\x05model\x18\x01 \x01(\t\x12\x0e\n\x06\x64igest\x18\x02 \x01(\t\x12\x0e\n\x06layers\x18\x03 \x03(\t\x12\x0f\n\x07layer_s\x18\x04 \x03(\x01\x12\x0f\n\x07whole_s\x18\x05 \x01(\x01\x12\x13\n\x0bload_factor\x18\x06 \x01(\x01\x12\x0e\n\x06\x64\x65vice\x18\x07 \x01(\t\x12+\n\tencodings\x18\x08 \x03(\x0b\x32\x18.dads.v1.EncodingProfile\x12\x10\n\x08pictures\x18\t \x01(\t\x12\x0e\n\x06\x65ngine\x18\n \x01(\t\"H\n\x0f\x45ncodingProfile\x12#\n\x08\x65ncoding\x18\x01 \x01(\x0e\x32\x11.dads.v1.Encoding\x12\x10\n\x08\x64\x65\x63ode_s\x18\x02 \x03(\x01\"\x1e\n\x0cProbeRequest\x12\x0e\n\x06\x66iller\x18\x01 \x01(\x0c\"m\n\rProbeResponse\x12\x16\n\x0ereceived_bytes\x18\x01 \x01(\x04\x12\x12\n\nreceived_s\x18\x02 \x01(\x01\x12\x19\n\x11second_half_bytes\x18\x03 \x01(\x04\x12\x15\n\rsecond_half_s\x18\x04 \x01(\x01\"!\n\x10ProbeDownRequest\x12\r\n\x05\x62ytes\x18\x01 \x01(\x04\"#\n\x11ProbeDownResponse\x12\x0e\n\x06\x66iller\x18\x01 \x01(\x0c\"\x89\x01\n\x0eRunTailRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\x0e\n\x06\x64igest\x18\x02 \x01(\t\x12\x10\n\x08\x66rame_id\x18\x03 \x01(\x04\x12 \n\x07tensors\x18\x04 \x03(\x0b\x32\x0f.dads.v1.Tensor\x12\x0f\n\x07outputs\x18\x05 \x03(\t\x12\x13\n\x0btraceparent\x18\x06 \x01(\t\"\x81\x01\n\x0fRunTailResponse\x12\x10\n\x08\x66rame_id\x18\x01 \x01(\x04\x12 \n\x07outputs\x18\x02 \x03(\x0b\x32\x0f.dads.v1.Tensor\x12%\n\x06timing\x18\x03 \x01(\x0b\x32\x15.dads.v1.ServerTiming\x12\x13\n\x0bload_factor\x18\x04 \x01(\x01\"z\n\x0cServerTiming\x12\x0f\n\x07total_s\x18\x01 \x01(\x01\x12\x10\n\x08\x64\x65\x63ode_s\x18\x02 \x01(\x01\x12\x0f\n\x07queue_s\x18\x03 \x01(\x01\x12\x11\n\tcompute_s\x18\x04 \x01(\x01\x12\x10\n\x08\x65ncode_s\x18\x05 \x01(\x01\x12\x11\n\tprepare_s\x18\x06 \x01(\x01\"Q\n\x12StreamTailsRequest\x12(\n\x07request\x18\x01 \x01(\x0b\x32\x17.dads.v1.RunTailRequest\x12\x11\n\ttimeout_s\x18\x02 \x01(\x01\"\xc8\x01\n\x13StreamTailsResponse\x12*\n\x06result\x18\x01 \x01(\x0b\x32\x18.dads.v1.RunTailResponseH\x00\x12$\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x13.dads.v1.FrameErrorH\x00\x12\'\n\theartbeat\x18\x03 \x01(\x0b\x32\x12.dads.v1.HeartbeatH\x00\x12-\n\x0c\x61nnouncement\x18\x04 \x01(\x0b\x32\x15.dads.v1.AnnouncementH\x00\x42\x07\n\x05\x65vent\"V\n\x0c\x41nnouncement\x12\x10\n\x08\x66rame_id\x18\x01 \x01(\x04\x12\r\n\x05\x62ytes\x18\x02 \x01(\x04\x12%\n\x06timing\x18\x03 \x01(\x0b\x32\x15.dads.v1.ServerTiming\".\n\nFrameError\x12\x10\n\x08\x66rame_id\x18\x01 \x01(\x04\x12\x0e\n\x06status\x18\x02 \x01(\x0c\" \n\tHeartbeat\x12\x13\n\x0bload_factor\x18\x01 \x01(\x01*\xfe\x01\n\x08\x44\x61taType\x12\x19\n\x15\x44\x41TA_TYPE_UNSPECIFIED\x10\x00\x12\x12\n\x0e\x44\x41TA_TYPE_BOOL\x10\x01\x12\x13\n\x0f\x44\x41TA_TYPE_UINT8\x10\x02\x12\x12\n\x0e\x44\x41TA_TYPE_INT8\x10\x03\x12\x13\n\x0f\x44\x41TA_TYPE_INT16\x10\x04\x12\x13\n\x0f\x44\x41TA_TYPE_INT32\x10\x05\x12\x13\n\x0f\x44\x41TA_TYPE_INT64\x10\x06\x12\x15\n\x11\x44\x41TA_TYPE_FLOAT16\x10\x07\x12\x16\n\x12\x44\x41TA_TYPE_BFLOAT16\x10\x08\x12\x15\n\x11\x44\x41TA_TYPE_FLOAT32\x10\t\x12\x15\n\x11\x44\x41TA_TYPE_FLOAT64\x10\n*\xd1\x02\n\x08\x45ncoding\x12\x18\n\x14\x45NCODING_UNSPECIFIED\x10\x00\x12\x10\n\x0c\x45NCODING_RAW\x10\x01\x12\x11\n\rENCODING_ZSTD\x10\x02\x12\x14\n\x10\x45NCODING_FLOAT16\x10\x03\x12\x19\n\x15\x45NCODING_FLOAT16_ZSTD\x10\x04\x12\x11\n\rENCODING_INT8\x10\x05\x12\x16\n\x12\x45NCODING_INT8_ZSTD\x10\x06\x12\x19\n\x15\x45NCODING_INT8_CHANNEL\x10\x07\x12\x1e\n\x1a\x45NCODING_INT8_CHANNEL_ZSTD\x10\x08\x12\x11\n\rENCODING_JPEG\x10\t\x12\x1d\n\x19\x45NCODING_DIFFERENCES_ZSTD\x10\n\x12\x11\n\rENCODING_WEBP\x10\x0b\x12\x14\n\x10\x45NCODING_JPEG_XL\x10\x0c\x12\x14\n\x10\x45NCODING_PACKETS\x10\r2\xaa\x03\n\x0eSplitInference\x12\x45\n\nListModels\x12\x1a.dads.v1.ListModelsRequest\x1a\x1b.dads.v1.ListModelsResponse\x12\x45\n\nGetProfile\x12\x1a.dads.v1.GetProfileRequest\x1a\x1b.dads.v1.GetProfileResponse\x12\x38\n\x05Probe\x12\x15.dads.v1.ProbeRequest\x1a\x16.dads.v1.ProbeResponse(\x01\x12\x44\n\tProbeDown\x12\x19.dads.v1.ProbeDownRequest\x1a\x1a.dads.v1.ProbeDownResponse0\x01\x12<\n\x07RunTail\x12\x17.dads.v1.RunTailRequest\x1a\x18.dads.v1.RunTailResponse\x12L\n\x0bStreamTails\x12\x1b.dads.v1.StreamTailsRequest\x1a\x1c.dads.v1.StreamTailsResponse(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'split_wire.split_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_DATATYPE']._serialized_start=2271
-  _globals['_DATATYPE']._serialized_end=2525
-  _globals['_ENCODING']._serialized_start=2528
-  _globals['_ENCODING']._serialized_end=2865
+  _globals['_DATATYPE']._serialized_start=2322
+  _globals['_DATATYPE']._serialized_end=2576
+  _globals['_ENCODING']._serialized_start=2579
+  _globals['_ENCODING']._serialized_end=2916
   _globals['_PACKETS']._serialized_start=35
   _globals['_PACKETS']._serialized_end=146
   _globals['_PACKETFORMAT']._serialized_start=149
@@ -48,37 +48,37 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTMODELSRESPONSE']._serialized_start=676
   _globals['_LISTMODELSRESPONSE']._serialized_end=732
   _globals['_MODELINFO']._serialized_start=735
-  _globals['_MODELINFO']._serialized_end=890
-  _globals['_GETPROFILEREQUEST']._serialized_start=892
-  _globals['_GETPROFILEREQUEST']._serialized_end=942
-  _globals['_GETPROFILERESPONSE']._serialized_start=945
-  _globals['_GETPROFILERESPONSE']._serialized_end=1146
-  _globals['_ENCODINGPROFILE']._serialized_start=1148
-  _globals['_ENCODINGPROFILE']._serialized_end=1220
-  _globals['_PROBEREQUEST']._serialized_start=1222
-  _globals['_PROBEREQUEST']._serialized_end=1252
-  _globals['_PROBERESPONSE']._serialized_start=1254
-  _globals['_PROBERESPONSE']._serialized_end=1363
-  _globals['_PROBEDOWNREQUEST']._serialized_start=1365
-  _globals['_PROBEDOWNREQUEST']._serialized_end=1398
-  _globals['_PROBEDOWNRESPONSE']._serialized_start=1400
-  _globals['_PROBEDOWNRESPONSE']._serialized_end=1435
-  _globals['_RUNTAILREQUEST']._serialized_start=1438
-  _globals['_RUNTAILREQUEST']._serialized_end=1575
-  _globals['_RUNTAILRESPONSE']._serialized_start=1578
-  _globals['_RUNTAILRESPONSE']._serialized_end=1707
-  _globals['_SERVERTIMING']._serialized_start=1709
-  _globals['_SERVERTIMING']._serialized_end=1812
-  _globals['_STREAMTAILSREQUEST']._serialized_start=1814
-  _globals['_STREAMTAILSREQUEST']._serialized_end=1895
-  _globals['_STREAMTAILSRESPONSE']._serialized_start=1898
-  _globals['_STREAMTAILSRESPONSE']._serialized_end=2098
-  _globals['_ANNOUNCEMENT']._serialized_start=2100
-  _globals['_ANNOUNCEMENT']._serialized_end=2186
-  _globals['_FRAMEERROR']._serialized_start=2188
-  _globals['_FRAMEERROR']._serialized_end=2234
-  _globals['_HEARTBEAT']._serialized_start=2236
-  _globals['_HEARTBEAT']._serialized_end=2268
-  _globals['_SPLITINFERENCE']._serialized_start=2868
-  _globals['_SPLITINFERENCE']._serialized_end=3294
+  _globals['_MODELINFO']._serialized_end=906
+  _globals['_GETPROFILEREQUEST']._serialized_start=908
+  _globals['_GETPROFILEREQUEST']._serialized_end=958
+  _globals['_GETPROFILERESPONSE']._serialized_start=961
+  _globals['_GETPROFILERESPONSE']._serialized_end=1178
+  _globals['_ENCODINGPROFILE']._serialized_start=1180
+  _globals['_ENCODINGPROFILE']._serialized_end=1252
+  _globals['_PROBEREQUEST']._serialized_start=1254
+  _globals['_PROBEREQUEST']._serialized_end=1284
+  _globals['_PROBERESPONSE']._serialized_start=1286
+  _globals['_PROBERESPONSE']._serialized_end=1395
+  _globals['_PROBEDOWNREQUEST']._serialized_start=1397
+  _globals['_PROBEDOWNREQUEST']._serialized_end=1430
+  _globals['_PROBEDOWNRESPONSE']._serialized_start=1432
+  _globals['_PROBEDOWNRESPONSE']._serialized_end=1467
+  _globals['_RUNTAILREQUEST']._serialized_start=1470
+  _globals['_RUNTAILREQUEST']._serialized_end=1607
+  _globals['_RUNTAILRESPONSE']._serialized_start=1610
+  _globals['_RUNTAILRESPONSE']._serialized_end=1739
+  _globals['_SERVERTIMING']._serialized_start=1741
+  _globals['_SERVERTIMING']._serialized_end=1863
+  _globals['_STREAMTAILSREQUEST']._serialized_start=1865
+  _globals['_STREAMTAILSREQUEST']._serialized_end=1946
+  _globals['_STREAMTAILSRESPONSE']._serialized_start=1949
+  _globals['_STREAMTAILSRESPONSE']._serialized_end=2149
+  _globals['_ANNOUNCEMENT']._serialized_start=2151
+  _globals['_ANNOUNCEMENT']._serialized_end=2237
+  _globals['_FRAMEERROR']._serialized_start=2239
+  _globals['_FRAMEERROR']._serialized_end=2285
+  _globals['_HEARTBEAT']._serialized_start=2287
+  _globals['_HEARTBEAT']._serialized_end=2319
+  _globals['_SPLITINFERENCE']._serialized_start=2919
+  _globals['_SPLITINFERENCE']._serialized_end=3345
 # @@protoc_insertion_point(module_scope)

@@ -38,7 +38,7 @@ Errors carry a google.rpc.ErrorInfo with domain "dads.v1" and one of these reaso
   NOT_FOUND            UNKNOWN_MODEL     no model of this name or this digest is served
   RESOURCE_EXHAUSTED   OVERLOADED        too many requests or calls, of all clients or of this one; carries RetryInfo
                        NO_DECODER        all decoders are in use (carries RetryInfo), or none takes these packets
-  DEADLINE_EXCEEDED    EXPIRED           the deadline passed while the frame was queued
+  DEADLINE_EXCEEDED    EXPIRED           the deadline passed while the frame was queued, or its cut was prepared
   UNAVAILABLE          STARTING          the models are being warmed up; carries google.rpc.RetryInfo
   UNAVAILABLE          DRAINING          the server is shutting down; carries google.rpc.RetryInfo
                        DECODER_LOST      the session's decoder failed, and the session is over; carries RetryInfo
@@ -441,10 +441,14 @@ class ModelInfo(_message.Message):
     INPUTS_FIELD_NUMBER: _builtins.int
     OUTPUTS_FIELD_NUMBER: _builtins.int
     TORCH_VERSION_FIELD_NUMBER: _builtins.int
+    ENGINE_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     digest: _builtins.str
     """SHA-256 (lower-case hexadecimal) over the model's graph, weights and preprocessing."""
     torch_version: _builtins.str
+    """The version of torch that traced the model."""
+    engine: _builtins.str
+    """What runs the model here: `torch`, or `onnx` (ONNX Runtime)."""
     @_builtins.property
     def layers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
@@ -460,10 +464,11 @@ class ModelInfo(_message.Message):
         inputs: _abc.Iterable[Global___TensorSpec] | None = ...,
         outputs: _abc.Iterable[Global___TensorSpec] | None = ...,
         torch_version: _builtins.str = ...,
+        engine: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["digest", b"digest", "inputs", b"inputs", "layers", b"layers", "name", b"name", "outputs", b"outputs", "torch_version", b"torch_version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["digest", b"digest", "engine", b"engine", "inputs", b"inputs", "layers", b"layers", "name", b"name", "outputs", b"outputs", "torch_version", b"torch_version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -505,6 +510,7 @@ class GetProfileResponse(_message.Message):
     DEVICE_FIELD_NUMBER: _builtins.int
     ENCODINGS_FIELD_NUMBER: _builtins.int
     PICTURES_FIELD_NUMBER: _builtins.int
+    ENGINE_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     digest: _builtins.str
     whole_s: _builtins.float
@@ -514,6 +520,8 @@ class GetProfileResponse(_message.Message):
     device: _builtins.str
     pictures: _builtins.str
     """What decodes packets here, with versions, for a person to compare; empty if the server takes no packets."""
+    engine: _builtins.str
+    """What ran the model for these times, as in ModelInfo."""
     @_builtins.property
     def layers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Layer names in graph order, and the seconds of each on an idle server; the sum is about whole_s."""
@@ -536,10 +544,11 @@ class GetProfileResponse(_message.Message):
         device: _builtins.str = ...,
         encodings: _abc.Iterable[Global___EncodingProfile] | None = ...,
         pictures: _builtins.str = ...,
+        engine: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["device", b"device", "digest", b"digest", "encodings", b"encodings", "layer_s", b"layer_s", "layers", b"layers", "load_factor", b"load_factor", "model", b"model", "pictures", b"pictures", "whole_s", b"whole_s"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["device", b"device", "digest", b"digest", "encodings", b"encodings", "engine", b"engine", "layer_s", b"layer_s", "layers", b"layers", "load_factor", b"load_factor", "model", b"model", "pictures", b"pictures", "whole_s", b"whole_s"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -753,12 +762,17 @@ class ServerTiming(_message.Message):
     QUEUE_S_FIELD_NUMBER: _builtins.int
     COMPUTE_S_FIELD_NUMBER: _builtins.int
     ENCODE_S_FIELD_NUMBER: _builtins.int
+    PREPARE_S_FIELD_NUMBER: _builtins.int
     total_s: _builtins.float
     """From the arrival of the whole request to the hand-over of the response to gRPC; the other fields are parts of it."""
     decode_s: _builtins.float
     queue_s: _builtins.float
     compute_s: _builtins.float
     encode_s: _builtins.float
+    prepare_s: _builtins.float
+    """What the server prepared for this cut before it could compute: 0, but for the first frames of a cut on a server that
+    makes a session for each cut. It is no load: the next frame of the cut does not have it.
+    """
     def __init__(
         self,
         *,
@@ -767,10 +781,11 @@ class ServerTiming(_message.Message):
         queue_s: _builtins.float = ...,
         compute_s: _builtins.float = ...,
         encode_s: _builtins.float = ...,
+        prepare_s: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["compute_s", b"compute_s", "decode_s", b"decode_s", "encode_s", b"encode_s", "queue_s", b"queue_s", "total_s", b"total_s"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["compute_s", b"compute_s", "decode_s", b"decode_s", "encode_s", b"encode_s", "prepare_s", b"prepare_s", "queue_s", b"queue_s", "total_s", b"total_s"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

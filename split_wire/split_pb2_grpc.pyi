@@ -38,7 +38,7 @@ Errors carry a google.rpc.ErrorInfo with domain "dads.v1" and one of these reaso
   NOT_FOUND            UNKNOWN_MODEL     no model of this name or this digest is served
   RESOURCE_EXHAUSTED   OVERLOADED        too many requests or calls, of all clients or of this one; carries RetryInfo
                        NO_DECODER        all decoders are in use (carries RetryInfo), or none takes these packets
-  DEADLINE_EXCEEDED    EXPIRED           the deadline passed while the frame was queued
+  DEADLINE_EXCEEDED    EXPIRED           the deadline passed while the frame was queued, or its cut was prepared
   UNAVAILABLE          STARTING          the models are being warmed up; carries google.rpc.RetryInfo
   UNAVAILABLE          DRAINING          the server is shutting down; carries google.rpc.RetryInfo
                        DECODER_LOST      the session's decoder failed, and the session is over; carries RetryInfo

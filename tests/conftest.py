@@ -1,16 +1,31 @@
 """Tests interrupt processes as a user at a terminal does, also where they themselves run in the background."""
 
+import os
+import shutil
 import signal
+import tempfile
 from fractions import Fraction
 from types import SimpleNamespace
 
 import pytest
 
 
-def pytest_configure() -> None:
-    """A shell starts background jobs with SIGINT ignored, and children inherit that."""
+CACHE = pytest.StashKey[str]()
+
+
+def pytest_configure(config) -> None:
+    """A shell starts background jobs with SIGINT ignored, and children inherit that.
+
+    Commands keep models in a folder of this run: a network is exported once for all tests, and nobody's own folder is
+    touched.
+    """
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    os.environ["DADS_CACHE_DIR"] = config.stash[CACHE] = tempfile.mkdtemp(prefix="dads-tests-")
+
+
+def pytest_unconfigure(config) -> None:
+    shutil.rmtree(config.stash[CACHE], ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

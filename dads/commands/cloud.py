@@ -11,13 +11,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dads import logs
+from dads.cache import cache_folder
 from dads.errors import InvalidUsageError
 from dads.loading import load_model
 from dads.options import (
     MODEL_HELP,
+    CacheDirOption,
     Device,
     DeviceOption,
+    Engine,
+    EngineOption,
     MetricsPortOption,
+    NoCacheOption,
     ThreadsOption,
     TracingOption,
     WeightsOption,
@@ -50,6 +55,9 @@ def cloud(
     device: DeviceOption = Device.CPU,
     weights: WeightsOption = None,
     threads: ThreadsOption = None,
+    engine: EngineOption = None,
+    cache_dir: CacheDirOption = None,
+    no_cache: NoCacheOption = False,
     metrics_port: MetricsPortOption = None,
     max_concurrency: Annotated[int | None, typer.Option(help="Most tails computed at once; default 1.")] = None,
     max_queue: Annotated[int | None, typer.Option(help="Most tails that wait; more are refused; default 16.")] = None,
@@ -111,7 +119,15 @@ def cloud(
     is_traced = is_wanted(tracing)
     _check_ports(config)
     loaded = [
-        load_model(spec, name=known, weights=weights, device=device, threads=threads)
+        load_model(
+            spec,
+            name=known,
+            weights=weights,
+            device=device,
+            threads=threads,
+            engine=engine or Engine.AUTO,
+            cache=cache_folder(cache_dir, no_cache=no_cache),
+        )
         for spec, known in zip(model, names, strict=True)
     ]
     with tracer("dads-cloud", wanted=is_traced) as spans:
@@ -184,7 +200,8 @@ def _announce(config: CloudConfig, port: int, metrics_port: int | None, loaded: 
     """Print the addresses on stdout: the ports may have been picked just now."""
     host = config.listen.rpartition(":")[0]
     for model in loaded:
-        typer.echo(f"serving {model.name} ({len(model.graph.layers)} layers, {model.device}) on {host}:{port}")
+        what = f"{len(model.graph.layers)} layers, {model.engine.name}, {model.device}"
+        typer.echo(f"serving {model.name} ({what}) on {host}:{port}")
     if metrics_port is not None:
         typer.echo(f"metrics on http://{host}:{metrics_port}/metrics")
 

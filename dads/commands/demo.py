@@ -20,12 +20,16 @@ from dads.demo.summary import BASELINES, print_summary, verdict
 from dads.errors import CommandError, ExitCode, InterruptedByUserError, InvalidUsageError
 from dads.options import (
     MODEL_HELP,
+    CacheDirOption,
     Device,
     Encodings,
     EncodingsOption,
+    Engine,
+    EngineOption,
     InputEncoding,
     InputEncodingOption,
     MaxErrorOption,
+    NoCacheOption,
     PreprocessOption,
     ReportOption,
     above_zero,
@@ -69,6 +73,9 @@ def demo(
     input_encoding: InputEncodingOption = None,
     device: Annotated[Device, typer.Option(help="Where both sides compute.")] = Device.CPU,
     report: ReportOption = None,
+    engine: EngineOption = None,
+    cache_dir: CacheDirOption = None,
+    no_cache: NoCacheOption = False,
 ) -> None:
     """Show the whole system on this machine, compare it with other policies, and verify every result."""
     others = tuple(name for name in compared("--compare", compare) if name != "adaptive")
@@ -85,6 +92,7 @@ def demo(
         device=device.value,
         wire=_edge_arguments(preprocess, encodings, max_error, input_encoding),
         compared=others,
+        computing=_computing(engine, cache_dir, no_cache=no_cache),
     )
     from edge_service.sources import open_source  # noqa: PLC0415 - keeps `dads --help` fast
 
@@ -130,6 +138,14 @@ async def _report(options: DemoOptions, report: Path | None, console: Console) -
         if terminated.is_set():
             raise InterruptedByUserError("interrupted") from None
         raise
+
+
+def _computing(engine: Engine | None, cache_dir: Path | None, *, no_cache: bool) -> tuple[str, ...]:
+    """The options of both sides about what computes."""
+    made = () if engine is None else ("--engine", engine.value)
+    if no_cache:
+        return (*made, "--no-cache")
+    return made if cache_dir is None else (*made, "--cache-dir", str(cache_dir.absolute()))
 
 
 def _edge_arguments(

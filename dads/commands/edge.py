@@ -14,18 +14,23 @@ from typing import Annotated, Any, TextIO
 import typer
 
 from dads import logs
+from dads.cache import cache_folder
 from dads.demo.summary import BASELINES
 from dads.errors import CommandError, InvalidUsageError
 from dads.loading import SEEDED, is_seeded, load_model
 from dads.options import (
     MODEL_HELP,
+    CacheDirOption,
     Device,
     DeviceOption,
     EncodingsOption,
+    Engine,
+    EngineOption,
     InputEncodingOption,
     MaxErrorOption,
     MetricsPortOption,
     NameOption,
+    NoCacheOption,
     PacketsOption,
     PolicyOption,
     PreprocessOption,
@@ -45,8 +50,8 @@ from dads.options import (
     in_units,
     stdout_or_in_a_folder,
 )
-from dads.planning.profile_file import read_profile
-from dads.planning.profiles import check_profile_of, measure_profile
+from dads.planning.profile_file import encodings_in, read_profile
+from dads.planning.profiles import check_engine_of, check_profile_of, measure_profile
 from dads.ports import check_free
 from dads.session.settings import compared, for_source, settings
 from dads.tracing import is_wanted, tracer
@@ -197,6 +202,9 @@ def edge(
     weights: WeightsOption = None,
     device: DeviceOption = Device.CPU,
     threads: ThreadsOption = None,
+    engine: EngineOption = None,
+    cache_dir: CacheDirOption = None,
+    no_cache: NoCacheOption = False,
     log_format: Annotated[logs.LogFormat, typer.Option(help="Format of the log on stderr.")] = logs.LogFormat.CONSOLE,
 ) -> None:
     """Stream frames through a model that is split between this machine and a cloud.
@@ -243,11 +251,21 @@ def edge(
     if draw is not None:
         check_drawing(draw)
     stored = None if profile is None else read_profile(profile)
-    loaded = load_model(model, name=name, weights=weights, device=device.value, threads=threads, preprocess=preprocess)
+    loaded = load_model(
+        model,
+        name=name,
+        weights=weights,
+        device=device.value,
+        threads=threads,
+        preprocess=preprocess,
+        engine=_engine(engine, config.compile),
+        cache=cache_folder(cache_dir, no_cache=no_cache),
+    )
     if stored is None or profile is None:
         stored = measure_profile(loaded)
     else:
         check_profile_of(stored, loaded, profile)
+        check_engine_of(stored, loaded, profile)
 
     from dads.planning.encodings import fits, restored  # noqa: PLC0415 - keeps `dads --help` fast
     from dads.session.session import EdgeSession, FileOptions, StreamOptions  # noqa: PLC0415 - see above
@@ -258,7 +276,7 @@ def edge(
 
     if results != "-" and is_seeded(model, weights):
         typer.echo(SEEDED)
-    kept = stored.encodings
+    kept = stored.encodings or encodings_in(loaded)
     graph = sendable_graph(loaded)
     chosen = [policy_named(each, graph, loaded.places) for each in policies]
     with _opened(results) as file, tracer("dads-edge", wanted=is_traced) as spans:
@@ -289,6 +307,11 @@ def edge(
     _check_any_done(made)
     if any(run.get("verify", {}).get("different", 0) for run in [made, *made.get("baselines", {}).values()]):
         raise typer.Exit(1)
+
+
+def _engine(asked: Engine | None, compiles: bool) -> Engine:
+    """The engine; heads are compiled by torch, so nothing is looked for elsewhere where they are."""
+    return asked or (Engine.TORCH if compiles else Engine.AUTO)
 
 
 def _write(report: Path | None, made: dict[str, Any] | None) -> None:

@@ -9,16 +9,21 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dads import units
+from dads.cache import cache_folder
 from dads.drawing.folding import Fold, fold
 from dads.drawing.svg import Caption, graph_svg
 from dads.loading import load_model
 from dads.options import (
+    CacheDirOption,
     CloudProfileOption,
     Device,
     DeviceOption,
     DownlinkOption,
     EdgeProfileOption,
+    Engine,
+    EngineOption,
     ModelArgument,
+    NoCacheOption,
     Rtt,
     SlowdownOption,
     ThreadsOption,
@@ -65,6 +70,9 @@ def graph(
     weights: WeightsOption = None,
     device: DeviceOption = Device.CPU,
     threads: ThreadsOption = None,
+    engine: EngineOption = None,
+    cache_dir: CacheDirOption = None,
+    no_cache: NoCacheOption = False,
 ) -> None:
     """Draw the layer graph as SVG; if a link is given, with the split chosen for it."""
     from partitioner import Link  # noqa: PLC0415 # keeps `dads --help` fast
@@ -72,7 +80,14 @@ def graph(
     if uplink is None and not (rtt is None and rate is None and downlink is None):
         raise typer.BadParameter("--rtt, --rate and --downlink describe a split: give --uplink too, or leave them out")
     files = ProfileFiles.read(edge_profile, cloud_profile)
-    loaded = load_model(model, weights=weights, device=device, threads=threads)
+    loaded = load_model(
+        model,
+        weights=weights,
+        device=device,
+        threads=threads,
+        engine=None if uplink is None else files.engine_for(engine or Engine.AUTO),
+        cache=cache_folder(cache_dir, no_cache=no_cache),
+    )
     edge: frozenset[str] | None = None
     lines: tuple[str, ...] = (f"{len(loaded.graph)} layers; give a link to see where they would run",)
     if uplink is not None:

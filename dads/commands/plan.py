@@ -10,18 +10,23 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dads import units
+from dads.cache import cache_folder
 from dads.drawing.plan_plot import check_plot_file, plot_curves
 from dads.loading import load_model
 from dads.options import (
+    CacheDirOption,
     CloudProfileOption,
     Device,
     DeviceOption,
     DownlinkOption,
     EdgeProfileOption,
+    Engine,
+    EngineOption,
     InputEncodingOption,
     JsonOption,
     MaxErrorOption,
     ModelArgument,
+    NoCacheOption,
     PreprocessOption,
     Rtt,
     SlowdownOption,
@@ -84,6 +89,9 @@ def plan(
     weights: WeightsOption = None,
     device: DeviceOption = Device.CPU,
     threads: ThreadsOption = None,
+    engine: EngineOption = None,
+    cache_dir: CacheDirOption = None,
+    no_cache: NoCacheOption = False,
 ) -> None:
     """Show the split that would be chosen, beside edge only, cloud only and the best cut of the model as a chain."""
     from dads.planning.alternatives import Alternatives  # noqa: PLC0415 # see above
@@ -94,7 +102,15 @@ def plan(
     config = encoding_settings(source, preprocess=preprocess, max_error=max_error, input_encoding=input_encoding)
     # Read before the model is loaded, so that a broken file is an error at once.
     files = ProfileFiles.read(edge_profile, cloud_profile)
-    loaded = load_model(model, weights=weights, device=device, threads=threads, preprocess=preprocess)
+    loaded = load_model(
+        model,
+        weights=weights,
+        device=device,
+        threads=threads,
+        preprocess=preprocess,
+        engine=files.engine_for(engine or Engine.AUTO),
+        cache=cache_folder(cache_dir, no_cache=no_cache),
+    )
     costs = files.costs_of(loaded, edge_slowdown=edge_slowdown)
     link = Link(uplink, math.inf if downlink is None else downlink, rtt)
     alternatives = Alternatives(sendable_graph(loaded), costs, _encodings(loaded, source, config, files, edge_slowdown))

@@ -7,13 +7,18 @@ from typing import Annotated
 import typer
 
 from dads import units
+from dads.cache import cache_folder
 from dads.loading import load_model
 from dads.options import (
+    CacheDirOption,
     Device,
     DeviceOption,
+    Engine,
+    EngineOption,
     InputEncodingOption,
     MaxErrorOption,
     ModelArgument,
+    NoCacheOption,
     OutputOption,
     PreprocessOption,
     ThreadsOption,
@@ -30,6 +35,9 @@ def profile(
     weights: WeightsOption = None,
     device: DeviceOption = Device.CPU,
     threads: ThreadsOption = None,
+    engine: EngineOption = None,
+    cache_dir: CacheDirOption = None,
+    no_cache: NoCacheOption = False,
     repeats: Annotated[int, typer.Option(min=1, help="Runs; each time is their median.")] = 5,
     source: Annotated[
         str | None,
@@ -45,12 +53,20 @@ def profile(
 ) -> None:
     """Measure a model's layers on this machine and write them as JSON, for dads plan and dads edge."""
     config = encoding_settings(source, preprocess=preprocess, max_error=max_error, input_encoding=input_encoding)
-    loaded = load_model(model, weights=weights, device=device, threads=threads, preprocess=preprocess)
+    loaded = load_model(
+        model,
+        weights=weights,
+        device=device,
+        threads=threads,
+        preprocess=preprocess,
+        engine=engine or Engine.AUTO,
+        cache=cache_folder(cache_dir, no_cache=no_cache),
+    )
     from dads.planning import encodings  # noqa: PLC0415 # keeps `dads --help` fast
 
     if source is not None:
         encodings.frame_size(loaded)  # a model that takes no frames is an error before it is measured
-    measured = replace(measure_profile(loaded, repeats=repeats), decode_s=encodings.decoding(loaded))
+    measured = replace(measure_profile(loaded, repeats=repeats, anew=True), decode_s=encodings.decoding(loaded))
     if source is not None:
         costs = encodings.measure_on(loaded, source, config)
         measured = replace(measured, encodings=encodings.stored(costs, config))
@@ -59,6 +75,6 @@ def profile(
         return
     output.write_text(profile_json(measured), encoding="utf-8")
     typer.echo(
-        f"{measured.model}: {len(measured.layers)} layers, {units.format_duration(measured.whole_s)} in all, "
-        f"written to {output}"
+        f"{measured.model}: {len(measured.layers)} layers, {units.format_duration(measured.whole_s)} in all "
+        f"in {measured.engine}, written to {output}"
     )

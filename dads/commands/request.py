@@ -7,8 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dads.cache import cache_folder
 from dads.loading import load_model
-from dads.options import ModelArgument, OutputOption, WeightsOption
+from dads.options import (
+    CacheDirOption,
+    ModelArgument,
+    NoCacheOption,
+    OutputOption,
+    WeightsOption,
+)
 
 if TYPE_CHECKING:  # torch and protobuf are loaded when the command runs
     import split_model
@@ -19,15 +26,18 @@ def request(
     model: ModelArgument,
     output: OutputOption = Path("-"),
     weights: WeightsOption = None,
+    cache_dir: CacheDirOption = None,
+    no_cache: NoCacheOption = False,
     frame_id: Annotated[int, typer.Option(min=0, help="The frame's id; the answer repeats it.")] = 1,
 ) -> None:
     """Print a RunTail request as protobuf JSON: the model's example inputs, cut at the inputs.
 
     dads request zoo:easy_net | grpcurl -plaintext -d @ 127.0.0.1:50051 dads.v1.SplitInference/RunTail
     """
+    loaded = load_model(model, weights=weights, cache=cache_folder(cache_dir, no_cache=no_cache))
     from google.protobuf import json_format  # noqa: PLC0415 # keeps `dads --help` fast
 
-    message = json_format.MessageToJson(tail_request(load_model(model, weights=weights), frame_id=frame_id))
+    message = json_format.MessageToJson(tail_request(loaded, frame_id=frame_id))
     if str(output) == "-":
         typer.echo(message)
     else:

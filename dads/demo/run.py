@@ -41,6 +41,7 @@ class DemoOptions:
     device: str
     wire: tuple[str, ...]
     compared: tuple[str, ...] = BASELINES
+    computing: tuple[str, ...] = ()
 
 
 class Demo:
@@ -92,7 +93,7 @@ class Demo:
     async def _start_cloud(self, stack: AsyncExitStack) -> str:
         options = self._options
         arguments = ["cloud", "--model", options.model, "--listen", "127.0.0.1:0"]
-        arguments += ["--device", options.device, "--threads", "1", "--log-format", "json"]
+        arguments += ["--device", options.device, "--threads", "1", "--log-format", "json", *options.computing]
         cloud = Child("cloud", arguments, self._cloud_message)
         await stack.enter_async_context(cloud)
         address: str | None = None
@@ -111,6 +112,7 @@ class Demo:
         arguments = ["edge", "--model", options.model, "--cloud", address, "--source", options.source]
         arguments += ["--rate", str(options.rate_hz), "--frames", str(options.frames), "--device", options.device]
         arguments += ["--edge-slowdown", str(options.slowdown), "--threads", "1", "--require-cloud"]
+        arguments += options.computing
         arguments += ["--policy", "adaptive", "--compare-with", ",".join(options.compared), "--verify", *options.wire]
         arguments += ["--report", str(self._report), "--results", "-", "--log-format", "json"]
         edge = await stack.enter_async_context(Child("edge", arguments, self._edge_message))

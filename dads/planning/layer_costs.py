@@ -36,6 +36,10 @@ class ProfileFiles:
         """
         return cls(*(None if path is None else (path, read_profile(path)) for path in (edge, cloud)))
 
+    def engine_for(self, asked: str) -> str | None:
+        """The engine that a model must be loaded for: none if both sides' times are known."""
+        return asked if self.edge is None or self.cloud is None else None
+
     def costs_of(self, model: split_model.Model, *, edge_slowdown: float) -> CostProfile:
         """Return the seconds of the model's layers; sides without a file share one measurement here.
 

@@ -7,21 +7,25 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dads.errors import ProfileError
 from dads.planning.profiles import StoredEncodings, StoredProfile
+
+if TYPE_CHECKING:  # commands that read no file need not import it
+    import split_model
+
+ENCODINGS = "encodings.json"
+"""The member of a model file with the costs of encodings."""
 
 _FRAME_ENCODINGS = ("raw", "jpeg")
 
 
 def profile_json(profile: StoredProfile) -> str:
-    """Return the text of a profile's file; infinite bytes, of tensors that may not be sent, are null."""
+    """Return the text of a profile's file."""
     data = asdict(profile)
     if profile.encodings is not None:
-        data["encodings"]["output_bytes"] = {
-            name: [size if math.isfinite(size) else None for size in sizes]
-            for name, sizes in profile.encodings.output_bytes.items()
-        }
+        data["encodings"] = _encodings_data(profile.encodings)
     return json.dumps(data, indent=2) + "\n"
 
 
@@ -44,6 +48,36 @@ def read_profile(path: Path) -> StoredProfile:
         raise ProfileError(f"{path}: {error}; measure it again with dads profile") from error
 
 
+def encodings_json(encodings: StoredEncodings) -> bytes:
+    """Return the costs of encodings as a model file holds them."""
+    return json.dumps(_encodings_data(encodings)).encode()
+
+
+def encodings_in(model: split_model.Model) -> StoredEncodings | None:
+    """Return the costs of encodings in the model's file; None without a file, or if it holds none.
+
+    Raises:
+        ProfileError: they are not what `dads export` writes.
+    """
+    held = model.extra(ENCODINGS)  # noqa: S610 # a member of a file; Django is not here
+    if held is None:
+        return None
+    layers = tuple(layer.name for layer in model.graph.layers)
+    try:
+        return _encodings_of(_object(json.loads(held), "encodings"), layers)
+    except ValueError as error:
+        raise ProfileError(f"{ENCODINGS} in {model.name}: {error}; export the model again with dads export") from error
+
+
+def _encodings_data(encodings: StoredEncodings) -> dict[str, object]:
+    """As JSON; infinite bytes, of tensors that may not be sent, are null."""
+    output_bytes = {
+        name: [size if math.isfinite(size) else None for size in sizes]
+        for name, sizes in encodings.output_bytes.items()
+    }
+    return asdict(encodings) | {"output_bytes": output_bytes}
+
+
 def _profile_of(data: Mapping[str, object]) -> StoredProfile:
     names = data.get("layers")
     if not (isinstance(names, list) and all(isinstance(name, str) for name in names)):
@@ -61,6 +95,7 @@ def _profile_of(data: Mapping[str, object]) -> StoredProfile:
         machine=_text(data, "machine"),
         # Files of older versions have neither.
         decode_s=_by_encoding(data.get("decode_s", {}), "decode_s", layers),
+        engine=_text({"engine": "torch", **data}, "engine"),
         places=tuple(map(str, places)) if isinstance(places := data.get("places"), list) else (),
         encodings=None if encodings is None else _encodings_of(_object(encodings, "encodings"), layers),
     )

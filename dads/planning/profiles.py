@@ -50,6 +50,7 @@ class StoredProfile:
         decode_s: By encoding, the seconds to decode each layer's value, for a cloud; empty if not measured.
         encodings: Costs of encodings, for an edge; None if not measured.
         places: The layers' places in the module, for people; empty in files of older versions.
+        engine: What ran the layers; torch in files of older versions.
     """
 
     model: str
@@ -63,14 +64,21 @@ class StoredProfile:
     decode_s: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     encodings: StoredEncodings | None = None
     places: tuple[str, ...] = ()
+    engine: str = "torch"
 
 
-def measure_profile(model: split_model.Model, *, repeats: int = 5) -> StoredProfile:
-    """Measure a model's layers on this machine, with progress on stderr."""
+def measure_profile(model: split_model.Model, *, repeats: int = 5, anew: bool = False) -> StoredProfile:
+    """Measure a model's layers on this machine, with progress on stderr.
+
+    Args:
+        model: The model.
+        repeats: Runs; each time is their median.
+        anew: Whether it is measured even if its profile is kept on this machine.
+    """
     import split_model  # noqa: PLC0415 # see above
 
     with shown(f"profiling {model.name}") as on_progress:
-        measured = split_model.profile(model, repeats=repeats, on_progress=on_progress)
+        measured = split_model.profile(model, repeats=repeats, on_progress=on_progress, anew=anew)
     return StoredProfile(
         model=model.name,
         digest=model.digest,
@@ -79,6 +87,7 @@ def measure_profile(model: split_model.Model, *, repeats: int = 5) -> StoredProf
         whole_s=measured.whole_s,
         device=str(model.device),
         torch_version=model.torch_version,
+        engine=model.engine.name,
         places=tuple(model.places[layer.name] for layer in model.graph.layers),
         machine=f"{platform.node()}, {platform.machine()}, {platform.system()} {platform.release()}",
     )
@@ -95,4 +104,17 @@ def check_profile_of(profile: StoredProfile, model: split_model.Model, path: Pat
         raise ProfileError(
             f"{path} is a profile of {profile.model} ({profile.digest[:12]}, {len(profile.layers)} layers), "
             f"not of {model.name} ({model.digest[:12]}, {len(names)} layers); measure it with dads profile"
+        )
+
+
+def check_engine_of(profile: StoredProfile, model: split_model.Model, path: Path) -> None:
+    """Check that the times of a profile are those of the engine that runs the model here.
+
+    Raises:
+        ProfileError: it was measured in another engine.
+    """
+    if profile.engine != model.engine.name:
+        raise ProfileError(
+            f"{path} was measured in the engine {profile.engine}, but {model.name} runs in {model.engine.name} here; "
+            f"measure it again with dads profile, or give --engine {profile.engine}"
         )

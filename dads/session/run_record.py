@@ -21,6 +21,7 @@ class RunRecord:
         source: What happened to its source.
         places: Each layer's name for people.
         files: What was saved and drawn.
+        engine: What ran heads and local tails.
         verify: How many results were compared with the whole model's, how many differ, and whether they were compared
             with its module or with its session; None: nobody asked.
         error: Why it ended early; None if it did not.
@@ -29,6 +30,7 @@ class RunRecord:
     frames: RunReport
     source: SourceReport
     places: Mapping[str, str]
+    engine: str = "torch"
     files: dict[str, Any] = field(default_factory=dict)
     verify: dict[str, Any] | None = None
     error: str | None = None
@@ -41,6 +43,7 @@ class RunRecord:
         """The run, as `--report` holds it; `error` is there only if there was one."""
         made = self.frames.as_json() | self.files
         made["places"] = {name: self.places[name] for split in made["splits"] for name in split["cut"]}
+        made["engine"] = self.engine
         made["source"] = self.source.as_json()
         if self.verify is not None:
             made["verify"] = self.verify

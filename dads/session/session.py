@@ -190,6 +190,7 @@ class EdgeSession:
             RunReport(self._model.name, self._model.digest, policy.name),
             SourceReport(self._stream.source),
             self._model.places,
+            self._model.engine.name,
             verify=Verification(0, 0, None, against(self._model)).as_json() if self._verify else None,
         )
         return record
@@ -222,7 +223,12 @@ class EdgeSession:
         )
         config = self._config.with_policy(policy.name)
         log.info(
-            "run started", run=policy.name, model=self._model.name, rate_hz=config.rate_hz, slowdown=config.slowdown
+            "run started",
+            run=policy.name,
+            model=self._model.name,
+            engine=self._model.engine.name,
+            rate_hz=config.rate_hz,
+            slowdown=config.slowdown,
         )
         packet_costs = self._packet_costs if policy.uses_cloud else None
         agent = Agent(

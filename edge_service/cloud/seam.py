@@ -89,7 +89,7 @@ class Answer:
         outputs: by path; arrays may be read-only views of the message, bfloat16 is given as uint16 bits.
         size: bytes of the answer.
         server_s: from the receipt of the whole request to the sending of the answer.
-        queue_s: the part of `server_s` spent waiting for other frames.
+        queue_s: the part of `server_s` spent waiting: for other frames, and until the cloud had prepared the cut.
         decode_s: the part of `server_s` that decoding the request took.
         compute_s: the part of `server_s` that the tail itself took.
         load_factor: how many times slower the cloud is than when it was profiled.

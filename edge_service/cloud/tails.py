@@ -89,7 +89,7 @@ def _answer(result: TailResponse) -> Answer | Refusal:
         outputs=outputs,
         size=result.size,
         server_s=result.timing.total_s,
-        queue_s=result.timing.queue_s,
+        queue_s=result.timing.queue_s + result.timing.prepare_s,
         decode_s=result.timing.decode_s,
         compute_s=result.timing.compute_s,
         load_factor=max(1.0, result.load_factor),

@@ -21,7 +21,7 @@ class StageTimes:
         link_wait_s: from the message being ready until the link has sent the frames before it.
         transfer_s: bytes on the link, up and down.
         round_trip_s: the link's round trip, which occupies no stage.
-        queue_s: waiting in the cloud's queue.
+        queue_s: waiting in the cloud: in its queue, and until it had prepared the cut.
         unpack_s: decoding of the request in the cloud.
         server_s: the rest of the cloud's own time: encoding of the answer, scheduling.
         tail_s: the tail in the cloud, or here if the cloud did not answer.
@@ -47,7 +47,7 @@ class ServerTimes:
 
     Attributes:
         server_s: From the receipt of the whole request to the sending of the answer.
-        queue_s: The part of `server_s` spent waiting for other frames.
+        queue_s: The part of `server_s` spent waiting: for other frames, and until the cloud had prepared the cut.
         decode_s: The part of `server_s` that decoding the request took.
         compute_s: The part of `server_s` that the tail itself took.
         load_factor: How much slower the cloud is than when it was profiled.

@@ -33,16 +33,35 @@ class PartSpec:
     layers: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
 
+    @property
+    def computes(self) -> bool:
+        """Whether it returns anything but its feeds; if not, nothing needs to run."""
+        return bool(self.outputs) or not set(self.layers) <= set(self.feeds)
+
 
 class Results(NamedTuple):
-    """What a part computed: layers' values by name, and outputs by path."""
+    """What a part computed: layers' values by name, and outputs by path.
+
+    `prepared_s` has the seconds that the run waited before it could compute; 0 if everything was there.
+    """
 
     layers: dict[str, Value]
     outputs: dict[str, Array]
+    prepared_s: float = 0.0
 
 
 class Part(Protocol):
-    """A part that is ready to run."""
+    """A part that can be run."""
+
+    def prepare(self) -> float:
+        """Waits until a run prepares nothing, and returns the seconds; 0 at once if that is so already.
+
+        A caller with a deadline looks at the clock between this and the run.
+
+        Raises:
+            ExecutionError: The engine cannot make what the part needs.
+        """
+        ...
 
     def run(self, feeds: Mapping[str, Value], recorder: Recorder | None = None) -> Results:
         """Computes the part.
@@ -103,6 +122,14 @@ class Engine(Protocol):
 
         Raises:
             ModelError: One cannot be made, and no other engine runs it.
+        """
+        ...
+
+    def prepare_thread(self, threads: int | None) -> None:
+        """Prepares the calling thread, which will run parts.
+
+        Args:
+            threads: Threads that one run may use, if that is a setting of the thread; None keeps the engine's default.
         """
         ...
 

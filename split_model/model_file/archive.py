@@ -11,16 +11,13 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from split_model.errors import ModelFileError
-from split_model.model_file.layout import MOST_DIRECTORY_BYTES, MOST_MEMBERS
+from split_model.model_file.layout import MOST_DIRECTORY_BYTES
+from split_model.zip_directory import ZIP_ERRORS, directory_start
 
 __all__ = ["Member", "members_of", "read_member"]
 
-_END = struct.Struct("<4s4H2LH")
-_END_64 = struct.Struct("<4sQ2H2L4Q")
-_LOCATOR_64_BYTES = 20
 _LOCAL = struct.Struct("<4s5H3L2H")
 _UTF8 = 0x800
-_NOT_ZIP = "it is not a zip archive, or one that ends too early: copy or download it again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +43,15 @@ def members_of(file: BinaryIO, file_bytes: int) -> dict[str, Member]:
     Raises:
         ModelFileError: The archive's directory cannot be read, is too large, or does not fit the file.
     """
-    end = _directory_start(file, file_bytes)
+    end = directory_start(file, file_bytes, MOST_DIRECTORY_BYTES)
     try:
         with zipfile.ZipFile(file) as archive:
             infos = archive.infolist()
-    except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError, EOFError, struct.error) as error:
+    except ZIP_ERRORS as error:
         raise ModelFileError(f"its directory cannot be read: {error}") from error
-    members = [_member(file, info, end) for info in sorted(infos, key=lambda info: info.header_offset)]
-    for first, info in zip(members, sorted(infos, key=lambda info: info.header_offset)[1:], strict=False):
+    infos.sort(key=lambda info: info.header_offset)
+    members = [_member(file, info, end) for info in infos]
+    for first, info in zip(members, infos[1:], strict=False):
         if first.start + first.size > info.header_offset:
             raise ModelFileError(f"its members {first.name!r} and {info.filename!r:.80} overlap")
     if len({member.name for member in members}) < len(members):
@@ -76,32 +74,11 @@ def read_member(file: BinaryIO, member: Member, most: int) -> bytes:
     return data
 
 
-def _directory_start(file: BinaryIO, file_bytes: int) -> int:
-    """Where the directory begins; zipfile would read one of any size, so its size is judged here."""
-    most = _END_64.size + _LOCATOR_64_BYTES + _END.size
-    file.seek(max(0, file_bytes - most))
-    tail = file.read(most)
-    if len(tail) < _END.size:
-        raise ModelFileError(_NOT_ZIP)
-    signature, _, _, _, count, size, _, comment = _END.unpack(tail[-_END.size :])
-    if signature != b"PK\5\6" or comment:
-        raise ModelFileError(_NOT_ZIP)
-    end = file_bytes - _END.size
-    if tail[-_END.size - _LOCATOR_64_BYTES :].startswith(b"PK\6\7"):
-        end = file_bytes - most
-        if len(tail) < most or not tail.startswith(b"PK\6\6"):
-            raise ModelFileError(_NOT_ZIP)
-        _, _, _, _, _, _, _, count, size, _ = _END_64.unpack(tail[: _END_64.size])
-    if count > MOST_MEMBERS or size > min(MOST_DIRECTORY_BYTES, end):
-        raise ModelFileError(f"its directory has {count} members in {size} bytes; the most are {MOST_MEMBERS} members")
-    return int(end - size)
-
-
 def _member(file: BinaryIO, info: zipfile.ZipInfo, end: int) -> Member:
     name = info.filename
     if info.compress_type != zipfile.ZIP_STORED or info.file_size != info.compress_size or info.flag_bits & ~_UTF8:
         raise ModelFileError(f"its member {name!r:.80} is compressed or encrypted; expected it stored as it is")
-    if info.header_offset > end:
+    if not 0 <= info.header_offset <= end:
         raise ModelFileError(f"its member {name!r:.80} lies outside the file")
     file.seek(info.header_offset)
     header = file.read(_LOCAL.size)

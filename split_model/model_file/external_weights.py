@@ -7,17 +7,18 @@ initializers of the main graph may lie outside.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import prod
+from operator import itemgetter
 
 import onnx
 from google.protobuf.message import Message
 from onnx import TensorProto, numpy_helper
 
 from split_model.errors import ModelFileError, UnsupportedModelError
-from split_model.model_file.layout import LEAST_EXTERNAL_BYTES, MOST_NESTED, MOST_NODES, TENSOR_ALIGNMENT, WEIGHTS
+from split_model.model_file.layout import LEAST_EXTERNAL_BYTES, MOST_NODES, TENSOR_ALIGNMENT, WEIGHTS
 
 __all__ = ["Placed", "check_external", "data_of", "without_weights"]
 
-_BITS = {
+_BITS: dict[int, int] = {
     TensorProto.BOOL: 8,
     TensorProto.UINT8: 8,
     TensorProto.INT8: 8,
@@ -103,17 +104,18 @@ def check_external(network: onnx.ModelProto, weights_bytes: int) -> None:
 
     Raises:
         ModelFileError: A tensor lies elsewhere than in `weights.bin`, outside of it, where another one lies, or is not
-            as long as its shape and type tell; or the network has too many nodes, or too many levels of them.
+            as long as its shape and type tell; or the network has too many nodes.
     """
     for tensor in _inner_tensors(network):
         if tensor.data_location == TensorProto.EXTERNAL:
             raise ModelFileError(f"the tensor {tensor.name!r} lies outside the network, and is no weight of its graph")
     end, previous = 0, ""
-    for offset, length, name in sorted(
+    places = [
         _place(tensor)
         for tensor in network.graph.initializer
         if tensor.data_location == TensorProto.EXTERNAL or tensor.external_data
-    ):
+    ]
+    for offset, length, name in sorted(places, key=itemgetter(0, 1)):
         if offset < end or offset + length > weights_bytes:
             what = f"{previous!r} ends at {end}" if offset < end else f"{WEIGHTS} has {weights_bytes} bytes"
             raise ModelFileError(f"the weight {name!r} lies at {offset} to {offset + length}, but {what}")
@@ -140,7 +142,7 @@ def _place(tensor: TensorProto) -> tuple[int, int, str]:
 
 def _length(tensor: TensorProto) -> int | None:
     """Bytes of a tensor, as its shape and type tell; `None` for types that stay inside the network."""
-    bits = _BITS.get(tensor.data_type)  # type: ignore[call-overload]  # an int, which the enum's stubs do not take
+    bits = _BITS.get(tensor.data_type)
     if bits is None or any(size < 0 for size in tensor.dims):
         return None
     return -(-prod(tensor.dims) * bits // 8)
@@ -150,13 +152,13 @@ def _inner_tensors(network: onnx.ModelProto) -> Iterator[TensorProto]:
     """Tensors anywhere but in the main graph's initializers: in attributes, subgraphs, functions, sparse ones."""
     for sparse in network.graph.sparse_initializer:
         yield from (sparse.values, sparse.indices)
-    nodes = [(node, 0) for node in (*network.graph.node, *(node for one in network.functions for node in one.node))]
+    nodes = [*network.graph.node, *(node for one in network.functions for node in one.node)]
     seen = 0
     while nodes:
-        node, depth = nodes.pop()
+        node = nodes.pop()
         seen += 1
-        if seen > MOST_NODES or depth > MOST_NESTED:
-            raise ModelFileError(f"the network has more than {MOST_NODES} nodes, or {MOST_NESTED} levels of subgraphs")
+        if seen > MOST_NODES:
+            raise ModelFileError(f"the network has more than {MOST_NODES} nodes")
         for attribute in node.attribute:
             yield from (attribute.t, *attribute.tensors)
             for sparse in (attribute.sparse_tensor, *attribute.sparse_tensors):
@@ -164,7 +166,7 @@ def _inner_tensors(network: onnx.ModelProto) -> Iterator[TensorProto]:
             for graph in (attribute.g, *attribute.graphs):
                 yield from graph.initializer
                 yield from (part for sparse in graph.sparse_initializer for part in (sparse.values, sparse.indices))
-                nodes += [(inner, depth + 1) for inner in graph.node]
+                nodes += graph.node
 
 
 def _copy(source: Message, target: Message, leave: set[str]) -> None:

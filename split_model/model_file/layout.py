@@ -1,6 +1,9 @@
 """The layout of a model file: its members' names, their alignment, and the most that a reader accepts of each."""
 
 import re
+from typing import Final
+
+from split_model.file_kinds import DEFINITION
 
 __all__ = [
     "ARRAYS",
@@ -23,10 +26,9 @@ __all__ = [
     "WEIGHTS",
 ]
 
-FORMAT = "dads-model"
-VERSION = 1
+FORMAT: Final = "dads-model"
+VERSION: Final = 1
 
-DEFINITION = "dads.json"
 NETWORK = "network.onnx"
 WEIGHTS = "weights.bin"
 ARRAYS = "arrays.safetensors"
@@ -55,4 +57,4 @@ MOST_NODES = 200_000
 """Nodes of the network, with those of its subgraphs and functions."""
 
 MOST_NESTED = 64
-"""Levels of nested inputs, outputs or subgraphs."""
+"""Levels of nested inputs and outputs; subgraphs are bounded by protobuf, at 100 levels of messages."""

@@ -1,7 +1,7 @@
 """Nested values in JSON: nestings, the keys in them, and the fixed values of leaves that are no tensors.
 
 Named tuples come back as new classes of the same name and fields. Registered types, such as dataclasses, come back as
-dictionaries of their keys, or as tuples if their parts have positions only: the types themselves are code.
+dictionaries (`Nesting.plain`): the types themselves are code.
 """
 
 import math
@@ -36,6 +36,7 @@ class ComplexJson(Json):
 
 
 FixedJson = bool | int | float | str | FloatJson | ComplexJson | None
+_Kind = Literal["tuple", "list", "dict", "ordered", "named"]
 Key = bool | int | float | str | None
 
 
@@ -49,41 +50,42 @@ class NestingJson(Json):
         parts: What is nested in it.
     """
 
-    kind: Literal["tuple", "list", "dict", "ordered", "named"]
+    kind: _Kind
     keys: tuple[Key, ...] = ()
     name: Annotated[str, Field(max_length=200)] | None = None
     parts: tuple["NestingJson | None", ...]
 
 
-_KINDS = {"tuple": tuple, "list": list, "dict": dict, "ordered": OrderedDict}
+_KINDS: dict[_Kind, type] = {"tuple": tuple, "list": list, "dict": dict, "ordered": OrderedDict}
 _NAMES = {kind: name for name, kind in _KINDS.items()}
 
 
-def nesting_json(nesting: Nesting, depth: int = 0) -> NestingJson | None:
+def nesting_json(nesting: Nesting) -> NestingJson | None:
     """The JSON of a nesting.
 
     Raises:
         UnsupportedModelError: It is too deep, or has keys that are neither numbers nor texts.
     """
-    if nesting.kind is None:
+    return _plain_json(nesting.plain, 0)
+
+
+def _plain_json(nesting: Nesting, depth: int) -> NestingJson | None:
+    kind = nesting.kind
+    if kind is None:
         return None
     if depth >= MOST_NESTED:
         raise UnsupportedModelError(f"values are nested deeper than {MOST_NESTED} levels, the most in a model file")
-    parts = tuple(nesting_json(part, depth + 1) for part in nesting.parts)
-    if nesting.kind in {tuple, list}:
-        return NestingJson(kind=_NAMES[nesting.kind], parts=parts)
+    parts = tuple(_plain_json(part, depth + 1) for part in nesting.parts)
+    if kind is tuple or kind is list:
+        return NestingJson(kind=_NAMES[kind], parts=parts)
     for key in nesting.keys:
         if not (key is None or type(key) in {bool, int, str} or (type(key) is float and math.isfinite(key))):
             raise UnsupportedModelError(
                 f"the key {key!r:.60} is neither a number nor a text, as keys in a model file are"
             )
-    if hasattr(nesting.kind, "_fields"):
-        return NestingJson(kind="named", keys=nesting.keys, name=nesting.kind.__name__, parts=parts)
-    if nesting.kind in _NAMES:
-        return NestingJson(kind=_NAMES[nesting.kind], keys=nesting.keys, parts=parts)
-    if nesting.keys == tuple(range(len(parts))):
-        return NestingJson(kind="tuple", parts=parts)
-    return NestingJson(kind="dict", keys=nesting.keys, parts=parts)
+    if kind in _NAMES:
+        return NestingJson(kind=_NAMES[kind], keys=nesting.keys, parts=parts)
+    return NestingJson(kind="named", keys=nesting.keys, name=kind.__name__, parts=parts)
 
 
 def nesting_of(json: NestingJson | None, depth: int = 0) -> Nesting:

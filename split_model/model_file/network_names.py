@@ -15,6 +15,8 @@ __all__ = ["check_names"]
 _DTYPES = {"float": "float32", "double": "float64"}
 """Numpy's names of ONNX's types, where they are not alike."""
 
+_TYPES = frozenset(TensorProto.DataType.values())
+
 
 def check_names(network: onnx.ModelProto, definition: Definition) -> None:
     """Checks that the network has everything that the definition names.
@@ -22,7 +24,8 @@ def check_names(network: onnx.ModelProto, definition: Definition) -> None:
     What a rest returns may be missing: a rest may be run otherwise.
 
     Raises:
-        ModelFileError: An input is no input layer, or of another type; a layer's tensor or an output is missing.
+        ModelFileError: An input is no input layer, or of another type; a layer's tensor or an output is missing; or the
+            nodes are not in topological order.
     """
     graph = network.graph
     weights = {tensor.name for tensor in graph.initializer}
@@ -32,7 +35,7 @@ def check_names(network: onnx.ModelProto, definition: Definition) -> None:
         if value.name not in layers:
             raise ModelFileError(f"the network has the input {value.name!r:.80}; expected {', '.join(sorted(layers))}")
         _check_type(value, definition.layer_specs[value.name][0])
-    names = {name for node in graph.node for name in node.output} | weights | {value.name for value in inputs}
+    names = _values(graph, weights | {value.name for value in inputs})
     read = {name for layer in definition.graph.layers for name in layer.inputs} | set(definition.graph.outputs)
     wanted = {
         layer.name: tensor_names(layer.name, len(definition.layer_specs[layer.name]))
@@ -44,6 +47,23 @@ def check_names(network: onnx.ModelProto, definition: Definition) -> None:
     for spec in definition.outputs.specs:
         if spec.layer is not None and spec.layer != definition.rest:
             _check_there(names, (output_name(spec.path),), f"output {spec.path!r}")
+
+
+def _values(graph: onnx.GraphProto, given: set[str]) -> set[str]:
+    """The values of a graph: each is made once, before it is read, so there is no cycle."""
+    values = set(given)
+    for node in graph.node:
+        unknown = next((name for name in node.input if name and name not in values), None)
+        if unknown is not None:
+            raise ModelFileError(
+                f"the network's {node.op_type:.40} reads {unknown!r:.80}, which no node before it makes"
+            )
+        made = [name for name in node.output if name]
+        repeated = next((name for name in made if name in values), None)
+        if repeated is not None or len(set(made)) < len(made):
+            raise ModelFileError(f"two nodes of the network make the value {repeated or made[0]!r:.80}")
+        values.update(made)
+    return values
 
 
 def _check_there(names: set[str], wanted: Iterable[str], what: str) -> None:
@@ -62,6 +82,3 @@ def _check_type(value: onnx.ValueInfoProto, spec: TensorSpec) -> None:
         raise ModelFileError(
             f"the network's input {value.name!r} is {found.dtype} {sizes}; expected {wanted.dtype} {list(wanted.shape)}"
         )
-
-
-_TYPES = frozenset(TensorProto.DataType.values())

@@ -15,6 +15,7 @@ from google.protobuf.message import DecodeError
 
 from split_model.definition import Definition
 from split_model.errors import ModelFileError
+from split_model.file_kinds import MODEL_FILE, kind_of_file
 from split_model.model_file.archive import Member, members_of, read_member
 from split_model.model_file.arrays import check_arrays, constants_in, example_inputs_in, read_arrays
 from split_model.model_file.contents import ContentsJson, contents_of
@@ -28,6 +29,7 @@ from split_model.model_file.layout import (
     FILE_ALIGNMENT,
     MOST_BYTES,
     MOST_EXTRA_BYTES,
+    MOST_MEMBERS,
     NETWORK,
     WEIGHTS,
 )
@@ -37,6 +39,8 @@ from split_model.structure import Tree
 __all__ = ["ModelFile", "open_model_file"]
 
 _CHUNK_BYTES = 1 << 20
+_MOST_REASON = 500
+_EXPORT = "dads export MODEL -o MODEL.dads"
 
 _Identity = tuple[int, int, int, int]
 
@@ -76,9 +80,7 @@ class ModelFile:
         try:
             found = _identity(self.path.stat())
         except OSError as error:
-            raise ModelFileError(
-                f"the model file {str(self.path)!r} is in use and cannot be read any more: {error.strerror}"
-            ) from error
+            raise ModelFileError(f"the model file {str(self.path)!r} is in use, and is not there any more") from error
         if found != self._identity:
             raise ModelFileError(f"the model file {str(self.path)!r} was changed while it was in use: start again")
 
@@ -95,20 +97,20 @@ def open_model_file(path: str | os.PathLike[str], *, verify_weights: bool = True
         ModelFileError: It is missing, damaged, cut short, or of another kind or version.
     """
     real = Path(os.path.realpath(path))
+    if not real.is_file():
+        what = "is a folder" if real.is_dir() else "is missing"
+        raise ModelFileError(f"no model file {str(path)!r}: it {what}; expected one that `dads export` wrote")
     try:
         with real.open("rb") as file:
             return _read(real, file, verify_weights)
-    except OSError as error:
-        raise ModelFileError(f"the model file {str(path)!r} cannot be read: {error.strerror or error}") from error
-    except ModelFileError as error:
-        raise ModelFileError(f"{str(path)!r} is not a model file that `dads export` wrote: {error}") from error
+    except (OSError, ModelFileError) as error:
+        reason = " ".join(str(error).split())[:_MOST_REASON]  # it may quote names from the file
+        raise ModelFileError(f"the model file {str(path)!r} cannot be read: {reason}") from error
 
 
 def _read(path: Path, file: BinaryIO, verify_weights: bool) -> ModelFile:
     status = os.fstat(file.fileno())
-    members = members_of(file, status.st_size)
-    if DEFINITION not in members:
-        raise ModelFileError(f"it has no member {DEFINITION}")
+    members = _members_of(path, file, status.st_size)
     contents = contents_of(read_member(file, members[DEFINITION], MOST_BYTES[DEFINITION]))
     _check_members(contents, members)
     weights = members[WEIGHTS]
@@ -137,11 +139,30 @@ def _read(path: Path, file: BinaryIO, verify_weights: bool) -> ModelFile:
     )
 
 
+def _members_of(path: Path, file: BinaryIO, file_bytes: int) -> dict[str, Member]:
+    """The archive's members; a file of another kind is named by that."""
+    try:
+        members = members_of(file, file_bytes)
+        if DEFINITION in members:
+            return members
+        damage = f"it has no member {DEFINITION}"
+    except ModelFileError as error:
+        damage = str(error)
+    kind = kind_of_file(path, _EXPORT)
+    if kind is None:
+        raise ModelFileError(
+            f"{damage}; if torch.export wrote it, make a model file of it: dads export file:{path.name}"
+        )
+    raise ModelFileError(damage if kind == MODEL_FILE else f"`dads export` did not write it; it is {kind}")
+
+
 def _check_members(contents: ContentsJson, members: Mapping[str, Member]) -> None:
     described = contents.members.keys() | {DEFINITION}
     if described != members.keys():
         raise ModelFileError(f"its {DEFINITION} does not tell of the member {min(described ^ members.keys())!r:.80}")
     needed = {DEFINITION, NETWORK, ARRAYS, WEIGHTS}
+    if len(members) > MOST_MEMBERS:
+        raise ModelFileError(f"it has {len(members)} members; the most are {MOST_MEMBERS}")
     for name in sorted(needed | members.keys()):
         if name not in members:
             raise ModelFileError(f"it has no member {name}")

@@ -32,12 +32,13 @@ from split_model.model_file.layout import (
 from split_model.model_file.network_names import check_names
 from split_model.structure import Tree
 
-__all__ = ["write_model_file"]
+__all__ = ["MOST_PLAIN_BYTES", "write_model_file"]
 
 _TIME = (1980, 1, 1, 0, 0, 0)
 _UNIX = 3
 _PADDING = b"\xda\xd5"  # the kind of an extra field that only fills; no registered one
-_MOST_PLAIN_BYTES = 1 << 30  # zipfile may choose the longer header above 1.9 GiB by itself: we do before that
+MOST_PLAIN_BYTES = 1 << 30
+"""Weights of more bytes get the longer header of zip64; above 1.9 GiB zipfile would choose it by itself."""
 
 
 def write_model_file(
@@ -115,7 +116,7 @@ def _write_weights(archive: zipfile.ZipFile, file: BinaryIO, placed: tuple[Place
     size = placed[-1].offset + placed[-1].length if placed else 0
     info = _info(WEIGHTS)
     info.file_size, info.compress_size, info.CRC = size, 0, 0
-    zip64 = size > _MOST_PLAIN_BYTES
+    zip64 = size > MOST_PLAIN_BYTES
     header_bytes = len(info.FileHeader(zip64)) + len(_PADDING) + 2
     filling = -(file.tell() + header_bytes) % FILE_ALIGNMENT
     info.extra = _PADDING + filling.to_bytes(2, "little") + bytes(filling)

@@ -1,6 +1,6 @@
 """Makes a model's `Definition` of its trace."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from torch import Tensor
 
@@ -26,7 +26,7 @@ def definition_of(
     examples: Sequence[Tree],
     *,
     digest: str,
-    places: dict[str, str],
+    places: Mapping[str, str],
     labels: tuple[str, ...] | None,
     preprocess: Preprocess | None,
     torch_version: str,
@@ -86,4 +86,5 @@ def _leaf(path: str, value: Argument, trace: Trace, layering: Layering) -> Value
     if isinstance(value, Tensor):
         spec = TensorSpec.of(value)
         return ValueSpec(path, None, spec.dtype, spec.shape)
-    return value
+    literal: object = value
+    return literal

@@ -6,16 +6,21 @@ from pathlib import Path
 import torch
 
 from pictures import Preprocess
+from split_model.definition import Definition
 from split_model.errors import ModelError, WeightsError
 from split_model.factories.factory import call_factory
 from split_model.factories.surroundings import prints_to_stderr
+from split_model.faithful.reference import Reference
 from split_model.model import Model
+from split_model.pytorch.call_arguments import arguments_of
 from split_model.pytorch.module_model import model_of
 from split_model.pytorch.named import FAMILIES, networks
+from split_model.pytorch.original import OriginalModule
 from split_model.pytorch.pt2_files import read_file
 from split_model.pytorch.source import Source
+from split_model.trace.parts import uncompiled
 
-__all__ = ["Loadable", "describe", "load_module"]
+__all__ = ["Loadable", "describe", "load_module", "original_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +71,26 @@ def load_module(
         )
     source.module.to(target)  # it was made for this model
     return model
+
+
+def original_of(
+    prefix: str, rest: str, *, weights: str | Path | None, definition: Definition, device: torch.device | str = "cpu"
+) -> OriginalModule:
+    """The module of a spec, which was captured earlier, behind `Model.original`.
+
+    Args:
+        prefix: The first part of the spec.
+        rest: Its second part.
+        weights: As `split_model.load`.
+        definition: What the capture gave.
+        device: The device of what it returns.
+    """
+    target = _device(device)
+    with prints_to_stderr():
+        source = _source(prefix, rest, weights)
+        arguments, _ = arguments_of(source.example_inputs, source.keywords)
+        module = uncompiled(source.module).to(target)
+    return OriginalModule(Reference(module, arguments, target, source.evaluate), definition)
 
 
 def describe() -> tuple[Loadable, ...]:

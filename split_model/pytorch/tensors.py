@@ -22,7 +22,7 @@ def array_of(tensor: Tensor) -> Array:
         tensor = tensor.view(torch.uint16)
     elif tensor.is_complex():
         tensor = torch.view_as_real(tensor)
-    return tensor.numpy()  # type: ignore[no-any-return]  # torch's annotation
+    return tensor.numpy()
 
 
 def tensor_of(array: Array, spec: TensorSpec, device: torch.device | str = "cpu") -> Tensor:

@@ -1,26 +1,44 @@
-"""A model small enough to be understood at a glance, and a server that serves it on a free port."""
+"""A model small enough to be understood at a glance, without torch, and a server that serves it on a free port."""
 
 import asyncio
 import contextlib
 import threading
+import time
 
 import grpc.aio
+import numpy as np
 import pytest
-import torch
 from google.rpc.error_details_pb2 import ErrorInfo, RetryInfo
 from grpc_status import rpc_status
 
 import split_model
 from cloud_service import CloudConfig, CloudServer
 from partitioner import Layer, LayerGraph
+from split_model.arguments import ExpectedInputs
+from split_model.definition import Returned
+from split_model.engines.engine import Results
+from split_model.structure import flatten
 from split_wire import Encoding, encode_tensor, split_pb2, split_pb2_grpc
 
 
-class FakeTail:
-    def __init__(self, model, feeds, outputs):
-        self.model, self.feeds, self.outputs = model, feeds, outputs
+class FakePart:
+    """A part of the fake model; it opens the gate's counts, and waits for its session if the engine makes any."""
 
-    def run(self, feeds):
+    def __init__(self, model, spec):
+        self.model, self.spec = model, spec
+
+    def prepare(self):
+        engine = self.model.engine
+        if self.spec in engine.ready:
+            return 0.0
+        engine.preparing.release()
+        began_s = time.monotonic()
+        if not engine.sessions.wait(timeout=60):
+            raise TimeoutError("the test never let the engine make its sessions")
+        engine.ready.add(self.spec)
+        return time.monotonic() - began_s
+
+    def run(self, feeds, recorder=None):
         self.model.started.release()
         if not self.model.gate.wait(timeout=60):
             raise TimeoutError("the test never opened the gate")
@@ -28,39 +46,86 @@ class FakeTail:
             raise self.model.failure
         self.model.ran.append(feeds)
         values = dict(feeds)
-        return {path: self.model.value(self.model.output_layers[path], values) for path in self.outputs}
+        outputs = {path: self.model.value(self.model.output_layers[path], values) for path in self.spec.outputs}
+        return Results({name: self.model.value(name, values) for name in self.spec.layers}, outputs)
 
 
-class FakeModel:
+class Ready:
+    """Holds every part: those of an engine that prepares nothing."""
+
+    def __contains__(self, spec):
+        return True
+
+
+class FakeEngine:
+    """Computes by numpy. With `ready = set()`, each part waits once until the event `sessions` is set."""
+
+    name = "fake"
+
+    def __init__(self, model):
+        self.model = model
+        self.ready = Ready()
+        self.sessions = threading.Event()
+        self.preparing = threading.Semaphore(0)  # one count for each part that began to wait
+        self.preferred, self.threads = [], []
+
+    def part(self, spec):
+        return FakePart(self.model, spec)
+
+    def is_ready(self, spec):
+        return spec in self.ready
+
+    def prefer(self, specs):
+        self.preferred += specs
+
+    def prepare_thread(self, threads):
+        self.threads.append(threads)
+
+    def walk(self, feeds):
+        values = dict(feeds)
+        for layer in self.model.graph.layers:
+            if layer.inputs:
+                yield layer.name, self.model.value(layer.name, values)
+
+    def measure(self, feeds, *, repeats, warmup, on_progress):
+        return fake_profile(self.model, repeats=repeats)
+
+    def close(self):
+        pass
+
+
+def fake_definition(digest):
+    """Without torch: x -> pair -> total; x -> half, which is bfloat16."""
+    x = split_model.TensorSpec("uint8", (1, 6))
+    one, half = split_model.TensorSpec("float32", (1, 6)), split_model.TensorSpec("bfloat16", (1, 6))
+    outputs = (
+        split_model.ValueSpec("out", "total", "float32", (1, 6)),
+        split_model.ValueSpec("parts.0", "half", "bfloat16", (1, 6)),
+    )
+    return split_model.Definition(
+        digest=digest,
+        graph=LayerGraph(
+            (Layer("x", (), 6), Layer("pair", ("x",), 48), Layer("total", ("pair",), 24), Layer("half", ("x",), 12)),
+            ("total", "half"),
+        ),
+        layer_specs={"x": (x,), "pair": (one, one), "total": (one,), "half": (half,)},
+        inputs=ExpectedInputs(("x",), flatten((None,))[1], (("x", x),), ("x",)),
+        outputs=Returned(flatten((None, [None]))[1], tuple((spec.path, spec) for spec in outputs)),
+        places={},
+        torch_version="2.0.0",
+    )
+
+
+class FakeModel(split_model.Model):
     """x -> pair (x + 1, x + 2) -> total (twice the first + the second); x -> half (bfloat16).
 
     Outputs: out = total, parts.0 = half.
     """
 
-    device = torch.device("cpu")
-    torch_version = torch.__version__
-    labels = None
-    example_inputs = (torch.arange(6, dtype=torch.uint8).reshape(1, 6),)
-
     def __init__(self, name="fake", digest="ab" * 32):
-        self.name, self.digest = name, digest
-        self.graph = LayerGraph(
-            (Layer("x", (), 6), Layer("pair", ("x",), 48), Layer("total", ("pair",), 24), Layer("half", ("x",), 12)),
-            ("total", "half"),
-        )
-        self.inputs = (split_model.ValueSpec("x", "x", "uint8", (1, 6)),)
-        self.outputs = (
-            split_model.ValueSpec("out", "total", "float32", (1, 6)),
-            split_model.ValueSpec("parts.0", "half", "bfloat16", (1, 6)),
-        )
+        example = np.arange(6, dtype=np.uint8).reshape(1, 6)
+        super().__init__(fake_definition(digest), FakeEngine(self), name=name, example_inputs=(example,))
         self.output_layers = {spec.path: spec.layer for spec in self.outputs}
-        one = split_model.TensorSpec("float32", (1, 6))
-        self.layer_specs = {
-            "x": (split_model.TensorSpec("uint8", (1, 6)),),
-            "pair": (one, one),
-            "total": (one,),
-            "half": (split_model.TensorSpec("bfloat16", (1, 6)),),
-        }
         self.gate = threading.Event()  # tails wait for it
         self.gate.set()
         self.started = threading.Semaphore(0)  # one count for each tail that began
@@ -69,29 +134,15 @@ class FakeModel:
 
     def value(self, layer, values):
         if layer not in values:
-            if layer == "x":
-                raise split_model.MissingTensorError("x")
             if layer == "pair":
-                x = self.value("x", values).float()
+                x = np.float32(self.value("x", values))
                 values["pair"] = (x + 1, x + 2)
             elif layer == "total":
                 first, second = self.value("pair", values)
                 values["total"] = 2 * first + second
-            else:
-                values["half"] = (self.value("x", values).float() / 2).bfloat16()
+            else:  # these halves are exact in bfloat16, whose bits are carried
+                values["half"] = np.uint16(np.float32(self.value("x", values) / 2).view(np.uint32) >> 16)
         return values[layer]
-
-    def tail(self, feeds, outputs=()):
-        outputs = tuple(outputs) or tuple(self.output_layers)
-        needs = {"out": ({"total"}, {"pair"}, {"x"}), "parts.0": ({"half"}, {"x"})}
-        for path in outputs:
-            if not any(way <= set(feeds) for way in needs[path]):
-                raise split_model.MissingTensorError("x")
-        return FakeTail(self, feeds, outputs)
-
-    def __call__(self, x):
-        values = {"x": x}
-        return self.value("total", values), [self.value("half", values)]
 
 
 def fake_profile(model, *, repeats):
@@ -183,7 +234,7 @@ def ask(model):
     """Make a RunTailRequest for the fake model from its input, with fields to override."""
 
     def make(**fields):
-        x = encode_tensor("x", model.example_inputs[0].numpy()).message()
+        x = encode_tensor("x", model.example_inputs[0]).message()
         return split_pb2.RunTailRequest(**{"model": model.name, "digest": model.digest, "tensors": [x], **fields})
 
     return make

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import split_model
-from split_model.model import _CACHED_SCHEDULES
+from split_model.model import _CACHED_PARTS
 from split_wire import encode_tensor, split_pb2
 
 LAYERS = 9  # subsets of them are cuts: more than twice what is remembered
@@ -46,13 +46,13 @@ async def test_a_flood_of_cuts_neither_grows_memory_nor_pushes_out_the_one_in_us
         tail = chain.tail((others[0],), ())
         flood = itertools.islice(
             (subset for size in range(2, len(others)) for subset in itertools.combinations(others, size)),
-            3 * _CACHED_SCHEDULES,
+            3 * _CACHED_PARTS,
         )
         sent = 0
         for subset in flood:
             assert (await stub.RunTail(cut(chain, [first, *subset]))).outputs
             sent += 1
-        assert sent == 3 * _CACHED_SCHEDULES
-        assert len(chain._tails) <= 2 * _CACHED_SCHEDULES
+        assert sent == 3 * _CACHED_PARTS
+        assert len(chain._tails) <= 2 * _CACHED_PARTS
         assert chain.tail((others[0],), ()) is tail
         assert (await stub.RunTail(cut(chain, [others[0]]))).outputs == in_use.outputs

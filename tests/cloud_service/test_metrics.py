@@ -53,7 +53,7 @@ async def test_what_was_started_is_shown(model, serve, scrape):
         found = await scrape(server)
     (config,) = (dict(labels) for name, labels in found if name == "dads_config_info")
     assert (config["max_queue"], config["max_concurrency"]) == ("7", "1")
-    assert found[of("dads_model_info", model=model.name, digest=model.digest)] == 1
+    assert found[of("dads_model_info", model=model.name, digest=model.digest, engine="fake")] == 1
     (build,) = (dict(labels) for name, labels in found if name == "dads_build_info")
     assert build.keys() == {"version", "python", "torch"}
 

@@ -67,7 +67,10 @@ def test_names_are_distinct(model):
 
 
 def test_outputs_must_have_a_place_on_the_wire(model):
-    model.outputs = (dataclasses.replace(model.outputs[0], dtype="uint16"),)
+    (path, spec), *others = model.definition.outputs.leaves
+    leaves = ((path, dataclasses.replace(spec, dtype="uint16")), *others)
+    outputs = dataclasses.replace(model.definition.outputs, leaves=leaves)
+    model.definition = dataclasses.replace(model.definition, outputs=outputs)
     with pytest.raises(ConfigurationError, match="output 'out' is uint16, which cannot be sent; expected one of bool"):
         Registry([model])
 

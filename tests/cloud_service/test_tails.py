@@ -13,6 +13,7 @@ from cloud_service import tails
 from cloud_service.errors import AnswerTooLargeError, InvalidRequestError
 from cloud_service.registry import ServedModel
 from cloud_service.tails import announcement, answer, read_feeds
+from split_model.pytorch.tensors import tensor_of
 from split_wire import EncodedTensor, Encoding, decode_tensor, dtype_name, encode_tensor, split_pb2
 from split_wire.frames import TailRequest, TailResponse, read_request, write_request, write_response
 
@@ -84,8 +85,15 @@ def closed_sets(graph):
 def assert_same(model, found, expected):
     found, expected = model.flatten(found), model.flatten(expected)
     assert found.keys() == expected.keys()
-    for path, value in expected.items():
-        torch.testing.assert_close(found[path], value, msg=lambda text, path=path: f"{path}: {text}")
+    for spec in model.outputs:
+        assert_close(found[spec.path], expected[spec.path], spec)
+
+
+def assert_close(found, expected, spec):
+    """Whether two arrays carry the same output but for rounding, of bfloat16 too."""
+    assert (found.dtype, found.shape) == (expected.dtype, expected.shape)
+    found, expected = (tensor_of(array, spec.tensor) for array in (found, expected))
+    torch.testing.assert_close(found, expected, msg=lambda text: f"{spec.path}: {text}")
 
 
 def test_every_cut_gives_what_the_whole_model_gives(branching):
@@ -93,7 +101,7 @@ def test_every_cut_gives_what_the_whole_model_gives(branching):
     sets = list(closed_sets(branching.graph))
     assert len(sets) > 10
     for edge in sets:
-        values = branching.split(edge)[0](*branching.example_inputs)
+        values = branching.split(edge)[0].run(branching.example_inputs)
         remote = branching.remote_outputs(edge)
         if not remote:
             continue  # none means all on the wire; an edge that needs nothing does not call
@@ -134,14 +142,13 @@ def test_a_bomb_is_not_decoded(branching):
 
 
 def test_all_outputs_when_none_are_named(branching):
-    inputs = dict(zip(("x", "mask"), branching.example_inputs, strict=True))
-    values = {spec.layer: inputs[spec.path] for spec in branching.inputs}
+    values = branching.definition.inputs.feed(branching.example_inputs)
     response = answer(served(branching), request_of(branching, values)).response
     expected = branching.flatten(branching(*branching.example_inputs))
     found = outputs_of(response.outputs)
     assert list(found) == [spec.path for spec in branching.outputs]
-    for path, value in expected.items():
-        torch.testing.assert_close(found[path], value)
+    for spec in branching.outputs:
+        assert_close(found[spec.path], expected[spec.path], spec)
 
 
 def test_the_prediction_is_of_the_layers_that_run(branching):
@@ -149,7 +156,7 @@ def test_the_prediction_is_of_the_layers_that_run(branching):
     for edge in closed_sets(branching.graph):
         remote = branching.remote_outputs(edge)
         if remote:
-            values = branching.split(edge)[0](*branching.example_inputs)
+            values = branching.split(edge)[0].run(branching.example_inputs)
             answered = answer(model, request_of(branching, values, remote))
             assert answered.predicted_s <= len(branching.graph) - len(edge)
     inputs_only = frozenset(layer.name for layer in branching.graph.layers if not layer.inputs)
@@ -171,7 +178,7 @@ async def test_an_image_model_is_served_at_every_cut(easy_net, serve):
         assert sum(profile.layer_s) == pytest.approx(profile.whole_s)
         for count in range(1, len(graph)):  # every prefix in graph order is closed
             edge = frozenset(layer.name for layer in graph.layers[:count])
-            values = easy_net.split(edge)[0](*easy_net.example_inputs)
+            values = easy_net.split(edge)[0].run(easy_net.example_inputs)
             request = request_of(easy_net, values, easy_net.remote_outputs(edge))
             response = await stub.RunTail(split_pb2.RunTailRequest.FromString(write_request(request)))
             found = outputs_of(map(EncodedTensor.of, response.outputs))
@@ -205,7 +212,7 @@ def test_values_of_every_kind_are_sent_either_way():
     order = [layer.name for layer in model.graph.layers]
     for count in range(1, len(order)):
         edge = frozenset(order[:count])
-        values = model.split(edge)[0](*model.example_inputs)
+        values = model.split(edge)[0].run(model.example_inputs)
         request = request_of(model, values, model.remote_outputs(edge))
         found = answer(served(model), request).response.outputs
         read = {each.name: split_model.value_of((decode_tensor(each),), (specs[each.name],)) for each in found}
@@ -213,7 +220,7 @@ def test_values_of_every_kind_are_sent_either_way():
 
 
 def test_an_answer_larger_than_a_message_is_refused(branching):
-    request = request_of(branching, branching.split(frozenset({"x", "mask"}))[0](*branching.example_inputs))
+    request = request_of(branching, branching.split(frozenset({"x", "mask"}))[0].run(branching.example_inputs))
     whole = answer(served(branching), request).response
     size = len(write_response(whole))
     assert answer(served(branching), request, 10 * size).response.outputs

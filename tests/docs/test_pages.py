@@ -18,6 +18,8 @@ FILE = re.compile(r"(?<![\w/*.])\w+\.py\b")
 FILES = ("py", "md", "proto")
 WIRE = ["dads", "v1"]
 """The package of the wire contract, which is no package of Python."""
+MEMBER = ["dads", "json"]
+"""What is in a model file, and no module of `dads`."""
 SPANS = "edge_service/output/tracing.py"
 """Names the attributes of spans, such as dads.cut."""
 PLACEHOLDER = "NAME"
@@ -77,7 +79,11 @@ def named(page, pattern):
 
 def exists(root, parts):
     """Whether dotted parts name a module, or something that the last module among them defines or imports."""
-    if parts[-1] in FILES or parts[:2] == WIRE or f'"{".".join(parts)}"' in (root / SPANS).read_text(encoding="utf-8"):
+    if (
+        parts[-1] in FILES
+        or parts[:2] in (WIRE, MEMBER)
+        or f'"{".".join(parts)}"' in (root / SPANS).read_text(encoding="utf-8")
+    ):
         return True
     for count in range(len(parts), 0, -1):
         module = root.joinpath(*parts[:count])

@@ -7,6 +7,7 @@ import hashlib
 import logging
 import tempfile
 from pathlib import Path
+from threading import Lock
 
 from split_model.engines.engine import PartSpec
 from split_model.engines.onnx.extraction import Extracted, extract
@@ -28,14 +29,35 @@ class Builder:
         file: The model's file.
         packed: Where packed weights are kept.
         threads: Threads of each operator.
+
+    Attributes:
+        threads: As given.
     """
 
     def __init__(self, file: NetworkFile, packed: PackedWeights, threads: int) -> None:
         self._file = file
         self._packed = packed
-        self._threads = threads
+        self.threads = threads
         self._network: Network | None = None
+        self._lock = Lock()
         self._packs = True
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the model's file, to which extracted parts refer."""
+        return self._file.path.resolve().parent
+
+    def extracted(self, spec: PartSpec) -> Extracted:
+        """A part as a model of its own, with weights in the model's file.
+
+        Raises:
+            ModelError: The part cannot be computed from its feeds, or the file was changed.
+        """
+        self._file.check_unchanged()
+        with self._lock:
+            if self._network is None:
+                self._network = index(self._file)
+        return extract(self._network, self._file.definition, spec)
 
     def lasting(self, spec: PartSpec) -> Session:
         """A session to be kept, which shares weights with the others.
@@ -45,54 +67,40 @@ class Builder:
         """
         from onnxruntime import GraphOptimizationLevel  # noqa: PLC0415  # only this engine needs onnxruntime
 
-        extracted, model = self._extracted(spec)
-        if model is None:
-            return Session(spec, extracted.feeds, extracted.layers, None, 0)
+        extracted = self.extracted(spec)
+        if extracted.model is None:
+            return _nothing(extracted)
+        model = extracted.model.SerializeToString(deterministic=True)
         data = self._fused(model)
         if data is None:
-            return self._plain(spec, extracted, model, lasting=True)
-        options = session_options(self._packed.folder, self._threads)
+            return open_session(extracted, model, session_options(self.folder, self.threads), extracted.weight_bytes)
+        options = session_options(self._packed.folder, self.threads)
         options.graph_optimization_level = GraphOptimizationLevel.ORT_DISABLE_ALL  # it is optimised
-        return open_session(spec, extracted, data, options, len(data))
+        return open_session(extracted, data, options, len(data))
 
-    def once(self, spec: PartSpec, *, fusing: bool = True) -> Session:
+    def once(self, spec: PartSpec) -> Session:
         """A session for a few runs, which gives back all that it takes.
-
-        Args:
-            spec: The part.
-            fusing: Whether operators are fused.
 
         Raises:
             ModelError: As `lasting`.
         """
-        extracted, model = self._extracted(spec)
-        if model is None:
-            return Session(spec, extracted.feeds, extracted.layers, None, 0)
-        return self._plain(spec, extracted, model, lasting=False)
-
-    def _extracted(self, spec: PartSpec) -> tuple[Extracted, bytes | None]:
-        if self._network is None:
-            self._network = index(self._file)
-        extracted = extract(self._network, self._file.definition, spec)
-        return extracted, None if extracted.model is None else extracted.model.SerializeToString(deterministic=True)
-
-    def _plain(self, spec: PartSpec, extracted: Extracted, model: bytes, *, lasting: bool) -> Session:
-        self._file.check_unchanged()
-        options = session_options(self._file.path.resolve().parent, self._threads, lasting=lasting)
-        return open_session(spec, extracted, model, options, extracted.weight_bytes)
+        extracted = self.extracted(spec)
+        if extracted.model is None:
+            return _nothing(extracted)
+        options = session_options(self.folder, self.threads, lasting=False)
+        return open_session(extracted, extracted.model.SerializeToString(), options, extracted.weight_bytes)
 
     def _fused(self, model: bytes) -> bytes | None:
         """The fused part with packed weights; `None` where they cannot be packed."""
         if not self._packs:
             return None
         key = hashlib.sha256(model).hexdigest()
-        kept = self._packed.get(key)
-        if kept is not None:
-            return kept
-        self._file.check_unchanged()
         try:
+            kept = self._packed.get(key)
+            if kept is not None:
+                return kept
             with tempfile.TemporaryDirectory(dir=self._packed.folder, prefix=".fusing-") as work:
-                part, weights = fused(model, self._file.path.resolve().parent, self._threads, Path(work))
+                part, weights = fused(model, self.folder, self.threads, Path(work))
                 return self._packed.put(key, part, weights)
         except OSError as error:
             self._packs = False
@@ -100,3 +108,8 @@ class Builder:
         except ModelError as error:
             _log.debug("a part cannot be packed: %s", error)
         return None
+
+
+def _nothing(extracted: Extracted) -> Session:
+    """The session of a part whose wanted values are its feeds."""
+    return Session(extracted.spec, (), {}, None, 0)

@@ -12,7 +12,7 @@ from split_model.engines.onnx.building import Builder
 from split_model.engines.onnx.kept import Limits
 from split_model.engines.onnx.network import NetworkFile
 from split_model.engines.onnx.packed_weights import PackedWeights
-from split_model.engines.onnx.pricing import measure
+from split_model.engines.onnx.pricing.anchors import measure
 from split_model.engines.onnx.processor import fingerprint
 from split_model.engines.onnx.session import Session
 from split_model.engines.onnx.sessions import Sessions

@@ -26,12 +26,14 @@ class Extracted:
     """A part as a model.
 
     Attributes:
+        spec: The part.
         model: The model; `None` if every wanted value is a feed.
         feeds: For each of its inputs the name, the layer, and the position of the tensor in the layer's value.
         layers: For each wanted layer that is no feed, the names of its tensors.
         weight_bytes: Bytes of the weights that it reads.
     """
 
+    spec: PartSpec
     model: "onnx.ModelProto | None"
     feeds: tuple[tuple[str, str, int], ...]
     layers: Mapping[str, tuple[str, ...]]
@@ -55,7 +57,7 @@ def extract(network: Network, definition: Definition, spec: PartSpec) -> Extract
     layers = {layer: _names(definition, layer) for layer in spec.layers if layer not in spec.feeds}
     wanted = [*(name for names in layers.values() for name in names), *map(output_name, spec.outputs)]
     if not wanted:
-        return Extracted(None, (), {}, 0)
+        return Extracted(spec, None, (), {}, 0)
     nodes, read = _walk(network, wanted, given)
     used = {name: place for name, place in given.items() if name in read}
     weights = [name for name in network.weights if name in read]
@@ -63,7 +65,7 @@ def extract(network: Network, definition: Definition, spec: PartSpec) -> Extract
     model.graph.input.extend(_declared(name, place.spec) for name, place in used.items())
     model.graph.output.extend(_declared(name, types[name].spec, sized=False) for name in wanted)
     feeds = tuple((name, place.layer, place.position) for name, place in used.items())
-    return Extracted(model, feeds, layers, sum(network.weight_bytes[name] for name in weights))
+    return Extracted(spec, model, feeds, layers, sum(network.weight_bytes[name] for name in weights))
 
 
 class _Place(NamedTuple):

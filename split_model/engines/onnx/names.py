@@ -1,7 +1,7 @@
 """How values of layers and outputs are called in an ONNX network.
 
-A layer's value has the layer's name; if it is a tuple of several tensors, tensor `i` is called `LAYER#i`. A returned output
-is called `output:PATH`. Network inputs are the input layers.
+A layer's value has the layer's name; if it is a tuple of several tensors, tensor `i` is called `LAYER#i`. A returned
+output is called `output:PATH`. Network inputs are the input layers.
 """
 
 __all__ = ["output_name", "tensor_names"]

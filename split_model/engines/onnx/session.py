@@ -74,13 +74,10 @@ class Session:
         return dict(zip(wanted, found, strict=True))
 
 
-def open_session(
-    spec: PartSpec, extracted: Extracted, model: bytes, options: "SessionOptions", own_bytes: int
-) -> Session:
+def open_session(extracted: Extracted, model: bytes, options: "SessionOptions", own_bytes: int) -> Session:
     """Makes a session.
 
     Args:
-        spec: The part.
         extracted: The part as a model.
         model: That model, or what it became by fusing.
         options: See `session_options`.
@@ -96,7 +93,7 @@ def open_session(
     except Exception as error:  # the runtime's errors have no common class
         reason = str(error).strip().splitlines()[0]
         raise UnsupportedModelError(f"ONNX Runtime cannot run this part of the model: {reason}") from error
-    return Session(spec, extracted.feeds, extracted.layers, runtime, own_bytes)
+    return Session(extracted.spec, extracted.feeds, extracted.layers, runtime, own_bytes)
 
 
 def session_options(folder: Path, threads: int, *, lasting: bool = True) -> "SessionOptions":

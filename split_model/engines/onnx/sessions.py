@@ -1,9 +1,9 @@
-"""Sessions made in the background: what a part's session can be, and who is served first.
+r"""Sessions made in the background: what a part's session can be, and who is served first.
 
 A part is in one of five states::
 
     unknown --asked for, or preferred--> queued --the thread takes it--> making --> ready --no room--> unknown
-                                                                            \\--> failed --60 s--> unknown
+                                                                            \--> failed --60 s--> unknown
 
 - The thread takes parts that a run waits for first, then preferred ones in their order, then the newest asked for.
 - Of parts that were only asked for, the newest 16 are queued.
@@ -52,7 +52,7 @@ class Sessions:
         self._closed = False
 
     def prefer(self, specs: Iterable[PartSpec]) -> None:
-        """Tells the parts to be made and kept before all others, in this order; earlier ones are no longer preferred."""
+        """Tells the parts to be made and kept before all others, in this order, in place of those told earlier."""
         with self._changed:
             self._kept.prefer(specs)
             self._start()

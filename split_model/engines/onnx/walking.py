@@ -4,8 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from partitioner import Layer
 from split_model.definition import Definition
-from split_model.engines.engine import Part
-from split_model.engines.engine import PartSpec
+from split_model.engines.engine import Part, PartSpec
 from split_model.parts import tail_spec
 from split_model.values import Value
 

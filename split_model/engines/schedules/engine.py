@@ -36,6 +36,10 @@ class TorchPart:
     spec: PartSpec
     schedule: Schedule
 
+    def prepare(self) -> float:
+        """Nothing is to be prepared."""
+        return 0.0
+
     def run(self, feeds: Mapping[str, Value], recorder: Recorder | None = None) -> Results:
         """See `split_model.engines.engine.Part`."""
         engine = self.engine
@@ -112,6 +116,11 @@ class TorchEngine:
 
     def prepare(self, specs: Sequence[PartSpec]) -> None:
         """Does nothing: every part is ready."""
+
+    def prepare_thread(self, threads: int | None) -> None:
+        """Sets the number of torch's threads, which each thread has for itself."""
+        if threads is not None:
+            torch.set_num_threads(threads)
 
     def walk(self, feeds: Mapping[str, Value]) -> Iterator[tuple[str, Value]]:
         """See `split_model.engines.engine.Engine`."""

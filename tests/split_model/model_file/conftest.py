@@ -1,5 +1,9 @@
-"""A small model, made by hand: two inputs, a layer of two tensors, and outputs of every kind."""
+"""A small model, made by hand: two inputs, a layer of two tensors, and outputs of every kind; and files of it."""
 
+import hashlib
+import io
+import json
+import zipfile
 from collections import OrderedDict, namedtuple
 
 import numpy as np
@@ -94,17 +98,60 @@ def make_examples():
     )
 
 
+@pytest.fixture
+def definition():
+    return make_definition()
+
+
+@pytest.fixture
+def network():
+    return make_network()
+
+
+@pytest.fixture
+def examples():
+    return make_examples()
+
+
 @pytest.fixture(scope="session")
 def written(tmp_path_factory):
-    """The model's file."""
+    """The model's file, not to be changed."""
     path = tmp_path_factory.mktemp("written") / "net.dads"
     write_model_file(path, make_definition(), make_network(), make_examples(), extra={"encodings.json": b"{}"})
     return path
 
 
 @pytest.fixture
-def dads_file(written, tmp_path):
-    """A copy of it, to be damaged."""
-    path = tmp_path / "net.dads"
-    path.write_bytes(written.read_bytes())
-    return path
+def rewrite(written, tmp_path):
+    """A function that writes the file again: other members with right sums, changed JSON, or a text in its place."""
+
+    def rewritten(change=lambda json: None, *, members=None, text=None):
+        with zipfile.ZipFile(written) as archive:
+            data = {name: archive.read(name) for name in archive.namelist()}
+        data |= members or {}
+        data = {name: member for name, member in data.items() if member is not None}
+        contents = json.loads(data["dads.json"])
+        contents["members"] = {
+            name: {"bytes": len(member), "sha256": hashlib.sha256(member).hexdigest()}
+            for name, member in data.items()
+            if name != "dads.json"
+        }
+        change(contents)
+        data["dads.json"] = json.dumps(contents).encode() if text is None else text
+        path = tmp_path / "net.dads"
+        path.write_bytes(zipped(data))
+        return path
+
+    return rewritten
+
+
+def zipped(members):
+    with io.BytesIO() as file:
+        with zipfile.ZipFile(file, "w") as archive:
+            for name, data in members.items():
+                info = zipfile.ZipInfo(name)
+                if name == "weights.bin":  # the first one
+                    filling = 4096 - 30 - len(name) - 4
+                    info.extra = b"\xda\xd5" + filling.to_bytes(2, "little") + bytes(filling)
+                archive.writestr(info, data)
+        return file.getvalue()

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 import split_model
-from split_model.pytorch.pt2_files import kind_of_file
+from split_model.file_kinds import kind_of_file
 
 
 class Runs:

@@ -1,0 +1,156 @@
+"""Prices a model's layers in ONNX Runtime, so that sums of prices are the times of heads and tails.
+
+What the profiler tells of kernels does not add up to the times of parts: layouts are changed where a part begins and
+ends, and caches are in another state. So some splits are measured as they will run, head and tail in turn; each says
+which share of the model's time the layers before it take. Between two such anchors the kernels' times divide the share.
+`docs/decisions/0307-layers-are-priced-by-anchors.md` has the errors that are left.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import accumulate, pairwise
+from statistics import median
+from time import perf_counter
+
+from split_model.definition import Definition
+from split_model.engines.clock import compute_clock
+from split_model.engines.onnx.building import Builder
+from split_model.engines.onnx.pricing.kernel_times import kernel_times
+from split_model.engines.profile import Profile
+from split_model.parts import crossing, remote_outputs, tail_spec
+from split_model.values import Value
+
+__all__ = ["anchors", "measure", "priced"]
+
+_KERNEL_RUNS = 5
+_MOST_ANCHORS = 6
+_LEAST_SHARE = 0.02
+"""Anchors with a smaller head or tail would be measured badly."""
+
+
+def measure(
+    builder: Builder,
+    definition: Definition,
+    feeds: Mapping[str, Value],
+    *,
+    repeats: int,
+    warmup: int,
+    on_progress: Callable[[int, int], None] | None,
+) -> Profile:
+    """The times of a model's layers; see `split_model.engines.engine.Engine.measure`.
+
+    It takes about as long as 8 + 8 `repeats` runs of the model, and as making 14 sessions.
+    """
+    spec = tail_spec(definition, feeds.keys(), (), [output.path for output in definition.outputs.specs])
+    kernels = kernel_times(definition, builder.extracted(spec), builder.folder, builder.threads, feeds, _KERNEL_RUNS)
+    layers = [entry.name for entry in definition.graph.layers]
+    weights = [kernels.get(name, 0.0) for name in layers]
+    places = anchors(definition, weights)
+    progress = _Progress(on_progress, 2 + len(places))
+    progress.step()
+    whole = builder.lasting(spec)
+    whole_s = _timed(repeats, warmup, perf_counter, lambda: whole.run(feeds))
+    progress.step()
+    shares = []
+    for place in places:
+        shares.append(_share(builder, definition, frozenset(layers[:place]), feeds, repeats))
+        progress.step()
+    return Profile(priced(weights, places, shares, whole_s), whole_s)
+
+
+def anchors(definition: Definition, weights: Sequence[float]) -> tuple[int, ...]:
+    """Where to measure: numbers of layers in graph order, whose heads take about equally many more times each.
+
+    Near each of these places, the one with the fewest values that cross is taken, because there the engine's fusing is
+    least disturbed.
+
+    Args:
+        definition: The model.
+        weights: About the seconds of each layer, in graph order.
+    """
+    layers = definition.graph.layers
+    last_reader = {name: place for place, entry in enumerate(layers) for name in entry.inputs}
+    done = list(accumulate(weights))
+    if not layers or done[-1] <= 0:
+        return ()
+    crossings = [
+        sum(last_reader.get(entry.name, -1) >= place for entry in layers[:place]) for place in range(len(layers))
+    ]
+    chosen = set()
+    for number in range(1, _MOST_ANCHORS + 1):
+        target = number / (_MOST_ANCHORS + 1)
+        near = [
+            (crossings[place], abs(share - target), place)
+            for place in range(1, len(layers))
+            if layers[place].inputs
+            and abs((share := done[place - 1] / done[-1]) - target) <= 0.5 / (_MOST_ANCHORS + 1)
+            and _LEAST_SHARE < share < 1 - _LEAST_SHARE
+        ]
+        if near:
+            chosen.add(min(near)[2])
+    return tuple(sorted(chosen))
+
+
+def priced(
+    weights: Sequence[float], places: Sequence[int], shares: Sequence[float], whole_s: float
+) -> tuple[float, ...]:
+    """The seconds of each layer; their sum is that of the whole model.
+
+    Args:
+        weights: About the seconds of each layer, in graph order.
+        places: The anchors, as numbers of layers, ascending.
+        shares: For each anchor, the share of the time that the layers before it take.
+        whole_s: Seconds of the whole model.
+    """
+    borders = [0, *places, len(weights)]
+    levels = list(accumulate([0.0, *shares, 1.0], max))  # a later anchor's head holds an earlier one's
+    prices: list[float] = []
+    for (start, end), (low, high) in zip(pairwise(borders), pairwise(levels), strict=True):
+        part = weights[start:end]
+        total = sum(part)
+        even = [1 / len(part)] * len(part) if total <= 0 else [weight / total for weight in part]
+        prices += [whole_s * (high - low) * fraction for fraction in even]
+    return tuple(prices)
+
+
+@dataclass(slots=True)
+class _Progress:
+    report: Callable[[int, int], None] | None
+    total: int
+    done: int = 0
+
+    def step(self) -> None:
+        self.done += 1
+        if self.report is not None:
+            self.report(self.done, self.total)
+
+
+def _share(
+    builder: Builder, definition: Definition, edge: frozenset[str], feeds: Mapping[str, Value], repeats: int
+) -> float:
+    """The share of a split's time that its head takes."""
+    sends = crossing(definition, edge)
+    head = builder.lasting(tail_spec(definition, feeds.keys(), sends, ()))
+    tail = builder.lasting(tail_spec(definition, sends, (), remote_outputs(definition, edge)))
+    clock = compute_clock() if builder.threads == 1 else perf_counter  # a thread's time is not that of its helpers
+    times: tuple[list[float], list[float]] = ([], [])
+    for repeat in range(1 + repeats):  # in turn, so that a temporary slowdown affects both
+        begun_s = clock()
+        values = head.run(feeds).layers
+        between_s = clock()
+        tail.run(values)
+        if repeat:
+            times[0].append(between_s - begun_s)
+            times[1].append(clock() - between_s)
+    head_s, tail_s = map(median, times)
+    return head_s / (head_s + tail_s)
+
+
+def _timed(repeats: int, warmup: int, clock: Callable[[], float], run: Callable[[], object]) -> float:
+    seconds = []
+    for repeat in range(warmup + repeats):
+        begun_s = clock()
+        run()
+        if repeat >= warmup:
+            seconds.append(clock() - begun_s)
+    return median(seconds)
