@@ -11,13 +11,13 @@ Laws:
 """
 
 import math
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import zstandard
 
 from split_wire.encodings import LOSSLESS, PICTURES, Encoding
 from split_wire.errors import CodecError
@@ -25,6 +25,11 @@ from split_wire.picture_encodings.differences import differences, picture_of
 from split_wire.picture_encodings.jpeg import read_jpeg, write_jpeg
 from split_wire.picture_encodings.jpeg_xl import read_jpeg_xl, write_jpeg_xl
 from split_wire.picture_encodings.webp import read_webp, write_webp
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd  # the same module for earlier Pythons
 
 Buffer = bytes | memoryview
 Array = npt.NDArray[Any]
@@ -240,14 +245,21 @@ def _finite(scale: npt.NDArray[np.float32], offset: npt.NDArray[np.float32]) -> 
 
 
 def _compress(data: Buffer) -> bytes:
-    return zstandard.ZstdCompressor(level=ZSTD_LEVEL).compress(data)
+    return zstd.compress(data, ZSTD_LEVEL)
 
 
 def _decompress(data: Buffer, expected: int) -> bytes:
+    """Return the content of one frame that tells its size; memory follows that size, whatever window it asks for."""
     try:
-        size = zstandard.frame_content_size(data)
+        size = zstd.get_frame_info(data).decompressed_size
         if size != expected:
-            raise CodecError(f"expected a zstd frame of {expected} bytes, this one tells {size} (-1: does not tell)")
-        return zstandard.ZstdDecompressor().decompress(data, allow_extra_data=False)
-    except zstandard.ZstdError as error:
+            tells = -1 if size is None else size
+            raise CodecError(f"expected a zstd frame of {expected} bytes, this one tells {tells} (-1: does not tell)")
+        decompressor = zstd.ZstdDecompressor()
+        content = decompressor.decompress(data, max(expected, 1))
+    except zstd.ZstdError as error:
         raise CodecError(f"the data is no zstd frame: {error}") from error
+    if not decompressor.eof or decompressor.unused_data:
+        found = "there is more behind it" if decompressor.eof else "it is cut off"
+        raise CodecError(f"the data is no zstd frame: {found}")
+    return content
