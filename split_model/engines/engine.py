@@ -33,6 +33,11 @@ class PartSpec:
     layers: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
 
+    @property
+    def computes(self) -> bool:
+        """Whether it returns anything but its feeds; if not, nothing needs to run."""
+        return bool(self.outputs) or not set(self.layers) <= set(self.feeds)
+
 
 class Results(NamedTuple):
     """What a part computed: layers' values by name, and outputs by path.
@@ -46,7 +51,7 @@ class Results(NamedTuple):
 
 
 class Part(Protocol):
-    """A part that is ready to run."""
+    """A part that can be run."""
 
     def run(self, feeds: Mapping[str, Value], recorder: Recorder | None = None) -> Results:
         """Computes the part.
@@ -110,6 +115,14 @@ class Engine(Protocol):
         """
         ...
 
+    def prepare_thread(self, threads: int | None) -> None:
+        """Prepares the calling thread, which will run parts.
+
+        Args:
+            threads: Threads that one run may use, if that is a setting of the thread; None keeps the engine's default.
+        """
+        ...
+
     def walk(self, feeds: Mapping[str, Value]) -> Iterator[tuple[str, Value]]:
         """Every layer that is no input, in graph order, with its value, from the values of the inputs."""
         ...
@@ -124,14 +137,6 @@ class Engine(Protocol):
             repeats: Runs of each kind, whose medians count.
             warmup: Runs before these, which do not count.
             on_progress: Called with the steps done, and of all steps.
-        """
-        ...
-
-    def prepare_thread(self, threads: int | None) -> None:
-        """Prepares the calling thread, which will run parts.
-
-        Args:
-            threads: Threads that one run may use, if that is a setting of the thread; None keeps the engine's default.
         """
         ...
 

@@ -113,6 +113,11 @@ class TorchEngine:
     def prepare(self, specs: Sequence[PartSpec]) -> None:
         """Does nothing: every part is ready."""
 
+    def prepare_thread(self, threads: int | None) -> None:
+        """Sets the number of torch's threads, which each thread has for itself."""
+        if threads is not None:
+            torch.set_num_threads(threads)
+
     def walk(self, feeds: Mapping[str, Value]) -> Iterator[tuple[str, Value]]:
         """See `split_model.engines.engine.Engine`."""
         return walk(self.definition, feeds, self.part)
@@ -122,11 +127,6 @@ class TorchEngine:
     ) -> Profile:
         """See `split_model.engines.engine.Engine`."""
         return measured(self, feeds, repeats=repeats, warmup=warmup, on_progress=on_progress)
-
-    def prepare_thread(self, threads: int | None) -> None:
-        """Sets the number of torch's threads, which each thread has for itself."""
-        if threads is not None:
-            torch.set_num_threads(threads)
 
     def close(self) -> None:
         """Does nothing: there is no background work."""
