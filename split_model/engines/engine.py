@@ -4,14 +4,15 @@ Laws: an engine never modifies the arrays that it is given, and several threads 
 tensors as `split_model.values` says.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from typing import NamedTuple, Protocol
 
 from split_model.engines.profile import Profile
 from split_model.values import Array, Value
 
-__all__ = ["Engine", "Part", "PartSpec", "Recorder", "Results"]
+__all__ = ["Engine", "Part", "PartSpec", "Preparation", "Recorder", "Results"]
 
 Recorder = Callable[[str, float], None]
 """Called with the name and the seconds of each layer when it is done, on `split_model.engines.clock.compute_clock`. The
@@ -32,16 +33,35 @@ class PartSpec:
     layers: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
 
+    @property
+    def computes(self) -> bool:
+        """Whether it returns anything but its feeds; if not, nothing needs to run."""
+        return bool(self.outputs) or not set(self.layers) <= set(self.feeds)
+
 
 class Results(NamedTuple):
-    """What a part computed: layers' values by name, and outputs by path."""
+    """What a part computed: layers' values by name, and outputs by path.
+
+    `prepared_s` has the seconds that the run waited before it could compute; 0 if everything was there.
+    """
 
     layers: dict[str, Value]
     outputs: dict[str, Array]
+    prepared_s: float = 0.0
 
 
 class Part(Protocol):
-    """A part that is ready to run."""
+    """A part that can be run."""
+
+    def prepare(self) -> float:
+        """Waits until a run prepares nothing, and returns the seconds; 0 at once if that is so already.
+
+        A caller with a deadline looks at the clock between this and the run.
+
+        Raises:
+            ExecutionError: The engine cannot make what the part needs.
+        """
+        ...
 
     def run(self, feeds: Mapping[str, Value], recorder: Recorder | None = None) -> Results:
         """Computes the part.
@@ -56,6 +76,19 @@ class Part(Protocol):
         ...
 
 
+class Preparation(Enum):
+    """What becomes of the run of a part that is not ready."""
+
+    NONE = "none"
+    """Every part is ready."""
+
+    BRIDGED = "bridged"
+    """Another engine runs it meanwhile."""
+
+    AWAITED = "awaited"
+    """The run waits until the part is ready."""
+
+
 class Engine(Protocol):
     """What runs the parts of one model."""
 
@@ -64,12 +97,40 @@ class Engine(Protocol):
         """`torch` or `onnx`."""
         ...
 
+    @property
+    def preparation(self) -> Preparation:
+        """What becomes of the run of a part that is not ready."""
+        ...
+
     def part(self, spec: PartSpec) -> Part:
         """A part, which is ready in no time; its first run may take longer, if it prepares something then."""
         ...
 
     def is_ready(self, spec: PartSpec) -> bool:
         """Whether a run of this part prepares nothing."""
+        ...
+
+    def prefer(self, specs: Sequence[PartSpec]) -> None:
+        """Makes these parts ready in the background and keeps them, as many as there is room for, the first ones first.
+
+        Those of an earlier call are no longer preferred. Returns at once.
+        """
+        ...
+
+    def prepare(self, specs: Sequence[PartSpec]) -> None:
+        """Makes these parts ready before any others, and waits for that.
+
+        Raises:
+            ModelError: One cannot be made, and no other engine runs it.
+        """
+        ...
+
+    def prepare_thread(self, threads: int | None) -> None:
+        """Prepares the calling thread, which will run parts.
+
+        Args:
+            threads: Threads that one run may use, if that is a setting of the thread; None keeps the engine's default.
+        """
         ...
 
     def walk(self, feeds: Mapping[str, Value]) -> Iterator[tuple[str, Value]]:

@@ -69,7 +69,7 @@ class Builder:
 
         extracted = self.extracted(spec)
         if extracted.model is None:
-            return _nothing(extracted)
+            return Session.of_feeds(spec)
         model = extracted.model.SerializeToString(deterministic=True)
         data = self._fused(model)
         if data is None:
@@ -86,7 +86,7 @@ class Builder:
         """
         extracted = self.extracted(spec)
         if extracted.model is None:
-            return _nothing(extracted)
+            return Session.of_feeds(spec)
         options = session_options(self.folder, self.threads, lasting=False)
         return open_session(extracted, extracted.model.SerializeToString(), options, extracted.weight_bytes)
 
@@ -108,8 +108,3 @@ class Builder:
         except ModelError as error:
             _log.debug("a part cannot be packed: %s", error)
         return None
-
-
-def _nothing(extracted: Extracted) -> Session:
-    """The session of a part whose wanted values are its feeds."""
-    return Session(extracted.spec, (), {}, None, 0)

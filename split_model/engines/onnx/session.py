@@ -48,6 +48,15 @@ class Session:
     runtime: "InferenceSession | None"
     own_bytes: int
 
+    @classmethod
+    def of_feeds(cls, spec: PartSpec) -> "Session":
+        """The session of a part that returns feeds only."""
+        return cls(spec, (), {}, None, 0)
+
+    def prepare(self) -> float:
+        """It is ready."""
+        return 0.0
+
     def run(self, feeds: Mapping[str, Value], recorder: Recorder | None = None) -> Results:  # noqa: ARG002  # no layers
         """See `split_model.engines.engine.Part`; a session cannot tell the time of its layers."""
         found = self._computed(feeds)
