@@ -8,6 +8,7 @@ import logging
 import tempfile
 from pathlib import Path
 from threading import Lock
+from typing import TYPE_CHECKING
 
 from split_model.engines.engine import PartSpec
 from split_model.engines.onnx.extraction import Extracted, extract
@@ -15,7 +16,11 @@ from split_model.engines.onnx.fusing import fused
 from split_model.engines.onnx.network import Network, NetworkFile, index
 from split_model.engines.onnx.packed_weights import PackedWeights
 from split_model.engines.onnx.session import Session, open_session, session_options
+from split_model.engines.onnx.shared_weights import SharedWeights
 from split_model.errors import ModelError
+
+if TYPE_CHECKING:
+    import onnx
 
 __all__ = ["Builder"]
 
@@ -41,6 +46,7 @@ class Builder:
         self._network: Network | None = None
         self._lock = Lock()
         self._packs = True
+        self._shared = SharedWeights()
 
     @property
     def folder(self) -> Path:
@@ -71,12 +77,14 @@ class Builder:
         if extracted.model is None:
             return Session.of_feeds(spec)
         model = extracted.model.SerializeToString(deterministic=True)
-        data = self._fused(model)
-        if data is None:
+        part = self._fused(model)
+        if part is None:
             return open_session(extracted, model, session_options(self.folder, self.threads), extracted.weight_bytes)
         options = session_options(self._packed.folder, self.threads)
         options.graph_optimization_level = GraphOptimizationLevel.ORT_DISABLE_ALL  # it is optimised
-        return open_session(extracted, data, options, len(data))
+        held = self._shared.lend(part, self._packed.folder, options)
+        data = part.SerializeToString()
+        return open_session(extracted, data, options, len(data), held)
 
     def once(self, spec: PartSpec) -> Session:
         """A session for a few runs, which gives back all that it takes.
@@ -90,7 +98,7 @@ class Builder:
         options = session_options(self.folder, self.threads, lasting=False)
         return open_session(extracted, extracted.model.SerializeToString(), options, extracted.weight_bytes)
 
-    def _fused(self, model: bytes) -> bytes | None:
+    def _fused(self, model: bytes) -> "onnx.ModelProto | None":
         """The fused part with packed weights; `None` where they cannot be packed."""
         if not self._packs:
             return None
@@ -101,7 +109,8 @@ class Builder:
                 return kept
             with tempfile.TemporaryDirectory(dir=self._packed.folder, prefix=".fusing-") as work:
                 part, weights = fused(model, self.folder, self.threads, Path(work))
-                return self._packed.put(key, part, weights)
+                self._packed.put(key, part, weights)
+                return part
         except OSError as error:
             self._packs = False
             _log.warning("cannot write packed weights, so each session has its own copy of them: %s", error)

@@ -1,10 +1,13 @@
 """Optimises a part once, and has ONNX Runtime write the fused nodes and the reordered weights."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from split_model.engines.onnx.session import session_options
 from split_model.errors import UnsupportedModelError
+
+if TYPE_CHECKING:
+    import onnx
 
 __all__ = ["SMALLEST_BYTES", "fused"]
 
@@ -12,7 +15,7 @@ SMALLEST_BYTES = 4096
 """Weights of fewer bytes stay inside the fused part: a file and a mapping of its own would cost more."""
 
 
-def fused(model: bytes, weights: Path, threads: int, work: Path) -> tuple[Any, Path]:
+def fused(model: bytes, weights: Path, threads: int, work: Path) -> "tuple[onnx.ModelProto, Path]":
     """Optimises a part for this processor.
 
     Args:

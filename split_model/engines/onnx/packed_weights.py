@@ -16,10 +16,13 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from split_model.engines.onnx.network import tensors_of
 from split_model.errors import ModelError
+
+if TYPE_CHECKING:
+    import onnx
 
 __all__ = ["PackedWeights"]
 
@@ -54,7 +57,7 @@ class PackedWeights:
             self._folder.mkdir(parents=True, exist_ok=True)
             return self._folder
 
-    def get(self, key: str) -> bytes | None:
+    def get(self, key: str) -> "onnx.ModelProto | None":
         """The fused part of a key; `None` if it is missing, or it or a file of its weights is damaged."""
         import onnx  # noqa: PLC0415  # a model without this engine needs no onnx
         from google.protobuf.message import DecodeError  # noqa: PLC0415
@@ -65,20 +68,17 @@ class PackedWeights:
                 return None
             model = onnx.ModelProto.FromString(data[32:])
             names = {entry.value for tensor in _external(model) for entry in tensor.external_data if _locates(entry)}
-            return data[32:] if all(map(self._is_whole, names)) else None
+            return model if all(map(self._is_whole, names)) else None
         except (OSError, DecodeError):
             return None
 
-    def put(self, key: str, model: Any, source: Path) -> bytes:  # noqa: ANN401  # protobuf's classes are made at run time
+    def put(self, key: str, model: "onnx.ModelProto", source: Path) -> None:
         """Keeps a fused part and its weights.
 
         Args:
             key: The name of the part.
-            model: The part, as ONNX Runtime wrote it; references to weights are changed.
+            model: The part, as ONNX Runtime wrote it; its weights are in this folder then.
             source: The file of weights that it wrote.
-
-        Returns:
-            The part with weights from this folder.
 
         Raises:
             OSError: The folder cannot be written.
@@ -87,9 +87,8 @@ class PackedWeights:
         with source.open("rb") as weights:
             for tensor in _external(model):
                 self._move(tensor, weights, source.name)
-        data: bytes = model.SerializeToString()
+        data = model.SerializeToString()
         self._write(self._part(key), (hashlib.sha256(data).digest(), data))
-        return data
 
     def close(self) -> None:
         """Removes a temporary folder; sessions keep what they have mapped."""
@@ -99,7 +98,7 @@ class PackedWeights:
     def _part(self, key: str) -> Path:
         return self.folder / f"{key}.part"
 
-    def _move(self, tensor: Any, weights: Any, expected: str) -> None:  # noqa: ANN401
+    def _move(self, tensor: Any, weights: BinaryIO, expected: str) -> None:  # noqa: ANN401  # made at run time
         entries: dict[str, str] = {entry.key: entry.value for entry in tensor.external_data}
         if entries.get("location") != expected:
             raise ModelError(f"weight {tensor.name!r} is in {entries.get('location')!r}; expected {expected!r}")
@@ -159,7 +158,7 @@ class PackedWeights:
             raise
 
 
-def _external(model: Any) -> Iterator[Any]:  # noqa: ANN401
+def _external(model: "onnx.ModelProto") -> Iterator[Any]:
     return (tensor for tensor in tensors_of(model.graph) if tensor.external_data)
 
 
@@ -167,9 +166,9 @@ def _locates(entry: Any) -> bool:  # noqa: ANN401
     return bool(entry.key == "location")
 
 
-def _read(file: Any, offset: int, length: int) -> bytes:  # noqa: ANN401
+def _read(file: BinaryIO, offset: int, length: int) -> bytes:
     file.seek(offset)
-    data: bytes = file.read(length)
+    data = file.read(length)
     if len(data) != length:
         raise ModelError(f"the runtime wrote {len(data)} of {length} bytes of a weight: the disk may be full")
     return data

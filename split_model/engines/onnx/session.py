@@ -40,6 +40,7 @@ class Session:
         names: For each wanted layer that is no feed, the names of its tensors.
         runtime: ONNX Runtime's session; `None` where every wanted value is a feed.
         own_bytes: Bytes of the weights that it holds for itself, apart from those mapped from a file.
+        held: What the runtime's session uses and does not keep alive.
     """
 
     spec: PartSpec
@@ -47,6 +48,7 @@ class Session:
     names: Mapping[str, tuple[str, ...]]
     runtime: "InferenceSession | None"
     own_bytes: int
+    held: tuple[object, ...] = ()
 
     @classmethod
     def of_feeds(cls, spec: PartSpec) -> "Session":
@@ -83,7 +85,9 @@ class Session:
         return dict(zip(wanted, found, strict=True))
 
 
-def open_session(extracted: Extracted, model: bytes, options: "SessionOptions", own_bytes: int) -> Session:
+def open_session(
+    extracted: Extracted, model: bytes, options: "SessionOptions", own_bytes: int, held: tuple[object, ...] = ()
+) -> Session:
     """Makes a session.
 
     Args:
@@ -91,6 +95,7 @@ def open_session(extracted: Extracted, model: bytes, options: "SessionOptions", 
         model: That model, or what it became by fusing.
         options: See `session_options`.
         own_bytes: See `Session`.
+        held: See `Session`.
 
     Raises:
         UnsupportedModelError: ONNX Runtime refuses the model.
@@ -102,7 +107,7 @@ def open_session(extracted: Extracted, model: bytes, options: "SessionOptions", 
     except Exception as error:  # the runtime's errors have no common class
         reason = str(error).strip().splitlines()[0]
         raise UnsupportedModelError(f"ONNX Runtime cannot run this part of the model: {reason}") from error
-    return Session(extracted.spec, extracted.feeds, extracted.layers, runtime, own_bytes)
+    return Session(extracted.spec, extracted.feeds, extracted.layers, runtime, own_bytes, held)
 
 
 def session_options(folder: Path, threads: int, *, lasting: bool = True) -> "SessionOptions":
