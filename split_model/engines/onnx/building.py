@@ -77,10 +77,11 @@ class Builder:
         if extracted.model is None:
             return Session.of_feeds(spec)
         model = extracted.model.SerializeToString(deterministic=True)
-        part = self._fused(model)
+        part = self._fused(extracted, model)
         if part is None:
-            return open_session(extracted, model, session_options(self.folder, self.threads), extracted.weight_bytes)
-        options = session_options(self._packed.folder, self.threads)
+            options = session_options(self.folder, self.threads, prepacks=extracted.prepacks)
+            return open_session(extracted, model, options, extracted.weight_bytes)
+        options = session_options(self._packed.folder, self.threads, prepacks=extracted.prepacks)
         options.graph_optimization_level = GraphOptimizationLevel.ORT_DISABLE_ALL  # it is optimised
         held = self._shared.lend(part, self._packed.folder, options)
         data = part.SerializeToString()
@@ -95,10 +96,10 @@ class Builder:
         extracted = self.extracted(spec)
         if extracted.model is None:
             return Session.of_feeds(spec)
-        options = session_options(self.folder, self.threads, lasting=False)
+        options = session_options(self.folder, self.threads, prepacks=extracted.prepacks, lasting=False)
         return open_session(extracted, extracted.model.SerializeToString(), options, extracted.weight_bytes)
 
-    def _fused(self, model: bytes) -> "onnx.ModelProto | None":
+    def _fused(self, extracted: Extracted, model: bytes) -> "onnx.ModelProto | None":
         """The fused part with packed weights; `None` where they cannot be packed."""
         if not self._packs:
             return None
@@ -108,7 +109,7 @@ class Builder:
             if kept is not None:
                 return kept
             with tempfile.TemporaryDirectory(dir=self._packed.folder, prefix=".fusing-") as work:
-                part, weights = fused(model, self.folder, self.threads, Path(work))
+                part, weights = fused(extracted, model, self.folder, self.threads, Path(work))
                 self._packed.put(key, part, weights)
                 return part
         except OSError as error:

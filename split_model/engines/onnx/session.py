@@ -110,12 +110,13 @@ def open_session(
     return Session(extracted.spec, extracted.feeds, extracted.layers, runtime, own_bytes, held)
 
 
-def session_options(folder: Path, threads: int, *, lasting: bool = True) -> "SessionOptions":
+def session_options(folder: Path, threads: int, *, prepacks: bool, lasting: bool = True) -> "SessionOptions":
     """Options of a session whose weights are in files of a folder.
 
     Args:
         folder: The folder.
         threads: Threads of each operator.
+        prepacks: Whether the runtime reorders weights for operators.
         lasting: Whether the session is kept, and so draws on the arena that the sessions share; else what it takes is
             given back when it ends.
     """
@@ -129,6 +130,7 @@ def session_options(folder: Path, threads: int, *, lasting: bool = True) -> "Ses
     entries = {
         "session.intra_op.allow_spinning": "0",
         "session.inter_op.allow_spinning": "0",
+        "session.disable_prepacking": str(int(not prepacks)),
         "session.model_external_initializers_file_folder_path": str(folder),
         "session.use_device_allocator_for_initializers": "1",  # an arena would keep the weights' memory
     }

@@ -84,7 +84,7 @@ def test_nothing_half_written_is_left(tiny, folder):
 
 
 def test_a_reference_to_another_file_is_refused(tiny, folder, tmp_path):
-    model = Builder(tiny, PackedWeights(folder), 1).extracted(tiny.whole).model
-    part, source = fused(model.SerializeToString(), tiny.path.parent, 1, tmp_path)
+    extracted = Builder(tiny, PackedWeights(folder), 1).extracted(tiny.whole)
+    part, source = fused(extracted, extracted.model.SerializeToString(), tiny.path.parent, 1, tmp_path)
     with pytest.raises(ModelError, match=r"is in 'part\.bin'; expected 'other\.bin'"):
         PackedWeights(folder).put("key", part, source.rename(tmp_path / "other.bin"))
