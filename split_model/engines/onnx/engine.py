@@ -24,6 +24,11 @@ from split_model.values import Value
 
 __all__ = ["OnnxEngine", "OnnxPart"]
 
+_MOST_FORMS = 4
+"""Forms of a weight that are kept: as it was, reordered for the processor's layout in one way or another."""
+
+_SPARE_BYTES = 64 * 2**20
+
 
 class OnnxPart:
     """A part of a model, whose session may not be there yet.
@@ -104,7 +109,8 @@ class OnnxEngine:
         self.definition = file.definition
         self.threads = threads
         self._fallback = fallback
-        packed = PackedWeights(None if folder is None else folder / fingerprint(file))
+        own = None if folder is None else folder / fingerprint(file)
+        packed = PackedWeights(own, most_bytes=_SPARE_BYTES + _MOST_FORMS * file.weights_bytes)
         self._builder = Builder(file, packed, threads)
         self._sessions = Sessions(self._builder.lasting, limits or Limits())
         self._end = weakref.finalize(self, _end, self._sessions, packed)  # also at the end of the process

@@ -5,7 +5,8 @@ once, and the runtime writes what it made: the fused nodes and the reordered wei
 by the hash of its content, so parts that made the same have one copy, on disk and in memory. A session of the fused
 part then maps these files and takes next to no memory and time.
 
-Laws: a file is complete when it has its name; its content is checked once in each process; nothing is changed later.
+Laws: a file is complete when it has its name; its content is checked once in each process; nothing is changed later. Of
+the parts, those used last are kept; weights are kept up to a number of bytes, because a cut changes only few of them.
 """
 
 import hashlib
@@ -14,6 +15,8 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
+from math import inf
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -36,10 +39,14 @@ class PackedWeights:
 
     Args:
         folder: The folder, which is made when first needed; `None`: a temporary one, until `close`.
+        most_bytes: Bytes of all weights in it.
+        most_parts: Parts in it.
     """
 
-    def __init__(self, folder: Path | None) -> None:
+    def __init__(self, folder: Path | None, *, most_bytes: float = inf, most_parts: int = 512) -> None:
         self._folder = folder
+        self._most_bytes = most_bytes
+        self._most_parts = most_parts
         self._lasting = folder is not None
         self._checked: set[str] = set()
         self._lock = Lock()
@@ -63,7 +70,9 @@ class PackedWeights:
         from google.protobuf.message import DecodeError  # noqa: PLC0415
 
         try:
-            data = self._part(key).read_bytes()
+            path = self.folder / f"{key}.part"
+            data = path.read_bytes()
+            os.utime(path)
             if hashlib.sha256(data[32:]).digest() != data[:32]:
                 return None
             model = onnx.ModelProto.FromString(data[32:])
@@ -82,21 +91,25 @@ class PackedWeights:
 
         Raises:
             OSError: The folder cannot be written.
-            ModelError: The part refers to other files than `source`.
+            ModelError: The part refers to other files than `source`, or its weights find no room.
         """
         with source.open("rb") as weights:
             for tensor in _external(model):
                 self._move(tensor, weights, source.name)
         data = model.SerializeToString()
-        self._write(self._part(key), (hashlib.sha256(data).digest(), data))
+        self._write(self.folder / f"{key}.part", (hashlib.sha256(data).digest(), data))
+        self._forget_old_parts()
 
     def close(self) -> None:
         """Removes a temporary folder; sessions keep what they have mapped."""
         if not self._lasting and self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
 
-    def _part(self, key: str) -> Path:
-        return self.folder / f"{key}.part"
+    def _forget_old_parts(self) -> None:
+        with suppress(OSError):  # another process did
+            parts = sorted(self.folder.glob("*.part"), key=lambda path: path.stat().st_mtime_ns)
+            for path in parts[: max(0, len(parts) - self._most_parts)]:
+                path.unlink()
 
     def _move(self, tensor: Any, weights: BinaryIO, expected: str) -> None:  # noqa: ANN401  # made at run time
         entries: dict[str, str] = {entry.key: entry.value for entry in tensor.external_data}
@@ -126,6 +139,9 @@ class PackedWeights:
             digest.update(piece)
         name = f"{digest.hexdigest()}.bin"
         if not self._is_whole(name):
+            held = sum(path.stat().st_size for path in self.folder.glob("*.bin"))
+            if held + sum(map(len, pieces)) > self._most_bytes:
+                raise ModelError(f"there are {held} bytes of packed weights, of at most {self._most_bytes:.0f}")
             self._write(self.folder / name, pieces)
             self._checked.add(name)
         return name

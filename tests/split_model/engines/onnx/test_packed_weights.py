@@ -88,3 +88,26 @@ def test_a_reference_to_another_file_is_refused(tiny, folder, tmp_path):
     part, source = fused(extracted, extracted.model.SerializeToString(), tiny.path.parent, 1, tmp_path)
     with pytest.raises(ModelError, match=r"is in 'part\.bin'; expected 'other\.bin'"):
         PackedWeights(folder).put("key", part, source.rename(tmp_path / "other.bin"))
+
+
+def test_parts_used_last_are_kept(tiny, folder):
+    builder = Builder(tiny, PackedWeights(folder, most_parts=2), 1)
+    used, *others = (PartSpec(("picture",), (name,)) for name in ("relu", "wide", "sum", "pooled"))
+    kept = set()
+    for number, spec in enumerate([used, *others]):
+        builder.lasting(spec)
+        (new,) = set(folder.glob("*.part")) - kept
+        kept = set(folder.glob("*.part"))
+        if not number:
+            first = new
+        builder.lasting(used)
+        assert first.exists()
+    assert len(kept) == 2
+
+
+def test_weights_without_room_stay_with_their_session(tiny, folder):
+    builder = Builder(tiny, PackedWeights(folder, most_bytes=1000), 1)
+    session = builder.lasting(tiny.whole)
+    assert session.own_bytes > 64 * 16 * 9 * 4
+    assert not _weights(folder)
+    assert session.run(tiny.feeds).outputs["scores"].shape == (1, 16)
