@@ -6,7 +6,6 @@ are reordered earlier, when a part is fused, and that is in the file of packed w
 """
 
 from collections.abc import Mapping, Sequence
-from math import prod
 from typing import Any
 
 from split_model.definition import Definition
@@ -39,7 +38,7 @@ def prepacking(nodes: Sequence[Any], weight_bytes: Mapping[str, int], definition
         name
         for layer, specs in definition.layer_specs.items()
         for name, spec in zip(tensor_names(layer, len(specs)), specs, strict=True)
-        if prod(spec.shape[:-1] if None not in spec.shape else (0,)) == 1
+        if all(size == 1 for size in spec.shape[:-1])
     }
     return frozenset(
         position
