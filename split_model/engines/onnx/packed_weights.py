@@ -19,6 +19,7 @@ from contextlib import suppress
 from math import inf
 from pathlib import Path
 from threading import Lock
+from time import time
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from split_model.engines.onnx.network import tensors_of
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["PackedWeights"]
 
 _PAGE = 4096
+_STALE_S = 3600.0
 _PACKED = re.compile(r"prepacked_\d+")
 _NAME = re.compile(r"[0-9a-f]{64}\.bin")
 
@@ -49,6 +51,7 @@ class PackedWeights:
         self._most_parts = most_parts
         self._lasting = folder is not None
         self._checked: set[str] = set()
+        self._swept = False
         self._lock = Lock()
 
     @property
@@ -62,6 +65,9 @@ class PackedWeights:
             if self._folder is None:
                 self._folder = Path(tempfile.mkdtemp(prefix="dads-weights-"))
             self._folder.mkdir(parents=True, exist_ok=True)
+            if not self._swept:
+                self._swept = True
+                _sweep(self._folder)
             return self._folder
 
     def get(self, key: str) -> "onnx.ModelProto | None":
@@ -172,6 +178,14 @@ class PackedWeights:
         except BaseException:
             Path(temporary).unlink(missing_ok=True)
             raise
+
+
+def _sweep(folder: Path) -> None:
+    """Removes what processes that were killed left half written."""
+    for path in folder.glob(".*"):
+        with suppress(OSError):  # another process did
+            if time() - path.stat().st_mtime > _STALE_S:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def _external(model: "onnx.ModelProto") -> Iterator[Any]:

@@ -1,3 +1,4 @@
+import os
 import shutil
 from pathlib import Path
 
@@ -111,3 +112,14 @@ def test_weights_without_room_stay_with_their_session(tiny, folder):
     assert session.own_bytes > 64 * 16 * 9 * 4
     assert not _weights(folder)
     assert session.run(tiny.feeds).outputs["scores"].shape == (1, 16)
+
+
+def test_what_a_killed_process_left_half_written_is_removed(tiny, folder):
+    left, new = (folder / name for name in (".fusing-killed", ".fusing-at-work"))
+    for place in (left, new):
+        place.mkdir(parents=True)
+        (place / "part.bin").touch()
+    os.utime(left, (0, 0))
+    _build(tiny, folder, tiny.whole)
+    assert not left.exists()
+    assert new.exists()
