@@ -11,6 +11,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from split_model.engines.engine import PartSpec
+from split_model.engines.memory import give_back_freed_memory
 from split_model.engines.onnx.extraction import Extracted, extract
 from split_model.engines.onnx.fusing import fused
 from split_model.engines.onnx.network import Network, NetworkFile, index
@@ -105,16 +106,19 @@ class Builder:
             return None
         key = hashlib.sha256(model).hexdigest()
         try:
-            kept = self._packed.get(key)
-            if kept is not None:
-                return kept
-            with tempfile.TemporaryDirectory(dir=self._packed.folder, prefix=".fusing-") as work:
-                part, weights = fused(extracted, model, self.folder, self.threads, Path(work))
-                self._packed.put(key, part, weights)
-                return part
+            return self._packed.get(key) or self._newly_fused(key, extracted, model)
         except OSError as error:
             self._packs = False
             _log.warning("cannot write packed weights, so each session has its own copy of them: %s", error)
         except ModelError as error:
             _log.debug("a part cannot be packed: %s", error)
         return None
+
+    def _newly_fused(self, key: str, extracted: Extracted, model: bytes) -> "onnx.ModelProto":
+        try:
+            with tempfile.TemporaryDirectory(dir=self._packed.folder, prefix=".fusing-") as work:
+                part, weights = fused(extracted, model, self.folder, self.threads, Path(work))
+                self._packed.put(key, part, weights)
+                return part
+        finally:
+            give_back_freed_memory()  # it took the weights a second and a third time
