@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from partitioner import LayerGraph
-from split_model import Model, PartSpec
+from split_model import Model, PartSpec, Preparation
 from split_model.parts import crossing, remote_outputs, tail_spec
 
 __all__ = ["likely_tails", "prepare_likely"]
@@ -31,8 +31,8 @@ def prepare_likely(model: Model) -> None:
     """Lets the engine prepare these tails; returns when the whole model's can run, so that every edge is answered."""
     specs = likely_tails(model)
     model.engine.prefer(specs)
-    for spec in specs[:1]:  # a model that returns constants has none
-        model.engine.part(spec).prepare()
+    if model.engine.preparation is Preparation.AWAITED:
+        model.engine.prepare(specs[:1])
 
 
 def _falling(graph: LayerGraph) -> Iterator[int]:

@@ -67,7 +67,7 @@ def answer(
     feeds = {layer: split_model.value_of(values, model.layer_specs[layer]) for layer, values in arrays.items()}
     decoded_s = time.monotonic()
     # Only now, so that a request that cannot be answered makes no session.
-    prepare_s = tail.part.prepare()
+    prepare_s = prepared_s(model, tail.spec)
     if prepare_s and time.monotonic() > until_s:
         raise ExpiredError("the deadline passed while the server prepared this cut; it was not computed")
     results = tail.results(feeds)
@@ -127,6 +127,17 @@ def find_tail(model: split_model.Model, feeds: Mapping[str, object], outputs: Se
             Reason.MISSING_TENSOR,
             f"the wanted outputs need layer {error.layer!r}; expected its tensor, or those of layers after it",
         ) from error
+
+
+def prepared_s(model: split_model.Model, spec: split_model.PartSpec) -> float:
+    """Wait until the model's engine can run a part, and return the seconds; 0 if it can already."""
+    engine = model.engine
+    waits = bool(spec.outputs) and engine.preparation is split_model.Preparation.AWAITED
+    if not waits or engine.is_ready(spec):
+        return 0.0
+    began_s = time.monotonic()
+    engine.prepare((spec,))
+    return time.monotonic() - began_s
 
 
 def write_outputs(model: split_model.Model, computed: Mapping[str, Array]) -> Iterator[EncodedTensor]:

@@ -100,7 +100,7 @@ def explain(error: BaseException) -> Explanation | None:
     if isinstance(error, CommandError):
         return Explanation(_one_line(str(error)), error.exit_code)
     for module, name, exit_code in KNOWN_ERRORS:
-        # A module that was not imported cannot have raised the error; importing it here would load torch.
+        # A module that was not imported cannot have raised the error; importing it here would take a while.
         known = getattr(sys.modules.get(module), name, None)
         if known is not None and isinstance(error, known):
             return Explanation(_one_line(str(error)), exit_code)

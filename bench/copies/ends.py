@@ -26,6 +26,7 @@ from bench.rpc_overhead.ends import (
 )
 from bench.rpc_overhead.raw import ANSWER_BYTES, Turn
 from edge_service.cloud.client import OPTIONS
+from split_model.pytorch.tensors import tensor_of
 from split_wire import decode_tensor, encode_tensor, frames, split_pb2, split_pb2_grpc
 from split_wire.transport import SERVICE
 
@@ -85,12 +86,15 @@ def written(model: split_model.Model, array: Array) -> bytes:
     return frames.write_timed_request(frames.TimedRequest(frames.write_stream_request(request), timeout_s=1.0))
 
 
-def read(model: split_model.Model, message: bytes) -> split_model.Value:
+def read(model: split_model.Model, message: bytes) -> torch.Tensor:
     """The bytes that gRPC gives to a torch tensor."""
     found = frames.read_stream_request(message)
     assert isinstance(found, frames.StreamRequest), "what was written can be read"
     (tensor,) = found.request.tensors
-    return split_model.value_of((decode_tensor(tensor),), model.layer_specs["x"], model.device)
+    (spec,) = model.layer_specs["x"]
+    value = split_model.value_of((decode_tensor(tensor),), (spec,))
+    assert isinstance(value, np.ndarray), "there is one spec"
+    return tensor_of(value, spec)
 
 
 async def drive(parent: Parent, service: str, generated: str) -> None:

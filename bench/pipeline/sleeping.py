@@ -10,6 +10,8 @@ gRPC and protobuf.
 
 import asyncio
 import time
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -21,49 +23,51 @@ from bench.publishing.harness import Run
 from cloud_service import CloudConfig, CloudServer
 from edge_service import Agent, AgentConfig, FrameResult, Outcome
 from link_emulator import LinkEmulator, Trace
+from split_model.engines.engine import Results
 
 HEAD_S, TAIL_S = 0.050, 0.020
 UPLINK_BPS, TENSOR_BYTES = 20e6, 250_000
 FRAMES, RUNS = 60, 3
 
 
-class Sleeping(split_model.Model):
-    """One cheap layer over the tensor; heads and tails sleep first."""
+@dataclass(frozen=True, slots=True)
+class SleepingPart:
+    """A part that sleeps first, and then runs."""
 
-    def __init__(self, head_s: float, tail_s: float) -> None:
-        super().__init__(nn.Sequential(nn.ReLU()).eval(), (torch.zeros(1, TENSOR_BYTES // 4),), name="sleeping")
+    part: split_model.Part
+    sleeps_s: float
+
+    def run(self, feeds: Mapping[str, split_model.Value], recorder: split_model.Recorder | None = None) -> Results:
+        time.sleep(self.sleeps_s)
+        return self.part.run(feeds, recorder)
+
+
+class SleepingEngine:
+    """Another engine, whose heads and tails sleep first."""
+
+    def __init__(self, engine: split_model.Engine, head_s: float, tail_s: float) -> None:
+        self._engine = engine
         self._head_s = head_s
         self._tail_s = tail_s
 
-    def split(self, edge: frozenset[str]) -> Any:  # noqa: ANN401 # parts that look like the model's own
-        head, tail = super().split(edge)
-        return SleepingPart(head, self._head_s), tail
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 # whatever the engine has
+        return getattr(self._engine, name)
 
-    def tail(self, *arguments: Any) -> Any:  # noqa: ANN401 # see above
-        return SleepingPart(super().tail(*arguments), self._tail_s)
+    def part(self, spec: split_model.PartSpec) -> SleepingPart:
+        return SleepingPart(self._engine.part(spec), self._head_s if spec.layers else self._tail_s)
 
 
-class SleepingPart:
-    """A head or a tail that sleeps first, and then runs."""
-
-    def __init__(self, part: Any, part_s: float) -> None:  # noqa: ANN401 # a head or a tail
-        self._part = part
-        self._part_s = part_s
-
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 # whatever the part has
-        return getattr(self._part, name)
-
-    def __call__(self, *arguments: Any) -> Any:  # noqa: ANN401 # as the part's own
-        time.sleep(self._part_s)
-        return self._part(*arguments)
-
-    def run(self, *arguments: Any) -> Any:  # noqa: ANN401 # as the part's own
-        time.sleep(self._part_s)
-        return self._part.run(*arguments)
+def sleeping(head_s: float, tail_s: float) -> split_model.Model:
+    """One cheap layer over the tensor."""
+    made = split_model.model_of(nn.Sequential(nn.ReLU()).eval(), (torch.zeros(1, TENSOR_BYTES // 4),), name="sleeping")
+    engine: Any = SleepingEngine(made.engine, head_s, tail_s)
+    return split_model.Model(
+        made.definition, engine, name=made.name, example_inputs=made.example_inputs, original=made.original
+    )
 
 
 async def serve(parent: Parent) -> None:
-    server = CloudServer(CloudConfig(listen="127.0.0.1:0", threads=1), [Sleeping(0.0, TAIL_S)])
+    server = CloudServer(CloudConfig(listen="127.0.0.1:0", threads=1), [sleeping(0.0, TAIL_S)])
     await server.start()
     parent.tell(server.port)
     await parent.hear()
@@ -83,7 +87,7 @@ async def rate_hz(port: int) -> float:
     profile = split_model.Profile(layer_s=(0.0, HEAD_S), whole_s=HEAD_S)
     async with (
         LinkEmulator(f"127.0.0.1:{port}", uplink=uplink, downlink=downlink, delay_s=0.005) as link,
-        Agent(Sleeping(HEAD_S, 0.0), link.address, config, edge_profile=profile, on_result=on_result) as agent,
+        Agent(sleeping(HEAD_S, 0.0), link.address, config, edge_profile=profile, on_result=on_result) as agent,
     ):
         await asyncio.gather(*(agent.put(torch.zeros(1, TENSOR_BYTES // 4)) for _ in range(FRAMES)))
     first = FRAMES // 6

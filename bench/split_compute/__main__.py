@@ -63,13 +63,13 @@ def ratio(numerators: list[float], denominators: list[float]) -> dict[str, float
 def through(model: split_model.Model, edge: frozenset[str]) -> Callable[[], object]:
     """Head, arrays, values and tail, one after another."""
     head, tail = model.split(edge)
-    return lambda: tail(arrived(model, head(*model.example_inputs)))
+    return lambda: tail(arrived(model, head.run(model.example_inputs)))
 
 
 def arrived(model: split_model.Model, sent: dict[str, split_model.Value]) -> dict[str, split_model.Value]:
     """The values as they come out of the arrays that are sent."""
     return {
-        name: split_model.value_of(split_model.arrays_of(value), model.layer_specs[name], model.device)
+        name: split_model.value_of(split_model.arrays_of(value), model.layer_specs[name])
         for name, value in sent.items()
     }
 
@@ -115,8 +115,8 @@ def measure_predictions(model: split_model.Model, count: int, repeats: int) -> l
     rows = []
     for position in sorted(generator.sample(range(1, len(names)), min(count, len(names) - 1))):
         head, tail = model.split(frozenset(names[:position]))
-        values = arrived(model, head(*model.example_inputs))
-        taken = in_turns({"head": partial(head, *model.example_inputs), "tail": partial(tail, values)}, repeats)
+        values = arrived(model, head.run(model.example_inputs))
+        taken = in_turns({"head": partial(head.run, model.example_inputs), "tail": partial(tail, values)}, repeats)
         rows.append(
             {
                 "model": model.name,

@@ -101,12 +101,12 @@ def _near(element: NDArray[Any], others: NDArray[Any], limit: float) -> NDArray[
     """For each of the others, whether it is the same but for rounding."""
     if others.shape[1:] != element.shape:
         return np.zeros(len(others), dtype=np.bool_)
-    same = np.asarray(others == element)
+    same: NDArray[np.bool_] = np.equal(others, element)
     if np.issubdtype(others.dtype, np.inexact):
         wide = np.result_type(others.dtype, np.float64)
         with np.errstate(invalid="ignore"):  # of infinities, which are equal or not
-            same |= np.abs(others.astype(wide) - element.astype(wide)) <= limit
-        same |= np.isnan(others) & np.isnan(element)
+            near = np.less_equal(np.abs(others.astype(wide) - element.astype(wide)), limit)
+        same |= near | (np.isnan(others) & np.isnan(element))
     found: NDArray[np.bool_] = same.reshape(len(others), element.size).all(1)
     return found
 

@@ -53,16 +53,6 @@ class Results(NamedTuple):
 class Part(Protocol):
     """A part that can be run."""
 
-    def prepare(self) -> float:
-        """Waits until a run prepares nothing, and returns the seconds; 0 at once if that is so already.
-
-        A caller with a deadline looks at the clock between this and the run.
-
-        Raises:
-            ExecutionError: The engine cannot make what the part needs.
-        """
-        ...
-
     def run(self, feeds: Mapping[str, Value], recorder: Recorder | None = None) -> Results:
         """Computes the part.
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from split_model.engines.onnx.names import output_name, tensor_names
+from split_model.exporting.substitutes import substitute_of
 from split_model.rests.form import argument_path
 from split_model.trace.layering import Layering
 from split_model.trace.operators import VIEW, packet
@@ -81,20 +82,13 @@ class MarkedTrace(nn.Module):
 
 def _computed(node: Node, args: Sequence[Argument], kwargs: dict[str, Argument]) -> Argument:
     is_view = packet(node.target) in VIEW and str(node.target).endswith(".default")
-    target = torch.ops.aten.reshape.default if is_view else node.target
+    target = torch.ops.aten.reshape.default if is_view else substitute_of(node) or node.target
     assert target is not None  # noqa: S101  # for mypy: inputs are not computed
-    value = args[1].unsqueeze(args[2]) if _replaces_all(node) else target(*args, **kwargs)
+    value = target(*args, **kwargs)
     if node.keep is None:
         return value
     kept = tuple(value[position] for position in node.keep)
     return kept[0] if len(kept) == 1 else kept
-
-
-def _replaces_all(node: Node) -> bool:
-    """Whether it puts a picture into a batch of one, as detectors do: in ONNX that is a scatter of single elements."""
-    if packet(node.target) != "aten.select_scatter" or len(node.args) != 4 or node.specs[0] is None:
-        return False
-    return node.specs[0].shape[node.args[2]] == 1
 
 
 def _marked(layer: str, value: Argument) -> Argument:

@@ -112,13 +112,21 @@ def _by_level(
     for count in settings.levels:
         of_level = scores[first : first + count].reshape(-1)
         good = np.nonzero(of_level > settings.least_score)[0]
-        best = np.argsort(-of_level[good], kind="stable")[: settings.candidates]
-        places.append(good[best] + first * classes)
+        places.append(good[_best(of_level[good], settings.candidates)] + first * classes)
         first += count
     chosen = np.concatenate([np.empty(0, np.intp), *places])
     rows, labels = np.divmod(chosen, classes)
     boxes = decoded(heads["bbox_regression"][0][rows], settings.anchors[rows])
     return _selected(clipped(boxes, settings.resized), scores.reshape(-1)[chosen], labels, settings)
+
+
+def _best(scores: Floats, count: int) -> _Indices:
+    """Positions of the best scores, the best one first; of equal ones the earlier first."""
+    if len(scores) <= count:
+        return np.argsort(-scores, kind="stable")
+    limit = np.partition(scores, len(scores) - count)[len(scores) - count]
+    good = np.nonzero(scores >= limit)[0]
+    return good[np.argsort(-scores[good], kind="stable")][:count]
 
 
 def _selected(boxes: Floats, scores: Floats, labels: _Indices, settings: Settings) -> Found:

@@ -14,11 +14,14 @@ Integers = NDArray[np.integer[Any]]
 _SHIFTED_NUMBERS = 4000
 """Up to so many coordinates torchvision shifts each class away from the others, which rounds the overlaps."""
 
+_ROWS = 256
+"""Boxes whose overlaps with all later ones are computed at once."""
+
 
 def kept(boxes: Floats, scores: Floats, labels: Integers, threshold: float) -> NDArray[np.intp]:
     """The boxes that overlap no better kept box of their class by more than a threshold (`batched_nms`).
 
-    Takes O(n^2) time and memory, for the n boxes of one class.
+    Takes O(n^2) time and O(n) memory, for the n boxes of one class.
 
     Args:
         boxes: [n, 4].
@@ -41,21 +44,19 @@ def kept(boxes: Floats, scores: Floats, labels: Integers, threshold: float) -> N
 
 def _survives(boxes: Floats, threshold: float) -> NDArray[np.bool_]:
     """Which boxes of one class survive; they come by falling score."""
+    limit = np.float32(threshold)  # the kernel compares in double precision; this does the same in single
+    limit = np.nextafter(limit, np.float32(-np.inf)) if limit > threshold else limit
+    left, top, right, bottom = np.ascontiguousarray(boxes.T)
+    areas = (right - left) * (bottom - top)
     alive = np.ones(len(boxes), np.bool_)
-    over = _overlaps(boxes).astype(np.float64) > threshold  # the kernel compares in double precision too
-    for row in range(len(boxes)):
-        if alive[row]:
-            alive[row + 1 :] &= ~over[row, row + 1 :]
+    for first in range(0, len(boxes), _ROWS):
+        rows = first + np.nonzero(alive[first : first + _ROWS])[0]
+        wide = np.minimum(right[rows, None], right[first:]) - np.maximum(left[rows, None], left[first:])
+        high = np.minimum(bottom[rows, None], bottom[first:]) - np.maximum(top[rows, None], top[first:])
+        shared = np.maximum(wide, 0) * np.maximum(high, 0)
+        with np.errstate(invalid="ignore"):  # boxes without area overlap nothing
+            over = shared / (areas[rows, None] + areas[first:] - shared) > limit
+        for row, hits in zip(rows.tolist(), over, strict=True):
+            if alive[row]:
+                alive[row + 1 :] &= ~hits[row + 1 - first :]
     return alive
-
-
-def _overlaps(boxes: Floats) -> Floats:
-    """[n, n]: intersection over union; NaN for two boxes without area."""
-    low = np.maximum(boxes[:, None, :2], boxes[None, :, :2])
-    high = np.minimum(boxes[:, None, 2:], boxes[None, :, 2:])
-    sides = np.maximum(high - low, boxes.dtype.type(0))
-    shared = sides[..., 0] * sides[..., 1]
-    areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
-    with np.errstate(invalid="ignore", divide="ignore"):
-        ratio: Floats = shared / (areas[:, None] + areas[None, :] - shared)
-    return ratio

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import threading
-import time
 
 import grpc.aio
 import numpy as np
@@ -22,21 +21,10 @@ from split_wire import Encoding, encode_tensor, split_pb2, split_pb2_grpc
 
 
 class FakePart:
-    """A part of the fake model; it opens the gate's counts, and waits for its session if the engine makes any."""
+    """A part of the fake model; its run counts, and waits for the gate."""
 
     def __init__(self, model, spec):
         self.model, self.spec = model, spec
-
-    def prepare(self):
-        engine = self.model.engine
-        if self.spec in engine.ready:
-            return 0.0
-        engine.preparing.release()
-        began_s = time.monotonic()
-        if not engine.sessions.wait(timeout=60):
-            raise TimeoutError("the test never let the engine make its sessions")
-        engine.ready.add(self.spec)
-        return time.monotonic() - began_s
 
     def run(self, feeds, recorder=None):
         self.model.started.release()
@@ -47,36 +35,38 @@ class FakePart:
         self.model.ran.append(feeds)
         values = dict(feeds)
         outputs = {path: self.model.value(self.model.output_layers[path], values) for path in self.spec.outputs}
-        return Results({name: self.model.value(name, values) for name in self.spec.layers}, outputs)
-
-
-class Ready:
-    """Holds every part: those of an engine that prepares nothing."""
-
-    def __contains__(self, spec):
-        return True
+        layers = {name: self.model.value(name, values) for name in self.spec.layers}
+        return Results(layers, outputs, self.model.engine.waits_s)
 
 
 class FakeEngine:
-    """Computes by numpy. With `ready = set()`, each part waits once until the event `sessions` is set."""
+    """Computes by numpy. With `preparation = AWAITED`, each part waits once until the event `sessions` is set."""
 
     name = "fake"
 
     def __init__(self, model):
         self.model = model
-        self.ready = Ready()
+        self.preparation = split_model.Preparation.NONE
+        self.ready = set()
         self.sessions = threading.Event()
         self.preparing = threading.Semaphore(0)  # one count for each part that began to wait
         self.preferred, self.threads = [], []
+        self.waits_s = 0.0  # what each run says that it waited
 
     def part(self, spec):
         return FakePart(self.model, spec)
 
     def is_ready(self, spec):
-        return spec in self.ready
+        return self.preparation is split_model.Preparation.NONE or spec in self.ready
 
     def prefer(self, specs):
         self.preferred += specs
+
+    def prepare(self, specs):
+        self.preparing.release()
+        if not self.sessions.wait(timeout=60):
+            raise TimeoutError("the test never let the engine make its sessions")
+        self.ready.update(specs)
 
     def prepare_thread(self, threads):
         self.threads.append(threads)

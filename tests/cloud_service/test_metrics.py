@@ -40,7 +40,7 @@ async def test_off_unless_asked_for(model, serve):
 async def test_every_series_with_a_bounded_label_is_there_from_the_start(model, serve, scrape):
     async with serve(model, metrics_port=0) as (server, _):
         found = await scrape(server)
-    for stage in ("queue", "decode", "tail", "encode"):
+    for stage in ("queue", "decode", "prepare", "tail", "encode"):
         assert found[of("dads_stage_seconds_count", stage=stage)] == 0
     for reason in Reason:
         assert found[of("dads_rejected_total", reason=reason.value)] == 0

@@ -76,6 +76,11 @@ async def test_not_serving_until_warm(model, measure, ask, refusal, wait_for):
         await server.stop(5)
 
 
+async def test_the_engine_learns_how_many_threads_a_tail_may_use(model, serve):
+    async with serve(model, threads=3):
+        assert model.engine.threads == [3], "once in each thread that computes"
+
+
 async def test_reflection_tells_the_services_and_the_messages(model, serve):
     def describe(port):
         with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:

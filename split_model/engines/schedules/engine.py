@@ -36,10 +36,6 @@ class TorchPart:
     spec: PartSpec
     schedule: Schedule
 
-    def prepare(self) -> float:
-        """Nothing is to be prepared."""
-        return 0.0
-
     def run(self, feeds: Mapping[str, Value], recorder: Recorder | None = None) -> Results:
         """See `split_model.engines.engine.Part`."""
         engine = self.engine

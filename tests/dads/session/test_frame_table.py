@@ -10,7 +10,7 @@ from dads.session.frame_table import FrameTable, PlainConsole
 from edge_service import FrameResult, Outcome, StageTimes, frame_record
 from partitioner import Partition
 
-MODEL = SimpleNamespace(labels=None, postprocess=None, flatten=lambda outputs: {}, places={})
+MODEL = SimpleNamespace(labels=None, postprocess=None, flatten=lambda outputs: {}, outputs=(), places={})
 
 
 def split(*cut, transfer_s=0.2):

@@ -14,6 +14,7 @@ import sys
 import textwrap
 import threading
 import urllib.request
+from types import SimpleNamespace
 
 import av
 import numpy as np
@@ -129,10 +130,10 @@ def test_a_wrong_result_is_counted_and_logged(session, easy_net, monkeypatch, ca
     def off(edge):
         head, tail = split(edge)
 
-        def wrong(*inputs):
-            return {layer: value + 1 for layer, value in head(*inputs).items()}
+        def wrong(inputs):
+            return {layer: value + 1 for layer, value in head.run(inputs).items()}
 
-        return wrong, tail
+        return SimpleNamespace(run=wrong), tail
 
     monkeypatch.setattr(easy_net, "split", off)
     with caplog.at_level(logging.ERROR, logger="dads"):

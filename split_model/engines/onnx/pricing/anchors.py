@@ -49,7 +49,7 @@ def measure(
     progress = _Progress(on_progress, 2 + len(places))
     progress.step()
     whole = builder.lasting(spec)
-    whole_s = _timed(repeats, warmup, perf_counter, lambda: whole.run(feeds))
+    whole_s = _timed(repeats, warmup, _clock(builder.threads), lambda: whole.run(feeds))
     progress.step()
     shares = []
     for place in places:
@@ -132,7 +132,7 @@ def _share(
     sends = crossing(definition, edge)
     head = builder.lasting(tail_spec(definition, feeds.keys(), sends, ()))
     tail = builder.lasting(tail_spec(definition, sends, (), remote_outputs(definition, edge)))
-    clock = compute_clock() if builder.threads == 1 else perf_counter  # a thread's time is not that of its helpers
+    clock = _clock(builder.threads)
     times: tuple[list[float], list[float]] = ([], [])
     for repeat in range(1 + repeats):  # in turn, so that a temporary slowdown affects both
         begun_s = clock()
@@ -144,6 +144,11 @@ def _share(
             times[1].append(clock() - between_s)
     head_s, tail_s = map(median, times)
     return head_s / (head_s + tail_s)
+
+
+def _clock(threads: int) -> Callable[[], float]:
+    """The thread's processor time; with several threads the wall clock, because others are not counted there."""
+    return compute_clock() if threads == 1 else perf_counter
 
 
 def _timed(repeats: int, warmup: int, clock: Callable[[], float], run: Callable[[], object]) -> float:

@@ -115,7 +115,7 @@ class _Places:
         return None if found is None else int(found.group(1))
 
     def _heavy(self, node: int) -> int:
-        """Of a node and those fused into it, which are before it and have no kernel of their own, the one that counts."""
+        """Of a node and those fused into it, which come before it and have no kernel, the one that counts."""
         named = set(self._named)
         group, waiting = {node}, [node]
         while waiting:

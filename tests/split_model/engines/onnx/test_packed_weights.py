@@ -1,0 +1,90 @@
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from split_model.engines.engine import PartSpec
+from split_model.engines.onnx.building import Builder
+from split_model.engines.onnx.fusing import fused
+from split_model.engines.onnx.packed_weights import PackedWeights
+from split_model.errors import ModelError
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return tmp_path / "packed"
+
+
+def _build(tiny, folder, *specs):
+    builder = Builder(tiny, PackedWeights(folder), 1)
+    return [builder.lasting(spec) for spec in specs]
+
+
+def _weights(folder):
+    return {path.name: path.stat().st_size for path in folder.glob("*.bin")}
+
+
+def test_parts_that_read_the_same_weight_share_one_file(tiny, folder):
+    whole = tiny.whole
+    tail = PartSpec(("branch",), (), ("scores",))
+    _build(tiny, folder, whole)
+    before = _weights(folder)
+    assert sum(before.values()) >= 64 * 16 * 9 * 4
+    _build(tiny, folder, tail)
+    assert _weights(folder) == before
+    assert len(list(folder.glob("*.part"))) == 2
+
+
+def test_a_later_process_finds_the_part_and_fuses_nothing(tiny, folder, monkeypatch):
+    (first,) = _build(tiny, folder, tiny.whole)
+    monkeypatch.setattr("split_model.engines.onnx.building.fused", None)
+    (second,) = _build(tiny, folder, tiny.whole)
+    assert np.array_equal(first.run(tiny.feeds).outputs["scores"], second.run(tiny.feeds).outputs["scores"])
+
+
+@pytest.mark.parametrize("pattern", ["*.bin", "*.part"])
+@pytest.mark.parametrize("damage", [lambda data: data[: len(data) // 2], lambda data: bytes(len(data)), lambda _: b""])
+def test_a_damaged_file_is_noticed_and_made_again(tiny, folder, pattern, damage):
+    (first,) = _build(tiny, folder, tiny.whole)
+    for path in folder.glob(pattern):
+        data = path.read_bytes()
+        path.unlink()  # what is mapped stays as it was
+        path.write_bytes(damage(data))
+    (second,) = _build(tiny, folder, tiny.whole)
+    assert np.array_equal(first.run(tiny.feeds).outputs["scores"], second.run(tiny.feeds).outputs["scores"])
+
+
+def test_a_missing_weight_is_made_again(tiny, folder):
+    _build(tiny, folder, tiny.whole)
+    before = _weights(folder)
+    next(folder.glob("*.bin")).unlink()
+    _build(tiny, folder, tiny.whole)
+    assert _weights(folder) == before
+
+
+def test_sessions_run_on_when_the_folder_is_removed(tiny, folder):
+    (session,) = _build(tiny, folder, tiny.whole)
+    expected = session.run(tiny.feeds).outputs["scores"]
+    shutil.rmtree(folder)
+    assert np.array_equal(session.run(tiny.feeds).outputs["scores"], expected)
+
+
+def test_a_temporary_folder_is_removed_at_the_end_and_another_is_not(tiny, folder):
+    temporary, kept = PackedWeights(None), PackedWeights(folder)
+    places = [Path(weights.folder) for weights in (temporary, kept)]
+    for weights in (temporary, kept):
+        weights.close()
+    assert [place.exists() for place in places] == [False, True]
+
+
+def test_nothing_half_written_is_left(tiny, folder):
+    _build(tiny, folder, tiny.whole)
+    assert {path.suffix for path in folder.iterdir()} == {".bin", ".part"}
+
+
+def test_a_reference_to_another_file_is_refused(tiny, folder, tmp_path):
+    model = Builder(tiny, PackedWeights(folder), 1).extracted(tiny.whole).model
+    part, source = fused(model.SerializeToString(), tiny.path.parent, 1, tmp_path)
+    with pytest.raises(ModelError, match=r"is in 'part\.bin'; expected 'other\.bin'"):
+        PackedWeights(folder).put("key", part, source.rename(tmp_path / "other.bin"))
