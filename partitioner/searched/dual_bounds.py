@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from scipy.optimize import linprog
 
 from partitioner.scan import FloatArray
 
@@ -71,19 +70,17 @@ class SmallestBottleneck:
         scale = float(planes.max(axis=1).min())
         if scale == 0.0:
             return even, 0.0
-        result = linprog(
-            c=[0.0, 0.0, 0.0, -1.0],
+        found = _highest(
             A_ub=np.column_stack([-_scaled(planes, scale), np.ones(len(planes))]),
             b_ub=np.zeros(len(planes)),
             A_eq=[[1.0, 1.0, 1.0, 0.0]],
             b_eq=[1.0],
             bounds=[(0.0, 1.0)] * 3 + [(None, None)],
-            method="highs",
         )
-        if result.x is None:
+        if found is None:
             return even, math.inf
-        weights = np.maximum(result.x[:3], 0.0)
-        return weights / weights.sum(), float(result.x[3] * scale)
+        weights = np.maximum(found[:3], 0.0)
+        return weights / weights.sum(), float(found[3] * scale)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,16 +112,22 @@ class LowestLatency:
         if len(planes) == 0:
             return np.ones(3), math.inf
         planes = _scaled(planes, self.period_s)
-        result = linprog(
-            c=[0.0, 0.0, 0.0, -1.0],
+        found = _highest(
             A_ub=np.column_stack([1.0 - planes, np.ones(len(planes))]),
             b_ub=planes.sum(axis=1),
             bounds=[(0.0, _MOST_MULTIPLIER)] * 3 + [(None, None)],
-            method="highs",
         )
-        if result.x is None:
+        if found is None:
             return np.ones(3), math.inf
-        return 1.0 + np.maximum(result.x[:3], 0.0), float(result.x[3] * self.period_s) + self.fixed_s
+        return 1.0 + np.maximum(found[:3], 0.0), float(found[3] * self.period_s) + self.fixed_s
+
+
+def _highest(**program: object) -> FloatArray | None:
+    """Returns the point of a linear program whose fourth number is highest; None if none was found."""
+    from scipy.optimize import linprog  # noqa: PLC0415  # 30 MB that only wide models need
+
+    found: FloatArray | None = linprog(c=[0.0, 0.0, 0.0, -1.0], method="highs", **program).x
+    return found
 
 
 def _scaled(planes: FloatArray, scale: float) -> FloatArray:

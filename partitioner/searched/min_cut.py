@@ -25,14 +25,16 @@ doi:10.1287/mnsc.22.11.1268.
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse
-from scipy.sparse import csgraph
 
 from partitioner.graph import Structure
 from partitioner.scan import FloatArray
+
+if TYPE_CHECKING:
+    from scipy import sparse
 
 _ROUNDS = 10
 _FINITE = 2**29
@@ -165,6 +167,8 @@ class CutNetwork:
 
     def _round(self, residual: FloatArray, quantum: float) -> tuple[FloatArray, BoolArray]:
         """Returns a maximum flow in multiples of `quantum`, and the layers that the source then still reaches."""
+        from scipy.sparse import csgraph  # noqa: PLC0415  # 20 MB that only wide models need
+
         with np.errstate(over="ignore"):
             whole = np.minimum(np.floor(residual / quantum), _INFINITE).astype(np.int32)
         result = csgraph.maximum_flow(self._matrix(whole), self._source, self._sink)
@@ -177,6 +181,8 @@ class CutNetwork:
         return units * quantum, inside[: self._count]
 
     def _matrix(self, data: npt.NDArray[np.int32]) -> "sparse.csr_array":
+        from scipy import sparse  # noqa: PLC0415  # see above
+
         vertices = len(self._indptr) - 1
         return sparse.csr_array((data, self._indices.copy(), self._indptr.copy()), shape=(vertices, vertices))
 

@@ -11,7 +11,6 @@ Convex Hulls", ACM Transactions on Mathematical Software 22 (1996), doi:10.1145/
 """
 
 import numpy as np
-from scipy.spatial import HalfspaceIntersection
 
 from partitioner.scan import FloatArray
 
@@ -28,6 +27,8 @@ def envelope_corners(rows: FloatArray) -> FloatArray:
     Returns:
         float64 [corners, numbers]: weights, at least 0, with a sum of 1.
     """
+    from scipy.spatial import HalfspaceIntersection  # noqa: PLC0415  # 20 MB that only wide models need
+
     count = rows.shape[1]
     # The free coordinates are all weights but the last, and the height, which is below every split's weighted sum.
     planes = np.zeros((len(rows) + count + 1, count + 1))
