@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import onnx
     import onnx_ir
 
-__all__ = ["OPSET", "export_network"]
+__all__ = ["OPSET", "Progress", "export_network"]
 
 _STEPS = 3
 

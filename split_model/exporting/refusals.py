@@ -37,11 +37,13 @@ def refused(
         translate: Exports a trace, or raises an exception.
         error: What the exporter said of the whole trace.
     """
-    tried = set()
+    first: dict[object, int] = {}  # the first node with each operator; an export of one takes a second
     for index, node in enumerate(trace.nodes):
-        if node.target is None or isinstance(node.target, Rest) or is_getitem(node) or node.target in tried:
-            continue
-        tried.add(node.target)
+        if node.target is not None and not isinstance(node.target, Rest) and not is_getitem(node):
+            first.setdefault(node.target, index)
+    said = _chain(error)
+    for index in sorted(first.values(), key=lambda index: packet(trace.nodes[index].target) not in said):
+        node = trace.nodes[index]
         try:
             translate(_alone(trace, index))
         except Exception as reason:  # noqa: BLE001  # the exporter's errors share no base class
@@ -82,6 +84,10 @@ def _part(source: int, position: int) -> Node:
 
 def _operator(node: Node) -> str:
     return f" ({packet(node.target)})" if node.target is not None else ""
+
+
+def _chain(error: BaseException | None) -> str:
+    return "" if error is None else f"{error}{_chain(error.__cause__)}"
 
 
 def _first_line(error: BaseException) -> str:

@@ -42,10 +42,10 @@ def _upsample_bilinear2d(node: Node) -> Operator | None:
 
 
 def _between(source: Tensor, dimension: int, count: int) -> Tensor:
-    """Resizes one dimension, at the places that torch computes in float32."""
+    """Resizes one dimension, at the places that torch computes: in float32, rounded once after the subtraction."""
     last = source.shape[dimension] - 1
-    scale = torch.tensor(source.shape[dimension] / count, dtype=torch.float32)
-    places = (scale * (torch.arange(count, dtype=torch.float32) + 0.5) - 0.5).clamp(min=0)
+    scale = torch.tensor(source.shape[dimension] / count, dtype=torch.float32).double()
+    places = (scale * (torch.arange(count, dtype=torch.float64) + 0.5) - 0.5).float().clamp(min=0)
     before = places.to(torch.int64).clamp(max=last)
     share = (places - before).to(source.dtype).reshape(-1, *(1,) * (-dimension - 1))
     low = source.index_select(dimension, before)

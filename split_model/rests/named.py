@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from functools import partial
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -93,4 +94,4 @@ def _is_like(value: object, example: object) -> bool:
         return isinstance(value, bool)
     if isinstance(example, int):
         return type(value) is int and value > 0
-    return type(value) in {int, float} and bool(np.isfinite(value))  # type: ignore[arg-type]  # a number by now
+    return isinstance(value, int | float) and type(value) is not bool and isfinite(value)

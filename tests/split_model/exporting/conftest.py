@@ -8,7 +8,7 @@ import pytest
 from onnx import helper
 
 from split_model.engines.onnx.names import output_name, tensor_names
-from split_model.exporting.network import export_network
+from split_model.exporting.network import Progress, export_network
 from split_model.model import Model
 from split_model.trace.layering import layer
 
@@ -81,11 +81,10 @@ class Exported:
 
 
 @pytest.fixture(scope="session")
-def export() -> Callable[[Model], Exported]:
-    def exported(model: Model) -> Exported:
+def export() -> Callable[..., Exported]:
+    def exported(model: Model, on_progress: Progress | None = None) -> Exported:
         trace = model.engine.plain_trace()
-        return Exported(
-            model, export_network(trace, layer(trace), [path for path, _ in model.definition.outputs.leaves])
-        )
+        paths = [path for path, _ in model.definition.outputs.leaves]
+        return Exported(model, export_network(trace, layer(trace), paths, on_progress=on_progress))
 
     return exported

@@ -6,10 +6,8 @@ from torch import nn
 from torch.nn import functional
 
 from split_model.errors import NoOnnxFormError, UnsupportedModelError
-from split_model.exporting.network import export_network
 from split_model.pytorch.module_model import model_of
 from split_model.pytorch.trunk_and_rest import TrunkAndRest
-from split_model.trace.layering import layer
 
 IMAGE = torch.linspace(-1, 1, 3 * 100).reshape(1, 3, 10, 10)
 BYTES = torch.arange(300).remainder(256).to(torch.uint8).reshape(1, 3, 10, 10)
@@ -35,11 +33,12 @@ class Returns(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.convolution = nn.Conv2d(3, 4, 3)
+        self.convolution = nn.Conv2d(3, 4, 3, padding=1)
+        self.first, self.second = nn.Linear(10, 10), nn.Linear(10, 10)
         self.register_buffer("table", torch.arange(3.0))
 
     def forward(self, image, unused):
-        made = self.convolution(image).relu()
+        made = self.second(self.first(self.convolution(image))).relu()
         return {
             "view": made.flatten(1),
             "same": made,
@@ -64,6 +63,17 @@ class Integers(nn.Module):
         return brightest, counted % 7, bright, chosen[:, :0] + 1, image[:, :1], counted == 3
 
 
+class Both(nn.Module):
+    """An export takes a second, so two modules share one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tuples, self.integers = Tuples(), Integers()
+
+    def forward(self, image, pixels):
+        return self.tuples(image), self.integers(pixels)
+
+
 class Activations(nn.Module):
     """Operators whose ONNX form is composed of others, or rounds in its own way."""
 
@@ -84,9 +94,11 @@ class Activations(nn.Module):
         smaller += [functional.avg_pool2d(image, 3, 2, 1, count_include_pad=False), functional.max_pool2d(image, 3, 2)]
         larger = [functional.interpolate(image, size=(17, 23), mode="nearest"), self.transposed(image)]
         larger += [functional.interpolate(image, scale_factor=2.0, mode="bilinear")]
+        larger += [functional.interpolate(image, size=(17, 23), mode="bilinear")]
         larger += [functional.interpolate(image, size=(17, 23), mode="bilinear", align_corners=True)]
         larger += [functional.interpolate(image, size=(20, 30), mode="bicubic")]
-        return found, attended, smaller, larger
+        unchanged = functional.adaptive_avg_pool2d(image.relu(), (10, 10))  # a reader must read this layer all the same
+        return found, attended, smaller, larger, torch.cat([unchanged.repeat(1, 1, 1, 1)]).exp()
 
 
 def is_close(wanted: np.ndarray, found: np.ndarray, tolerance: float = 2e-5) -> bool:
@@ -97,65 +109,47 @@ def is_close(wanted: np.ndarray, found: np.ndarray, tolerance: float = 2e-5) -> 
     return float(np.abs(wanted.astype(float) - found).max()) <= tolerance * float(np.abs(wanted).max())
 
 
-@pytest.mark.parametrize(
-    ("module", "inputs"),
-    [
-        pytest.param(Tuples(), (IMAGE,), id="tuples"),
-        pytest.param(Returns(), (IMAGE, torch.ones(2)), id="outputs that share tensors"),
-        pytest.param(Integers(), (BYTES,), id="integers"),
-        pytest.param(Activations(), (IMAGE,), id="activations"),
-    ],
-)
-def test_each_layer_alone_and_the_whole_are_as_in_torch(module, inputs, export):
+def drawn(module: nn.Module) -> nn.Module:
     torch.manual_seed(1)
     for parameter in module.parameters():
         nn.init.normal_(parameter, std=0.3)
-    exported = export(model_of(module.eval(), inputs, name="toy"))
+    return module.eval()
+
+
+def check(exported) -> None:
+    """Each layer alone, and the outputs from the inputs, are as in torch."""
     off = [name for name, wanted, found in exported.layers() if not is_close(wanted, found)]
     off += [path for path, wanted, found in exported.outputs() if not is_close(wanted, found)]
     assert off == []
 
 
-def test_a_reader_of_a_layer_that_changes_nothing_reads_that_layer(export):
-    """Else a tail that is given this layer's value would ask for another one."""
-
-    class Same(nn.Module):
-        def forward(self, image):
-            pooled = functional.adaptive_avg_pool2d(image.relu(), (10, 10))
-            return torch.cat([pooled.repeat(1, 1, 1, 1)]).exp()
-
-    exported = export(model_of(Same(), (IMAGE,), name="toy"))
-    assert len(exported.model.graph) > 4
-    assert all(is_close(wanted, found) for _, wanted, found in exported.layers())
+@pytest.mark.parametrize(
+    ("module", "inputs"),
+    [
+        pytest.param(Both(), (IMAGE, BYTES), id="tuples and integers"),
+        pytest.param(Activations(), (IMAGE,), id="activations"),
+    ],
+)
+def test_each_layer_alone_and_the_whole_are_as_in_torch(module, inputs, export):
+    check(export(model_of(drawn(module), inputs, name="toy")))
 
 
-def test_the_network_is_the_same_again_and_names_no_place_on_this_machine(export):
-    torch.manual_seed(2)
-    shared = nn.Parameter(torch.randn(4, 3, 3, 3))
-    module = Returns()
-    module.convolution.weight = shared
+def test_outputs_that_share_tensors_the_same_network_again_and_no_place_on_this_machine(export):
+    module = drawn(Returns())
+    module.second.load_state_dict(module.first.state_dict())
     model = model_of(module, (IMAGE, torch.ones(2)), name="toy")
-    first, second = export(model).network, export(model).network
-    text = first.SerializeToString(deterministic=True)
-    assert text == second.SerializeToString(deterministic=True)
+    told: list[tuple[int, int]] = []
+    exported = export(model, lambda done, total: told.append((done, total)))
+    check(exported)
+    assert told == [(1, 3), (2, 3), (3, 3)]
+    first = exported.network
+    assert first.SerializeToString(deterministic=True) == export(model).network.SerializeToString(deterministic=True)
     assert b"/" not in b"".join(node.SerializeToString() for node in first.graph.node)
     assert {entry.domain for entry in first.opset_import} == {""}
+    weights = [list(tensor.dims) for tensor in first.graph.initializer]
+    assert weights.count([10, 10]) == 1  # equal ones are there once, turned already
+    assert "Transpose" not in {node.op_type for node in first.graph.node}
     onnx.checker.check_model(first, full_check=True)
-
-
-def test_equal_weights_are_there_once(export):
-    class Twice(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.first, self.second = nn.Linear(10, 10), nn.Linear(10, 10)
-            self.second.load_state_dict(self.first.state_dict())
-
-        def forward(self, image):
-            return self.second(self.first(image))
-
-    network = export(model_of(Twice(), (IMAGE,), name="toy")).network
-    assert sorted(len(tensor.dims) for tensor in network.graph.initializer) == [1, 2]
-    assert "Transpose" not in {node.op_type for node in network.graph.node}  # folded into the weights
 
 
 def test_a_trunk_ends_in_what_its_rest_takes(export):
@@ -185,9 +179,9 @@ class Spectrum(nn.Module):
         return torch.fft.rfft(image).abs()
 
 
-class Sorted(nn.Module):
+class Orthogonal(nn.Module):
     def forward(self, image):
-        return torch.linalg.qr(image.relu())[0]
+        return torch.linalg.qr(image)[0]
 
 
 @pytest.mark.parametrize(
@@ -195,7 +189,7 @@ class Sorted(nn.Module):
     [
         pytest.param(Half(), ["bfloat16", "aten._to_copy"], id="bfloat16"),
         pytest.param(Spectrum(), ["complex64", "aten.fft_rfft"], id="complex"),
-        pytest.param(Sorted(), ["linalg_qr", "aten.linalg_qr"], id="operator"),
+        pytest.param(Orthogonal(), ["linalg_qr", "aten.linalg_qr"], id="operator"),
     ],
 )
 def test_what_has_no_onnx_form_is_refused_in_one_line_that_names_it(module, words, export, capfd):
@@ -207,11 +201,3 @@ def test_what_has_no_onnx_form_is_refused_in_one_line_that_names_it(module, word
     assert "\n" not in message
     assert all(word in message for word in words), message
     assert capfd.readouterr() == ("", "")
-
-
-def test_progress_is_told():
-    model = model_of(nn.ReLU(), (IMAGE,), name="toy")
-    trace = model.engine.plain_trace()
-    told: list[tuple[int, int]] = []
-    export_network(trace, layer(trace), ["out"], on_progress=lambda done, total: told.append((done, total)))
-    assert told == [(1, 3), (2, 3), (3, 3)]
