@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from statistics import median
 from time import thread_time
 
@@ -199,10 +199,15 @@ class _Sample:
         self._frame = frame
         self._wire = wire
         self._encodings = encodings
-        self._expected = Expected(model, frame, max_error)
+        self._max_error = max_error
         self.sizes: dict[tuple[str, Encoding], float] = {}
         self.seconds: dict[tuple[str, Encoding], float] = {}
         self.forbidden: set[tuple[str, Encoding]] = set()
+
+    @cached_property
+    def _expected(self) -> Expected:
+        """Only lossy encodings ask for it; a module that was kept from an earlier start is built for that."""
+        return Expected(self._model, self._frame, self._max_error)
 
     def run(self) -> Iterator[str]:
         """Measures every layer; yields the name of each when it is done."""

@@ -49,7 +49,8 @@ def describe(name: str) -> str:
     """A description of the detector, in a few words."""
     height, width = _size(name)
     what = "COCO detector of persons and their key points" if name.startswith("keypoint") else "COCO detector"
-    return f"{what}, for pictures of {width}x{height}"
+    only = "; no ONNX form" if "rcnn" in name else ""  # its rest holds a network of its own
+    return f"{what}, for pictures of {width}x{height}{only}"
 
 
 def as_trained(name: str, module: nn.Module, state: Collection[str]) -> None:

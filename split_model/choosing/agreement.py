@@ -67,9 +67,9 @@ def _off_by(right: Array, other: Array) -> float:
     odd = ~finite
     if not np.array_equal(finite, np.isfinite(other)) or not np.array_equal(right[odd], other[odd], equal_nan=True):
         return inf
-    one = right[finite].astype(np.float64)
-    worst = float(np.abs(one - other[finite]).max(initial=0.0))
-    if worst <= np.finfo(right.dtype).tiny:
+    one, two = (array[finite].astype(np.float64) for array in (right, other))
+    worst = float(np.abs(one - two).max(initial=0.0))
+    if worst <= float(np.finfo(right.dtype.name).tiny):
         return 0.0
     scale = float(np.abs(one).max(initial=0.0))
     return worst / scale if scale else inf

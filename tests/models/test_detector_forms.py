@@ -92,3 +92,12 @@ def test_the_form_says_which_layers_it_takes():
     rest = next(entry for entry in model.graph.layers if entry.name == model.rest)
     assert tuple(spec.layer for spec in form.takes) == rest.inputs
     assert [spec.path for spec in form.takes] == ["rest:0", "rest:1"]
+
+
+def test_the_list_says_which_detectors_have_no_form():
+    """By the classes that torchvision's builders return."""
+    from models import detector_forms, detectors
+
+    for name in detectors.DETECTORS:
+        made = torchvision_models().get_model_builder(name).__annotations__["return"].__name__
+        assert ("no ONNX form" in detectors.describe(name)) is (made not in detector_forms._NAMES), name
