@@ -1,6 +1,6 @@
 """Print the packages that extras of pyproject.toml need, for an image whose dependencies are a layer of their own.
 
-    python requirements.py [EXTRA ...]   # what the project needs and what these extras add; one a line
+python requirements.py [EXTRA ...]   # what the project needs and what these extras add; one a line
 """
 
 import re
