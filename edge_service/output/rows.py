@@ -107,8 +107,7 @@ def _near(element: NDArray[Any], others: NDArray[Any], limit: float) -> NDArray[
         with np.errstate(invalid="ignore"):  # of infinities, which are equal or not
             near = np.less_equal(np.abs(others.astype(wide) - element.astype(wide)), limit)
         same |= near | (np.isnan(others) & np.isnan(element))
-    found: NDArray[np.bool_] = same.reshape(len(others), element.size).all(1)
-    return found
+    return np.asarray(same.reshape(len(others), element.size).all(1))
 
 
 def _scale(column: NDArray[Any]) -> float:

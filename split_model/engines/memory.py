@@ -11,7 +11,7 @@ import ctypes
 import gc
 import sys
 
-__all__ = ["keep_freed_memory", "spare_loaded_objects"]
+__all__ = ["give_back_freed_memory", "keep_freed_memory", "spare_loaded_objects"]
 
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD = -1, -2, -3  # of malloc.h
 _LARGEST = 2**31 - 1
@@ -34,6 +34,17 @@ def keep_freed_memory() -> bool:
         return False
     kept = any(mallopt(_M_MMAP_THRESHOLD, size) for size in (_LARGEST, _LARGEST_OF_OLD))
     return bool(kept and mallopt(_M_TRIM_THRESHOLD, _LARGEST) and mallopt(_M_TOP_PAD, _GROWTH_BYTES))
+
+
+def give_back_freed_memory() -> None:
+    """Returns freed memory to the kernel, whatever `keep_freed_memory` said, where the C library can (glibc).
+
+    For rare work that takes much more memory than a frame, and leaves it freed but resident, for each thread apart.
+    """
+    if sys.platform.startswith("linux"):
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+        if trim is not None:
+            trim(0)
 
 
 def spare_loaded_objects() -> None:

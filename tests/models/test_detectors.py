@@ -172,21 +172,6 @@ def test_every_detector(name):
     Pair(name).check_splits(20)
 
 
-def test_no_boxes_are_boxes_too():
-    none = {"boxes": torch.zeros(0, 4), "labels": torch.zeros(0, dtype=torch.int64), "scores": torch.zeros(0)}
-    names = detectors._Boxes(["nothing", "cat"])
-    assert names([none]) == {"boxes": [], "labels": [], "scores": []}
-    one = {"boxes": torch.tensor([[1.004, 2.0, 3.5, 4.0]]), "labels": torch.tensor([1]), "scores": torch.tensor([0.5])}
-    points = torch.tensor([[[7.0, 8.0, 1.0]]])
-    assert names([one | {"keypoints": points}]) == {
-        "boxes": [[1.0, 2.0, 3.5, 4.0]],
-        "labels": ["cat"],
-        "scores": [0.5],
-        "keypoints": [[[7.0, 8.0, 1.0]]],
-    }
-    assert names([one | {"labels": torch.tensor([9])}])["labels"] == ["9"]
-
-
 @pytest.mark.parametrize("name", DETECTORS)
 def test_trained_weights_are_read_into_norms_like_torchvisions(name, monkeypatch):
     """Frozen batch norms, and their epsilon, as torchvision builds them for its trained weights."""

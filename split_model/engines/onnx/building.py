@@ -8,14 +8,20 @@ import logging
 import tempfile
 from pathlib import Path
 from threading import Lock
+from typing import TYPE_CHECKING
 
 from split_model.engines.engine import PartSpec
+from split_model.engines.memory import give_back_freed_memory
 from split_model.engines.onnx.extraction import Extracted, extract
 from split_model.engines.onnx.fusing import fused
 from split_model.engines.onnx.network import Network, NetworkFile, index
 from split_model.engines.onnx.packed_weights import PackedWeights
 from split_model.engines.onnx.session import Session, open_session, session_options
+from split_model.engines.onnx.shared_weights import SharedWeights
 from split_model.errors import ModelError
+
+if TYPE_CHECKING:
+    import onnx
 
 __all__ = ["Builder"]
 
@@ -41,6 +47,7 @@ class Builder:
         self._network: Network | None = None
         self._lock = Lock()
         self._packs = True
+        self._shared = SharedWeights()
 
     @property
     def folder(self) -> Path:
@@ -69,14 +76,17 @@ class Builder:
 
         extracted = self.extracted(spec)
         if extracted.model is None:
-            return _nothing(extracted)
+            return Session.of_feeds(spec)
         model = extracted.model.SerializeToString(deterministic=True)
-        data = self._fused(model)
-        if data is None:
-            return open_session(extracted, model, session_options(self.folder, self.threads), extracted.weight_bytes)
-        options = session_options(self._packed.folder, self.threads)
+        part = self._fused(extracted, model)
+        if part is None:
+            options = session_options(self.folder, self.threads, prepacks=extracted.prepacks)
+            return open_session(extracted, model, options, extracted.weight_bytes)
+        options = session_options(self._packed.folder, self.threads, prepacks=extracted.prepacks)
         options.graph_optimization_level = GraphOptimizationLevel.ORT_DISABLE_ALL  # it is optimised
-        return open_session(extracted, data, options, len(data))
+        held = self._shared.lend(part, self._packed.folder, options)
+        data = part.SerializeToString()
+        return open_session(extracted, data, options, len(data), held)
 
     def once(self, spec: PartSpec) -> Session:
         """A session for a few runs, which gives back all that it takes.
@@ -86,22 +96,17 @@ class Builder:
         """
         extracted = self.extracted(spec)
         if extracted.model is None:
-            return _nothing(extracted)
-        options = session_options(self.folder, self.threads, lasting=False)
+            return Session.of_feeds(spec)
+        options = session_options(self.folder, self.threads, prepacks=extracted.prepacks, lasting=False)
         return open_session(extracted, extracted.model.SerializeToString(), options, extracted.weight_bytes)
 
-    def _fused(self, model: bytes) -> bytes | None:
+    def _fused(self, extracted: Extracted, model: bytes) -> "onnx.ModelProto | None":
         """The fused part with packed weights; `None` where they cannot be packed."""
         if not self._packs:
             return None
         key = hashlib.sha256(model).hexdigest()
         try:
-            kept = self._packed.get(key)
-            if kept is not None:
-                return kept
-            with tempfile.TemporaryDirectory(dir=self._packed.folder, prefix=".fusing-") as work:
-                part, weights = fused(model, self.folder, self.threads, Path(work))
-                return self._packed.put(key, part, weights)
+            return self._packed.get(key) or self._newly_fused(key, extracted, model)
         except OSError as error:
             self._packs = False
             _log.warning("cannot write packed weights, so each session has its own copy of them: %s", error)
@@ -109,7 +114,11 @@ class Builder:
             _log.debug("a part cannot be packed: %s", error)
         return None
 
-
-def _nothing(extracted: Extracted) -> Session:
-    """The session of a part whose wanted values are its feeds."""
-    return Session(extracted.spec, (), {}, None, 0)
+    def _newly_fused(self, key: str, extracted: Extracted, model: bytes) -> "onnx.ModelProto":
+        try:
+            with tempfile.TemporaryDirectory(dir=self._packed.folder, prefix=".fusing-") as work:
+                part, weights = fused(extracted, model, self.folder, self.threads, Path(work))
+                self._packed.put(key, part, weights)
+                return part
+        finally:
+            give_back_freed_memory()  # it took the weights a second and a third time

@@ -4,10 +4,11 @@ A part's session is made in the background. Until it is there, another engine ru
 """
 
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from time import perf_counter
 
-from split_model.engines.engine import Part, PartSpec, Recorder, Results
+from split_model.engines.engine import Part, PartSpec, Preparation, Recorder, Results
 from split_model.engines.onnx.building import Builder
 from split_model.engines.onnx.kept import Limits
 from split_model.engines.onnx.network import NetworkFile
@@ -18,9 +19,15 @@ from split_model.engines.onnx.session import Session
 from split_model.engines.onnx.sessions import Sessions
 from split_model.engines.onnx.walking import walk_in_blocks
 from split_model.engines.profile import Profile
+from split_model.errors import ExecutionError, ModelError
 from split_model.values import Value
 
 __all__ = ["OnnxEngine", "OnnxPart"]
+
+_MOST_FORMS = 4
+"""Forms of a weight that are kept: as it was, reordered for the processor's layout in one way or another."""
+
+_SPARE_BYTES = 64 * 2**20
 
 
 class OnnxPart:
@@ -41,21 +48,34 @@ class OnnxPart:
         self._fallback = fallback
         self._other: Part | None = None
 
-    def run(self, feeds: Mapping[str, Value], recorder: Recorder | None = None) -> Results:
-        """See `split_model.engines.engine.Part`; only the other engine tells the recorder anything.
+    def prepare(self) -> float:
+        """See `split_model.engines.engine.Part`; with another engine there is nothing to wait for."""
+        if not self.spec.computes or self._sessions.get(self.spec) is not None or self._fallback is not None:
+            return 0.0
+        return self._awaited()[1]
 
-        Raises:
-            ExecutionError: An operator failed.
-            ModelError: ONNX Runtime cannot run the part, and there is no other engine.
-        """
+    def run(self, feeds: Mapping[str, Value], recorder: Recorder | None = None) -> Results:
+        """See `split_model.engines.engine.Part`; only the other engine tells the recorder anything."""
+        if not self.spec.computes:
+            return Session.of_feeds(self.spec).run(feeds)
         session = self._sessions.get(self.spec)
         if session is not None:
-            return session.run(feeds, recorder)
+            return session.run(feeds)
         if self._fallback is None:
-            return self._sessions.wait(self.spec).run(feeds, recorder)
+            session, waited_s = self._awaited()
+            return session.run(feeds)._replace(prepared_s=waited_s)
         if self._other is None:
             self._other = self._fallback(self.spec)
         return self._other.run(feeds, recorder)
+
+    def _awaited(self) -> tuple[Session, float]:
+        """The session when it is there, and the seconds until then."""
+        begun_s = perf_counter()
+        try:
+            session = self._sessions.wait(self.spec)
+        except ModelError as error:
+            raise ExecutionError((*self.spec.layers, *self.spec.outputs)[-1], error) from error
+        return session, perf_counter() - begun_s
 
 
 class OnnxEngine:
@@ -89,10 +109,16 @@ class OnnxEngine:
         self.definition = file.definition
         self.threads = threads
         self._fallback = fallback
-        packed = PackedWeights(None if folder is None else folder / fingerprint(file))
+        own = None if folder is None else folder / fingerprint(file)
+        packed = PackedWeights(own, most_bytes=_SPARE_BYTES + _MOST_FORMS * file.weights_bytes)
         self._builder = Builder(file, packed, threads)
         self._sessions = Sessions(self._builder.lasting, limits or Limits())
         self._end = weakref.finalize(self, _end, self._sessions, packed)  # also at the end of the process
+
+    @property
+    def preparation(self) -> Preparation:
+        """See `split_model.engines.engine.Engine`."""
+        return Preparation.AWAITED if self._fallback is None else Preparation.BRIDGED
 
     def part(self, spec: PartSpec) -> OnnxPart:
         """See `split_model.engines.engine.Engine`."""
@@ -106,16 +132,26 @@ class OnnxEngine:
         """
         return self._builder.once(spec)
 
-    def prefer(self, specs: Iterable[PartSpec]) -> None:
-        """Tells the parts that may ever be chosen, the likeliest first: their sessions are made first, and kept.
+    def prefer(self, specs: Sequence[PartSpec]) -> None:
+        """See `split_model.engines.engine.Engine`."""
+        self._sessions.prefer(spec for spec in specs if spec.computes)
 
-        Parts that were told earlier are no longer preferred.
-        """
-        self._sessions.prefer(specs)
+    def prepare(self, specs: Sequence[PartSpec]) -> None:
+        """See `split_model.engines.engine.Engine`."""
+        for spec in specs:
+            try:
+                if spec.computes:
+                    self._sessions.wait(spec)
+            except ModelError:
+                if self._fallback is None:
+                    raise
+
+    def prepare_thread(self, threads: int | None) -> None:
+        """Does nothing: the number of threads is a session's."""
 
     def is_ready(self, spec: PartSpec) -> bool:
-        """Whether the part has a session."""
-        return self._sessions.has(spec)
+        """Whether the part has a session, or needs none."""
+        return not spec.computes or self._sessions.has(spec)
 
     def ready_specs(self) -> frozenset[PartSpec]:
         """The parts that have a session."""

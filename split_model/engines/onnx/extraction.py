@@ -31,6 +31,7 @@ class Extracted:
         feeds: For each of its inputs the name, the layer, and the position of the tensor in the layer's value.
         layers: For each wanted layer that is no feed, the names of its tensors.
         weight_bytes: Bytes of the weights that it reads.
+        prepacks: Whether the runtime should reorder weights for operators.
     """
 
     spec: PartSpec
@@ -38,6 +39,7 @@ class Extracted:
     feeds: tuple[tuple[str, str, int], ...]
     layers: Mapping[str, tuple[str, ...]]
     weight_bytes: int
+    prepacks: bool
 
 
 def extract(network: Network, definition: Definition, spec: PartSpec) -> Extracted:
@@ -57,7 +59,7 @@ def extract(network: Network, definition: Definition, spec: PartSpec) -> Extract
     layers = {layer: _names(definition, layer) for layer in spec.layers if layer not in spec.feeds}
     wanted = [*(name for names in layers.values() for name in names), *map(output_name, spec.outputs)]
     if not wanted:
-        return Extracted(spec, None, (), {}, 0)
+        return Extracted(spec, None, (), {}, 0, False)
     nodes, read = _walk(network, wanted, given)
     used = {name: place for name, place in given.items() if name in read}
     weights = [name for name in network.weights if name in read]
@@ -65,7 +67,14 @@ def extract(network: Network, definition: Definition, spec: PartSpec) -> Extract
     model.graph.input.extend(_declared(name, place.spec) for name, place in used.items())
     model.graph.output.extend(_declared(name, types[name].spec, sized=False) for name in wanted)
     feeds = tuple((name, place.layer, place.position) for name, place in used.items())
-    return Extracted(spec, model, feeds, layers, sum(network.weight_bytes[name] for name in weights))
+    return Extracted(
+        spec,
+        model,
+        feeds,
+        layers,
+        sum(network.weight_bytes[name] for name in weights),
+        not network.prepacking.isdisjoint(nodes),
+    )
 
 
 class _Place(NamedTuple):

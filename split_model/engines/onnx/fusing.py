@@ -1,22 +1,27 @@
 """Optimises a part once, and has ONNX Runtime write the fused nodes and the reordered weights."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
+from split_model.engines.onnx.extraction import Extracted
+from split_model.engines.onnx.prepacking import LARGE_BYTES
 from split_model.engines.onnx.session import session_options
 from split_model.errors import UnsupportedModelError
 
-__all__ = ["SMALLEST_BYTES", "fused"]
+if TYPE_CHECKING:
+    import onnx
 
-SMALLEST_BYTES = 4096
-"""Weights of fewer bytes stay inside the fused part: a file and a mapping of its own would cost more."""
+__all__ = ["fused"]
 
 
-def fused(model: bytes, weights: Path, threads: int, work: Path) -> tuple[Any, Path]:
+def fused(
+    extracted: Extracted, model: bytes, weights: Path, threads: int, work: Path
+) -> "tuple[onnx.ModelProto, Path]":
     """Optimises a part for this processor.
 
     Args:
-        model: The part.
+        extracted: The part.
+        model: Its model.
         weights: The folder of the file that it refers to.
         threads: Threads of each operator.
         work: An empty folder for what the runtime writes; the caller removes it.
@@ -30,12 +35,12 @@ def fused(model: bytes, weights: Path, threads: int, work: Path) -> tuple[Any, P
     import onnx  # noqa: PLC0415  # a model without this engine needs no onnx
     from onnxruntime import InferenceSession  # noqa: PLC0415
 
-    options = session_options(weights, threads, lasting=False)
+    options = session_options(weights, threads, prepacks=extracted.prepacks, lasting=False)
     options.optimized_model_filepath = str(work / "part.onnx")
     for key, value in {
         "session.optimized_model_external_initializers_file_name": "part.bin",
-        "session.optimized_model_external_initializers_min_size_in_bytes": str(SMALLEST_BYTES),
-        "session.save_external_prepacked_constant_initializers": "1",
+        "session.optimized_model_external_initializers_min_size_in_bytes": str(LARGE_BYTES),
+        "session.save_external_prepacked_constant_initializers": str(int(extracted.prepacks)),
     }.items():
         options.add_session_config_entry(key, value)
     try:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from split_model.definition import Definition
+from split_model.engines.onnx.prepacking import prepacking
 from split_model.errors import ModelError
 
 if TYPE_CHECKING:
@@ -64,6 +65,8 @@ class Network:
         weights: Weights by name; large ones are references into the model file.
         weight_bytes: Bytes of each weight.
         inputs: The names of the network's inputs.
+        prepacking: The positions of nodes that are faster if the runtime reorders their weights; see the module
+            `prepacking`.
         folder: The folder of the model file, to which references are relative.
     """
 
@@ -74,6 +77,7 @@ class Network:
     weights: Mapping[str, Any]
     weight_bytes: Mapping[str, int]
     inputs: frozenset[str]
+    prepacking: frozenset[int]
     folder: Path
 
 
@@ -96,15 +100,17 @@ def index(file: NetworkFile) -> Network:
     frame = onnx.ModelProto(ir_version=model.ir_version, opset_import=model.opset_import, functions=model.functions)
     nodes = tuple(model.graph.node)
     weights = {tensor.name: tensor for tensor in model.graph.initializer}
+    sizes = {name: _bytes(tensor) for name, tensor in weights.items()}
     return Network(
-        frame,
-        nodes,
-        tuple(tuple(dict.fromkeys(_reads(node))) for node in nodes),
-        {name: position for position, node in enumerate(nodes) for name in node.output if name},
-        weights,
-        {name: _bytes(tensor) for name, tensor in weights.items()},
-        frozenset(value.name for value in model.graph.input),
-        file.path.resolve().parent,
+        frame=frame,
+        nodes=nodes,
+        reads=tuple(tuple(dict.fromkeys(_reads(node))) for node in nodes),
+        maker={name: position for position, node in enumerate(nodes) for name in node.output if name},
+        weights=weights,
+        weight_bytes=sizes,
+        inputs=frozenset(value.name for value in model.graph.input),
+        prepacking=prepacking(nodes, sizes, file.definition),
+        folder=file.path.resolve().parent,
     )
 
 

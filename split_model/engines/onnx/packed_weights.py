@@ -5,7 +5,8 @@ once, and the runtime writes what it made: the fused nodes and the reordered wei
 by the hash of its content, so parts that made the same have one copy, on disk and in memory. A session of the fused
 part then maps these files and takes next to no memory and time.
 
-Laws: a file is complete when it has its name; its content is checked once in each process; nothing is changed later.
+Laws: a file is complete when it has its name; its content is checked once in each process; nothing is changed later. Of
+the parts, those used last are kept; weights are kept up to a number of bytes, because a cut changes only few of them.
 """
 
 import hashlib
@@ -14,16 +15,23 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
+from math import inf
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from time import time
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from split_model.engines.onnx.network import tensors_of
 from split_model.errors import ModelError
 
+if TYPE_CHECKING:
+    import onnx
+
 __all__ = ["PackedWeights"]
 
 _PAGE = 4096
+_STALE_S = 3600.0
 _PACKED = re.compile(r"prepacked_\d+")
 _NAME = re.compile(r"[0-9a-f]{64}\.bin")
 
@@ -33,12 +41,17 @@ class PackedWeights:
 
     Args:
         folder: The folder, which is made when first needed; `None`: a temporary one, until `close`.
+        most_bytes: Bytes of all weights in it.
+        most_parts: Parts in it.
     """
 
-    def __init__(self, folder: Path | None) -> None:
+    def __init__(self, folder: Path | None, *, most_bytes: float = inf, most_parts: int = 512) -> None:
         self._folder = folder
+        self._most_bytes = most_bytes
+        self._most_parts = most_parts
         self._lasting = folder is not None
         self._checked: set[str] = set()
+        self._swept = False
         self._lock = Lock()
 
     @property
@@ -52,54 +65,59 @@ class PackedWeights:
             if self._folder is None:
                 self._folder = Path(tempfile.mkdtemp(prefix="dads-weights-"))
             self._folder.mkdir(parents=True, exist_ok=True)
+            if not self._swept:
+                self._swept = True
+                _sweep(self._folder)
             return self._folder
 
-    def get(self, key: str) -> bytes | None:
+    def get(self, key: str) -> "onnx.ModelProto | None":
         """The fused part of a key; `None` if it is missing, or it or a file of its weights is damaged."""
         import onnx  # noqa: PLC0415  # a model without this engine needs no onnx
         from google.protobuf.message import DecodeError  # noqa: PLC0415
 
         try:
-            data = self._part(key).read_bytes()
+            path = self.folder / f"{key}.part"
+            data = path.read_bytes()
+            os.utime(path)
             if hashlib.sha256(data[32:]).digest() != data[:32]:
                 return None
             model = onnx.ModelProto.FromString(data[32:])
             names = {entry.value for tensor in _external(model) for entry in tensor.external_data if _locates(entry)}
-            return data[32:] if all(map(self._is_whole, names)) else None
+            return model if all(map(self._is_whole, names)) else None
         except (OSError, DecodeError):
             return None
 
-    def put(self, key: str, model: Any, source: Path) -> bytes:  # noqa: ANN401  # protobuf's classes are made at run time
+    def put(self, key: str, model: "onnx.ModelProto", source: Path) -> None:
         """Keeps a fused part and its weights.
 
         Args:
             key: The name of the part.
-            model: The part, as ONNX Runtime wrote it; references to weights are changed.
+            model: The part, as ONNX Runtime wrote it; its weights are in this folder then.
             source: The file of weights that it wrote.
-
-        Returns:
-            The part with weights from this folder.
 
         Raises:
             OSError: The folder cannot be written.
-            ModelError: The part refers to other files than `source`.
+            ModelError: The part refers to other files than `source`, or its weights find no room.
         """
         with source.open("rb") as weights:
             for tensor in _external(model):
                 self._move(tensor, weights, source.name)
-        data: bytes = model.SerializeToString()
-        self._write(self._part(key), (hashlib.sha256(data).digest(), data))
-        return data
+        data = model.SerializeToString()
+        self._write(self.folder / f"{key}.part", (hashlib.sha256(data).digest(), data))
+        self._forget_old_parts()
 
     def close(self) -> None:
         """Removes a temporary folder; sessions keep what they have mapped."""
         if not self._lasting and self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
 
-    def _part(self, key: str) -> Path:
-        return self.folder / f"{key}.part"
+    def _forget_old_parts(self) -> None:
+        with suppress(OSError):  # another process did
+            parts = sorted(self.folder.glob("*.part"), key=lambda path: path.stat().st_mtime_ns)
+            for path in parts[: max(0, len(parts) - self._most_parts)]:
+                path.unlink()
 
-    def _move(self, tensor: Any, weights: Any, expected: str) -> None:  # noqa: ANN401
+    def _move(self, tensor: Any, weights: BinaryIO, expected: str) -> None:  # noqa: ANN401  # made at run time
         entries: dict[str, str] = {entry.key: entry.value for entry in tensor.external_data}
         if entries.get("location") != expected:
             raise ModelError(f"weight {tensor.name!r} is in {entries.get('location')!r}; expected {expected!r}")
@@ -127,6 +145,9 @@ class PackedWeights:
             digest.update(piece)
         name = f"{digest.hexdigest()}.bin"
         if not self._is_whole(name):
+            held = sum(path.stat().st_size for path in self.folder.glob("*.bin"))
+            if held + sum(map(len, pieces)) > self._most_bytes:
+                raise ModelError(f"there are {held} bytes of packed weights, of at most {self._most_bytes:.0f}")
             self._write(self.folder / name, pieces)
             self._checked.add(name)
         return name
@@ -159,7 +180,15 @@ class PackedWeights:
             raise
 
 
-def _external(model: Any) -> Iterator[Any]:  # noqa: ANN401
+def _sweep(folder: Path) -> None:
+    """Removes what processes that were killed left half written."""
+    for path in folder.glob(".*"):
+        with suppress(OSError):  # another process did
+            if time() - path.stat().st_mtime > _STALE_S:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def _external(model: "onnx.ModelProto") -> Iterator[Any]:
     return (tensor for tensor in tensors_of(model.graph) if tensor.external_data)
 
 
@@ -167,9 +196,9 @@ def _locates(entry: Any) -> bool:  # noqa: ANN401
     return bool(entry.key == "location")
 
 
-def _read(file: Any, offset: int, length: int) -> bytes:  # noqa: ANN401
+def _read(file: BinaryIO, offset: int, length: int) -> bytes:
     file.seek(offset)
-    data: bytes = file.read(length)
+    data = file.read(length)
     if len(data) != length:
         raise ModelError(f"the runtime wrote {len(data)} of {length} bytes of a weight: the disk may be full")
     return data

@@ -40,6 +40,7 @@ class Session:
         names: For each wanted layer that is no feed, the names of its tensors.
         runtime: ONNX Runtime's session; `None` where every wanted value is a feed.
         own_bytes: Bytes of the weights that it holds for itself, apart from those mapped from a file.
+        held: What the runtime's session uses and does not keep alive.
     """
 
     spec: PartSpec
@@ -47,6 +48,16 @@ class Session:
     names: Mapping[str, tuple[str, ...]]
     runtime: "InferenceSession | None"
     own_bytes: int
+    held: tuple[object, ...] = ()
+
+    @classmethod
+    def of_feeds(cls, spec: PartSpec) -> "Session":
+        """The session of a part that returns feeds only."""
+        return cls(spec, (), {}, None, 0)
+
+    def prepare(self) -> float:
+        """It is ready."""
+        return 0.0
 
     def run(self, feeds: Mapping[str, Value], recorder: Recorder | None = None) -> Results:  # noqa: ARG002  # no layers
         """See `split_model.engines.engine.Part`; a session cannot tell the time of its layers."""
@@ -74,7 +85,9 @@ class Session:
         return dict(zip(wanted, found, strict=True))
 
 
-def open_session(extracted: Extracted, model: bytes, options: "SessionOptions", own_bytes: int) -> Session:
+def open_session(
+    extracted: Extracted, model: bytes, options: "SessionOptions", own_bytes: int, held: tuple[object, ...] = ()
+) -> Session:
     """Makes a session.
 
     Args:
@@ -82,6 +95,7 @@ def open_session(extracted: Extracted, model: bytes, options: "SessionOptions", 
         model: That model, or what it became by fusing.
         options: See `session_options`.
         own_bytes: See `Session`.
+        held: See `Session`.
 
     Raises:
         UnsupportedModelError: ONNX Runtime refuses the model.
@@ -93,15 +107,16 @@ def open_session(extracted: Extracted, model: bytes, options: "SessionOptions", 
     except Exception as error:  # the runtime's errors have no common class
         reason = str(error).strip().splitlines()[0]
         raise UnsupportedModelError(f"ONNX Runtime cannot run this part of the model: {reason}") from error
-    return Session(extracted.spec, extracted.feeds, extracted.layers, runtime, own_bytes)
+    return Session(extracted.spec, extracted.feeds, extracted.layers, runtime, own_bytes, held)
 
 
-def session_options(folder: Path, threads: int, *, lasting: bool = True) -> "SessionOptions":
+def session_options(folder: Path, threads: int, *, prepacks: bool, lasting: bool = True) -> "SessionOptions":
     """Options of a session whose weights are in files of a folder.
 
     Args:
         folder: The folder.
         threads: Threads of each operator.
+        prepacks: Whether the runtime reorders weights for operators.
         lasting: Whether the session is kept, and so draws on the arena that the sessions share; else what it takes is
             given back when it ends.
     """
@@ -115,6 +130,7 @@ def session_options(folder: Path, threads: int, *, lasting: bool = True) -> "Ses
     entries = {
         "session.intra_op.allow_spinning": "0",
         "session.inter_op.allow_spinning": "0",
+        "session.disable_prepacking": str(int(not prepacks)),
         "session.model_external_initializers_file_folder_path": str(folder),
         "session.use_device_allocator_for_initializers": "1",  # an arena would keep the weights' memory
     }

@@ -1,6 +1,5 @@
-"""An engine whose parts take time: no frame waits for one, and every frame gets its result, by the best split at last."""
+"""An engine whose parts take time: no frame waits for one, and the best split runs once it is ready."""
 
-import asyncio
 import logging
 
 import numpy as np
@@ -80,23 +79,17 @@ def running(model, *, refuses=False, policy: Policy | None = None) -> Agent:
     return Agent(model, cloud, config, edge_profile=PROFILE, wire_costs=costs, policy=policy)
 
 
-async def measured(agent: Agent) -> None:
-    async with asyncio.timeout(20):
-        while agent.state.uplink_bps is None:
-            await asyncio.sleep(0.001)
-
-
 def check(result, seed) -> None:
     assert result.outcome.has_result, result.error
     np.testing.assert_allclose(result.outputs["scores"], numpy_model()(picture(seed))["scores"], rtol=1e-5)
 
 
-async def test_no_frame_waits_for_a_part_and_the_best_split_runs_once_it_is_ready():
+async def test_no_frame_waits_for_a_part_and_the_best_split_runs_once_it_is_ready(wait_until):
     model = late_model()
     engine = model.engine
     async with running(model) as agent:
         assert engine.waited == []
-        await measured(agent)
+        await wait_until(lambda: agent.state.uplink_bps is not None)
         edges, outcomes = [], []
         for seed in range(40):
             result = await agent.submit(picture(seed))
@@ -114,12 +107,11 @@ async def test_no_frame_waits_for_a_part_and_the_best_split_runs_once_it_is_read
         assert tuple(engine.told[-1][: len(kept)]) == kept
 
 
-async def test_every_split_that_can_be_the_best_is_prepared_though_no_frame_comes():
+async def test_every_split_that_can_be_the_best_is_prepared_though_no_frame_comes(wait_until):
     model = late_model()
-    async with running(model), asyncio.timeout(20):
-        inputs = set(PreparedParts(model)._parts(INPUTS))
-        while not inputs <= set(model.engine.told[-1]):
-            await asyncio.sleep(0.001)
+    inputs = set(PreparedParts(model)._parts(INPUTS))
+    async with running(model):
+        await wait_until(lambda: inputs <= set(model.engine.told[-1]))
 
 
 @pytest.mark.parametrize(
@@ -131,12 +123,12 @@ async def test_every_split_that_can_be_the_best_is_prepared_though_no_frame_come
         (EdgeOnly(), EVERYTHING, Outcome.EDGE_ONLY),
     ],
 )
-async def test_a_split_that_is_kept_to_is_ready_before_the_first_frame(policy, edge, outcome):
+async def test_a_split_that_is_kept_to_is_ready_before_the_first_frame(policy, edge, outcome, wait_until):
     model = late_model()
     async with running(model, policy=policy) as agent:
         assert model.engine.prepared == [PreparedParts(model)._parts(edge)]
         if policy.needs_uplink:
-            await measured(agent)
+            await wait_until(lambda: agent.state.uplink_bps is not None)
         for seed in range(3):
             result = await agent.submit(picture(seed))
             check(result, seed)
@@ -145,13 +137,13 @@ async def test_a_split_that_is_kept_to_is_ready_before_the_first_frame(policy, e
 
 
 @pytest.mark.parametrize("edge", EDGES[:-1], ids=lambda edge: str(len(edge)))
-async def test_what_runs_of_a_split_is_what_was_prepared_of_it(edge):
+async def test_what_runs_of_a_split_is_what_was_prepared_of_it(edge, wait_until):
     """Also for a frame that is finished here, and for outputs that the head has computed."""
     model = late_model()
     parts = set(PreparedParts(model)._parts(edge))
     for refuses in (False, True):
         async with running(model, refuses=refuses, policy=Given(edge)) as agent:
-            await measured(agent)
+            await wait_until(lambda: agent.state.uplink_bps is not None)
             result = await agent.submit(picture(1))
             check(result, 1)
             assert result.outcome is (Outcome.LOCAL_FALLBACK if refuses else Outcome.OFFLOADED)
@@ -159,10 +151,10 @@ async def test_what_runs_of_a_split_is_what_was_prepared_of_it(edge):
     assert model.engine.waited == []
 
 
-async def test_a_tail_that_is_not_ready_is_waited_for_and_told(caplog):
+async def test_a_tail_that_is_not_ready_is_waited_for_and_told(caplog, wait_until):
     model = late_model()
     async with running(model, refuses=True, policy=Given(HALVES)) as agent:
-        await measured(agent)
+        await wait_until(lambda: agent.state.uplink_bps is not None)
         model.engine.made.clear()
         with caplog.at_level(logging.INFO, "edge_service"):
             check(await agent.submit(picture(2)), 2)
@@ -171,10 +163,10 @@ async def test_a_tail_that_is_not_ready_is_waited_for_and_told(caplog):
     assert told.so_far == 1
 
 
-async def test_where_another_engine_runs_meanwhile_the_best_split_runs_at_once():
+async def test_where_another_engine_runs_meanwhile_the_best_split_runs_at_once(wait_until):
     model = late_model(Preparation.BRIDGED)
     async with running(model) as agent:
-        await measured(agent)
+        await wait_until(lambda: agent.state.uplink_bps is not None)
         check(await agent.submit(picture(1)), 1)  # its head measures how fast the edge is
         result = await agent.submit(picture(2))
         assert result.partition.edge == INPUTS

@@ -56,7 +56,7 @@ def kernel_times(
     for position, node in enumerate(nodes):
         node.name = f"node<{position}>"
     with tempfile.TemporaryDirectory(prefix="dads-profile-") as folder:
-        options = session_options(weights, threads, lasting=False)
+        options = session_options(weights, threads, prepacks=whole.prepacks, lasting=False)
         options.enable_profiling = True
         options.profile_file_prefix = f"{folder}/profile"
         session = open_session(whole, whole.model.SerializeToString(), options, 0)

@@ -6,9 +6,9 @@ import threading
 import numpy as np
 import pytest
 
-from split_model.engines.engine import PartSpec, Results
+from split_model.engines.engine import PartSpec, Preparation, Results
 from split_model.engines.onnx.engine import OnnxEngine
-from split_model.errors import ModelError
+from split_model.errors import ExecutionError, ModelError
 from split_model.parts import crossing
 
 _SOON_S = 20.0
@@ -51,10 +51,32 @@ def test_sessions_that_are_kept_give_the_same(tiny, engine):
 
 
 def test_without_another_engine_a_run_waits(tiny, engine):
+    assert engine.preparation is Preparation.AWAITED
     part = engine.part(tiny.whole)
     assert not engine.is_ready(tiny.whole)
-    assert part.run(tiny.feeds).outputs["scores"].shape == (1, 16)
+    first = part.run(tiny.feeds)
+    assert first.outputs["scores"].shape == (1, 16)
+    assert first.prepared_s > 0
     assert engine.is_ready(tiny.whole)
+    assert part.prepare() == part.run(tiny.feeds).prepared_s == 0
+
+
+def test_parts_can_be_prepared_before_they_run(tiny, engine):
+    head, tail = tiny.sides(frozenset(("picture", "real", "conv")))
+    assert engine.part(head).prepare() > 0
+    engine.prepare([head, tail])
+    assert engine.ready_specs() == {head, tail}
+
+
+def test_a_part_that_returns_its_feeds_needs_no_session(tiny, engine):
+    spec = PartSpec(("picture",), ("picture",))
+    part = engine.part(spec)
+    assert engine.is_ready(spec)
+    assert part.prepare() == 0
+    assert part.run(tiny.feeds).layers["picture"] is tiny.feeds["picture"]
+    engine.prefer([spec])
+    engine.prepare([spec])
+    assert not engine.ready_specs()
 
 
 def test_another_engine_runs_a_part_until_its_session_is_there(tiny):
@@ -67,7 +89,9 @@ def test_another_engine_runs_a_part_until_its_session_is_there(tiny):
     engine = OnnxEngine(tiny, fallback=lambda spec: made.append(spec) or Other())
     build = engine._sessions._build
     engine._sessions._build = lambda spec: held.wait(_SOON_S) and build(spec)
+    assert engine.preparation is Preparation.BRIDGED
     part = engine.part(tiny.whole)
+    assert part.prepare() == 0
     assert [part.run(tiny.feeds).outputs["scores"].shape for _ in range(2)] == [(1,)] * 2
     assert made == [tiny.whole]
     held.set()
@@ -89,8 +113,12 @@ def test_what_has_no_session_stays_with_the_other_engine_or_is_an_error(tiny):
         assert engine.settle(_SOON_S)
     engine.close()
     alone = OnnxEngine(tiny)
+    part = alone.part(tiny.whole)
+    for failing in (lambda: part.run(tiny.feeds), part.prepare):
+        with pytest.raises(ExecutionError, match=r"'positive' failed: .*NoSuchOperator"):
+            failing()
     with pytest.raises(ModelError, match="NoSuchOperator"):
-        alone.part(tiny.whole).run(tiny.feeds)
+        alone.prepare([tiny.whole])
     alone.close()
 
 

@@ -1,3 +1,4 @@
+import os
 import shutil
 from pathlib import Path
 
@@ -84,7 +85,41 @@ def test_nothing_half_written_is_left(tiny, folder):
 
 
 def test_a_reference_to_another_file_is_refused(tiny, folder, tmp_path):
-    model = Builder(tiny, PackedWeights(folder), 1).extracted(tiny.whole).model
-    part, source = fused(model.SerializeToString(), tiny.path.parent, 1, tmp_path)
+    extracted = Builder(tiny, PackedWeights(folder), 1).extracted(tiny.whole)
+    part, source = fused(extracted, extracted.model.SerializeToString(), tiny.path.parent, 1, tmp_path)
     with pytest.raises(ModelError, match=r"is in 'part\.bin'; expected 'other\.bin'"):
         PackedWeights(folder).put("key", part, source.rename(tmp_path / "other.bin"))
+
+
+def test_parts_used_last_are_kept(tiny, folder):
+    builder = Builder(tiny, PackedWeights(folder, most_parts=2), 1)
+    used, *others = (PartSpec(("picture",), (name,)) for name in ("relu", "wide", "sum", "pooled"))
+    kept = set()
+    for number, spec in enumerate([used, *others]):
+        builder.lasting(spec)
+        (new,) = set(folder.glob("*.part")) - kept
+        kept = set(folder.glob("*.part"))
+        if not number:
+            first = new
+        builder.lasting(used)
+        assert first.exists()
+    assert len(kept) == 2
+
+
+def test_weights_without_room_stay_with_their_session(tiny, folder):
+    builder = Builder(tiny, PackedWeights(folder, most_bytes=1000), 1)
+    session = builder.lasting(tiny.whole)
+    assert session.own_bytes > 64 * 16 * 9 * 4
+    assert not _weights(folder)
+    assert session.run(tiny.feeds).outputs["scores"].shape == (1, 16)
+
+
+def test_what_a_killed_process_left_half_written_is_removed(tiny, folder):
+    left, new = (folder / name for name in (".fusing-killed", ".fusing-at-work"))
+    for place in (left, new):
+        place.mkdir(parents=True)
+        (place / "part.bin").touch()
+    os.utime(left, (0, 0))
+    _build(tiny, folder, tiny.whole)
+    assert not left.exists()
+    assert new.exists()
