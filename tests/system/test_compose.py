@@ -107,7 +107,7 @@ def outputs(policy):
     model = ["--model=file:/models/model.dads", "--name=zoo:efficientnet_lite0", "--cloud=cloud:50051"]
     subprocess.run(["dads", "edge", *model, f"--policy={policy}", *options, *written], check=True, stdout=sys.stderr)
     lines = [json.loads(line) for line in open(results)]
-    return [line["outcome"] for line in lines], [np.load(line["saved_as"]) for line in lines]
+    return [line["outcome"] for line in lines], [np.load(f'{folder}/' + line["saved_as"]) for line in lines]
 
 edge, cloud = outputs("edge_only"), outputs("cloud_only")
 off = [
