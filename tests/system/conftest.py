@@ -1,4 +1,4 @@
-"""Clouds as real processes; and `dads_process` made importable: tests are not a package."""
+"""Clouds as real processes; and the modules of `processes` made importable: tests are not a package."""
 
 import sys
 from contextlib import contextmanager
@@ -9,7 +9,8 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent / "processes"))
 
-from dads_process import DadsProcess, start_cloud  # found by the line above
+from built_wheel import build_wheel  # found by the line above
+from dads_process import DadsProcess, start_cloud
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +32,22 @@ def serving(*arguments):
 
 
 @pytest.fixture(scope="session")
+def wheel(tmp_path_factory):
+    """This tree as a wheel."""
+    return build_wheel(tmp_path_factory.mktemp("wheel"))
+
+
+@pytest.fixture(scope="session")
 def cloud():
     """One cloud for all tests that only ask it."""
     with serving() as cloud:
+        yield cloud
+
+
+@pytest.fixture
+def torch_cloud():
+    """A cloud whose engine is torch."""
+    with serving("--engine", "torch") as cloud:
         yield cloud
 
 

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from compose_stack import PROJECT, ROOT, SERVICES, Stack, require_engine, run, until
+from compose_stack import ONCE, PROJECT, ROOT, SERVICES, Stack, require_engine, run, until
 from google.protobuf import json_format
 
 from split_wire import split_pb2
@@ -58,9 +58,11 @@ def panels_and_marks():
 
 def test_every_service_is_healthy(stack):
     states = {service: entry["State"] for service, entry in stack.containers().items()}
-    assert states.keys() == set(SERVICES)
-    for service, state in states.items():
+    assert states.keys() == {*SERVICES, ONCE}
+    for service in SERVICES:
+        state = states[service]
         assert (state["Status"], state["Health"]["Status"]) == ("running", "healthy"), service
+    assert (states[ONCE]["Status"], states[ONCE]["ExitCode"]) == ("exited", 0)
 
 
 def test_ports_are_published_on_this_machine_only(stack):
@@ -92,6 +94,38 @@ def test_an_image_has_no_compiler_and_says_what_it_is(stack, service):
     for name in ("title", "description", "licenses", "version", "revision"):
         assert labels[f"org.opencontainers.image.{name}"]
     assert labels["org.opencontainers.image.title"] == f"dads-{service}"
+
+
+WHOLE = """
+import json, subprocess, sys
+import numpy as np
+
+def outputs(policy):
+    results, folder = f"/tmp/{policy}.jsonl", f"/tmp/{policy}"
+    options = ["--source=sample", "--frames=5", "--rate=5", "--encodings=raw", "--threads=1", "--packets=off"]
+    written = [f"--results={results}", f"--save-outputs={folder}"]
+    model = ["--model=file:/models/model.dads", "--name=zoo:efficientnet_lite0", "--cloud=cloud:50051"]
+    subprocess.run(["dads", "edge", *model, f"--policy={policy}", *options, *written], check=True, stdout=sys.stderr)
+    lines = [json.loads(line) for line in open(results)]
+    return [line["outcome"] for line in lines], [np.load(f'{folder}/' + line["saved_as"]) for line in lines]
+
+edge, cloud = outputs("edge_only"), outputs("cloud_only")
+off = [
+    np.abs(mine[name] - theirs[name]).max() / np.abs(theirs[name]).max()
+    for mine, theirs in zip(edge[1], cloud[1], strict=True) for name in theirs
+]
+print(json.dumps({"edge": edge[0], "cloud": cloud[0], "off": float(max(off))}))
+"""
+
+
+def test_the_edge_has_no_torch_and_gives_what_the_whole_model_gives_in_the_cloud(stack):
+    missing = stack.exec("edge", "python", "-c", "import torch", check=False)
+    assert "No module named 'torch'" in missing.stderr
+    assert stack.exec("cloud", "python", "-c", "import torch; print('there')").stdout == "there\n"
+    found = json.loads(stack.exec("edge", "python", "-c", WHOLE).stdout.splitlines()[-1])
+    assert found["edge"] == ["edge_only"] * 5
+    assert found["cloud"] == ["offloaded"] * 5
+    assert found["off"] <= 1e-5
 
 
 def test_frames_flow_to_the_cloud(stack):
@@ -209,7 +243,7 @@ def test_a_killed_cloud_costs_no_frame_and_comes_back_by_itself(stack):
 def test_it_stops_when_it_is_asked_to_and_down_leaves_nothing(stack):
     stack.compose("stop", limit_s=180)
     codes = {service: entry["State"]["ExitCode"] for service, entry in stack.containers().items()}
-    assert codes == dict.fromkeys(SERVICES, 0), "137 is one that had to be killed"
+    assert codes == dict.fromkeys((*SERVICES, ONCE), 0), "137 is one that had to be killed"
     stack.down()
     mine = f"label=com.docker.compose.project={PROJECT}"
     for kind in (("ps", "--all"), ("network", "ls"), ("volume", "ls")):

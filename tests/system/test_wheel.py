@@ -1,18 +1,14 @@
 """A built wheel, installed away from this repository, beside a user's own `models` and `protos`."""
 
 import json
-import os
-import subprocess
-import sys
 import sysconfig
-import venv
 from pathlib import Path
 
 import numpy as np
 import pytest
+from built_wheel import environment_of, run
 from PIL import Image
 
-ROOT = Path(__file__).parents[2]
 NETWORK = """
 import torch
 
@@ -32,40 +28,16 @@ def make():
 """
 
 
-def run(*command, cwd):
-    """Runs a command whose path holds nothing but its environment and, for Python, the folder it runs in."""
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    return subprocess.run(
-        [*map(str, command)], cwd=cwd, env=environment, capture_output=True, text=True, timeout=240, check=False
-    )
-
-
 @pytest.fixture(scope="module")
-def python(tmp_path_factory):
+def python(wheel, tmp_path_factory):
     """An interpreter whose environment holds the wheel, and of the rest only what this project depends on.
 
     The dependencies are those of the environment that runs the tests: its folder is on the path, but its `.pth` files,
     one of which leads to this repository, are not read.
     """
-    folder = tmp_path_factory.mktemp("wheel")
-    built = run(
-        *(sys.executable, "-m", "pip", "wheel", ROOT, "--no-deps", "--no-build-isolation", "-q", "-w", folder),
-        "--disable-pip-version-check",
-        cwd=folder,
-    )
-    assert built.returncode == 0, built.stderr
-    (wheel,) = folder.glob("dads-*.whl")
-    environment = folder / "environment"
-    venv.create(environment, with_pip=False)
-    target = environment / "lib" / f"python{sysconfig.get_python_version()}" / "site-packages"
-    installed = run(
-        *(sys.executable, "-m", "pip", "install", "--no-deps", "-q", "--target", target, wheel),
-        "--disable-pip-version-check",
-        cwd=folder,
-    )
-    assert installed.returncode == 0, installed.stderr
+    python, target = environment_of(wheel, tmp_path_factory.mktemp("wheel") / "environment")
     (target / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
-    return environment / "bin" / "python"
+    return python
 
 
 @pytest.fixture

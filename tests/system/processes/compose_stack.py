@@ -16,6 +16,7 @@ import pytest
 ROOT = Path(__file__).parents[3]
 PROJECT = "dads-test"
 SERVICES = ("cloud", "link", "edge", "prometheus")
+ONCE = "export"  # ends when it has written the model's file
 FILES = ("-f", str(ROOT / "docker-compose.yml"), "-f", str(ROOT / "tests/system/compose/override.yml"))
 ENGINE = Path(os.environ.get("DADS_SHARED", ROOT.parent / "shared")) / "tools/docker-up.sh"
 PORTS = ("CLOUD", "CLOUD_METRICS", "EDGE", "PROMETHEUS")
