@@ -20,6 +20,7 @@ PROGRAMS = (
     Program("frames", 36.0),
     Program("packets", 110.0, full_s=1600.0),
     Program("split_compute", 50.0, full_s=360.0),
+    Program("engines", 60.0, full_s=1200.0),
     Program("accounting", 70.0),
     Program("pipeline", 80.0),
     Program("estimators", 72.0, full_s=550.0),
