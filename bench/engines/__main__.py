@@ -8,7 +8,6 @@ Runtime and with either side in torch.
 import random
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from statistics import median, quantiles
 from typing import Any
 
@@ -19,6 +18,7 @@ import split_model
 from bench.engines.cuts import ever_chosen
 from bench.engines.report import report
 from bench.engines.whole import Whole, has_openvino, wholes
+from bench.live.model_files import KEPT
 from bench.publishing.harness import Benchmark, Run, turns
 from split_model.parts import parts_of_split
 from split_model.values import Array
@@ -33,7 +33,6 @@ FULL_MODELS = (
 )
 # How many of the cuts, most often best first; how many others, at random; rounds of each.
 QUICK, FULL = {"most": 8, "others": 2, "rounds": 5}, {"most": 100, "others": 10, "rounds": 15}
-KEPT = Path("out/bench/kept")
 _WARMUP = 2
 
 Row = dict[str, Any]
