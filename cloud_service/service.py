@@ -269,12 +269,13 @@ class SplitInference(split_pb2_grpc.SplitInferenceServicer):
         response, timing = answered.response, answered.response.timing
         timing.queue_s = answered.started_s - arrived_s - decoded.seconds
         timing.decode_s += decoded.seconds
-        self._load.observe(
-            time.monotonic(),
-            predicted_s=answered.predicted_s,
-            queue_s=answered.started_s - decoded_s,  # decoders that are waited for are no load of the tails
-            compute_s=timing.compute_s,
-        )
+        if not timing.prepare_s:  # a session's first run takes up to ten times as long as the next ones
+            self._load.observe(
+                time.monotonic(),
+                predicted_s=answered.predicted_s,
+                queue_s=answered.started_s - decoded_s,  # decoders that are waited for are no load of the tails
+                compute_s=timing.compute_s,
+            )
         self._metrics.staged(timing)
         timing.total_s = time.monotonic() - arrived_s
         if self._tracing is not None:

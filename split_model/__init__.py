@@ -15,6 +15,7 @@ from split_model.engines.profile import Profile
 from split_model.engines.profiling import profile
 from split_model.errors import (
     BadSpecError,
+    EngineUnavailableError,
     ExecutionError,
     FactoryError,
     InputError,
@@ -22,6 +23,7 @@ from split_model.errors import (
     MissingTensorError,
     ModelError,
     ModelFileError,
+    NoOnnxFormError,
     NotClosedError,
     ShadowedNetworksError,
     UnknownLayerError,
@@ -49,6 +51,7 @@ __all__ = [
     "CompiledHeads",
     "Definition",
     "Engine",
+    "EngineUnavailableError",
     "ExecutionError",
     "FactoryError",
     "Head",
@@ -59,6 +62,7 @@ __all__ = [
     "Model",
     "ModelError",
     "ModelFileError",
+    "NoOnnxFormError",
     "NotClosedError",
     "Part",
     "PartSpec",

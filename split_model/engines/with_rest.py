@@ -3,14 +3,14 @@
 The engine below knows the trunk only, whose outputs are what the rest takes. So it needs no word for rests.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
 
 from partitioner import LayerGraph
 from split_model.definition import Definition, Returned
 from split_model.engines.clock import compute_clock
-from split_model.engines.engine import Engine, Part, PartSpec, Recorder, Results
+from split_model.engines.engine import Engine, Part, PartSpec, Preparation, Recorder, Results
 from split_model.engines.profile import Profile
 from split_model.engines.walking import walk
 from split_model.errors import ExecutionError
@@ -124,6 +124,28 @@ class WithRest:
         layers = tuple(name for name in spec.layers if name != self.rest)
         feeds = tuple(name for name in spec.feeds if name != self.rest)
         return PartSpec(feeds, layers, takes) if layers or takes else None
+
+    @property
+    def preparation(self) -> Preparation:
+        """That of the engine below."""
+        return self.trunk.preparation
+
+    def prefer(self, specs: Sequence[PartSpec]) -> None:
+        """See `split_model.engines.engine.Engine`."""
+        self.trunk.prefer(self._all_below(specs))
+
+    def prepare(self, specs: Sequence[PartSpec]) -> None:
+        """See `split_model.engines.engine.Engine`."""
+        self.trunk.prepare(self._all_below(specs))
+
+    def prepare_thread(self, threads: int | None) -> None:
+        """See `split_model.engines.engine.Engine`."""
+        self.trunk.prepare_thread(threads)
+
+    def _all_below(self, specs: Sequence[PartSpec]) -> list[PartSpec]:
+        """The trunk's parts, each once."""
+        parts = (self.below(spec) for spec in specs)
+        return list(dict.fromkeys(part for part in parts if part is not None))
 
     def is_ready(self, spec: PartSpec) -> bool:
         """See `split_model.engines.engine.Engine`."""

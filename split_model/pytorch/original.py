@@ -47,7 +47,7 @@ class OriginalModule:
 
     def returned(self, outputs: Tree) -> Tree:
         """See `split_model.model.Original`."""
-        return as_module_returns(self.definition, outputs)
+        return as_module_returns(self.definition, outputs, self.reference.device)
 
     def _tensors(self, inputs: Sequence[Tree]) -> tuple[Tree, ...]:
         self.definition.inputs.feed(inputs)  # raises if they do not fit

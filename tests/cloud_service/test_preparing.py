@@ -59,6 +59,15 @@ async def test_a_run_that_waits_in_the_engine_tells_it_too(model, serve, ask):
     assert (timing.prepare_s, timing.compute_s) == (0.25, 0.0)
 
 
+async def test_a_frame_that_waited_is_no_sample_of_the_load(model, serve, ask, monkeypatch):
+    async with serve(model) as (server, stub):
+        samples = []
+        monkeypatch.setattr(server._load, "observe", lambda now_s, **sample: samples.append(sample))
+        for model.engine.waits_s, count in ((0.25, 0), (0.0, 1)):
+            await stub.RunTail(ask())
+            assert len(samples) == count
+
+
 async def test_what_was_prepared_at_the_start_has_no_wait(making, serve, ask):
     async with serve(making) as (_, stub):
         await serving(making)

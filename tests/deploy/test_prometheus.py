@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import prometheus_client
 import pytest
@@ -84,7 +85,8 @@ def used_edge():
 
 def used_cloud():
     metrics = CloudMetrics(tails_in_flight=lambda: 0, load_factor=lambda: 1, decoders=lambda: 0)
-    metrics.started(CloudConfig(), [("zoo:net", "abc")], torch_version="2.13.0")
+    served = SimpleNamespace(name="zoo:net", digest="abc", torch_version="2.13.0", engine=SimpleNamespace(name="onnx"))
+    metrics.started(CloudConfig(), [served])
     metrics.called("RunTail", "OK", 0.1)
     metrics.staged(queue_s=0.1, decode_s=0.1, tail_s=0.1, encode_s=0.1)
     return metrics.registry

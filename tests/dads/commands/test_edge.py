@@ -173,14 +173,14 @@ def test_a_page_that_others_reach_shows_no_frames_unless_asked(
 ):
     if variable is not None:
         monkeypatch.setenv("DADS_EDGE_SHOW_FRAMES", variable)
-    dads(*EDGE, "--source", pictures, "--profile", times.edge_file, "--metrics-port", 0, *options)
+    dads(*EDGE, "--source", pictures, "--profile", times.edge_file, "--engine", "torch", "--metrics-port", 0, *options)
     assert [made["shows_frames"] for made in sessions] == [shown]
 
 
 def test_what_was_not_written_is_an_error_after_the_report(dads, sessions, times, pictures, tmp_path):
     report = tmp_path / "report.json"
     options = ("--draw", tmp_path / "drawn", "--save-outputs", tmp_path / "saved", "--report", report)
-    result = dads(*EDGE, "--source", pictures, "--profile", times.edge_file, *options)
+    result = dads(*EDGE, "--source", pictures, "--profile", times.edge_file, "--engine", "torch", *options)
     assert result.exit_code == 1
     assert result.stderr.splitlines()[-1] == "error: --draw pictures: No space left on device; 3 pictures were drawn"
     assert report.exists()

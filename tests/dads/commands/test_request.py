@@ -50,7 +50,7 @@ def test_nested_inputs_of_any_type_make_a_request_that_the_cloud_answers(dads, t
     feeds = {layer: split_model.value_of(values, model.layer_specs[layer]) for layer, values in arrays.items()}
     sent = {
         tensor.name: decode_tensor(tensor.message())
-        for tensor in write_outputs(find_tail(model, arrays, ()).run(feeds))
+        for tensor in write_outputs(model, find_tail(model, arrays, ()).run(feeds))
     }
     np.testing.assert_array_equal(sent["0"], [7.5, 2.5])
     assert sent["1"].shape == (1,) * 9

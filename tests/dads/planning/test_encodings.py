@@ -113,7 +113,20 @@ def test_an_edge_measures_only_what_its_profile_does_not_hold(
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))
         cloud = f"127.0.0.1:{nobody.getsockname()[1]}"
-        options = ("--cloud", cloud, "--source", pictures, "--frames", "1", "--profile", path, "--max-error", max_error)
+        options = (
+            "--cloud",
+            cloud,
+            "--source",
+            pictures,
+            "--frames",
+            "1",
+            "--profile",
+            path,
+            "--engine",
+            "torch",
+            "--max-error",
+            max_error,
+        )
         result = dads("edge", "--model", "zoo:easy_net", *options)
     assert result.exit_code == 0, result.stderr
     assert ("measuring encodings" in result.stderr) is measures

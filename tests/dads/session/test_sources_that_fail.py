@@ -168,7 +168,7 @@ def test_results_that_cannot_be_written_leave_a_report_too(session, folder, poli
 
 def test_the_command_fails_after_a_file_that_failed_and_writes_its_report(dads, times, cut_off, tmp_path):
     report = tmp_path / "report.json"
-    result = dads(*EDGE, "--profile", times.edge_file, "--source", cut_off, "--report", report)
+    result = dads(*EDGE, "--profile", times.edge_file, "--engine", "torch", "--source", cut_off, "--report", report)
     assert result.exit_code == 1
     assert result.stderr.splitlines()[-1].startswith(f"error: {cut_off} cannot be read to its end: after ")
     assert json.loads(report.read_text())["frames"]["done"] > 3
@@ -177,7 +177,9 @@ def test_the_command_fails_after_a_file_that_failed_and_writes_its_report(dads, 
 def test_the_command_says_wrong_usage_where_nothing_could_be_read(dads, times, tmp_path):
     (tmp_path / "text.mp4").write_text("no video")
     report = tmp_path / "report.json"
-    result = dads(*EDGE, "--profile", times.edge_file, "--source", tmp_path / "text.mp4", "--report", report)
+    result = dads(
+        *EDGE, "--profile", times.edge_file, "--engine", "torch", "--source", tmp_path / "text.mp4", "--report", report
+    )
     assert result.exit_code == 2
     assert "text.mp4 is not a video that can be read" in result.stderr.splitlines()[-1]
     assert json.loads(report.read_text())["frames"]["read"] == 0
@@ -187,7 +189,7 @@ def test_the_command_fails_if_no_frame_has_a_result(dads, times, folder, tmp_pat
     for name in ("a.jpg", "c.jpg"):
         (folder / name).unlink()
     report = tmp_path / "report.json"
-    result = dads(*EDGE, "--profile", times.edge_file, "--source", folder, "--report", report)
+    result = dads(*EDGE, "--profile", times.edge_file, "--engine", "torch", "--source", folder, "--report", report)
     assert result.exit_code == 1
     said = result.stderr.splitlines()[-1]
     assert said.startswith("error: no frame has a result, 1 failed: ")
