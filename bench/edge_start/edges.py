@@ -1,4 +1,8 @@
-"""`dads edge` as a process that is watched: when it is ready for its first frame, and the most memory that it held."""
+"""`dads edge` as a process that is watched: when it is ready for its first frame, and the most memory that it held.
+
+The memory is the peak in /proc. What `getrusage` tells of an ended child is no less than its parent's own memory when
+it was forked, and this parent has torch.
+"""
 
 import json
 import os
@@ -9,8 +13,11 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 __all__ = ["Started", "edge"]
+
+_WATCH_S = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +27,7 @@ class Started:
     Attributes:
         ready_s: From its start until it reads its first frame.
         first_result_s: From its start to the first result.
-        resident_bytes: The most memory that it, or a process of its own, held at a time.
+        resident_bytes: The most memory that it held at a time.
     """
 
     ready_s: float
@@ -41,22 +48,33 @@ def edge(arguments: Sequence[str], code: Path) -> Started:
     command = [sys.executable, "-m", "dads", "edge", *arguments, "--results", "-", "--log-format", "json"]
     environment = {**os.environ, "PYTHONPATH": str(code), "OMP_NUM_THREADS": "1"}
     began_s, pipe = time.monotonic(), subprocess.PIPE
-    said: list[tuple[float, str]] = []
     with subprocess.Popen(command, cwd=code, env=environment, stdout=pipe, stderr=pipe, text=True) as process:
-        assert process.stdout is not None  # for mypy: both are pipes
-        assert process.stderr is not None  # see above
-        lines = process.stderr
-        reader = threading.Thread(target=lambda: said.extend((time.monotonic(), line) for line in lines))
-        reader.start()
-        results_s = [time.monotonic() for _ in process.stdout]
-        reader.join()
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    ready_s = next((at_s for at_s, line in said if _is_ready(line)), None)
-    if process.returncode or ready_s is None or not results_s:
-        told = "".join(line for _, line in said[-5:])
+        results, said = _Lines(process.stdout), _Lines(process.stderr)
+        resident_bytes = 0
+        while process.poll() is None:
+            resident_bytes = max(resident_bytes, _peak_bytes(process.pid))
+            time.sleep(_WATCH_S)
+        results.join()
+        said.join()
+    ready_s = next((at_s for at_s, line in said.found if _is_ready(line)), None)
+    if process.returncode or ready_s is None or not results.found:
+        told = "".join(line for _, line in said.found[-5:])
         raise RuntimeError(f"{' '.join(command)} ended with {process.returncode}; it said:\n{told}")
-    return Started(ready_s - began_s, results_s[0] - began_s, 1024 * usage.ru_maxrss)
+    return Started(ready_s - began_s, results.found[0][0] - began_s, resident_bytes)
+
+
+class _Lines(threading.Thread):
+    """Reads lines as they come, each with the time."""
+
+    def __init__(self, stream: IO[str] | None) -> None:
+        super().__init__()
+        self.found: list[tuple[float, str]] = []
+        self._stream = stream
+        self.start()
+
+    def run(self) -> None:
+        for line in self._stream or ():
+            self.found.append((time.monotonic(), line))
 
 
 def _is_ready(line: str) -> bool:
@@ -65,3 +83,12 @@ def _is_ready(line: str) -> bool:
     except json.JSONDecodeError:  # a line of progress
         return False
     return isinstance(record, dict) and record.get("event") == "run started"
+
+
+def _peak_bytes(pid: int) -> int:
+    """The most memory of a process until now; 0 when it has ended."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+    return next((1024 * int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM:")), 0)
