@@ -46,7 +46,9 @@ def measure(run: Run) -> dict[str, object]:
         return {"link": {**link.used, "rtt_s": RTT_S}, "rows": rows}
 
 
-BENCHMARK = Benchmark("accounting", "The sum of a frame's reported stages against its wall time.", measure, report)
+BENCHMARK = Benchmark(
+    "accounting", "The sum of a frame's reported stages against its wall time.", measure, report, engine="torch"
+)
 
 if __name__ == "__main__":
     BENCHMARK.main()

@@ -1,6 +1,6 @@
 """Policies that choose as a benchmark wants: the splits it names, or those of an oracle that knows the link."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from bench.live.every_split import EverySplit
 from edge_service.control.conditions import Conditions
@@ -15,7 +15,7 @@ class GivenSplits(Given):
 
     asked_always = True
 
-    def turn_to(self, edge: Sequence[str]) -> None:
+    def turn_to(self, edge: Collection[str]) -> None:
         """Runs this one from the next frame on."""
         self._edge = frozenset(edge)
 

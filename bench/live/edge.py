@@ -22,6 +22,7 @@ from edge_service.control import Policy
 from edge_service.control.policies import policy_named
 from edge_service.sources import open_source
 from link_emulator import Trace
+from split_model.parts import parts_of_split
 
 Image = npt.NDArray[np.generic]
 
@@ -36,7 +37,7 @@ async def serve(parent: Parent) -> None:
     while True:
         request = await parent.hear()
         if (spec := request["model"]) not in edges:
-            model = split_model.load(spec)
+            model = split_model.load(spec, threads=1)
             edges[spec] = _Edge(model, split_model.profile(model, repeats=5, warmup=2), await _images(model))
         edge = edges[spec]
         if request.keys() == {"model"}:
@@ -73,7 +74,7 @@ class _Edge:
     wire_costs: dict[tuple[str, str], WireCosts] = field(default_factory=dict)
 
     async def run(self, run: EdgeRun, parent: Parent) -> list[RunFrame]:
-        feed = _Feed(run, self.images)
+        feed = _Feed(run, self.images, self.model)
         policy = self._policy(run)
         config = AgentConfig(
             rate_hz=run.rate_hz,
@@ -87,7 +88,7 @@ class _Edge:
         )
         wire = run.encodings, run.input_encoding
         if wire not in self.wire_costs:  # measured on frames like those that are sent
-            frames = [(torch.from_numpy(image),) for image in self.images[:_WIRE_FRAMES]]
+            frames = [(image,) for image in self.images[:_WIRE_FRAMES]]
             self.wire_costs[wire] = measure_wire_costs(self.model, frames, config)
         measured: Any = {"edge_profile": self.profile, "wire_costs": self.wire_costs[wire]}
         async with Agent(self.model, run.cloud, config, **measured, policy=policy, on_result=feed.took) as agent:
@@ -109,8 +110,9 @@ class _Edge:
 class _Feed:
     """Submits frames at the pace that the run asks for, and tells what became of them."""
 
-    def __init__(self, run: EdgeRun, images: list[Image]) -> None:
+    def __init__(self, run: EdgeRun, images: list[Image], model: split_model.Model) -> None:
         self.told: list[RunFrame] = []
+        self._model = model
         self._run = run
         self._images = images
         self._submitted_s: dict[int, float] = {}
@@ -133,12 +135,17 @@ class _Feed:
             policy.zero_s = self._zero_s
         for position in range(len(self._run.splits)) if self._run.splits else (-1,):
             if isinstance(policy, GivenSplits):
-                policy.turn_to(self._run.splits[position])
+                await self._turn_to(policy, frozenset(self._run.splits[position]))
             self._split, self._telling = position, False
             for _ in range(self._run.warmup):
                 await self._put(agent)
             self._telling = True
             await (self._feed_single(agent) if self._run.pace == "single" else self._feed_at_rate(agent))
+
+    async def _turn_to(self, policy: GivenSplits, edge: frozenset[str]) -> None:
+        """Runs this split from now on, when it is ready here; the cloud prepares its tail for the frames to warm up."""
+        await asyncio.to_thread(self._model.engine.prepare, parts_of_split(self._model.definition, edge))
+        policy.turn_to(edge)
 
     async def _feed_single(self, agent: Agent) -> None:
         for _ in range(self._run.frames):

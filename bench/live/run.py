@@ -12,7 +12,7 @@ class EdgeRun:
     """Frames through one agent.
 
     Attributes:
-        model: As `split_model.load` takes it.
+        model: As `split_model.load` takes it; one that the services serve.
         cloud: "HOST:PORT", or None.
         strategy: Who chooses, where neither splits nor a trace are given.
         splits: What to run one after another, each by the names of its layers on the edge.

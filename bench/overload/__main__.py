@@ -59,7 +59,8 @@ async def run(folder: Path, seconds: float) -> bool:
     request = folder / "request.json"
     request.write_text(await _output(sys.executable, "-m", "dads", "request", _MODEL), encoding="utf-8")
     said: list[str] = []
-    cloud = Child("cloud", ["cloud", "--model", _MODEL, "--listen", "127.0.0.1:0", "--threads", "1"], said.append)
+    options = ["--engine", "torch", "--listen", "127.0.0.1:0", "--threads", "1"]
+    cloud = Child("cloud", ["cloud", "--model", _MODEL, *options], said.append)
     async with cloud:
         address = ""
         async for line in cloud.lines():

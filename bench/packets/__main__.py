@@ -25,8 +25,9 @@ QUICK_TURNS, FULL_TURNS = 1, 3
 def measure_link(uplink_bps: float, frames: int, turns: int) -> dict[str, Any]:
     """Runs every way over one link, in turns; and at last the packets with every result compared."""
     with open_link(uplink_bps, rtt_s=RTT_S) as link:
-        listen = ["--listen", link.listen, "--threads", "1", "--max-queue", "64", "--insecure"]
-        with started(link.on_cloud([sys.executable, "-m", "dads", "cloud", "--model", MODEL, *listen])) as cloud:
+        command = [sys.executable, "-m", "dads", "cloud", "--model", MODEL, "--engine", "torch", "--no-cache"]
+        command += ["--listen", link.listen, "--threads", "1", "--max-queue", "64", "--insecure"]
+        with started(link.on_cloud(command)) as cloud:
             address = link.dial(int(cloud.line().rpartition(":")[2]))
             with started(link.on_edge(end("bench.packets.edge:serve"))) as edge:
                 edge.hear()
@@ -52,6 +53,7 @@ BENCHMARK = Benchmark(
     measure,
     report,
     full="four links, 300 frames",
+    engine="torch",
 )
 
 if __name__ == "__main__":

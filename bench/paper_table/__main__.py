@@ -22,11 +22,12 @@ from bench.frames.clip import read
 from bench.frames.kept import Kept
 from bench.frames.ways import WAYS as FORMS
 from bench.links.shaped import ShapedLink, open_link
+from bench.live.model_files import EngineName, spec_for
 from bench.live.run import EdgeModel, EdgeRun, RunFrame
 from bench.live.services import Live, serve
 from bench.paper_table.h264_stream import Streaming, streaming
 from bench.paper_table.report import report
-from bench.publishing.harness import Benchmark, Run
+from bench.publishing.harness import ENGINE, Benchmark, Run
 from edge_service.sources.sample import sample_path
 
 # Tiny YOLOv2 as the paper measured it (read off its Figures 1 and 7): 1.821 s on its Raspberry Pi 3B and 0.1664 s in
@@ -60,6 +61,7 @@ class Cell:
     uplink_bps: float | None
     load: str
     way: str
+    engine: EngineName
     frames: int = FRAMES
     slowdown: float = SLOWDOWN
 
@@ -82,10 +84,10 @@ class Cell:
         return 2.0 + (FRAMES + (5 if self.load == "heavy" else 1)) * frame_s
 
 
-def cells(models: tuple[str, ...], uplinks_bps: tuple[float, ...]) -> Iterator[Cell]:
+def cells(models: tuple[str, ...], uplinks_bps: tuple[float, ...], engine: EngineName) -> Iterator[Cell]:
     for model, load in product(models, RATES_HZ):
-        yield Cell(model, None, load, "edge_only")
-        yield from (Cell(model, uplink_bps, load, way) for uplink_bps, way in product(uplinks_bps, WAYS))
+        yield Cell(model, None, load, "edge_only", engine)
+        yield from (Cell(model, uplink_bps, load, way, engine) for uplink_bps, way in product(uplinks_bps, WAYS))
 
 
 def cast(model: EdgeModel) -> tuple[str, ...]:
@@ -142,12 +144,12 @@ def kept_of_forms() -> list[dict[str, Any]]:
 
 
 @contextlib.contextmanager
-def services(spec: str, starting: threading.Lock) -> Iterator[tuple[ShapedLink, Live, EdgeModel]]:
+def services(spec: str, engine: EngineName, starting: threading.Lock) -> Iterator[tuple[ShapedLink, Live, EdgeModel]]:
     """Both ends over a link of their own; of those that run side by side, each is opened and profiled alone."""
     with contextlib.ExitStack() as stack:
         with starting:
             link = stack.enter_context(open_link(UPLINKS_BPS[0], rtt_s=RTT_S))
-            live = stack.enter_context(serve(link, [spec]))
+            live = stack.enter_context(serve(link, [spec], engine))
             model = live.load(spec)
         yield link, live, model
 
@@ -167,13 +169,13 @@ def run_cell(
 
 def measure(run: Run) -> dict[str, Any]:
     models, uplinks_bps = (FULL_MODELS, UPLINKS_BPS) if run.full else (QUICK_MODELS, QUICK_UPLINKS_BPS)
-    everything = list(cells(models, uplinks_bps))
+    everything = list(cells(models, uplinks_bps, run.options.engine))
     patient = [asdict(cell) for cell in everything if cell.is_patient]
     starting = threading.Lock()
     opened: dict[str, tuple[ShapedLink, Live, EdgeModel, Streaming]] = {}
 
     def beside_others(**cell: Any) -> dict[str, Any]:  # noqa: ANN401 # a cell's fields
-        with services(cell["model"], starting) as own:
+        with services(cell["model"], cell["engine"], starting) as own:
             return run_cell(Cell(**cell), *own)
 
     with contextlib.ExitStack() as stack:
@@ -182,8 +184,9 @@ def measure(run: Run) -> dict[str, Any]:
             if (spec := cell["model"]) not in opened:  # those of one model follow each other
                 opened.clear()
                 stack.close()
-                link, live, model = stack.enter_context(services(spec, starting))
-                opened[spec] = link, live, model, stack.enter_context(streaming(spec, link))
+                link, live, model = stack.enter_context(services(spec, cell["engine"], starting))
+                stream = stack.enter_context(streaming(spec_for(cell["engine"], spec), link))
+                opened[spec] = link, live, model, stream
             return run_cell(Cell(**cell), *opened[spec])
 
         rows = run.cells([asdict(cell) for cell in everything if not cell.is_patient], alone)
@@ -192,7 +195,9 @@ def measure(run: Run) -> dict[str, Any]:
     return {"link": rows[0]["link"], **told, "kept": kept_of_forms()}
 
 
-BENCHMARK = Benchmark("paper_table", "The paper's table, live.", measure, report, full="all models and uplinks")
+BENCHMARK = Benchmark(
+    "paper_table", "The paper's table, live.", measure, report, full="all models and uplinks", extra=ENGINE
+)
 
 if __name__ == "__main__":
     BENCHMARK.main()

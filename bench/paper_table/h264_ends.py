@@ -81,7 +81,7 @@ class StreamedFrame:
 def serve(parent: Parent, listen: str, spec: str) -> None:
     """The cloud's end: tells its port, then answers one stream after another."""
     torch.set_num_threads(1)
-    model = split_model.load(spec)
+    model = split_model.load(spec, threads=1)
     model(*model.example_inputs)
     with socket.create_server((listen.rpartition(":")[0], 0)) as server:
         parent.tell(server.getsockname()[1])
@@ -93,15 +93,13 @@ def serve(parent: Parent, listen: str, spec: str) -> None:
 
 
 def _answer_all(connection: socket.socket, model: split_model.Model) -> None:
-    decoder, like = Decoder(), np.asarray(model.example_inputs[0].numpy())
+    decoder, like = Decoder(), np.asarray(model.example_inputs[0])
     preprocess = model.preprocess or Preprocess()
     with connection.makefile("rb") as packets:
         while len(head := packets.read(_LENGTH.size)) == _LENGTH.size:
             data = packets.read(_LENGTH.unpack(head)[0])
             began_s = time.monotonic()
-            frame = torch.from_numpy(frame_of(decoder.decode(data), like, preprocess))
-            with torch.inference_mode():
-                outputs = model.flatten(model(frame))
+            outputs = model.flatten(model(frame_of(decoder.decode(data), like, preprocess)))
             answer = b"".join(array.tobytes() for value in outputs.values() for array in arrays_of(value))
             connection.sendall(_ANSWER.pack(len(answer), time.monotonic() - began_s) + answer)
 

@@ -42,6 +42,10 @@ _COMPARED = {
     "cloud_only_h264": "over H.264",
 }
 
+_ENGINES = {
+    "onnx": "All ways compute in ONNX Runtime, so edge-only is what a practitioner deploys without a cloud.",
+    "torch": "All ways compute with torch's operators.",
+}
 _FORMS = {"jpeg": "JPEG (cloud-only, DADS)", "h264": "H.264 (cloud-only)"}
 
 # By model, uplink and load: the ways; edge-only is the same for all uplinks.
@@ -76,6 +80,7 @@ def report(data: Row) -> Report:
         subset="" if full else " (a subset)",
         link=data["link"],
         rtt_ms=1000 * data["link"]["rtt_s"],
+        engine=_ENGINES[data.get("engine", "torch")],
         others="" if full else "A subset: the other models and uplinks are in `make bench-full`.",
         gains=_gains(ways),
         kept=_kept(data),

@@ -60,7 +60,9 @@ def measure(run: Run) -> dict[str, Any]:
     return {"sleeping": measure_sleeping(run), "compute": measure_compute(run)}
 
 
-BENCHMARK = Benchmark("pipeline", "Throughput of the pipeline against its slowest stage.", measure, report)
+BENCHMARK = Benchmark(
+    "pipeline", "Throughput of the pipeline against its slowest stage.", measure, report, engine="torch"
+)
 
 if __name__ == "__main__":
     BENCHMARK.main()

@@ -14,7 +14,7 @@ from bench.live.every_split import EverySplit
 from bench.live.run import EdgeModel, EdgeRun
 from bench.live.services import Live, serve
 from bench.prediction.report import report
-from bench.publishing.harness import Benchmark, Run
+from bench.publishing.harness import ENGINE, Benchmark, Run
 
 SLOWDOWN = 4.0
 IDLE_S = 1.0
@@ -61,7 +61,11 @@ def measure(run: Run) -> dict[str, object]:
     rows: list[dict[str, Any]] = []
     for uplink_bps, rtt_s, wanted in links:
         congestion = wanted if available_kinds()[0] == "packets" else None
-        with open_link(uplink_bps, rtt_s=rtt_s, congestion=congestion) as link, serve(link, list(splits)) as live:
+        engine = run.options.engine
+        with (
+            open_link(uplink_bps, rtt_s=rtt_s, congestion=congestion) as link,
+            serve(link, list(splits), engine) as live,
+        ):
             used.append(f"{uplink_bps / 1e6:g} Mbit/s: {link.congestion}")
             kind = link.kind
             for spec, count in splits.items():
@@ -69,7 +73,8 @@ def measure(run: Run) -> dict[str, object]:
                 for pace, frames in (FULL_FRAMES if run.full else QUICK_FRAMES).items():
                     run.say(f"{spec}, {uplink_bps / 1e6:g} Mbit/s, {pace}: {len(found)} splits")
                     cell = {"model": spec, "uplink_bps": uplink_bps, "rtt_s": rtt_s, "pace": pace, "frames": frames}
-                    rows += _measure_splits(live, found, {**cell, "congestion": link.congestion}, run)
+                    cell |= {"congestion": link.congestion, "engine": engine}
+                    rows += _measure_splits(live, found, cell, run)
     return {"link": {"kind": kind, "congestion": ", ".join(used)}, "slowdown": SLOWDOWN, "rows": rows}
 
 
@@ -96,7 +101,12 @@ def hash_of(edge: Sequence[str]) -> str:
 
 
 BENCHMARK = Benchmark(
-    "prediction", "Predicted against measured latency of splits.", measure, report, full="more links, splits and frames"
+    "prediction",
+    "Predicted against measured latency of splits.",
+    measure,
+    report,
+    full="more links, splits and frames",
+    extra=ENGINE,
 )
 
 if __name__ == "__main__":

@@ -34,6 +34,7 @@ def report(data: Row) -> Report:
         sample=" (a sample)" if sample else "",
         link=data["link"],
         slowdown=data["slowdown"],
+        engine={"onnx": "ONNX Runtime", "torch": "torch"}[data.get("engine", "torch")],
         left_out=len(data["rows"]) - len(rows),
         errors=table([{**_name(*key), **_errors(found)} for key, found in groups.items()], texts=3),
         stages=table([{**_name(*key), **_stages(found)} for key, found in groups.items()], texts=3),

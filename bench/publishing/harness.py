@@ -23,6 +23,16 @@ from bench.publishing.publish import FOLDER, Reporter, publish, render
 Measured = TypeVar("Measured")
 
 
+ENGINE: Mapping[str, Mapping[str, Any]] = {
+    "--engine": {
+        "choices": ("onnx", "torch"),
+        "default": "onnx",
+        "help": "what runs heads and tails on both sides; default onnx, as commands choose for the networks here",
+    }
+}
+"""The option of a benchmark that runs in either engine."""
+
+
 class Run:
     """One run, as what measures sees it; the journal of a short form keeps nothing."""
 
@@ -68,6 +78,7 @@ class Benchmark:
 
     Attributes:
         full: What the long form measures; empty where there is none.
+        engine: What runs heads and tails, where they run; `--engine` says otherwise where that is an option.
         extra: Further options of the command line: keyword arguments of `add_argument` by name.
     """
 
@@ -76,6 +87,7 @@ class Benchmark:
     measure: Callable[[Run], Mapping[str, Any]]
     report: Reporter
     full: str = ""
+    engine: str = ""
     extra: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def main(self) -> None:
@@ -88,7 +100,10 @@ class Benchmark:
         expected_s = program.full_s if options.full else program.seconds
         print(f"expected to take about {expected_s:.0f} s ({expected_s / 60:.1f} minutes)", flush=True)
         journal = Journal(STATE / f"{stem}.jsonl" if options.full else None, fresh=options.fresh)
-        publish(stem, self.measure(Run(options, journal, expected_s)), self.report, options.output, options.note)
+        engine = getattr(options, "engine", self.engine)
+        told = {"engine": engine} if engine else {}
+        measured = self.measure(Run(options, journal, expected_s))
+        publish(stem, {**told, **measured}, self.report, options.output, options.note)
 
     def _parser(self) -> argparse.ArgumentParser:
         parser = argparse.ArgumentParser(description=self.about)

@@ -8,7 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-_PACKAGES = ("numpy", "scipy", "networkx", "torch", "torchvision", "grpcio", "protobuf")
+_PACKAGES = ("numpy", "scipy", "networkx", "torch", "torchvision", "onnxruntime", "grpcio", "protobuf")
 _CONGESTION = Path("/proc/sys/net/ipv4/tcp_congestion_control")
 
 
@@ -27,9 +27,10 @@ def machine() -> dict[str, Any]:
 def about(data: Mapping[str, Any]) -> str:
     versions = ", ".join(f"{package} {number}" for package, number in data["versions"].items())
     congestion = f"; TCP {data['congestion_control']}" if "congestion_control" in data else ""
+    engine = f" Heads and tails ran in {data['engine']}." if "engine" in data else ""
     return (
         f"{data['date']}; {data['processor']}, {data['cores']} cores, {data['system']}{congestion}; "
-        f"Python {data['python']}, {versions}."
+        f"Python {data['python']}, {versions}.{engine}"
     )
 
 

@@ -81,7 +81,9 @@ def measure(run: Run) -> dict[str, Any]:
         return {"link": {**link.used, "rtt_s": RTT_S}, **about, "best_fixed_last": splits.edge(best)[-1], "rows": rows}
 
 
-BENCHMARK = Benchmark("real_link", "A recorded LTE uplink, live.", measure, report, full="the whole trace, twice")
+BENCHMARK = Benchmark(
+    "real_link", "A recorded LTE uplink, live.", measure, report, full="the whole trace, twice", engine="torch"
+)
 
 if __name__ == "__main__":
     BENCHMARK.main()

@@ -25,7 +25,9 @@ def measure(_: Run) -> dict[str, Any]:
         return {"link": {**link.used, "rtt_s": RTT_S}, **sizes, "rows": rows}
 
 
-BENCHMARK = Benchmark("wide_live", "A detector whose splits are too many to list, live.", measure, report)
+BENCHMARK = Benchmark(
+    "wide_live", "A detector whose splits are too many to list, live.", measure, report, engine="torch"
+)
 
 if __name__ == "__main__":
     BENCHMARK.main()

@@ -31,6 +31,17 @@ def test_given_splits_are_run_one_after_another(live):
     assert frames[0].cut == names[0]
 
 
+def test_both_ends_may_run_in_onnx_runtime_from_a_file(tmp_path, monkeypatch):
+    monkeypatch.setattr("bench.live.model_files.FOLDER", tmp_path)
+    monkeypatch.setattr("bench.live.model_files.KEPT", tmp_path / "kept")
+    with open_link(50e6, kind="emulator") as link, serve(link, [MODEL], "onnx") as live:
+        assert live.loaded[MODEL].startswith(f"file:{tmp_path}")
+        names = [layer.name for layer in live.load(MODEL).graph.layers]
+        splits = tuple(tuple(names[:count]) for count in (2, 1))
+        frames = live.run(EdgeRun(MODEL, live.address, splits=splits, frames=1, warmup=1))
+    assert [(frame.outcome, frame.cut) for frame in frames] == [("offloaded", names[i]) for i in (1, 0)]
+
+
 def test_a_run_at_a_rate_ends_with_the_frames_that_were_wanted(live):
     frames = live.run(EdgeRun(MODEL, None, strategy="edge_only", pace="rate", rate_hz=200.0, frames=5, warmup=0))
     assert sum(frame.has_result for frame in frames) >= 5

@@ -1,0 +1,1 @@
+"""The benchmark `engines`: `python -m bench.engines`, or `make bench ARGS=engines`."""
