@@ -32,6 +32,7 @@ def load_model(
     preprocess: str | None = None,
     engine: str | None = None,
     cache: Path | None = None,
+    bridged: bool = False,
 ) -> split_model.Model:
     """Load a model by its specification.
 
@@ -45,6 +46,7 @@ def load_model(
         preprocess: How a picture becomes its input, in the text form of `pictures.Preprocess`; None: as the model says.
         engine: `auto`, `onnx` or `torch`; None where nothing is computed: whichever needs no export.
         cache: The folder of what is kept on this machine; None to keep nothing.
+        bridged: See `split_model.load`.
 
     Raises:
         split_model.ModelError: the model is unknown or cannot be loaded.
@@ -53,7 +55,6 @@ def load_model(
         import split_model  # noqa: PLC0415 # see above
         from pictures import Preprocess  # noqa: PLC0415 # see above
 
-        split_model.keep_freed_memory()  # each of our processes runs one model over and over
         choices = None if preprocess is None else Preprocess.parse(preprocess)
         model = split_model.load(
             spec,
@@ -64,7 +65,9 @@ def load_model(
             engine=engine,
             threads=threads,
             cache=cache,
+            bridged=bridged,
             on_step=lambda text: typer.echo(f"{spec}: {text}", err=True),
         )
+        split_model.keep_freed_memory()  # each of our processes runs one model over and over
         split_model.spare_loaded_objects()
         return model

@@ -38,6 +38,7 @@ def load(
     engine: str | None = None,
     threads: int | None = None,
     cache: str | Path | None = None,
+    bridged: bool = False,
     on_step: Callable[[str], None] | None = None,
 ) -> Model:
     """Loads a model and prepares it for splitting. What the model's own code prints meanwhile goes to stderr.
@@ -62,6 +63,8 @@ def load(
             `onnx` as many as this process has cores.
         cache: A folder for what is captured, exported, compared and profiled, so that a second load takes a moment.
             What is kept is checked, and made again where code, packages, weights or processor are others.
+        bridged: Whether torch, where it is installed, always runs a part in `onnx` whose session is not there yet: for a
+            cloud, whose clients choose the parts. By default only torch that was loaded for something else does.
         on_step: Called with a few words at each step that takes long, and with the engine and why it was chosen.
 
     Raises:
@@ -87,6 +90,7 @@ def load(
         device=str(device),
         engine=engine,
         threads=threads,
+        bridged=bridged,
         on_step=on_step or (lambda _: None),
     )
     if prefix == "file" and is_model_file(Path(rest)):

@@ -127,6 +127,7 @@ def cloud(
             threads=threads,
             engine=engine or Engine.AUTO,
             cache=cache_folder(cache_dir, no_cache=no_cache),
+            bridged=True,  # clients choose the cuts, and any is answered at once
         )
         for spec, known in zip(model, names, strict=True)
     ]

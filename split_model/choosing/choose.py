@@ -1,6 +1,6 @@
 """`choose`: the model of a spec in the engine that was asked for, or in the one that serves it better here."""
 
-from contextlib import closing
+from contextlib import closing, suppress
 
 from split_model.choosing.agreement import deviation
 from split_model.choosing.onnx_side import onnx_engine
@@ -90,6 +90,9 @@ def _in_onnx(wanted: Wanted, sides: TwoSides, folder: KeptFolder | None) -> Mode
     """The model in ONNX Runtime; torch's schedules run what has no session yet, where torch is loaded anyway."""
     file = sides.file()
     known = sides.in_torch
+    if known is None and wanted.bridged:
+        with suppress(MissingExtraError):
+            known = sides.torch()
     engine = onnx_engine(file, wanted, folder, None if known is None else known.engine.part)
     sides.keep_file_for(engine)
     return Model(

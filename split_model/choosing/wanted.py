@@ -20,6 +20,7 @@ class Wanted:
         device: A name that torch knows.
         engine: `torch`, `onnx` or `auto`; None: whichever needs no export.
         threads: How many threads compute a layer; None: as many as this process has cores, or as torch chooses.
+        bridged: Whether torch runs parts in `onnx` that have no session yet, where it is installed.
         on_step: Called with a few words at each step that takes long, and when an engine was chosen.
     """
 
@@ -30,6 +31,7 @@ class Wanted:
     device: str
     engine: str | None
     threads: int | None
+    bridged: bool
     on_step: Callable[[str], None]
 
     @property

@@ -12,6 +12,7 @@ from torch import nn
 
 import split_model
 from split_model.choosing import choose as choosing
+from split_model.engines.onnx.sessions import Sessions
 from split_model.errors import EngineUnavailableError, MissingExtraError, NoOnnxFormError, WeightsError
 
 
@@ -94,6 +95,15 @@ def test_the_module_itself_is_built_when_it_is_asked_for(spec, cache, in_torch, 
     model = split_model.load(spec, engine="onnx", cache=cache, threads=1)
     given = model(*in_torch.example_inputs)
     assert torch.equal(given["mean"], in_torch(*in_torch.example_inputs)["mean"])
+    model.engine.close()
+
+
+def test_a_cloud_from_what_is_kept_answers_any_cut_at_once(spec, cache, in_torch, never, monkeypatch):
+    monkeypatch.setattr(Sessions, "get", lambda *_: None)  # no session is there yet
+    monkeypatch.setattr(Sessions, "wait", lambda *_: pytest.fail("a run waited for a session"))
+    model = split_model.load(spec, engine="onnx", cache=cache, threads=1, bridged=True)
+    assert model.engine.preparation is split_model.Preparation.BRIDGED
+    assert same(answers(model), answers(in_torch))
     model.engine.close()
 
 

@@ -46,7 +46,7 @@ def test_a_model_with_a_rest_waits_for_its_sessions(tmp_path):
     whole = split_model.model_of(split_model.TrunkAndRest(Trunk(), Rest()), (IMAGE,), name="whole")
     split_model.export_model(whole, tmp_path / "net.dads")
     file = open_model_file(tmp_path / "net.dads")
-    wanted = Wanted("file", "net.dads", "whole", None, "cpu", "onnx", 1, lambda _: None)
+    wanted = Wanted("file", "net.dads", "whole", None, "cpu", "onnx", 1, bridged=False, on_step=lambda _: None)
     engine = onnx_engine(file, wanted, None, never)
     assert engine.preparation is Preparation.AWAITED
     model = split_model.Model(file.definition, engine, name="file", example_inputs=file.example_inputs)
