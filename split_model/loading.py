@@ -63,8 +63,8 @@ def load(
             `onnx` as many as this process has cores.
         cache: A folder for what is captured, exported, compared and profiled, so that a second load takes a moment.
             What is kept is checked, and made again where code, packages, weights or processor are others.
-        bridged: Whether torch, where it is installed, always runs a part in `onnx` whose session is not there yet: for a
-            cloud, whose clients choose the parts. By default only torch that was loaded for something else does.
+        bridged: Whether torch, where it is installed, always runs a part in `onnx` whose session is not there yet: for
+            a cloud, whose clients choose the parts. By default only torch that was loaded for something else does.
         on_step: Called with a few words at each step that takes long, and with the engine and why it was chosen.
 
     Raises:
