@@ -65,7 +65,7 @@ def _packages(found: Row) -> Iterable[dict[str, Any]]:
 
 
 def _most(found: Row, name: str) -> int:
-    return max(sizes.get(name, 0) for sizes in found.values())
+    return max(int(sizes.get(name, 0)) for sizes in found.values())
 
 
 def _mb(size: int | None) -> str:

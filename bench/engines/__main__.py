@@ -58,7 +58,7 @@ def ratio(numerators: list[float], denominators: list[float]) -> Row:
 
 def deviation(found: list[Array], right: list[Array]) -> float:
     """The largest difference of any output, relative to its largest element."""
-    pairs = zip(found, right, strict=True)
+    pairs = ((one.astype(float), other.astype(float)) for one, other in zip(found, right, strict=True))
     return max(float(np.abs(one - other).max() / np.abs(other).max()) for one, other in pairs)
 
 
@@ -71,7 +71,7 @@ class Measured:
 
     def __init__(self, spec: str, rounds: int) -> None:
         said: list[str] = []
-        kept = {"cache": KEPT, "threads": 1}
+        kept: Any = {"cache": KEPT, "threads": 1}
         auto = split_model.load(spec, engine="auto", on_step=said.append, **kept)
         self.model = auto if auto.engine.name == "onnx" else split_model.load(spec, engine="onnx", **kept)
         self.torch = split_model.load(spec, engine="torch", **kept)

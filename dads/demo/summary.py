@@ -68,6 +68,7 @@ def print_summary(report: Report, frames: int, console: Console, compared: Seque
     for stage, both in report["stages"].items():
         stages.add_row(stage, _ms(both["predicted_s"]), _ms(both["measured_s"]))
     console.print(stages)
+    console.print(_computed_in(report), soft_wrap=True)
     for line in _comparison(report):
         console.print(line, soft_wrap=True)
     checked = sum(run["verify"]["checked"] for run in runs.values())
@@ -81,6 +82,14 @@ def print_summary(report: Report, frames: int, console: Console, compared: Seque
 
 def _runs(report: Report) -> dict[str, Report]:
     return {"adaptive": report, **{shown(name): run for name, run in report["baselines"].items()}}
+
+
+def _computed_in(report: Report) -> str:
+    """What ran heads and local tails, and with that the baseline of the edge alone."""
+    if report["engine"] != "onnx":
+        return f"The edge computed in {report['engine']}."
+    alone = ", so edge-only is what runs without a cloud: the whole model there"
+    return f"The edge computed in ONNX Runtime{alone if 'edge_only' in report['baselines'] else ''}."
 
 
 def _comparison(report: Report) -> list[str]:

@@ -14,6 +14,7 @@ pytest.importorskip("efficientnet_lite_pytorch", reason="the demo's model and cl
 REPORT = {
     "model",
     "digest",
+    "engine",
     "strategy",
     "frames",
     "latency_s",
@@ -39,6 +40,7 @@ def test_the_demo_adapts_compares_and_verifies_every_result(tmp_path):
     made = json.loads(report.read_text())
     assert made.keys() == REPORT | {"baselines"}
     assert made["model"] == "zoo:efficientnet_lite0"
+    assert made["engine"] == "onnx"
     assert made["baselines"].keys() == {"edge_only", "cloud_only"}
     for name, run in {"adaptive": made, **made["baselines"]}.items():
         check_run(name, run)
@@ -51,6 +53,7 @@ def test_the_demo_adapts_compares_and_verifies_every_result(tmp_path):
     assert "the edge is slowed down 16 times" in text
     assert "Every one of the" in text
     assert "Against edge-only: mean latency" in text
+    assert "The edge computed in ONNX Runtime, so edge-only is what runs without a cloud" in text
     assert "Against cloud-only: mean latency" in text
     assert not any("Traceback" in line for line in demo.errors)
 

@@ -21,6 +21,7 @@ def run(*, done=10, dropped=0, failed=0, checked=None, different=0, against="mod
         "latency_s": {"mean": mean_s, "p50": mean_s, "p95": mean_s, "p99": mean_s},
         "throughput_hz": 5.0,
         "switches": 3,
+        "engine": "onnx",
         "stages": {
             "head": {"predicted_s": 0.010, "measured_s": 0.012},
             "tail": {"predicted_s": None, "measured_s": 0.5},
@@ -55,6 +56,13 @@ def test_nothing_wrong():
 @pytest.mark.parametrize("against", ["module", "session"])
 def test_what_results_were_compared_with_is_said(against):
     assert f"They were compared with its {against}." in summary(report(run(against=against)))
+
+
+def test_what_the_edge_computed_in_is_said_and_what_edge_only_is_then():
+    assert "The edge computed in ONNX Runtime, so edge-only is what runs without a cloud" in summary(report())
+    assert "The edge computed in torch.\n" in summary(report(run(engine="torch")))
+    without = report() | {"baselines": {"cloud_only": run()}}
+    assert "The edge computed in ONNX Runtime.\n" in summary(without)
 
 
 @pytest.mark.parametrize("which", RUNS)
