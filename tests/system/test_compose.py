@@ -128,6 +128,15 @@ def test_the_edge_has_no_torch_and_gives_what_the_whole_model_gives_in_the_cloud
     assert found["off"] <= 1e-5
 
 
+def test_an_export_of_the_same_model_leaves_the_file_that_the_edge_runs(stack):
+    def identity():
+        return stack.exec("edge", "stat", "--format", "%i %Z", "/models/model.dads").stdout
+
+    before = identity()
+    stack.compose("run", "--rm", "--no-deps", "-T", ONCE)
+    assert identity() == before
+
+
 def test_frames_flow_to_the_cloud(stack):
     before = stack.outcome("offloaded")
     until(lambda: stack.outcome("offloaded") > before + 3)
