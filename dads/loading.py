@@ -33,6 +33,7 @@ def load_model(
     engine: str | None = None,
     cache: Path | None = None,
     bridged: bool = False,
+    one_heap: bool = False,
 ) -> split_model.Model:
     """Load a model by its specification.
 
@@ -47,6 +48,7 @@ def load_model(
         engine: `auto`, `onnx` or `torch`; None where nothing is computed: whichever needs no export.
         cache: The folder of what is kept on this machine; None to keep nothing.
         bridged: See `split_model.load`.
+        one_heap: Whether all threads allocate from one heap; see `split_model.share_one_heap`.
 
     Raises:
         split_model.ModelError: the model is unknown or cannot be loaded.
@@ -55,6 +57,8 @@ def load_model(
         import split_model  # noqa: PLC0415 # see above
         from pictures import Preprocess  # noqa: PLC0415 # see above
 
+        if one_heap:
+            split_model.share_one_heap()
         choices = None if preprocess is None else Preprocess.parse(preprocess)
         model = split_model.load(
             spec,
@@ -68,6 +72,7 @@ def load_model(
             bridged=bridged,
             on_step=lambda text: typer.echo(f"{spec}: {text}", err=True),
         )
-        split_model.keep_freed_memory()  # each of our processes runs one model over and over
+        if model.engine.name == "torch":
+            split_model.keep_freed_memory()  # ONNX Runtime has a heap of its own for values
         split_model.spare_loaded_objects()
         return model

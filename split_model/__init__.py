@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from split_model.definition import Definition
 from split_model.engines.clock import compute_clock
 from split_model.engines.engine import Engine, Part, PartSpec, Preparation, Recorder
-from split_model.engines.memory import keep_freed_memory, spare_loaded_objects
+from split_model.engines.memory import keep_freed_memory, share_one_heap, spare_loaded_objects
 from split_model.engines.profile import Profile
 from split_model.engines.profiling import profile
 from split_model.errors import (
@@ -88,6 +88,7 @@ __all__ = [
     "load",
     "model_of",
     "profile",
+    "share_one_heap",
     "spare_loaded_objects",
     "value_of",
 ]

@@ -260,6 +260,7 @@ def edge(
         preprocess=preprocess,
         engine=_engine(engine, config.compile),
         cache=cache_folder(cache_dir, no_cache=no_cache),
+        one_heap=True,
     )
     if stored is None or profile is None:
         stored = measure_profile(loaded)

@@ -11,7 +11,7 @@ from split_model.values import Value
 __all__ = ["walk_in_blocks"]
 
 _MOST_LAYERS = 32
-_MOST_BYTES = 64 * 2**20
+_MOST_BYTES = 8 * 2**20
 
 
 def walk_in_blocks(
@@ -19,7 +19,8 @@ def walk_in_blocks(
 ) -> Iterator[tuple[str, Value]]:
     """Yields every layer that is no input, in graph order, with its value.
 
-    A session takes longer to make than to run, so one session computes many layers; all their values are held at once.
+    A session takes longer to make than to run, so one session computes many layers; all their values are held at once,
+    which for small networks is most of what an edge ever holds.
 
     Args:
         definition: The model.

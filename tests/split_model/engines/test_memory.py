@@ -51,6 +51,36 @@ def test_freed_memory_is_given_back_even_if_it_is_to_be_kept():
     assert int(found.stdout) > 20_000
 
 
+ONE_HEAP = """
+import ctypes, sys, threading
+from split_model.engines.memory import share_one_heap
+assert 'one' not in sys.argv or share_one_heap()
+libc = ctypes.CDLL(None)
+libc.malloc.restype = ctypes.c_void_p
+made = []
+def allocate():
+    made.append(libc.malloc(1000))
+for _ in range(4):
+    thread = threading.Thread(target=allocate)
+    thread.start()
+    thread.join()
+with open("/proc/self/maps") as file:
+    (heap,) = [line.split()[0] for line in file if line.rstrip().endswith("[heap]")]
+low, high = (int(end, 16) for end in heap.split("-"))
+print(sum(low <= place < high for place in made))
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only glibc has this setting")
+def test_threads_share_one_heap():
+    def in_the_main_heap(*arguments):
+        command = [sys.executable, "-c", ONE_HEAP, *arguments]
+        return int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+
+    assert in_the_main_heap("one") == 4
+    assert in_the_main_heap() < 4
+
+
 SPARING = """
 import gc
 from split_model.engines.memory import spare_loaded_objects

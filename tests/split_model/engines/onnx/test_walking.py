@@ -46,7 +46,7 @@ def test_values_pass_from_block_to_block_and_only_those_that_are_read():
 
 
 def test_blocks_of_large_values_are_shorter():
-    _, log = _walk(_chain(10, 20 * 2**20))
+    _, log = _walk(_chain(10, 5 * 2**19))
     assert [len(spec.layers) for spec, _ in log] == [3, 3, 3, 2]
 
 
