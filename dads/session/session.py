@@ -230,14 +230,13 @@ class EdgeSession:
             rate_hz=config.rate_hz,
             slowdown=config.slowdown,
         )
-        packet_costs = self._packet_costs if policy.uses_cloud else None
         agent = Agent(
             self._model,
             self._cloud,
             config,
             edge_profile=self._edge_profile,
             wire_costs=self._wire_costs,
-            packet_costs=packet_costs,
+            packet_costs=self._packet_costs,  # also where nothing is sent: every policy decodes in the head alike
             on_result=clip.took,
             policy=policy,
             tracing=self._tracing,
@@ -245,7 +244,7 @@ class EdgeSession:
         try:
             with self._pages(agent, view):
                 async with agent:
-                    failure = await self._feed(clip, agent, record.source, lazy=packet_costs is not None)
+                    failure = await self._feed(clip, agent, record.source, lazy=self._packet_costs is not None)
                     problem = agent.cloud_error
         finally:
             record.files = await asyncio.to_thread(finished.close)  # on this thread it would block signals
