@@ -241,6 +241,7 @@ def edge(
         )
     if cloud is not None:
         config.access.check(cloud)
+    chosen_engine = _engine(model, engine, compiles=config.compile)
     is_traced = is_wanted(tracing)
     if metrics_port is not None:
         check_free("--metrics-port", metrics_host, metrics_port)
@@ -258,7 +259,7 @@ def edge(
         device=device.value,
         threads=threads,
         preprocess=preprocess,
-        engine=_engine(engine, config.compile),
+        engine=chosen_engine,
         cache=cache_folder(cache_dir, no_cache=no_cache),
         one_heap=True,
     )
@@ -310,9 +311,17 @@ def edge(
         raise typer.Exit(1)
 
 
-def _engine(asked: Engine | None, compiles: bool) -> Engine:
+def _engine(model: str, asked: Engine | None, *, compiles: bool) -> Engine:
     """The engine; heads are compiled by torch, so nothing is looked for elsewhere where they are."""
-    return asked or (Engine.TORCH if compiles else Engine.AUTO)
+    if not compiles:
+        return asked or Engine.AUTO
+    from split_model.choosing.from_file import is_model_file  # noqa: PLC0415 - keeps `dads --help` fast
+
+    if asked is Engine.ONNX:
+        raise InvalidUsageError("--compile: heads are compiled by torch; expected --engine torch, or no --compile")
+    if model.startswith("file:") and is_model_file(Path(model.removeprefix("file:"))):
+        raise InvalidUsageError(f"--compile: heads are compiled by torch, but {model} runs in onnx; leave it out")
+    return Engine.TORCH
 
 
 def _write(report: Path | None, made: dict[str, Any] | None) -> None:

@@ -5,6 +5,7 @@ from dataclasses import asdict
 
 import typer
 
+from dads.errors import CommandError
 from dads.options import JsonOption
 
 
@@ -12,7 +13,13 @@ def list_models(json: JsonOption = False) -> None:
     """List the models that can be loaded by name."""
     import split_model  # noqa: PLC0415 # keeps `dads --help` fast
 
-    entries = split_model.describe()
+    try:
+        entries = split_model.describe()
+    except split_model.MissingExtraError as error:
+        raise CommandError(
+            "the models with a name are networks of torch, which is not installed: pip install 'dads[torch]'; here, "
+            "models run from files, --model file:MODEL.dads"
+        ) from error
     if json:
         typer.echo(json_module.dumps([asdict(entry) for entry in entries], indent=2))
         return

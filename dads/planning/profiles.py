@@ -114,7 +114,8 @@ def check_engine_of(profile: StoredProfile, model: split_model.Model, path: Path
         ProfileError: it was measured in another engine.
     """
     if profile.engine != model.engine.name:
+        has_module = model.original is not None  # a model file runs in no other engine
         raise ProfileError(
             f"{path} was measured in the engine {profile.engine}, but {model.name} runs in {model.engine.name} here; "
-            f"measure it again with dads profile, or give --engine {profile.engine}"
+            f"measure it again with dads profile{f', or give --engine {profile.engine}' if has_module else ''}"
         )

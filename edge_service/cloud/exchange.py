@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
 from edge_service.cloud.seam import Answer, Cloud, FrameToSend
 from split_model import Array, Model, Value, arrays_of, value_of
 from split_model.structure import Tree
@@ -53,5 +55,6 @@ def read_answer(model: Model, values: Mapping[str, Value], answer: Answer, wante
     outputs: dict[str, Array] = {}
     for path in wanted:
         value = value_of((answer.outputs[path],), (specs[path],))
-        outputs[path] = value[0] if isinstance(value, tuple) else value
+        array = value[0] if isinstance(value, tuple) else value
+        outputs[path] = np.require(array, requirements="W")  # an answer is read-only; what is computed here is not
     return model.assemble(values, outputs)

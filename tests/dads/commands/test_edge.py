@@ -64,6 +64,8 @@ def nothing_is_loaded(monkeypatch):
         (("--policy", "chain", "--strategy", "edge_only"), "give one of the two"),
         (("--compare-with", "chain"), "need --cloud HOST:PORT"),
         (("--compare-with", "chain,best"), "--compare-with: 'best' is no policy: expected one of"),
+        (("--compile", "--engine", "onnx"), "heads are compiled by torch; expected --engine torch, or no --compile"),
+        (("--compile", "--model", "file:a.dads"), "heads are compiled by torch, but file:a.dads runs in onnx"),
         (("--source", "missing.mp4"), "missing.mp4: no such file"),
         (("--preprocess", "shrink"), "'--preprocess': 'shrink' is not understood; expected one each of crop"),
         (("--preprocess", "pad,fill=300"), "'--preprocess': fill=300 with pad; expected 0 to 255"),

@@ -1,5 +1,7 @@
 import json
 
+import split_model
+
 
 def test_every_kind_is_listed_for_people(dads):
     result = dads("models")
@@ -13,3 +15,15 @@ def test_every_kind_is_listed_for_people(dads):
 def test_the_same_as_json(dads):
     entries = json.loads(dads("models", "--json").stdout)
     assert {"zoo:easy_net", "torchvision:alexnet"} <= {entry["spec"] for entry in entries}
+
+
+def test_without_torch_it_says_what_runs_here(dads, monkeypatch):
+    def describe():
+        raise split_model.MissingExtraError("this model needs torch, which is not installed")
+
+    monkeypatch.setattr(split_model, "describe", describe)
+    result = dads("models")
+    assert result.exit_code == 1
+    assert "pip install 'dads[torch]'" in result.stderr
+    assert "--model file:MODEL.dads" in result.stderr
+    assert "this model" not in result.stderr, "no model was asked for"

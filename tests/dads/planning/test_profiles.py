@@ -8,7 +8,7 @@ import pytest
 
 from dads.errors import ProfileError
 from dads.planning.profile_file import profile_json, read_profile
-from dads.planning.profiles import StoredEncodings, StoredProfile, check_profile_of
+from dads.planning.profiles import StoredEncodings, StoredProfile, check_engine_of, check_profile_of
 
 PROFILE = StoredProfile(
     model="zoo:small",
@@ -124,3 +124,13 @@ def test_a_profile_of_other_weights_is_refused():
     other.digest = "cd" * 32
     with pytest.raises(ProfileError, match=r"p\.json"):
         check_profile_of(PROFILE, other, Path("p.json"))
+
+
+@pytest.mark.parametrize(
+    ("original", "said"), [(object(), r"or give --engine torch$"), (None, r"again with dads profile$")]
+)
+def test_another_engine_is_advised_only_where_there_is_a_module(original, said):
+    """A model file runs in ONNX Runtime alone."""
+    model = SimpleNamespace(name="file:a.dads", engine=SimpleNamespace(name="onnx"), original=original)
+    with pytest.raises(ProfileError, match=said):
+        check_engine_of(PROFILE, model, Path("p.json"))
