@@ -12,7 +12,7 @@ from split_model.choosing.late_original import LateOriginal
 from split_model.choosing.needed import of_onnx, of_torch
 from split_model.choosing.wanted import Wanted
 from split_model.engines.engine import Engine
-from split_model.errors import ModelError, UnsupportedModelError
+from split_model.errors import MissingExtraError, ModelError, UnsupportedModelError
 from split_model.kept.folder import KeptFile, KeptFolder
 from split_model.kept.sources import key_of_source
 from split_model.kept.versions import key_of, made_by
@@ -134,6 +134,9 @@ class TwoSides:
             return None
         try:
             model = self._model_in(kept)
+        except MissingExtraError:  # nothing is wrong with the trace
+            kept.close()
+            raise
         except ModelError as error:
             kept.close()
             self._folder.is_damaged(self._trace_name, error)
