@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, BinaryIO
 
-from split_model.errors import ModelFileError
+from split_model.errors import ModelFileError, UnknownModelError
 from split_model.zip_directory import ZIP_ERRORS, directory_start
 
-__all__ = ["DEFINITION", "EXPORT", "MODEL_FILE", "kind_of_file"]
+__all__ = ["DEFINITION", "EXPORT", "MODEL_FILE", "check_exported", "kind_of_file"]
 
 DEFINITION = "dads.json"
 """The member that makes a zip archive a model file."""
@@ -36,6 +36,20 @@ _MOST_START_BYTES = 4096
 _MOST_PICKLE_BYTES = 4 << 20
 _MOST_DIRECTORY_BYTES = 8 << 20
 _DAMAGED = "a zip archive that is damaged: copy or download it again"
+
+
+def check_exported(path: Path) -> None:
+    """Checks what can be told of a file of torch.export without torch.
+
+    Raises:
+        UnknownModelError: No such file, or one that torch.export did not write.
+    """
+    if not path.is_file():
+        what = "is a folder" if path.is_dir() else "is missing"
+        raise UnknownModelError(f"no model file {str(path)!r}: it {what}; expected one that torch.export.save wrote")
+    kind = kind_of_file(path)
+    if kind is not None:
+        raise UnknownModelError(f"{str(path)!r} is not a file that torch.export.save wrote: it is {kind}")
 
 
 def kind_of_file(path: Path, export: str = EXPORT) -> str | None:

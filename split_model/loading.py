@@ -11,6 +11,7 @@ from split_model.choosing.from_file import is_model_file, model_from_file
 from split_model.choosing.needed import of_torch
 from split_model.choosing.wanted import Wanted
 from split_model.errors import BadSpecError, EngineUnavailableError, WeightsError
+from split_model.file_kinds import check_exported
 from split_model.kept.folder import KeptFolder
 from split_model.model import Model
 
@@ -81,6 +82,9 @@ def load(
     if engine is not None and engine not in ENGINES:
         raise EngineUnavailableError(f"unknown engine {engine!r}; expected one of {', '.join(ENGINES)}")
     prefix, rest = parsed(spec)
+    of_file = prefix == "file" and is_model_file(Path(rest))
+    if prefix == "file" and not of_file:
+        check_exported(Path(rest))  # before torch is asked for, which may be missing
     folder = None if cache is None else KeptFolder(Path(cache))
     wanted = Wanted(
         prefix,
@@ -93,7 +97,7 @@ def load(
         bridged=bridged,
         on_step=on_step or (lambda _: None),
     )
-    if prefix == "file" and is_model_file(Path(rest)):
+    if of_file:
         if weights is not None:
             raise WeightsError(f"{spec} brings its own weights; `weights` is for torchvision and zoo models")
         model = model_from_file(wanted, folder)

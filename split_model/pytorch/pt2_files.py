@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 
 from split_model.errors import UnknownModelError, UnsupportedModelError
-from split_model.file_kinds import EXPORT, kind_of_file
+from split_model.file_kinds import EXPORT, check_exported
 from split_model.pytorch.source import Source
 from split_model.trace.export import quiet
 from split_model.trace.refusals import line
@@ -20,12 +20,7 @@ def read_file(path: Path) -> Source:
         UnknownModelError: No such file, or one that torch.export did not write.
         UnsupportedModelError: It holds no example inputs.
     """
-    if not path.is_file():
-        what = "is a folder" if path.is_dir() else "is missing"
-        raise UnknownModelError(f"no model file {str(path)!r}: it {what}; expected one that torch.export.save wrote")
-    kind = kind_of_file(path)
-    if kind is not None:
-        raise UnknownModelError(f"{str(path)!r} is not a file that torch.export.save wrote: it is {kind}")
+    check_exported(path)
     try:
         with quiet():
             program = torch.export.load(path)

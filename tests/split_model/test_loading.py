@@ -1,6 +1,7 @@
 import builtins
 import importlib
 import pathlib
+import sys
 
 import pytest
 import safetensors.torch
@@ -205,3 +206,11 @@ def test_a_factorys_module_keeps_its_mode(factories):
     assert torch.equal(model(*model.example_inputs), torch.full((1, 3), 2.0))
     assert module.training
     assert module.dropout.training
+
+
+@pytest.mark.parametrize(("name", "message"), [("", "it is a folder"), ("no.pt2", "it is missing"), ("x.onnx", "ONNX")])
+def test_what_is_no_model_is_told_without_torch(tmp_path, monkeypatch, name, message):
+    monkeypatch.setitem(sys.modules, "split_model.pytorch.loading", None)  # its import fails
+    (tmp_path / "x.onnx").write_bytes(b"\x08\x0a")
+    with pytest.raises(split_model.UnknownModelError, match=message):
+        split_model.load(f"file:{tmp_path / name}")
