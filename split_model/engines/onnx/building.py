@@ -102,7 +102,7 @@ class Builder:
 
     def _fused(self, extracted: Extracted, model: bytes) -> "onnx.ModelProto | None":
         """The fused part with packed weights; `None` where they cannot be packed."""
-        if not self._packs:
+        if not self._packs or self._packed.closed:
             return None
         key = hashlib.sha256(model).hexdigest()
         try:

@@ -43,6 +43,9 @@ class PackedWeights:
         folder: The folder, which is made when first needed; `None`: a temporary one, until `close`.
         most_bytes: Bytes of all weights in it.
         most_parts: Parts in it.
+
+    Attributes:
+        closed: Whether it was closed.
     """
 
     def __init__(self, folder: Path | None, *, most_bytes: float = inf, most_parts: int = 512) -> None:
@@ -52,6 +55,7 @@ class PackedWeights:
         self._lasting = folder is not None
         self._checked: set[str] = set()
         self._swept = False
+        self.closed = False
         self._lock = Lock()
 
     @property
@@ -107,7 +111,8 @@ class PackedWeights:
         self._forget_old_parts()
 
     def close(self) -> None:
-        """Removes a temporary folder; sessions keep what they have mapped."""
+        """Removes a temporary folder; sessions keep what they have mapped. Nothing is packed any more."""
+        self.closed = True
         if not self._lasting and self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
 

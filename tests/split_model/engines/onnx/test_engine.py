@@ -143,10 +143,12 @@ def test_a_walk_yields_every_layer_once_as_the_whole_computes_it(tiny, engine):
 def test_parts_still_run_after_close(tiny, engine):
     part, late = engine.part(tiny.whole), engine.part(PartSpec(tiny.inputs, ("relu",)))
     expected = part.run(tiny.feeds).outputs["scores"]
+    folder = engine._builder._packed.folder
     engine.close()
     engine.close()
     assert np.array_equal(part.run(tiny.feeds).outputs["scores"], expected)
     assert late.run(tiny.feeds).layers["relu"].shape == (1, 16, 8, 8)
+    assert not folder.exists()
 
 
 def test_an_engine_that_nobody_holds_ends_its_thread_and_removes_its_folder(tiny):
