@@ -1,5 +1,6 @@
 """A detector of two parts, over a real connection: boxes come back, however many, and verification judges them."""
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -76,13 +77,13 @@ def test_a_box_at_the_threshold_may_be_missing_and_others_may_not(detector):
     expected = Expected(detector, (picture,), 1e-4)
     found = detector.flatten(detector(picture))
     assert len(found["0.scores"]) == 3
-    assert expected.difference({path: tensor[1:] for path, tensor in found.items()}) is None
+    assert expected.difference({path: array[1:] for path, array in found.items()}) is None
     assert expected.difference({path: array[::-1] for path, array in found.items()}) is None
-    missing = expected.difference({path: tensor[:2] for path, tensor in found.items()})
+    missing = expected.difference({path: array[:2] for path, array in found.items()})
     assert missing == "1 of 3 rows of 0 are missing, 0 are unexpected"
     other = expected.difference(found | {"0.labels": 1 - found["0.labels"]})
     assert other == "2 of 3 rows of 0 are missing, 3 are unexpected", "one of the three may be missing"
-    assert "instead of" in expected.difference(found | {"0.scores": found["0.scores"].astype("float64")})
+    assert "instead of" in expected.difference(found | {"0.scores": found["0.scores"].astype(np.float64)})
 
 
 def test_encodings_of_a_detector_are_measured(detector):
