@@ -14,6 +14,7 @@ from edge_service import AgentConfig, FrameResult, Outcome
 from edge_service.control import Controller
 from edge_service.output.metrics import EdgeMetrics
 from partitioner import Layer, LayerGraph, Partition
+from split_wire.split_pb2 import ServerTiming
 
 DEPLOY = Path(__file__).parents[2] / "deploy/prometheus"
 # Links are rated in bits per second everywhere, by those who sell them and in this project; see docs/decisions/0080.
@@ -88,5 +89,5 @@ def used_cloud():
     served = SimpleNamespace(name="zoo:net", digest="abc", torch_version="2.13.0", engine=SimpleNamespace(name="onnx"))
     metrics.started(CloudConfig(), [served])
     metrics.called("RunTail", "OK", 0.1)
-    metrics.staged(queue_s=0.1, decode_s=0.1, tail_s=0.1, encode_s=0.1)
+    metrics.staged(ServerTiming(queue_s=0.1, decode_s=0.1, prepare_s=0.1, compute_s=0.1, encode_s=0.1))
     return metrics.registry
