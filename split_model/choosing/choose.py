@@ -2,13 +2,21 @@
 
 from contextlib import closing, suppress
 
-from split_model.choosing.agreement import deviation
+from split_model.choosing.agreement import deviation, whole_parts
 from split_model.choosing.onnx_side import onnx_engine
 from split_model.choosing.speed import seconds
 from split_model.choosing.two_sides import TwoSides
 from split_model.choosing.verdict import MOST_DEVIATION, Verdict
 from split_model.choosing.wanted import Wanted
-from split_model.errors import EngineUnavailableError, MissingExtraError, NoOnnxFormError, UnsupportedModelError
+from split_model.definition import Definition
+from split_model.engines.engine import Engine
+from split_model.errors import (
+    EngineUnavailableError,
+    MissingExtraError,
+    ModelError,
+    NoOnnxFormError,
+    UnsupportedModelError,
+)
 from split_model.kept.folder import KeptFolder
 from split_model.kept.profiles import KeptProfiles
 from split_model.kept.versions import key_of, made_by, processor
@@ -56,7 +64,7 @@ def _compared_first(wanted: Wanted, sides: TwoSides, folder: KeptFolder | None) 
 
 
 def _verdict(wanted: Wanted, sides: TwoSides, folder: KeptFolder | None) -> Verdict:
-    name = f"verdict-{key_of(sides.digest, wanted.cores, made_by(), processor())}.json"
+    name = f"verdict-{key_of(sides.model_key, wanted.cores, made_by(), processor())}.json"
     verdict = None if folder is None else Verdict.of_json(folder.read_json(name))
     if verdict is None:
         try:
@@ -79,11 +87,25 @@ def _compared(wanted: Wanted, sides: TwoSides, folder: KeptFolder | None) -> Ver
     wanted.on_step("comparing ONNX Runtime with torch")
     feeds = model.definition.inputs.feed(model.example_inputs)
     with closing(onnx_engine(file, wanted, folder)) as engine:
+        refusal = _refusal(engine, model.definition)
+        if refusal is not None:
+            return Verdict(refusal=refusal)
         off = deviation(model.definition, feeds, model.engine.part, engine.part)
         if off > MOST_DEVIATION:
             return Verdict(deviation=off)
         in_torch, in_onnx = seconds(model.definition, feeds, model.engine.part, engine.part)
     return Verdict(deviation=off, time=in_onnx / in_torch)
+
+
+def _refusal(engine: Engine, definition: Definition) -> str | None:
+    """Why ONNX Runtime does not take the whole model, such as for an operator that it has not for a dtype."""
+    try:
+        engine.prepare(whole_parts(definition))
+    except ModelError as error:
+        if not isinstance(error.__cause__, UnsupportedModelError):  # such as a file that was replaced meanwhile
+            raise
+        return str(error)
+    return None
 
 
 def _in_onnx(wanted: Wanted, sides: TwoSides, folder: KeptFolder | None) -> Model:

@@ -42,12 +42,20 @@ class TwoSides:
         self._in_use = contextlib.ExitStack()
         kept = folder.read_json(f"source-{self._key}.json") if folder is not None and self._key else None
         self._digest: str | None = kept["digest"] if kept else None
+        self._model_key: str | None = kept["model"] if kept else None
         self._trace_sha: str | None = kept["trace"] if kept else None
 
     @property
     def digest(self) -> str:
         """The model's digest; it is captured, if it was not before."""
         return self._digest or self.torch().digest
+
+    @property
+    def model_key(self) -> str:
+        """Names what its model file holds, by which the file and what was said of it are kept."""
+        if self._model_key is None:
+            self._model_key = _model_key(self.torch())
+        return self._model_key
 
     @property
     def in_torch(self) -> Model | None:
@@ -124,7 +132,8 @@ class TwoSides:
                 if kept is not None:
                     with kept:
                         sha = hashlib.sha256(kept.read()).hexdigest()
-            folder.write_json(f"source-{self._key}.json", {"digest": model.digest, "trace": sha})
+            about = {"digest": model.digest, "model": _model_key(model), "trace": sha}
+            folder.write_json(f"source-{self._key}.json", about)
 
     def _kept_trace(self) -> Model | None:
         if self._folder is None or self._trace_sha is None:
@@ -192,9 +201,14 @@ class TwoSides:
         return found
 
     def _file_name(self) -> str:
-        return f"model-{key_of(self.digest, made_by())}.dads"
+        return f"model-{key_of(self.model_key, made_by())}.dads"
 
 
 def is_alike(model: Model) -> bool:
     """Whether what a file has in place of the model's postprocess does the same."""
     return model.postprocess is None or is_named(model.postprocess)
+
+
+def _model_key(model: Model) -> str:
+    made: str = of_onnx("split_model.choosing.model_key").key_of_model(model)  # it imports onnx, which takes a while
+    return made

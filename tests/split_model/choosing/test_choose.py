@@ -32,6 +32,15 @@ class Odd(nn.Module):
         return torch.fft.rfft(x).real
 
 
+class Double(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Conv1d(2, 2, 3, dtype=torch.float64)
+
+    def forward(self, x):
+        return self.first(x)
+
+
 @pytest.fixture(scope="module")
 def spec(tmp_path_factory):
     torch.manual_seed(0)
@@ -163,6 +172,63 @@ def test_a_model_without_an_onnx_form_runs_in_torch_and_is_refused_elsewhere(tmp
     assert said[-1].startswith("runs in torch: ")
     with pytest.raises(NoOnnxFormError):
         split_model.load(spec, engine="onnx", cache=tmp_path / "cache")
+
+
+def test_a_model_that_onnx_runtime_refuses_runs_in_torch_and_is_refused_elsewhere(tmp_path):
+    """It has an ONNX form: ONNX Runtime has no convolution of float64."""
+    spec = saved(Double(), torch.ones(1, 2, 8, dtype=torch.float64), tmp_path)
+    for _ in range(2):  # the verdict is kept
+        said = []
+        model = split_model.load(spec, engine="auto", cache=tmp_path / "cache", on_step=said.append)
+        assert model.engine.name == "torch"
+        assert said[-1].startswith("runs in torch: ONNX Runtime cannot run ")
+    with pytest.raises(NoOnnxFormError, match="ONNX Runtime cannot run "):
+        split_model.load(spec, engine="onnx", cache=tmp_path / "cache")
+
+
+FACTORY = """
+import torch
+from torch import nn
+
+class Net(nn.Module):
+    def forward(self, x, mode):
+        return x * 2
+
+def make():
+    return Net(), (torch.full((2,), {value}), {mode!r}){postprocess}
+"""
+
+
+def of_factory(folder, name, *, value=1.0, mode="a", postprocess=""):
+    path = folder / f"{name}.py"
+    path.write_text(FACTORY.format(value=value, mode=mode, postprocess=postprocess))
+    return f"{path}:make"
+
+
+@pytest.mark.parametrize("other", [{"value": 3.0}, {"mode": "b"}])
+def test_equal_networks_with_other_example_inputs_are_kept_apart(tmp_path, other):
+    """The digest knows neither the values of example inputs nor those that the capture fixed."""
+    cache = tmp_path / "cache"
+    for name, differs in (("net_one", {}), ("net_two", other), ("net_one", {})):
+        spec = of_factory(tmp_path, name, **differs)
+        model = split_model.load(spec, engine="onnx", cache=cache, threads=1)
+        wanted = {"value": 1.0, "mode": "a", **differs}
+        assert model.example_inputs[0].tolist() == [wanted["value"]] * 2
+        assert model.example_inputs[1] == wanted["mode"]
+        assert answers(model)
+        model.engine.close()
+
+
+def test_a_refused_postprocess_refuses_no_equal_network(tmp_path):
+    def load(name, postprocess):
+        spec = of_factory(tmp_path, name, postprocess=postprocess)
+        return split_model.load(spec, engine="onnx", cache=tmp_path / "cache", threads=1)
+
+    with pytest.raises(NoOnnxFormError, match="postprocess"):
+        load("net_json", ", str")
+    load("net_plain", "").engine.close()
+    with pytest.raises(NoOnnxFormError, match="postprocess"):  # though an equal network is kept by now
+        load("net_json", ", str")
 
 
 def test_without_the_packages_of_an_export_auto_takes_torch_and_keeps_no_verdict(spec, tmp_path, monkeypatch):
