@@ -63,6 +63,10 @@ class Integers(nn.Module):
         return brightest, counted % 7, bright, chosen[:, :0] + 1, image[:, :1], counted == 3
 
 
+HEIGHTS = torch.tensor([0.0, 0.0, -0.0, 1.0, -1.0, 3.0, 6.0, 0.9, -0.3])
+WIDTHS = torch.tensor([-1.0, 0.0, -1.0, 0.0, 0.0, -2.0, 0.0, 0.3, -0.6])
+
+
 class Both(nn.Module):
     """An export takes a second, so two modules share one."""
 
@@ -109,6 +113,14 @@ def is_close(wanted: np.ndarray, found: np.ndarray, tolerance: float = 2e-5) -> 
     return float(np.abs(wanted.astype(float) - found).max()) <= tolerance * float(np.abs(wanted).max())
 
 
+class Exact(nn.Module):
+    """Operators that the exporter composes of others, which differ from torch's for some ordinary numbers."""
+
+    def forward(self, height, width):
+        whole = [height // 0.1, torch.div(height, width + 0.3, rounding_mode="floor"), height.floor_divide(-0.3)]
+        return torch.atan2(height, width), torch.atan2(width, height), *whole
+
+
 def drawn(module: nn.Module) -> nn.Module:
     torch.manual_seed(1)
     for parameter in module.parameters():
@@ -128,6 +140,7 @@ def check(exported) -> None:
     [
         pytest.param(Both(), (IMAGE, BYTES), id="tuples and integers"),
         pytest.param(Activations(), (IMAGE,), id="activations"),
+        pytest.param(Exact(), (HEIGHTS, WIDTHS), id="exact"),
     ],
 )
 def test_each_layer_alone_and_the_whole_are_as_in_torch(module, inputs, export):
