@@ -78,15 +78,16 @@ class Builder:
         if extracted.model is None:
             return Session.of_feeds(spec)
         model = extracted.model.SerializeToString(deterministic=True)
-        part = self._fused(extracted, model)
-        if part is None:
-            options = session_options(self.folder, self.threads, prepacks=extracted.prepacks)
-            return open_session(extracted, model, options, extracted.weight_bytes)
-        options = session_options(self._packed.folder, self.threads, prepacks=extracted.prepacks)
-        options.graph_optimization_level = GraphOptimizationLevel.ORT_DISABLE_ALL  # it is optimised
-        held = self._shared.lend(part, self._packed.folder, options)
-        data = part.SerializeToString()
-        return open_session(extracted, data, options, len(data), held)
+        with self._packed.in_use() as packs:
+            part = self._fused(extracted, model) if packs and self._packs else None
+            if part is None:
+                options = session_options(self.folder, self.threads, prepacks=extracted.prepacks)
+                return open_session(extracted, model, options, extracted.weight_bytes)
+            options = session_options(self._packed.folder, self.threads, prepacks=extracted.prepacks)
+            options.graph_optimization_level = GraphOptimizationLevel.ORT_DISABLE_ALL  # it is optimised
+            held = self._shared.lend(part, self._packed.folder, options)
+            data = part.SerializeToString()
+            return open_session(extracted, data, options, len(data), held)
 
     def once(self, spec: PartSpec) -> Session:
         """A session for a few runs, which gives back all that it takes.
@@ -102,8 +103,6 @@ class Builder:
 
     def _fused(self, extracted: Extracted, model: bytes) -> "onnx.ModelProto | None":
         """The fused part with packed weights; `None` where they cannot be packed."""
-        if not self._packs or self._packed.closed:
-            return None
         key = hashlib.sha256(model).hexdigest()
         try:
             return self._packed.get(key) or self._newly_fused(key, extracted, model)

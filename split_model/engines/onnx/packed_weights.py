@@ -15,10 +15,10 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from math import inf
 from pathlib import Path
-from threading import Lock
+from threading import RLock
 from time import time
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -55,8 +55,9 @@ class PackedWeights:
         self._lasting = folder is not None
         self._checked: set[str] = set()
         self._swept = False
+        self._users = 0
         self.closed = False
-        self._lock = Lock()
+        self._lock = RLock()  # `close` may be called by the garbage collector, in any thread and at any line
 
     @property
     def folder(self) -> Path:
@@ -73,6 +74,19 @@ class PackedWeights:
                 self._swept = True
                 _sweep(self._folder)
             return self._folder
+
+    @contextmanager
+    def in_use(self) -> Iterator[bool]:
+        """Keeps the folder in place meanwhile, also over a `close`; gives whether there is one: not after that."""
+        with self._lock:
+            is_open = not self.closed
+            self._users += is_open
+        try:
+            yield is_open
+        finally:
+            with self._lock:
+                self._users -= is_open
+                self._remove_if_done()
 
     def get(self, key: str) -> "onnx.ModelProto | None":
         """The fused part of a key; `None` if it is missing, or it or a file of its weights is damaged."""
@@ -111,9 +125,16 @@ class PackedWeights:
         self._forget_old_parts()
 
     def close(self) -> None:
-        """Removes a temporary folder; sessions keep what they have mapped. Nothing is packed any more."""
-        self.closed = True
-        if not self._lasting and self._folder is not None:
+        """Removes a temporary folder, when nothing uses it; sessions keep what they have mapped.
+
+        Nothing is packed any more.
+        """
+        with self._lock:
+            self.closed = True
+            self._remove_if_done()
+
+    def _remove_if_done(self) -> None:
+        if self.closed and not self._users and not self._lasting and self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
 
     def _forget_old_parts(self) -> None:

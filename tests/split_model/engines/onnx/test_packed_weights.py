@@ -64,6 +64,20 @@ def test_a_missing_weight_is_made_again(tiny, folder):
     assert _weights(folder) == before
 
 
+def test_a_session_that_is_made_during_a_close_runs_and_leaves_no_folder(tiny):
+    class Closing(PackedWeights):
+        def put(self, *arguments):
+            super().put(*arguments)
+            self.close()
+
+    packed = Closing(None)
+    place = packed.folder
+    builder = Builder(tiny, packed, 1)
+    during, after = builder.lasting(tiny.whole), builder.lasting(tiny.whole)
+    assert not place.exists()
+    assert np.array_equal(during.run(tiny.feeds).outputs["scores"], after.run(tiny.feeds).outputs["scores"])
+
+
 def test_sessions_run_on_when_the_folder_is_removed(tiny, folder):
     (session,) = _build(tiny, folder, tiny.whole)
     expected = session.run(tiny.feeds).outputs["scores"]
