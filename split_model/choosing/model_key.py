@@ -17,8 +17,9 @@ def key_of_model(model: Model) -> str:
 
     Equal networks with other example inputs, labels, preprocessing or postprocessing have other keys.
     """
-    named = postprocess_bytes(model.postprocess).decode() if is_named(model.postprocess) else None
-    is_code = model.postprocess is not None and named is None
+    function = model.postprocess
+    named = None if function is None or not is_named(function) else postprocess_bytes(function).decode()
+    is_code = function is not None and named is None
     try:
         definition = definition_json(model.definition).model_dump_json(exclude_defaults=True)
         arrays = hashlib.sha256(arrays_bytes(model.definition, model.example_inputs)).hexdigest()

@@ -97,7 +97,7 @@ def _is_negative(value: Tensor) -> Tensor:
 
 
 def _as_tensor(value: Argument, dtype: torch.dtype) -> Tensor:
-    return value.to(dtype) if isinstance(value, Tensor) else torch.full((), value, dtype=dtype)  # type: ignore[arg-type]
+    return value.to(dtype) if isinstance(value, Tensor) else torch.full((), value, dtype=dtype)
 
 
 _SUBSTITUTES: Mapping[str, Callable[[Node], Operator | None]] = {

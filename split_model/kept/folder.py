@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from split_model.errors import ModelFileError
+
 __all__ = ["MOST_BYTES", "KeptFile", "KeptFolder"]
 
 MOST_BYTES = 4 * 1024**3
@@ -114,7 +116,7 @@ class KeptFolder:
                 write(path)
                 path.chmod(0o600)
                 _put_if_missing(path, self.path / name)
-        except OSError as error:
+        except (OSError, ModelFileError) as error:  # a full disk as the writer of a model file tells it, too
             _log.warning("%s is not kept in %s: %s", name, self.path, error)
             return None
         found = self.use(name)

@@ -65,7 +65,10 @@ def write_trace(path: Path, trace: Trace, about: object, arrays: Mapping[str, Te
     }
     tensors = {f"t{index}": _plain(tensor) for index, tensor in enumerate(written.tensors)}
     tensors |= {f"a.{name}": _plain(tensor) for name, tensor in arrays.items()}
-    safetensors.torch.save_file(tensors, path, {_KEY: json.dumps(held)})
+    try:
+        safetensors.torch.save_file(tensors, path, {_KEY: json.dumps(held)})
+    except safetensors.SafetensorError as error:  # its own class even for a full disk
+        raise OSError(str(error)) from error
 
 
 def read_trace(data: bytes) -> TraceFile:

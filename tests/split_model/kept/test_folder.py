@@ -3,6 +3,7 @@ import os
 
 import pytest
 
+from split_model.errors import ModelFileError
 from split_model.kept import KeptFolder
 
 
@@ -49,6 +50,17 @@ def test_a_folder_that_cannot_be_written_keeps_nothing_and_says_so(tmp_path, cap
     folder = KeptFolder(tmp_path / "file" / "kept")
     assert not keep(folder, "a", "one")
     assert folder.use_room("room") is None
+    assert "not kept" in caplog.text
+
+
+@pytest.mark.parametrize("error", [OSError("no space left"), ModelFileError("the model file cannot be written")])
+def test_what_finds_no_space_is_not_kept_and_nothing_is_left_of_it(folder, error, caplog):
+    def write(path):
+        path.write_text("half")
+        raise error
+
+    assert folder.add("a", write) is None
+    assert list(folder.path.iterdir()) == []
     assert "not kept" in caplog.text
 
 
