@@ -12,11 +12,12 @@ from bench.edge_start.packages import installed_bytes
 ROOT = Path(__file__).parents[3]
 
 DADS = """
-import json, sys
+import json, sys, time
 held = bytearray(50_000_000)
 held[::4096] = b"x" * len(held[::4096])
 print("loading", file=sys.stderr)
 print(json.dumps({"event": "run started"}), file=sys.stderr, flush=True)
+time.sleep(0.1)  # the first frame; the two pipes are read by two threads
 for _ in range(3):
     print("{}", flush=True)
 sys.stdin.read() if "wait" in sys.argv else None

@@ -223,9 +223,12 @@ class Busy:
         made, free = self._model.tail(feeds, outputs), self.free
 
         class Waiting:
-            def run(self, *arguments):
+            def __getattr__(self, name):
+                return getattr(made, name)
+
+            def results(self, *arguments):
                 assert free.wait(LIMIT_S)
-                return made.run(*arguments)
+                return made.results(*arguments)
 
         return Waiting()
 
