@@ -4,6 +4,8 @@ The command line passes the options that were typed as keyword arguments. All ot
 a `CloudConfig` is constructed and never on import.
 """
 
+import secrets
+import socket
 from pathlib import Path
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
@@ -12,6 +14,11 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from cloud_service.errors import ConfigurationError
 from split_wire.access import is_loopback
 from split_wire.limits import MAX_MESSAGE_BYTES
+
+
+def _new_name() -> str:
+    """Another one for each start of a server: one that was replaced under its host's name is another replica."""
+    return f"{socket.gethostname()[:48]}-{secrets.token_hex(4)}"
 
 
 class CloudConfig(BaseSettings):
@@ -36,6 +43,11 @@ class CloudConfig(BaseSettings):
     token_file: Path | None = Field(None, description="File of the accepted tokens, one per line.")
     token: SecretStr | None = Field(None, description="The accepted tokens, one per line.")
     insecure: bool = Field(default=False, description="Allow plain text on addresses other than loopback.")
+    replica: str = Field(
+        default_factory=_new_name,
+        max_length=64,
+        description="In answers; by default the host's with a random part.",
+    )
     metrics_port: int | None = Field(None, ge=0, le=65535, description="Port of /metrics; 0 picks one, None is off.")
     max_concurrency: int = Field(1, ge=1, description="Tails computed at the same time.")
     max_queue: int = Field(16, ge=0, description="Tails that may wait; one more is refused at once.")

@@ -22,7 +22,9 @@ def model_info(served: ServedModel) -> split_pb2.ModelInfo:
     )
 
 
-def profile_response(served: ServedModel, load_factor: float, pictures: str = "") -> split_pb2.GetProfileResponse:
+def profile_response(
+    served: ServedModel, load_factor: float, *, pictures: str = "", replica: str = ""
+) -> split_pb2.GetProfileResponse:
     """Return the response to GetProfile for one model; `pictures` says what decodes packets for it."""
     model = served.model
     return split_pb2.GetProfileResponse(
@@ -39,6 +41,7 @@ def profile_response(served: ServedModel, load_factor: float, pictures: str = ""
         ],
         pictures=pictures,
         engine=model.engine.name,
+        replica=replica,
     )
 
 

@@ -102,7 +102,8 @@ class SplitInference(split_pb2_grpc.SplitInferenceServicer):
                 wanted = _readable(request)
                 served = self._registry.find(wanted.model, wanted.digest)
                 load_factor = self._load.factor(time.monotonic())
-                return describe.profile_response(served, load_factor, self._pictures(served.model))
+                pictures = self._pictures(served.model)
+                return describe.profile_response(served, load_factor, pictures=pictures, replica=self._config.replica)
         except RequestError as error:
             await abort(context, error)
 
@@ -220,10 +221,11 @@ class SplitInference(split_pb2_grpc.SplitInferenceServicer):
         except RequestError as error:
             status = status_of(error).SerializeToString()
             frame_id = received.frame_id if isinstance(received, Malformed) else received.request.frame_id
-            return split_pb2.FrameError(frame_id=frame_id or 0, status=status)
+            return split_pb2.FrameError(frame_id=frame_id or 0, status=status, replica=self._config.replica)
 
     def _heartbeat(self) -> StreamEvent:
-        return split_pb2.Heartbeat(load_factor=self._load.factor(time.monotonic()))
+        load_factor = self._load.factor(time.monotonic())
+        return split_pb2.Heartbeat(load_factor=load_factor, replica=self._config.replica)
 
     def _pictures(self, model: Model) -> str:
         """What decodes packets for a model; empty if none are taken. A caller who asks may send some soon."""
@@ -283,7 +285,7 @@ class SplitInference(split_pb2_grpc.SplitInferenceServicer):
             self._tracing.answered(
                 request.traceparent, request.model, arrived_s=arrived_s, started_s=began_s, timing=timing
             )
-        return replace(response, load_factor=self._load.factor(time.monotonic()))
+        return replace(response, load_factor=self._load.factor(time.monotonic()), replica=self._config.replica)
 
     def _check_not_draining(self) -> None:
         if self._admission.draining:

@@ -99,6 +99,7 @@ class TailResponse:
     """A `RunTailResponse`.
 
     Attributes:
+        replica: The server that answers; empty from an older one.
         size: Bytes of the message if it was received; 0 in one to be sent.
     """
 
@@ -107,6 +108,7 @@ class TailResponse:
     timing: split_pb2.ServerTiming = field(default_factory=split_pb2.ServerTiming)
     load_factor: float = 0.0
     size: int = 0
+    replica: str = ""
 
 
 StreamEvent = TailResponse | split_pb2.FrameError | split_pb2.Heartbeat | split_pb2.Announcement
@@ -238,6 +240,7 @@ def _response(parsed: split_pb2.RunTailResponse, separator: Separator, size: int
         timing=parsed.timing,
         load_factor=parsed.load_factor,
         size=size,
+        replica=parsed.replica,
     )
 
 
@@ -264,7 +267,10 @@ def _request_parts(request: TailRequest, position: int) -> tuple[list[Buffer], i
 
 def _response_parts(response: TailResponse, position: int) -> tuple[list[Buffer], int]:
     head = split_pb2.RunTailResponse(
-        frame_id=response.frame_id, timing=response.timing, load_factor=response.load_factor
+        frame_id=response.frame_id,
+        timing=response.timing,
+        load_factor=response.load_factor,
+        replica=response.replica,
     ).SerializeToString()
     parts, end = tensor_parts(2, response.outputs, position + len(head))
     return [head, *parts], end

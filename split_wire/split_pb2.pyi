@@ -45,6 +45,14 @@ Errors carry a google.rpc.ErrorInfo with domain "dads.v1" and one of these reaso
   INTERNAL             INTERNAL          a failure in the server; the details are only in its log
 RESOURCE_EXHAUSTED without details is gRPC's own answer to an oversize message; a retry would fail again.
 
+Replicas: several servers may answer under one address, behind a balancer. Each names itself in its answers, profiles
+and heartbeats: text of at most 256 bytes, another one for each start of a server; empty from an older server. Loads,
+profiles and round trips of different replicas are different.
+
+Heartbeats: the server sends one when a stream opens, and then every 0.5 s. A caller that sends the metadata
+`dads-longest-beat-s: SECONDS` when it opens a stream allows longer pauses, up to these seconds, while the stream has no
+frames; the server tells the pause that it takes in each heartbeat. A frame brings the usual pause back at once.
+
 A server may require a token with every call but health checks: the metadata `authorization: Bearer TOKEN`. All
 callers have the same rights, so there is no PERMISSION_DENIED. A server that requires client certificates refuses
 the connection of a client without one, so there is no status either.
@@ -511,6 +519,8 @@ class GetProfileResponse(_message.Message):
     ENCODINGS_FIELD_NUMBER: _builtins.int
     PICTURES_FIELD_NUMBER: _builtins.int
     ENGINE_FIELD_NUMBER: _builtins.int
+    REPLICA_FIELD_NUMBER: _builtins.int
+    BATCHES_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     digest: _builtins.str
     whole_s: _builtins.float
@@ -522,6 +532,8 @@ class GetProfileResponse(_message.Message):
     """What decodes packets here, with versions, for a person to compare; empty if the server takes no packets."""
     engine: _builtins.str
     """What ran the model for these times, as in ModelInfo."""
+    replica: _builtins.str
+    """The server that answers; see "Replicas" above."""
     @_builtins.property
     def layers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Layer names in graph order, and the seconds of each on an idle server; the sum is about whole_s."""
@@ -531,6 +543,10 @@ class GetProfileResponse(_message.Message):
     @_builtins.property
     def encodings(self) -> _containers.RepeatedCompositeFieldContainer[Global___EncodingProfile]:
         """The server's decoding times: one entry for each encoding that it accepts."""
+
+    @_builtins.property
+    def batches(self) -> _containers.RepeatedCompositeFieldContainer[Global___BatchProfile]:
+        """What a batch costs here: one entry for each size that was measured; empty if the server computes frame by frame."""
 
     def __init__(
         self,
@@ -545,14 +561,40 @@ class GetProfileResponse(_message.Message):
         encodings: _abc.Iterable[Global___EncodingProfile] | None = ...,
         pictures: _builtins.str = ...,
         engine: _builtins.str = ...,
+        replica: _builtins.str = ...,
+        batches: _abc.Iterable[Global___BatchProfile] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["device", b"device", "digest", b"digest", "encodings", b"encodings", "engine", b"engine", "layer_s", b"layer_s", "layers", b"layers", "load_factor", b"load_factor", "model", b"model", "pictures", b"pictures", "whole_s", b"whole_s"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batches", b"batches", "device", b"device", "digest", b"digest", "encodings", b"encodings", "engine", b"engine", "layer_s", b"layer_s", "layers", b"layers", "load_factor", b"load_factor", "model", b"model", "pictures", b"pictures", "replica", b"replica", "whole_s", b"whole_s"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetProfileResponse: _TypeAlias = GetProfileResponse  # noqa: Y015
+
+@_typing.final
+class BatchProfile(_message.Message):
+    """Seconds of the whole model for several frames at once."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SIZE_FIELD_NUMBER: _builtins.int
+    WHOLE_S_FIELD_NUMBER: _builtins.int
+    size: _builtins.int
+    whole_s: _builtins.float
+    def __init__(
+        self,
+        *,
+        size: _builtins.int = ...,
+        whole_s: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["size", b"size", "whole_s", b"whole_s"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BatchProfile: _TypeAlias = BatchProfile  # noqa: Y015
 
 @_typing.final
 class EncodingProfile(_message.Message):
@@ -726,9 +768,12 @@ class RunTailResponse(_message.Message):
     OUTPUTS_FIELD_NUMBER: _builtins.int
     TIMING_FIELD_NUMBER: _builtins.int
     LOAD_FACTOR_FIELD_NUMBER: _builtins.int
+    REPLICA_FIELD_NUMBER: _builtins.int
     frame_id: _builtins.int
     load_factor: _builtins.float
     """How many times slower the server is now than when it was profiled; at least 1."""
+    replica: _builtins.str
+    """The server that answers; see "Replicas" above."""
     @_builtins.property
     def outputs(self) -> _containers.RepeatedCompositeFieldContainer[Global___Tensor]:
         """The outputs wanted, named by path."""
@@ -742,10 +787,11 @@ class RunTailResponse(_message.Message):
         outputs: _abc.Iterable[Global___Tensor] | None = ...,
         timing: Global___ServerTiming | None = ...,
         load_factor: _builtins.float = ...,
+        replica: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["timing", b"timing"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["frame_id", b"frame_id", "load_factor", b"load_factor", "outputs", b"outputs", "timing", b"timing"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["frame_id", b"frame_id", "load_factor", b"load_factor", "outputs", b"outputs", "replica", b"replica", "timing", b"timing"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -891,19 +937,23 @@ class FrameError(_message.Message):
 
     FRAME_ID_FIELD_NUMBER: _builtins.int
     STATUS_FIELD_NUMBER: _builtins.int
+    REPLICA_FIELD_NUMBER: _builtins.int
     frame_id: _builtins.int
     """0 if it could not be read from the request."""
     status: _builtins.bytes
     """A serialised google.rpc.Status, with the details that RunTail would send."""
+    replica: _builtins.str
+    """The server that answers; see "Replicas" above."""
     def __init__(
         self,
         *,
         frame_id: _builtins.int = ...,
         status: _builtins.bytes = ...,
+        replica: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["frame_id", b"frame_id", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["frame_id", b"frame_id", "replica", b"replica", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -914,15 +964,23 @@ class Heartbeat(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     LOAD_FACTOR_FIELD_NUMBER: _builtins.int
+    REPLICA_FIELD_NUMBER: _builtins.int
+    NEXT_S_FIELD_NUMBER: _builtins.int
     load_factor: _builtins.float
+    replica: _builtins.str
+    """The server that answers; see "Replicas" above."""
+    next_s: _builtins.float
+    """Seconds until the next heartbeat at the latest; 0: the usual 0.5. See "Heartbeats" above."""
     def __init__(
         self,
         *,
         load_factor: _builtins.float = ...,
+        replica: _builtins.str = ...,
+        next_s: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["load_factor", b"load_factor"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["load_factor", b"load_factor", "next_s", b"next_s", "replica", b"replica"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -111,7 +111,7 @@ class SplitInferenceServicer:
 
     def StreamTails(self, request_iterator, context):
         """RunTail for a running agent: one stream, many frames. Answers may come out of order; a bad frame is answered
-        with its status and never ends the stream. The server sends a heartbeat every 0.5 s.
+        with its status and never ends the stream. The server sends a heartbeat every 0.5 s, or less often as agreed; see above.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

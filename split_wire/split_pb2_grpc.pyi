@@ -45,6 +45,14 @@ Errors carry a google.rpc.ErrorInfo with domain "dads.v1" and one of these reaso
   INTERNAL             INTERNAL          a failure in the server; the details are only in its log
 RESOURCE_EXHAUSTED without details is gRPC's own answer to an oversize message; a retry would fail again.
 
+Replicas: several servers may answer under one address, behind a balancer. Each names itself in its answers, profiles
+and heartbeats: text of at most 256 bytes, another one for each start of a server; empty from an older server. Loads,
+profiles and round trips of different replicas are different.
+
+Heartbeats: the server sends one when a stream opens, and then every 0.5 s. A caller that sends the metadata
+`dads-longest-beat-s: SECONDS` when it opens a stream allows longer pauses, up to these seconds, while the stream has no
+frames; the server tells the pause that it takes in each heartbeat. A frame brings the usual pause back at once.
+
 A server may require a token with every call but health checks: the metadata `authorization: Bearer TOKEN`. All
 callers have the same rights, so there is no PERMISSION_DENIED. A server that requires client certificates refuses
 the connection of a client without one, so there is no status either.
@@ -96,7 +104,7 @@ class SplitInferenceStub:
     """Runs the rest of a model, from the tensors that are sent. Stateless: the tensors determine the cut."""
     StreamTails: _grpc.StreamStreamMultiCallable[_split_pb2.StreamTailsRequest, _split_pb2.StreamTailsResponse]
     """RunTail for a running agent: one stream, many frames. Answers may come out of order; a bad frame is answered
-    with its status and never ends the stream. The server sends a heartbeat every 0.5 s.
+    with its status and never ends the stream. The server sends a heartbeat every 0.5 s, or less often as agreed; see above.
     """
 
 @_typing.type_check_only
@@ -120,7 +128,7 @@ class SplitInferenceAsyncStub(SplitInferenceStub):
     """Runs the rest of a model, from the tensors that are sent. Stateless: the tensors determine the cut."""
     StreamTails: _aio.StreamStreamMultiCallable[_split_pb2.StreamTailsRequest, _split_pb2.StreamTailsResponse]  # type: ignore[assignment]
     """RunTail for a running agent: one stream, many frames. Answers may come out of order; a bad frame is answered
-    with its status and never ends the stream. The server sends a heartbeat every 0.5 s.
+    with its status and never ends the stream. The server sends a heartbeat every 0.5 s, or less often as agreed; see above.
     """
 
 class SplitInferenceServicer(metaclass=_abc_1.ABCMeta):
@@ -177,7 +185,7 @@ class SplitInferenceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_split_pb2.StreamTailsResponse], _abc.AsyncIterator[_split_pb2.StreamTailsResponse]]:
         """RunTail for a running agent: one stream, many frames. Answers may come out of order; a bad frame is answered
-        with its status and never ends the stream. The server sends a heartbeat every 0.5 s.
+        with its status and never ends the stream. The server sends a heartbeat every 0.5 s, or less often as agreed; see above.
         """
 
 def add_SplitInferenceServicer_to_server(servicer: SplitInferenceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

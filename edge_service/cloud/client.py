@@ -114,7 +114,9 @@ class GrpcCloud:
         layer_s = tuple(answer.layer_s)
         if len(layer_s) != len(self._layers) or not all(0.0 <= seconds < math.inf for seconds in layer_s):
             raise self._bad_profile()
-        return CloudProfile(layer_s, max(1.0, answer.load_factor), self._decode_s(answer), answer.pictures)
+        return CloudProfile(
+            layer_s, max(1.0, answer.load_factor), self._decode_s(answer), answer.pictures, answer.replica
+        )
 
     async def ping(self, timeout_s: float) -> float:
         """Times a health check, the smallest call there is."""

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from edge_service.control import ServerTimes
 from edge_service.errors import CloudError
 from split_wire import Encoding
+from split_wire.limits import HEARTBEAT_INTERVAL_S
 from split_wire.packets import PacketsToSend
 
 __all__ = [
@@ -47,12 +48,14 @@ class CloudProfile:
         decode_s: by encoding, seconds to decode every layer's value, in graph order; those of raw if the encoding does
             not apply to a layer. The cloud does not accept a missing encoding; if all are missing, it measured none.
         pictures: the versions of what decodes packets there; empty if it takes none.
+        replica: the server that answered; empty from an older one.
     """
 
     layer_s: tuple[float, ...]
     load_factor: float
     decode_s: Mapping[Encoding, tuple[float, ...]] = field(default_factory=dict)
     pictures: str = ""
+    replica: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +96,7 @@ class Answer:
         decode_s: the part of `server_s` that decoding the request took.
         compute_s: the part of `server_s` that the tail itself took.
         load_factor: how many times slower the cloud is than when it was profiled.
+        replica: the server that answered; empty from an older one.
     """
 
     frame_id: int
@@ -103,6 +107,7 @@ class Answer:
     decode_s: float
     compute_s: float
     load_factor: float
+    replica: str = ""
 
     @property
     def times(self) -> ServerTimes:
@@ -126,17 +131,29 @@ class Announcement:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """The cloud's error for one frame; the stream continues."""
+    """The cloud's error for one frame; the stream continues.
+
+    Attributes:
+        replica: the server that refused; empty from an older one.
+    """
 
     frame_id: int
     error: CloudError
+    replica: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Beat:
-    """A heartbeat of the cloud, with its load factor."""
+    """A heartbeat of the cloud, with its load factor.
+
+    Attributes:
+        replica: the server that sent it; empty from an older one.
+        next_s: seconds until the next one at the latest.
+    """
 
     load_factor: float
+    replica: str = ""
+    next_s: float = HEARTBEAT_INTERVAL_S
 
 
 StreamEvent = Answer | Announcement | Refusal | Beat

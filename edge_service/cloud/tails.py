@@ -13,6 +13,7 @@ from edge_service.cloud.statuses import frame_error
 from edge_service.errors import CloudRefusedError, CloudUnreachableError
 from split_wire import CodecError, decode_tensor, split_pb2
 from split_wire.frames import Malformed, TailResponse, TimedRequest, WrittenRequest
+from split_wire.limits import HEARTBEAT_INTERVAL_S
 
 __all__ = ["GrpcTails"]
 
@@ -50,11 +51,11 @@ class GrpcTails:
                     case TailResponse():
                         yield _answer(event)
                     case split_pb2.FrameError():
-                        yield Refusal(event.frame_id, frame_error(event.status))
+                        yield Refusal(event.frame_id, frame_error(event.status), event.replica)
                     case split_pb2.Announcement():
                         yield Announcement(event.frame_id, event.bytes, event.timing.total_s)
                     case split_pb2.Heartbeat():
-                        yield Beat(max(1.0, event.load_factor))
+                        yield Beat(max(1.0, event.load_factor), event.replica, event.next_s or HEARTBEAT_INTERVAL_S)
                     case Malformed():
                         yield _unreadable(event)
         except grpc.aio.AioRpcError as error:
@@ -93,6 +94,7 @@ def _answer(result: TailResponse) -> Answer | Refusal:
         decode_s=result.timing.decode_s,
         compute_s=result.timing.compute_s,
         load_factor=max(1.0, result.load_factor),
+        replica=result.replica,
     )
 
 
