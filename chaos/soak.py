@@ -2,9 +2,12 @@
 
     python -m chaos.soak --minutes 15
 
+The uplink's rate changes every few seconds, so that cuts are switched all the time. With `--model` it is another model,
+such as a model file, whose sessions are made, kept and forgotten meanwhile.
+
 After a warm-up of a fifth of the time, memory is sampled on both sides. The verdict compares the mean of the first
 fifth of the samples with that of the last fifth, because single samples vary. The exit code is 1 if memory grew by more
-than 5 %, if threads or descriptors grew, or if the invariant does not hold.
+than 5 %, if threads or descriptors grew, if no cut was switched, or if the invariant does not hold.
 """
 
 from __future__ import annotations
@@ -16,16 +19,20 @@ import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import cycle
 from pathlib import Path
 from statistics import fmean
 
 from chaos.process_use import Use, use_of
 from chaos.verdict import violations
 from chaos.world import World, WorldOptions
+from link_emulator import Trace
 
 _GROWTH = 0.05
 _SAMPLES = 100
 _MEGABYTE = 1e6
+_UPLINKS_BPS = (20e6, 5e6, 1e6, 50e6, 2e6)
+_UPLINK_S = 15.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +60,20 @@ def grown(name: str, uses: Sequence[Use]) -> list[str]:
     return found
 
 
-async def run(folder: Path, minutes: float, rate_hz: float) -> list[str]:
+async def switch_uplinks(world: World) -> None:
+    """Give the link another rate every few seconds, for ever."""
+    for rate_bps in cycle(_UPLINKS_BPS):
+        world.link.set_uplink(Trace.constant(rate_bps))
+        await asyncio.sleep(_UPLINK_S)
+
+
+async def run(folder: Path, minutes: float, options: WorldOptions) -> list[str]:
     """Stream for `minutes`; returns what grew, and violations of the invariant."""
     samples: list[Sample] = []
     # Not verified, because verifying keeps all results until the end, so memory would grow; `make chaos` verifies.
-    async with World(folder, WorldOptions(rate_hz=rate_hz), verify=False) as world:
+    async with World(folder, options, verify=False) as world:
         await world.offloaded(limit_s=120.0)
+        switching = asyncio.create_task(switch_uplinks(world))
         began_s, whole_s = time.monotonic(), 60.0 * minutes
         await asyncio.sleep(whole_s / 5)
         while time.monotonic() < began_s + whole_s:
@@ -73,10 +88,13 @@ async def run(folder: Path, minutes: float, rate_hz: float) -> list[str]:
                 flush=True,
             )
             await asyncio.sleep(whole_s / _SAMPLES)
+        switching.cancel()
         code, report = await world.finish()
-        offloaded = report["frames"]["offloaded"]
-        print(f"\n{len(world.frames)} frames, {offloaded} offloaded")
+        offloaded, switches = report["frames"]["offloaded"], report["switches"]
+        cuts = {tuple(frame.line.get("cut") or ()) for frame in world.frames}
+        print(f"\n{len(world.frames)} frames, {offloaded} offloaded; {switches} switches between {len(cuts)} cuts")
         found = violations([frame.line for frame in world.frames], report, code)
+        found += [] if switches else ["no cut was switched"]
     found += grown("edge", [sample.edge for sample in samples])
     return found + grown("cloud", [sample.cloud for sample in samples])
 
@@ -85,9 +103,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Streams frames for long and looks for growth.")
     parser.add_argument("--minutes", type=float, default=15.0)
     parser.add_argument("--rate", type=float, default=12.0, help="frames per second")
-    options = parser.parse_args()
+    parser.add_argument("--model", help="SPEC of another model, for example file:MODEL.dads")
+    parser.add_argument("--slowdown", type=float, default=20.0, help="how many times slower the edge is")
+    given = parser.parse_args()
+    options = WorldOptions(rate_hz=given.rate, slowdown=given.slowdown, spec=given.model)
     with tempfile.TemporaryDirectory(prefix="dads-soak-") as folder:
-        found = asyncio.run(run(Path(folder), options.minutes, options.rate))
+        found = asyncio.run(run(Path(folder), given.minutes, options))
     print("verdict: " + ("nothing grew" if not found else "".join(f"\n  {one}" for one in found)))
     sys.exit(1 if found else 0)
 
