@@ -117,7 +117,8 @@ class Builder:
             return self._packed.get(key) or self._newly_fused(key, extracted, model)
         except OSError as error:
             self._packs = False
-            _log.warning("cannot write packed weights, so each session has its own copy of them: %s", error)
+            if not self._packed.closed:  # else the process ends
+                _log.warning("cannot write packed weights, so each session has its own copy of them: %s", error)
         except ModelError as error:
             _log.debug("a part cannot be packed: %s", error)
         return None
