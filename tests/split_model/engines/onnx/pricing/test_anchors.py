@@ -29,7 +29,7 @@ def test_layers_without_times_share_evenly():
 def test_an_anchor_is_where_few_values_cross(tiny):
     """`scaled` and `halves` cross together, so no anchor is behind `scaled`."""
     names = [entry.name for entry in tiny.definition.graph.layers]
-    weights = [{"picture": 0.0, "scaled": 0.1}.get(name, 1.0) for name in names]
+    weights = [{"picture": 0.0, "halves": 3.0, "scaled": 0.1, "fc": 4.0}.get(name, 1.0) for name in names]
     places = anchors(tiny.definition, weights)
     assert names.index("scaled") in places
     assert names.index("scaled") + 1 not in places
