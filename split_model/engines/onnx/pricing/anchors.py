@@ -8,12 +8,14 @@ which share of the model's time the layers before it take. Between two such anch
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import accumulate, pairwise
 from statistics import median
 from time import perf_counter
 
 from split_model.definition import Definition
 from split_model.engines.clock import compute_clock
+from split_model.engines.memory import give_back_freed_memory
 from split_model.engines.onnx.building import Builder
 from split_model.engines.onnx.pricing.kernel_times import kernel_times
 from split_model.engines.profile import Profile
@@ -41,21 +43,23 @@ def measure(
 ) -> Profile:
     """The times of a model's layers; see `split_model.engines.engine.Engine.measure`.
 
-    It takes about as long as 8 + 5 `repeats` runs of the model, and as making 10 sessions, most of them of parts.
+    It takes about as long as 8 + 5 `repeats` runs of the model, and as making 11 sessions, most of them of parts.
     """
     spec = tail_spec(definition, feeds.keys(), (), [output.path for output in definition.outputs.specs])
     kernels = kernel_times(definition, builder.extracted(spec), builder.folder, builder.threads, feeds, _KERNEL_RUNS)
     layers = [entry.name for entry in definition.graph.layers]
     weights = [kernels.get(name, 0.0) for name in layers]
+    give_back_freed_memory()  # sessions come and go here, of which each takes the weights once more
     places = anchors(definition, weights)
     progress = _Progress(on_progress, 2 + len(places))
     progress.step()
-    whole = builder.lasting(spec)
-    whole_s = _timed(repeats, warmup, _clock(builder.threads), lambda: whole.run(feeds))
+    # Nothing holds the session: beside those of the anchors it would only take memory.
+    whole_s = _timed(repeats, warmup, _clock(builder.threads), partial(builder.lasting(spec).run, feeds))
     progress.step()
     shares = []
     for place in places:
         shares.append(_share(builder, definition, frozenset(layers[:place]), feeds, repeats))
+        give_back_freed_memory()
         progress.step()
     return Profile(priced(weights, places, shares, whole_s), whole_s)
 
@@ -137,6 +141,7 @@ def _share(
     """
     sends = crossing(definition, edge)
     head = builder.once(tail_spec(definition, feeds.keys(), sends, ()))
+    give_back_freed_memory()
     tail = builder.once(tail_spec(definition, sends, (), remote_outputs(definition, edge)))
     clock = _clock(builder.threads)
     shares = []
