@@ -49,7 +49,6 @@ def measure(
     kernels = kernel_times(definition, builder.extracted(spec), builder.folder, builder.threads, feeds, _KERNEL_RUNS)
     layers = [entry.name for entry in definition.graph.layers]
     weights = [kernels.get(name, 0.0) for name in layers]
-    give_back_freed_memory()  # sessions come and go here, of which each takes the weights once more
     places = anchors(definition, weights)
     progress = _Progress(on_progress, 2 + len(places))
     progress.step()
@@ -59,7 +58,7 @@ def measure(
     shares = []
     for place in places:
         shares.append(_share(builder, definition, frozenset(layers[:place]), feeds, repeats))
-        give_back_freed_memory()
+        give_back_freed_memory()  # its sessions had weights of their own
         progress.step()
     return Profile(priced(weights, places, shares, whole_s), whole_s)
 
@@ -141,7 +140,6 @@ def _share(
     """
     sends = crossing(definition, edge)
     head = builder.once(tail_spec(definition, feeds.keys(), sends, ()))
-    give_back_freed_memory()
     tail = builder.once(tail_spec(definition, sends, (), remote_outputs(definition, edge)))
     clock = _clock(builder.threads)
     shares = []

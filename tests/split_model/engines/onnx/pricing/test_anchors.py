@@ -40,6 +40,16 @@ def test_without_times_there_are_no_anchors(tiny):
     assert anchors(tiny.definition, [0.0] * len(tiny.definition.graph)) == ()
 
 
+def test_a_profile_packs_only_the_whole_model(tiny, tmp_path):
+    """Splits that are measured are seldom those that are used, and packing takes longer than measuring."""
+    engine = OnnxEngine(tiny, folder=tmp_path)
+    engine.measure(tiny.feeds, repeats=1, warmup=0, on_progress=None)
+    assert len(list(tmp_path.rglob("*.part"))) == 1
+    engine.prepare([tiny.whole])
+    engine.close()
+    assert len(list(tmp_path.rglob("*.part"))) == 1
+
+
 def test_a_profile_prices_every_layer_and_tells_its_progress(tiny):
     steps = []
     engine = OnnxEngine(tiny)
