@@ -14,7 +14,7 @@ from typing import Any
 
 from bench.child import started
 from bench.edge_start.baseline import REVISION, baseline
-from bench.edge_start.edges import edge
+from bench.edge_start.edges import compile_code, edge
 from bench.edge_start.packages import installed_bytes
 from bench.edge_start.report import report
 from bench.live.model_files import spec_for
@@ -65,6 +65,8 @@ def measure_second_start(model: str) -> dict[str, Any]:
 def measure(run: Run) -> dict[str, Any]:
     rounds = FULL_ROUNDS if run.full else QUICK_ROUNDS
     with baseline(run.options.baseline) as before:
+        compile_code(before)
+        compile_code(_HERE)
         run.say(f"revision {REVISION} is in {before}; exporting {MODEL}, if no file of it is kept")
         file = spec_for("onnx", MODEL)
         run.say(f"{rounds} starts of each edge")

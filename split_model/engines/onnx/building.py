@@ -124,10 +124,11 @@ class Builder:
         return None
 
     def _newly_fused(self, key: str, extracted: Extracted, model: bytes) -> "onnx.ModelProto":
+        give_back_freed_memory()  # for some moments this takes the weights a second and a third time
         try:
             with tempfile.TemporaryDirectory(dir=self._packed.folder, prefix=".fusing-") as work:
                 part, weights = fused(extracted, model, self.folder, self.threads, Path(work))
                 self._packed.put(key, part, weights)
                 return part
         finally:
-            give_back_freed_memory()  # it took the weights a second and a third time
+            give_back_freed_memory()
