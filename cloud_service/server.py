@@ -158,7 +158,9 @@ class CloudServer:
         await self._admission.run(partial(self._registry.warm_up, self._measure, self._measure_decoding))
         await self._set_health(health_pb2.HealthCheckResponse.SERVING)
         for served in self._registry.all():
-            log.info("serving", model=served.model.name, whole_s=served.profile.whole_s)
+            log.info(
+                "serving", model=served.model.name, engine=served.model.engine.name, whole_s=served.profile.whole_s
+            )
 
     def _build(self) -> grpc.aio.Server:
         limit = self._config.max_message_bytes

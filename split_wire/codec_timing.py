@@ -28,7 +28,7 @@ class CodecCost:
     Attributes:
         size_bytes: Bytes of its `Tensor` messages, together.
         encode_s: Seconds from arrays to messages, without the copy into the sent bytes.
-        decode_s: Seconds from messages to arrays.
+        decode_s: Seconds from messages to arrays; 0 if that was not measured.
     """
 
     size_bytes: int
@@ -41,6 +41,7 @@ def measure(
     encoding: Encoding,
     *,
     most_repeats: int = MAX_REPEATS,
+    decodes: bool = True,
     clock_s: Callable[[], float] = time.thread_time,
 ) -> dict[str, CodecCost]:
     """Encode and decode layers' values, and return the costs by layer.
@@ -52,6 +53,7 @@ def measure(
         values: By layer name its arrays with their dtype names, as for `encode_tensor`.
         encoding: The wanted encoding; layers to which it does not apply are measured raw.
         most_repeats: At least 1.
+        decodes: Whether decoding is measured, too.
         clock_s: Returns the time in seconds. The default is the thread's CPU time: encoding and decoding use one
             thread, so this is their time on an idle machine, however busy this one is now.
     """
@@ -62,7 +64,8 @@ def measure(
             encode = partial(encode_tensor, layer, array, dtype=dtype, encoding=encoding)
             encoded, seconds = _timed(encode, most_repeats, clock_s)
             encode_s += seconds
-            decode_s += _timed(partial(decode_tensor, encoded), most_repeats, clock_s)[1]
+            if decodes:
+                decode_s += _timed(partial(decode_tensor, encoded), most_repeats, clock_s)[1]
             size_bytes += encoded.size
         costs[layer] = CodecCost(size_bytes, encode_s, decode_s)
     return costs

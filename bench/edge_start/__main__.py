@@ -1,9 +1,11 @@
 """How soon `dads edge` is ready from a model file, what memory it holds, and how large its packages are.
 
-Beside the build before there were engines, which loads the module with torch, in the same run: both reach the same
-cloud. And how much of a torchvision model's first start the second one takes, whose work is kept.
+Beside the build before there were engines, which loads the module with torch, in the same run: all reach the same
+cloud. The file also with the profile of an equal machine (`dads profile`), as where one of many such edges is measured.
+And how much of a torchvision model's first start the second one takes, whose work is kept.
 """
 
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -14,7 +16,7 @@ from typing import Any
 
 from bench.child import started
 from bench.edge_start.baseline import REVISION, baseline
-from bench.edge_start.edges import edge
+from bench.edge_start.edges import compile_code, edge
 from bench.edge_start.packages import installed_bytes
 from bench.edge_start.report import report
 from bench.live.model_files import spec_for
@@ -41,15 +43,31 @@ def options(spec: str, address: str) -> list[str]:
     return ["--model", spec, "--cloud", address, *paced]
 
 
+def profiled(file: str, output: Path) -> list[str]:
+    """The options of an edge that is given the times of its layers and encodings."""
+    measured = ["--source", "sample", "--threads", "1", "--no-cache", "--output", str(output)]
+    subprocess.run([sys.executable, "-m", "dads", "profile", file, *measured], check=True, capture_output=True)
+    return ["--profile", str(output)]
+
+
 def measure_edges(file: str, before: Path, rounds: int) -> dict[str, list[dict[str, Any]]]:
-    """Both edges in turns."""
-    found: dict[str, list[dict[str, Any]]] = {"today": [], "file": []}
+    """The edges in turns."""
+    with tempfile.TemporaryDirectory(prefix="dads-profile-") as folder:
+        given = {"file": [], "profiled": profiled(file, Path(folder) / "profile.json")}
+        return _measure_edges(file, before, rounds, given)
+
+
+def _measure_edges(
+    file: str, before: Path, rounds: int, given: dict[str, list[str]]
+) -> dict[str, list[dict[str, Any]]]:
+    found: dict[str, list[dict[str, Any]]] = {"today": [], **{way: [] for way in given}}
     with cloud(file) as address:
         for way, _ in turns(found, rounds):
             if way == "today":
                 seen = edge(options(MODEL, address), before)
             else:
-                seen = edge([*options(file, address), "--name", MODEL, "--no-cache"], _HERE.absolute())
+                here = [*options(file, address), "--name", MODEL, "--no-cache", *given[way]]
+                seen = edge(here, _HERE.absolute())
             found[way].append(asdict(seen))
     return found
 
@@ -65,6 +83,8 @@ def measure_second_start(model: str) -> dict[str, Any]:
 def measure(run: Run) -> dict[str, Any]:
     rounds = FULL_ROUNDS if run.full else QUICK_ROUNDS
     with baseline(run.options.baseline) as before:
+        compile_code(before)
+        compile_code(_HERE)
         run.say(f"revision {REVISION} is in {before}; exporting {MODEL}, if no file of it is kept")
         file = spec_for("onnx", MODEL)
         run.say(f"{rounds} starts of each edge")

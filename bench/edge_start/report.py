@@ -9,7 +9,7 @@ from bench.publishing.publish import Report, from_text
 
 RESIDENT, READY, PACKAGES, SECOND = 0.35, 0.2, 0.40, 0.3
 _LARGEST = 8
-_NAMES = {"today": "before engines, with torch", "file": "from a model file"}
+_NAMES = {"today": "before engines, with torch", "file": "from a model file", "profiled": "from a file, profile given"}
 
 
 def report(data: Row) -> Report:
@@ -20,6 +20,9 @@ def report(data: Row) -> Report:
         Figure("time until ready for the first frame, over that before", READY, _ratio(now, before, "ready_s"), "x"),
         Figure("packages that pip install . brings, over those before", PACKAGES, sizes["file"] / sizes["today"], "x"),
     ]
+    if "profiled" in data["edges"]:
+        ready = _ratio(data["edges"]["profiled"], before, "ready_s")
+        figures.append(Figure("the same, with the profile of an equal machine", READY, ready, "x"))
     if data["twice"]:
         over = {row["model"]: row["second"]["ready_s"] / row["first"]["ready_s"] for row in data["twice"]}
         worst = max(over, key=lambda model: over[model])
@@ -31,7 +34,7 @@ def report(data: Row) -> Report:
         revision=data["revision"],
         frames=data["frames"],
         rounds=data["rounds"],
-        edges=table([_edge(way, rows, sizes[way]) for way, rows in data["edges"].items()]),
+        edges=table([_edge(way, rows, sizes.get(way, sizes["file"])) for way, rows in data["edges"].items()]),
         packages=table(_packages(data["packages"])),
         twice=table(map(_twice, data["twice"])) or "Not measured in the short form.",
     )

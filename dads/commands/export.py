@@ -61,6 +61,7 @@ def export(
     Its digest is the model's, so an edge with the file and a cloud with the model work together, and the other way
     round.
     """
+    _check_name(output)
     if output.exists() and not force:
         raise InvalidUsageError(f"{output} is there already; give --force to replace it")
     if profile_encodings is None and not (max_error is None and input_encoding is None):
@@ -77,6 +78,17 @@ def export(
         f"{loaded.name}: {len(loaded.graph.layers)} layers{rest}, {units.format_bytes(output.stat().st_size)} in "
         f"{output}{told}; outputs within {max(off, 1e-9):.0e} of torch's; digest {loaded.digest[:12]}"
     )
+
+
+def _check_name(output: Path) -> None:
+    """Refuses a name that says ONNX, and remarks on others than .dads, which commands take as well."""
+    if output.suffix.lower() == ".onnx":
+        raise InvalidUsageError(
+            f"{output} would be no ONNX file, but a model file with a network and what else is needed; expected a name "
+            f"such as {output.with_suffix('.dads')}"
+        )
+    if output.suffix != ".dads":
+        typer.echo(f"{output} will be a model file; their names end in .dads elsewhere", err=True)
 
 
 def write_model(model: split_model.Model, output: Path, extra: dict[str, bytes]) -> float:

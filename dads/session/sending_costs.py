@@ -13,6 +13,7 @@ from edge_service import AgentConfig, WireCosts
 from edge_service.control import PacketCosts
 from edge_service.sources import LiveOptions
 from split_model import Model
+from split_model.engines.memory import give_back_freed_memory
 
 __all__ = ["sending_costs"]
 
@@ -60,8 +61,11 @@ async def sending_costs(
         packets = await asyncio.to_thread(encodings.packets_of, model, pictures, config, always_decodes=always_decodes)
     if packets is not None:
         log.info("packets measured", bytes_per_frame=round(packets.bytes_per_frame))
+    inputs = await asyncio.to_thread(encodings.inputs_from, model, pictures) if known is None else []
+    del pictures  # decoded, they take as much memory as the measuring below
+    give_back_freed_memory()
     if known is None:
-        inputs = await asyncio.to_thread(encodings.inputs_from, model, pictures)
         known = await asyncio.to_thread(encodings.measure, model, inputs, config)
+        give_back_freed_memory()
         log.info("encodings measured", **encodings.allowed(known))
     return known, packets

@@ -28,13 +28,13 @@ def onnx_engine(
         file: The file.
         wanted: What was asked for.
         folder: Where what it prepares is kept for the next start; None: nowhere.
-        fallback: Makes a part of another engine, which runs while a session is missing; not of a model with a rest,
-            because the engine below knows its trunk alone.
+        fallback: Makes a part of another engine, which runs while a session is missing; of a model with a rest
+            it makes a part of the trunk, which returns what the rest takes.
     """
     engines = of_onnx("split_model.engines.onnx.engine")
     definition, form = file.definition, rest_in(file)
     if form is not None:
-        file, fallback = replace(file, definition=trunk_definition(definition, form)), None
+        file = replace(file, definition=trunk_definition(definition, form))
     room = None if folder is None else folder.use_room(f"packed-{definition.digest[:40]}")
     engine: OnnxEngine = engines.OnnxEngine(
         file, threads=wanted.cores, fallback=fallback, folder=None if room is None else room.path

@@ -113,8 +113,9 @@ class TwoSides:
 
     def _captured(self) -> Model:
         wanted = self._wanted
-        wanted.on_step("tracing")
-        model: Model = of_torch("split_model.pytorch.loading").load_module(
+        load_module: Callable[..., Model] = of_torch("split_model.pytorch.loading").load_module
+        wanted.on_step("tracing")  # torch is there
+        model = load_module(
             wanted.prefix, wanted.rest, name=wanted.name, weights=wanted.weights, device=wanted.device, preprocess=None
         )
         if self._folder is not None and self._key is not None and is_alike(model):

@@ -1,6 +1,7 @@
 """Operators that are exported as others, because ONNX Runtime rounds their own form otherwise, or runs it slowly."""
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -92,6 +93,22 @@ def _atan2(node: Node) -> Operator | None:
     return angle
 
 
+def _reduction(node: Node) -> Operator | None:
+    """Of no elements, where ONNX Runtime says zero or true."""
+    (spec,) = node.specs
+    if spec is None or None in spec.shape:
+        return None
+    nothing, target = _OF_NOTHING[packet(node.target)], cast("Operator", node.target)
+
+    def reduced(source: Tensor, *arguments: Argument, **named: Argument) -> Argument:
+        if source.numel():
+            return target(source, *arguments, **named)
+        # The sum, which is zero, keeps the source in the network: each layer has a value there.
+        return (torch.full(spec.sizes, nothing) + source.float().sum()).to(getattr(torch, spec.dtype))
+
+    return reduced
+
+
 def _is_negative(value: Tensor) -> Tensor:
     return (value < 0) | (1 / value < 0)  # also minus zero
 
@@ -100,10 +117,14 @@ def _as_tensor(value: Argument, dtype: torch.dtype) -> Tensor:
     return value.to(dtype) if isinstance(value, Tensor) else torch.full((), value, dtype=dtype)
 
 
+_OF_NOTHING = {"aten.any": 0.0, "aten.mean": torch.nan, "aten.std": torch.nan, "aten.var": torch.nan}
+"""What torch makes of no elements."""
+
 _SUBSTITUTES: Mapping[str, Callable[[Node], Operator | None]] = {
     "aten.atan2": _atan2,
     "aten.div": _floor_divide,
     "aten.floor_divide": _floor_divide,
     "aten.select_scatter": _select_scatter,
     "aten.upsample_bilinear2d": _upsample_bilinear2d,
+    **dict.fromkeys(_OF_NOTHING, _reduction),
 }

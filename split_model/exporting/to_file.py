@@ -7,6 +7,7 @@ from typing import cast
 from split_model.engines.schedules.engine import TorchEngine
 from split_model.exporting.network import export_network
 from split_model.exporting.rest_forms import rest_form
+from split_model.exporting.trying import try_model_file
 from split_model.model import Model
 from split_model.model_file import write_model_file
 from split_model.rests.in_files import POSTPROCESS, REST, postprocess_bytes
@@ -31,7 +32,7 @@ def export_model(
         on_progress: Called with the number of steps done, and of all steps.
 
     Raises:
-        NoOnnxFormError: A layer has no ONNX form.
+        NoOnnxFormError: A layer has no ONNX form, or none that ONNX Runtime computes.
         MissingExtraError: A package for the export is not installed.
         UnsupportedModelError: The model has something that a model file cannot hold.
     """
@@ -45,4 +46,4 @@ def export_model(
         held[POSTPROCESS] = postprocess_bytes(model.postprocess)
     paths = [path for path, _ in model.definition.outputs.leaves]
     network = export_network(trace, layering, paths, on_progress=on_progress)
-    write_model_file(path, model.definition, network, model.example_inputs, extra=held)
+    write_model_file(path, model.definition, network, model.example_inputs, extra=held, check=try_model_file)

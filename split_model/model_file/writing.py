@@ -3,7 +3,7 @@
 import hashlib
 import os
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO
 from uuid import uuid4
@@ -48,6 +48,7 @@ def write_model_file(
     example_inputs: tuple[Tree, ...],
     *,
     extra: Mapping[str, bytes] | None = None,
+    check: Callable[[Path], None] = lambda _: None,
 ) -> None:
     """Writes a model file; one of that name is replaced, once the new one is complete.
 
@@ -58,6 +59,7 @@ def write_model_file(
             says.
         example_inputs: Arrays or tensors, nested as the inputs of a call.
         extra: Whatever else belongs to the model, by name: lower-case letters, digits, `.`, `_` and `-`.
+        check: Called with the complete file before it has its name; what it raises leaves none.
 
     Raises:
         UnsupportedModelError: The model has something that a model file cannot hold; the message says what.
@@ -89,6 +91,7 @@ def write_model_file(
                     archive.writestr(_info(name), data)
             file.flush()
             os.fsync(file.fileno())
+        check(temporary)
         temporary.replace(target)
     except OSError as error:
         raise ModelFileError(f"the model file {str(target)!r} cannot be written: {error.strerror or error}") from error

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import socket
 import threading
 
@@ -74,6 +75,14 @@ async def test_not_serving_until_warm(model, measure, ask, refusal, wait_for):
         warm.set()
         await starting
         await server.stop(5)
+
+
+async def test_the_log_says_which_engine_runs_a_model(model, serve, caplog):
+    with caplog.at_level(logging.INFO, "cloud_service"):
+        async with serve(model):
+            pass
+    ((name, engine),) = ((record.model, record.engine) for record in caplog.records if record.message == "serving")
+    assert (name, engine) == (model.name, model.engine.name)
 
 
 async def test_the_engine_learns_how_many_threads_a_tail_may_use(model, serve):

@@ -46,3 +46,12 @@ def test_short_times_are_taken_more_often():
 
     assert calls(REPEAT_FOR_S / 1000) == MAX_REPEATS
     assert calls(2 * REPEAT_FOR_S) == MIN_REPEATS
+
+
+def test_decoding_is_measured_only_if_it_is_wanted(monkeypatch):
+    def decoded(_tensor):
+        raise AssertionError("it was decoded")
+
+    monkeypatch.setattr("split_wire.codec_timing.decode_tensor", decoded)
+    cost = measure({"a": [(FLOATS, "float32")]}, Encoding.RAW, decodes=False, clock_s=ticking(1.0))["a"]
+    assert (cost.encode_s, cost.decode_s) == (1.0, 0.0)

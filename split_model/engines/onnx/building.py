@@ -27,6 +27,9 @@ __all__ = ["Builder"]
 
 _log = logging.getLogger(__name__)
 
+_LOOP = b"Loop"
+"""The operator in the bytes of a model. A loop that waits for a value may never end on zeros."""
+
 
 class Builder:
     """Builds sessions of the parts of one model; several threads may use it.
@@ -67,17 +70,23 @@ class Builder:
         return extract(self._network, self._file.definition, spec)
 
     def lasting(self, spec: PartSpec) -> Session:
-        """A session to be kept, which shares weights with the others.
+        """A session to be kept, which shares weights with the others, and has run once.
 
         Raises:
             ModelError: The part cannot be computed from its feeds, or not by ONNX Runtime.
         """
-        from onnxruntime import GraphOptimizationLevel  # noqa: PLC0415  # only this engine needs onnxruntime
-
         extracted = self.extracted(spec)
         if extracted.model is None:
             return Session.of_feeds(spec)
         model = extracted.model.SerializeToString(deterministic=True)
+        session = self._opened(extracted, model)
+        if _LOOP not in model:
+            session.run_first(self._file.definition.layer_specs)
+        return session
+
+    def _opened(self, extracted: Extracted, model: bytes) -> Session:
+        from onnxruntime import GraphOptimizationLevel  # noqa: PLC0415  # only this engine needs onnxruntime
+
         with self._packed.in_use() as packs:
             part = self._fused(extracted, model) if packs and self._packs else None
             if part is None:
@@ -108,16 +117,18 @@ class Builder:
             return self._packed.get(key) or self._newly_fused(key, extracted, model)
         except OSError as error:
             self._packs = False
-            _log.warning("cannot write packed weights, so each session has its own copy of them: %s", error)
+            if not self._packed.closed:  # else the process ends
+                _log.warning("cannot write packed weights, so each session has its own copy of them: %s", error)
         except ModelError as error:
             _log.debug("a part cannot be packed: %s", error)
         return None
 
     def _newly_fused(self, key: str, extracted: Extracted, model: bytes) -> "onnx.ModelProto":
+        give_back_freed_memory()  # for some moments this takes the weights a second and a third time
         try:
             with tempfile.TemporaryDirectory(dir=self._packed.folder, prefix=".fusing-") as work:
                 part, weights = fused(extracted, model, self.folder, self.threads, Path(work))
                 self._packed.put(key, part, weights)
                 return part
         finally:
-            give_back_freed_memory()  # it took the weights a second and a third time
+            give_back_freed_memory()

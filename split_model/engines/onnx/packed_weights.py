@@ -14,6 +14,7 @@ import os
 import re
 import shutil
 import tempfile
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from math import inf
@@ -56,6 +57,9 @@ class PackedWeights:
         self._checked: set[str] = set()
         self._swept = False
         self._users = 0
+        self._temporary: list[Path] = []
+        # Made before the finalizer of whoever closes this, so at the end of the process it runs after that.
+        weakref.finalize(self, _remove_all, self._temporary)
         self.closed = False
         self._lock = RLock()  # `close` may be called by the garbage collector, in any thread and at any line
 
@@ -69,7 +73,9 @@ class PackedWeights:
         with self._lock:
             if self._folder is None:
                 self._folder = Path(tempfile.mkdtemp(prefix="dads-weights-"))
-            self._folder.mkdir(parents=True, exist_ok=True)
+                self._temporary.append(self._folder)
+            if self._lasting:
+                self._folder.mkdir(parents=True, exist_ok=True)
             if not self._swept:
                 self._swept = True
                 _sweep(self._folder)
@@ -127,15 +133,15 @@ class PackedWeights:
     def close(self) -> None:
         """Removes a temporary folder, when nothing uses it; sessions keep what they have mapped.
 
-        Nothing is packed any more.
+        Nothing is packed any more. The end of the process waits for no user.
         """
         with self._lock:
             self.closed = True
             self._remove_if_done()
 
     def _remove_if_done(self) -> None:
-        if self.closed and not self._users and not self._lasting and self._folder is not None:
-            shutil.rmtree(self._folder, ignore_errors=True)
+        if self.closed and not self._users:
+            _remove_all(self._temporary)
 
     def _forget_old_parts(self) -> None:
         with suppress(OSError):  # another process did
@@ -204,6 +210,11 @@ class PackedWeights:
         except BaseException:
             Path(temporary).unlink(missing_ok=True)
             raise
+
+
+def _remove_all(folders: list[Path]) -> None:
+    for folder in folders:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _sweep(folder: Path) -> None:

@@ -6,7 +6,8 @@ would keep a session's largest need for ever.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -18,6 +19,7 @@ from split_model.engines.engine import PartSpec, Recorder, Results
 from split_model.engines.onnx.extraction import Extracted
 from split_model.engines.onnx.names import output_name
 from split_model.errors import ExecutionError, MissingTensorError, UnsupportedModelError
+from split_model.specs import TensorSpec
 from split_model.values import Array, Value
 
 if TYPE_CHECKING:
@@ -70,6 +72,21 @@ class Session:
             else:
                 layers[layer] = found[names[0]] if len(names) == 1 else tuple(found[name] for name in names)
         return Results(layers, {path: found[output_name(path)] for path in self.spec.outputs})
+
+    def run_first(self, specs: Mapping[str, Sequence[TensorSpec]]) -> None:
+        """Runs once on zeros: the first run of a session takes longer than all others, and no frame is to pay for it.
+
+        Whatever comes of it is dropped, an error too: zeros may be no input that the part is made for. A part with an
+        input of a size that depends on values is left as it is.
+
+        Args:
+            specs: The tensors of each layer's value.
+        """
+        found = {name: specs[layer][place] for name, layer, place in self.inputs}
+        if self.runtime is None or any(None in spec.shape for spec in found.values()):
+            return
+        with suppress(Exception):
+            self.runtime.run(None, {name: np.zeros(spec.sizes, spec.carried.dtype) for name, spec in found.items()})
 
     def _computed(self, feeds: Mapping[str, Value]) -> dict[str, Array]:
         if self.runtime is None:

@@ -15,7 +15,9 @@ from split_model.engines.schedules.packing import pack
 from split_model.engines.schedules.schedule import Program, Schedule
 from split_model.engines.walking import walk
 from split_model.pytorch.tensors import array_of, tensors_of
+from split_model.rests.form import argument_path
 from split_model.trace.layering import Layering
+from split_model.trace.rest import rest_of
 from split_model.trace.trace import Argument, Ref, Trace
 from split_model.values import Value
 
@@ -69,7 +71,7 @@ class TorchEngine:
         definition: As given.
         program: The nodes.
         node_of: The node of each layer, by name.
-        output_nodes: The node of each output that is no constant, by path.
+        output_nodes: The node of each output that is no constant, by path; likewise of each value that the rest takes.
         contiguous: As given.
         plain_trace: As given.
     """
@@ -93,7 +95,7 @@ class TorchEngine:
         self.device = device
         self.plain_trace = plain_trace
         pairs = zip(definition.outputs.leaves, trace.outputs, strict=True)
-        self.output_nodes = {path: leaf.index for (path, _), leaf in pairs if isinstance(leaf, Ref)}
+        self.output_nodes = {path: leaf.index for (path, _), leaf in pairs if isinstance(leaf, Ref)} | _taken(trace)
         packed = pack(trace, device)
         self.program = Program(packed, layering.root, device, overwrites(trace), channels_last(packed))
 
@@ -134,3 +136,10 @@ class TorchEngine:
 
 def _arrays(value: Argument) -> Value:
     return tuple(map(array_of, value)) if isinstance(value, tuple | list) else array_of(value)
+
+
+def _taken(trace: Trace) -> dict[str, int]:
+    """The nodes of what the rest takes, by the paths that an engine of the trunk alone has for them."""
+    rest = rest_of(trace)
+    pairs = enumerate(rest.args if rest is not None else ())
+    return {argument_path(place): argument.index for place, argument in pairs if isinstance(argument, Ref)}

@@ -60,3 +60,10 @@ def test_the_edges_packages_are_counted_without_extras():
     assert {"numpy", "onnxruntime", "rich", "pygments"} <= found.keys()  # rich needs pygments
     assert not {"torch", "torchvision", "sympy", "matplotlib", "openvino"} & found.keys()
     assert found["numpy"] > 10_000_000
+
+
+def test_code_is_compiled_before_it_is_measured(tmp_path):
+    (tmp_path / "dads").mkdir()
+    (tmp_path / "dads" / "__init__.py").write_text("")
+    edges.compile_code(tmp_path)
+    assert list((tmp_path / "dads" / "__pycache__").glob("__init__.*.pyc"))

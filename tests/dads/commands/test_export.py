@@ -95,6 +95,16 @@ def test_a_file_of_a_file_and_options_without_their_source_are_wrong_usage(dads,
     assert (odd.exit_code, "--profile-encodings" in odd.stderr) == (2, True)
 
 
+def test_a_name_that_says_onnx_is_refused_and_other_names_get_a_remark(dads, exported, tmp_path):
+    refused = dads("export", "zoo:easy_net", "-o", tmp_path / "net.onnx")
+    assert (refused.exit_code, "net.dads" in refused.stderr) == (2, True)
+    assert list(tmp_path.iterdir()) == []
+    other = dads("export", f"file:{exported}", "-o", tmp_path / "net.bin")  # refused later, for another reason
+    assert f"{tmp_path / 'net.bin'} will be a model file" in other.stderr
+    usual = dads("export", f"file:{exported}", "-o", tmp_path / "net.dads")
+    assert "will be a model file" not in usual.stderr
+
+
 def test_what_has_no_onnx_form_is_refused_in_one_line_and_leaves_nothing(dads, tmp_path):
     (tmp_path / "net.py").write_text(
         "import torch\n\n\n"

@@ -4,13 +4,14 @@ import math
 import socket
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from PIL import Image
 
 import split_model
 from dads.planning import encodings
 from dads.planning.profile_file import profile_json, read_profile
-from edge_service import AgentConfig, WireCosts
+from edge_service import AgentConfig, WireCosts, measure_wire_costs
 from edge_service.control import EncodingCosts
 from edge_service.sources.errors import SourceLostError
 from pictures import Preprocess
@@ -144,3 +145,11 @@ def test_a_camera_that_is_gone_is_not_measured_on_something_else(easy_net, monke
     monkeypatch.setattr(encodings, "_LONGEST_WAIT_S", 0.2)
     with pytest.raises(SourceLostError, match=r"rtsp://\*\*\*@127.0.0.1:1/: .* refused; given up after 0.2 s"):
         encodings.measure_on(easy_net, "rtsp://anna:secret@127.0.0.1:1/", AgentConfig())
+
+
+@pytest.mark.parametrize(("max_error", "frames"), [(0.0, 1), (0.5, 2)])
+def test_what_changes_nothing_is_measured_on_the_last_frame_alone(easy_net, max_error, frames):
+    black, noisy = (np.zeros_like(easy_net.example_inputs[0]), easy_net.example_inputs[0])
+    measured = encodings.measure(easy_net, [(black,), (noisy,)], AgentConfig(max_error=max_error))
+    expected = measure_wire_costs(easy_net, [(black,), (noisy,)][-frames:], AgentConfig(max_error=max_error))
+    assert measured.encodings[1].output_bytes == expected.encodings[1].output_bytes

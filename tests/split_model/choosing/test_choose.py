@@ -278,3 +278,19 @@ def test_a_profile_is_measured_once_unless_it_is_wanted_anew(spec, cache, monkey
     assert other.profiles.read(len(other.graph.layers)) is None
     assert split_model.profile(again, repeats=1, warmup=0, anew=True) != first
     assert Path(cache).is_dir()
+
+
+def test_without_torch_no_step_is_told_before_the_error(monkeypatch):
+    """Where torch is not installed, an import hook finds it missing."""
+
+    class Missing:
+        def find_spec(self, name, path, target=None):
+            if name == "split_model.pytorch.loading":
+                raise ModuleNotFoundError("No module named 'torch'", name="torch")
+
+    monkeypatch.delitem(sys.modules, "split_model.pytorch.loading", raising=False)
+    monkeypatch.setattr(sys, "meta_path", [Missing(), *sys.meta_path])
+    said = []
+    with pytest.raises(MissingExtraError, match="needs torch"):
+        split_model.load("zoo:easy_net", on_step=said.append)
+    assert said == []

@@ -1,6 +1,8 @@
+import contextlib
 from dataclasses import replace
 
 import numpy as np
+import pytest
 import torch
 from torch import nn
 
@@ -8,6 +10,7 @@ import split_model
 from split_model.choosing.onnx_side import onnx_engine
 from split_model.choosing.wanted import Wanted
 from split_model.engines.engine import Preparation
+from split_model.engines.onnx.sessions import Sessions
 from split_model.model_file import open_model_file
 from split_model.rests.form import RestForm
 from split_model.rests.named import named_rest
@@ -37,22 +40,48 @@ class Rest(nn.Module):
         return dict(zip(("boxes", "scores", "labels"), map(torch.from_numpy, found), strict=True))
 
 
-def never(spec):
-    raise AssertionError(f"torch was asked for {spec}")
+@pytest.fixture(scope="module")
+def whole():
+    return split_model.model_of(split_model.TrunkAndRest(Trunk(), Rest()), (IMAGE,), name="whole")
 
 
-def test_a_model_with_a_rest_waits_for_its_sessions(tmp_path):
-    """The engine below knows the trunk alone: torch has no part with the trunk's outputs."""
-    whole = split_model.model_of(split_model.TrunkAndRest(Trunk(), Rest()), (IMAGE,), name="whole")
+@pytest.fixture
+def from_file(whole, tmp_path):
+    """Makes the model of a file with a rest, with or without a fallback."""
     split_model.export_model(whole, tmp_path / "net.dads")
     file = open_model_file(tmp_path / "net.dads")
     wanted = Wanted("file", "net.dads", "whole", None, "cpu", "onnx", 1, bridged=False, on_step=lambda _: None)
-    engine = onnx_engine(file, wanted, None, never)
-    assert engine.preparation is Preparation.AWAITED
-    model = split_model.Model(file.definition, engine, name="file", example_inputs=file.example_inputs)
-    head, tail = model.split(frozenset(entry.name for entry in model.graph.layers if not entry.inputs))
-    found, right = tail.run(head.run(model.example_inputs)), whole.flatten(whole(IMAGE))
-    engine.close()
+    with contextlib.ExitStack() as engines:
+
+        def make(fallback):
+            engine = onnx_engine(file, wanted, None, fallback)
+            engines.callback(engine.close)
+            return split_model.Model(file.definition, engine, name="file", example_inputs=file.example_inputs)
+
+        yield make
+
+
+def check_boxes(model, whole, edge):
+    head, tail = model.split(edge)
+    values = head.run(model.example_inputs)
+    found, right = model.flatten(model.assemble(values, tail.run(values))), whole.flatten(whole(IMAGE))
     assert len(right["scores"]) > 1
     for path, array in right.items():
         np.testing.assert_allclose(found[path], array, rtol=1e-4, err_msg=path)
+
+
+def test_without_torch_a_model_with_a_rest_waits_for_its_sessions(from_file, whole):
+    model = from_file(None)
+    assert model.engine.preparation is Preparation.AWAITED
+    check_boxes(model, whole, frozenset(entry.name for entry in model.graph.layers if not entry.inputs))
+
+
+def test_with_torch_every_split_of_a_model_with_a_rest_runs_before_its_sessions_are_there(
+    from_file, whole, closed_sets, monkeypatch
+):
+    monkeypatch.setattr(Sessions, "get", lambda *_: None)  # none is ever there, and none is waited for
+    monkeypatch.delattr(Sessions, "wait")
+    model = from_file(whole.engine.part)
+    assert model.engine.preparation is Preparation.BRIDGED
+    for edge in closed_sets(model.graph):
+        check_boxes(model, whole, edge)

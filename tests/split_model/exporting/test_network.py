@@ -147,6 +147,22 @@ def test_each_layer_alone_and_the_whole_are_as_in_torch(module, inputs, export):
     check(export(model_of(drawn(module), inputs, name="toy")))
 
 
+class OfNothing(nn.Module):
+    """Reductions of no elements, which ONNX Runtime takes for zero or true."""
+
+    def forward(self, image):
+        none = image[:, :0] + 1
+        return none.mean(1), none.mean(), none.std((1, 2)), none.var(1, keepdim=True), (none > 0).any(1)
+
+
+@pytest.mark.filterwarnings("ignore:.*degrees of freedom")
+def test_reductions_of_no_elements_are_as_in_torch(export):
+    found = list(export(model_of(OfNothing(), (IMAGE,), name="nothing")).outputs())
+    assert len(found) == 5
+    for path, wanted, other in found:
+        np.testing.assert_array_equal(other, wanted, err_msg=path, strict=True)
+
+
 def test_outputs_that_share_tensors_the_same_network_again_and_no_place_on_this_machine(export):
     module = drawn(Returns())
     module.second.load_state_dict(module.first.state_dict())

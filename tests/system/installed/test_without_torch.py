@@ -80,4 +80,4 @@ def test_what_needs_torch_says_so_in_one_line(edge, command):
     assert done.returncode != 0
     last = done.stderr.splitlines()[-1]
     assert re.search(r"torch.*pip install 'dads\[torch\]'", last), done.stderr
-    assert "Traceback" not in done.stderr
+    assert not re.search("Traceback|tracing", done.stderr), "nothing is begun that cannot be done"

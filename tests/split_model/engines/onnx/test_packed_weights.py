@@ -1,5 +1,7 @@
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -91,6 +93,27 @@ def test_a_temporary_folder_is_removed_at_the_end_and_another_is_not(tiny, folde
     for weights in (temporary, kept):
         weights.close()
     assert [place.exists() for place in places] == [False, True]
+
+
+def test_a_temporary_folder_goes_with_a_process_whose_thread_still_uses_it():
+    code = (
+        "import threading, weakref\n"
+        "from split_model.engines.onnx.packed_weights import PackedWeights\n"
+        "class Engine: pass\n"
+        "engine, weights, begun = Engine(), PackedWeights(None), threading.Event()\n"
+        "weakref.finalize(engine, weights.close)\n"
+        "def build():\n"
+        "    with weights.in_use():\n"
+        "        print(weights.folder, flush=True)\n"
+        "        begun.set()\n"
+        "        threading.Event().wait()\n"
+        "threading.Thread(target=build, daemon=True).start()\n"
+        "begun.wait()\n"
+        "assert weights.folder.is_dir()\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert not Path(ended.stdout.strip()).exists()
+    assert ended.stderr == ""
 
 
 def test_nothing_half_written_is_left(tiny, folder):

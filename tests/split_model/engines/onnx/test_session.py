@@ -6,6 +6,7 @@ import pytest
 from split_model.engines.engine import PartSpec
 from split_model.engines.onnx.building import Builder
 from split_model.engines.onnx.packed_weights import PackedWeights
+from split_model.engines.onnx.session import Session
 from split_model.errors import ExecutionError, MissingTensorError, UnsupportedModelError
 from split_model.specs import TensorSpec
 
@@ -130,3 +131,33 @@ def test_a_network_that_the_runtime_refuses_is_an_error_of_one_line(one_operator
     ) as caught:
         session(file, PartSpec(("x",), ("y",)))
     assert "\n" not in str(caught.value)
+
+
+class Counting:
+    """A session of the runtime that counts its runs, and may refuse them."""
+
+    def __init__(self, error=None):
+        self.given = []
+        self.error = error
+
+    def run(self, wanted, arrays):
+        self.given.append(arrays)
+        if self.error is not None:
+            raise self.error
+        return [np.ones((2, 3), np.float32)]
+
+
+@pytest.mark.parametrize("error", [None, RuntimeError("zeros are no input of this part")])
+def test_the_first_run_is_of_zeros_and_fails_nothing(error):
+    runtime = Counting(error)
+    session = Session(PartSpec(("x",), ("y",)), (("x#1", "x", 1),), {"y": ("y",)}, runtime, 0)
+    session.run_first({"x": (TensorSpec("int64", (5,)), TensorSpec("uint8", (2, 3)))})
+    ((name, array),) = (pair for arrays in runtime.given for pair in arrays.items())
+    assert (name, array.dtype, array.shape, array.any()) == ("x#1", np.uint8, (2, 3), False)
+
+
+def test_a_part_with_a_size_that_depends_on_values_has_no_first_run():
+    runtime = Counting()
+    session = Session(PartSpec(("x",), ("y",)), (("x", "x", 0),), {"y": ("y",)}, runtime, 0)
+    session.run_first({"x": (TensorSpec("float32", (None, 3)),)})
+    assert runtime.given == []

@@ -29,7 +29,7 @@ def test_layers_without_times_share_evenly():
 def test_an_anchor_is_where_few_values_cross(tiny):
     """`scaled` and `halves` cross together, so no anchor is behind `scaled`."""
     names = [entry.name for entry in tiny.definition.graph.layers]
-    weights = [{"picture": 0.0, "scaled": 0.1}.get(name, 1.0) for name in names]
+    weights = [{"picture": 0.0, "halves": 3.0, "scaled": 0.1, "fc": 4.0}.get(name, 1.0) for name in names]
     places = anchors(tiny.definition, weights)
     assert names.index("scaled") in places
     assert names.index("scaled") + 1 not in places
@@ -38,6 +38,16 @@ def test_an_anchor_is_where_few_values_cross(tiny):
 
 def test_without_times_there_are_no_anchors(tiny):
     assert anchors(tiny.definition, [0.0] * len(tiny.definition.graph)) == ()
+
+
+def test_a_profile_packs_only_the_whole_model(tiny, tmp_path):
+    """Splits that are measured are seldom those that are used, and packing takes longer than measuring."""
+    engine = OnnxEngine(tiny, folder=tmp_path)
+    engine.measure(tiny.feeds, repeats=1, warmup=0, on_progress=None)
+    assert len(list(tmp_path.rglob("*.part"))) == 1
+    engine.prepare([tiny.whole])
+    engine.close()
+    assert len(list(tmp_path.rglob("*.part"))) == 1
 
 
 def test_a_profile_prices_every_layer_and_tells_its_progress(tiny):
