@@ -123,5 +123,6 @@ def test_security_md_tells_the_limits_that_hold():
             told |= dict(zip(re.findall(r"`(MAX_\w+)`", names), map(int, re.findall(r"\d+", numbers)), strict=False))
     assert told.pop("MAX_QUEUED_BYTES") * 1024 * 1024 == config.max_queued_bytes
     assert told.pop("MAX_TAILS_PER_CLIENT") == config.tails_per_client
-    assert len(told) >= 6
+    assert told.pop("MAX_CALLS_PER_CLIENT") == config.calls_per_client
+    assert len(told) >= 5
     assert told == {name: getattr(config, name.lower()) for name in told}
