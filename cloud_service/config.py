@@ -45,6 +45,7 @@ class CloudConfig(BaseSettings):
     insecure: bool = Field(default=False, description="Allow plain text on addresses other than loopback.")
     replica: str = Field(
         default_factory=_new_name,
+        min_length=1,
         max_length=64,
         description="In answers; by default the host's with a random part.",
     )

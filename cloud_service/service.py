@@ -21,7 +21,7 @@ from cloud_service.decoding.session import PacketSession
 from cloud_service.errors import DrainingError, InvalidRequestError, OverloadedError, RequestError
 from cloud_service.load.admission import Admission
 from cloud_service.load.factor import ServerLoad
-from cloud_service.load.pace import LONGEST_BEAT, Paces
+from cloud_service.load.pace import Paces
 from cloud_service.load.streams import FrameStream
 from cloud_service.log import log
 from cloud_service.metrics import CloudMetrics
@@ -34,6 +34,7 @@ from split_wire import Reason, split_pb2, split_pb2_grpc
 from split_wire.frames import Malformed, StreamEvent, StreamRequest, TailRequest, TailResponse
 from split_wire.limits import MAX_PROBE_BYTES, MAX_PROBE_S
 from split_wire.probe_timer import ProbeTimer, chunk_bytes
+from split_wire.transport import LONGEST_BEAT_KEY
 
 if TYPE_CHECKING:  # OpenTelemetry is an extra
     from cloud_service.tracing import Tracing
@@ -188,7 +189,7 @@ class SplitInference(split_pb2_grpc.SplitInferenceServicer):
                 f"{len(self._streams)} streams are open; expected at most {self._config.max_streams}",
                 retry_after_s=clients.CALLS_WAIT_S,
             )
-        pace = self._paces.of(clients.CURRENT.get(), told(context, LONGEST_BEAT))
+        pace = self._paces.of(clients.CURRENT.get(), told(context, LONGEST_BEAT_KEY))
         session = PacketSession(self._decoders)
         stream = FrameStream(
             answer=partial(self._answer_frame, session),

@@ -16,12 +16,10 @@ from contextvars import ContextVar
 from cloud_service.errors import OverloadedError
 from cloud_service.load.shares import NOBODY, Client, Shares
 from cloud_service.statuses import Context, told
+from split_wire.transport import EDGE_KEY
 
 CALLS_WAIT_S = 1.0
 """Seconds until a retry may succeed when too many calls are open; longer than for the queue, because streams last."""
-
-EDGE = "dads-edge"
-"""The metadata by which an edge tells itself from others at its address: random text, another one for each start."""
 
 _EDGE_NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
@@ -40,7 +38,7 @@ def client_of(context: Context, token: str) -> Client:
     subject = [*shown.get("x509_subject", ()), *shown.get("x509_subject_alternative_name", ())]
     # "ipv4:192.0.2.7:50061"; the port changes with each connection.
     address, _, port = context.peer().rpartition(":")
-    named = told(context, EDGE) or ""
+    named = told(context, EDGE_KEY) or ""
     edge = named if _EDGE_NAME.fullmatch(named) else f":{port}"  # no name begins so
     if subject:
         return Client(f"certificate {b' '.join(subject).decode(errors='replace')}", edge)

@@ -14,9 +14,7 @@ from cloud_service.errors import InvalidRequestError
 from cloud_service.load.shares import Client
 from split_wire import Reason
 from split_wire.limits import HEARTBEAT_INTERVAL_S
-
-LONGEST_BEAT = "dads-longest-beat-s"
-"""The metadata by which a caller allows longer pauses; see "Heartbeats" in split.proto."""
+from split_wire.transport import LONGEST_BEAT_KEY
 
 USUAL_BEATS = 10
 """Usual pauses after the last frame; 5 s, so that a camera with a frame in 2 s keeps them."""
@@ -42,7 +40,7 @@ def allowed_s(told: str | None, longest_s: float) -> float:
         seconds = -1.0
     if not seconds > 0:  # also if it is not a number
         raise InvalidRequestError(
-            Reason.BAD_REQUEST, f"{LONGEST_BEAT} is {told[:_MAX_CHARS]!r}; expected a number of seconds, such as 10"
+            Reason.BAD_REQUEST, f"{LONGEST_BEAT_KEY} is {told[:_MAX_CHARS]!r}; expected a number of seconds, such as 10"
         )
     return max(HEARTBEAT_INTERVAL_S, min(seconds, longest_s))
 

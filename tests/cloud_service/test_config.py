@@ -115,6 +115,15 @@ def test_a_client_leaves_room_to_others_unless_told():
     assert CloudConfig(max_tails_per_client=1).tails_per_client == 1
 
 
+def test_five_hundred_edges_at_one_address_have_their_streams():
+    config = CloudConfig()
+    assert config.max_streams >= 2 * 500
+    assert config.calls_per_address >= 2 * 500 + 100, "and some short calls"
+    assert config.calls_per_address < config.max_calls, "another address finds places"
+    assert config.tails_per_client < config.tails_per_address < config.max_queue + config.max_concurrency
+    assert CloudConfig(max_calls=8).calls_per_address == 32, "an address has no less than one client"
+
+
 def test_security_md_tells_the_limits_that_hold():
     config, told = CloudConfig(), {}
     for line in (Path(__file__).parents[2] / "SECURITY.md").read_text(encoding="utf-8").splitlines():
