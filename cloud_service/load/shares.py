@@ -87,18 +87,30 @@ class Shares:
         Raises:
             OverloadedError: the client, its address or its share of the address holds too many.
         """
+        why = self.why_not(client, now_s)
+        if why:
+            raise OverloadedError(why, retry_after_s=self._retry_after_s)
+        self.hold(client)
+
+    def why_not(self, client: Client, now_s: float) -> str:
+        """Return why a client gets no place now; empty if it may `hold` one."""
         held = self._clients.get(client.name)
         if held is None:
-            held = self._clients[client.name] = _Held()
+            return ""
         most = self._per_address if client.shared else self._per_client
         if held.places >= most:
             held.found_none(client.edge, now_s)
-            raise self._full(held, most, now_s)
+            return self._full(held, most, now_s)
         own = held.by_edge.get(client.edge, 0)
-        if client.shared and own:
-            self._check_edge(held, own, most, now_s)
+        return self._edge_full(held, own, most, now_s) if client.shared and own else ""
+
+    def hold(self, client: Client) -> None:
+        """Take a place that `why_not` allowed."""
+        held = self._clients.get(client.name)
+        if held is None:
+            held = self._clients[client.name] = _Held()
         held.places += 1
-        held.by_edge[client.edge] = own + 1
+        held.by_edge[client.edge] = held.by_edge.get(client.edge, 0) + 1
         held.waiting.pop(client.edge, None)
 
     def give_back(self, client: Client) -> None:
@@ -111,24 +123,23 @@ class Shares:
         if not held.places:
             del self._clients[client.name]
 
-    def _check_edge(self, held: _Held, own: int, most: int, now_s: float) -> None:
+    def _edge_full(self, held: _Held, own: int, most: int, now_s: float) -> str:
         if own >= self._per_client:
-            raise self._refusal("this client", own, f"expected at most {self._per_client}")
+            return self._told("this client", own, f"expected at most {self._per_client}")
         if now_s >= held.contended_until_s:
-            return
+            return ""
         edges = held.edges(now_s)
         share = max(1, most // edges)
-        if own >= share:
-            why = f"{edges} edges share the limit of {most} of their address"
-            raise self._refusal("this edge", own, f"its share is {share}: {why}; {self._cure}")
+        if own < share:
+            return ""
+        why = f"{edges} edges share the limit of {most} of their address"
+        return self._told("this edge", own, f"its share is {share}: {why}; {self._cure}")
 
-    def _full(self, held: _Held, most: int, now_s: float) -> OverloadedError:
+    def _full(self, held: _Held, most: int, now_s: float) -> str:
         edges = held.edges(now_s)
         if edges < 2:
-            return self._refusal("this client", held.places, f"expected at most {most}")
-        return self._refusal("this address", held.places, f"{edges} edges share its limit of {most}; {self._cure}")
+            return self._told("this client", held.places, f"expected at most {most}")
+        return self._told("this address", held.places, f"{edges} edges share its limit of {most}; {self._cure}")
 
-    def _refusal(self, who: str, held: int, expected: str) -> OverloadedError:
-        return OverloadedError(
-            f"{self._text.format(held=held, who=who)}; {expected}", retry_after_s=self._retry_after_s
-        )
+    def _told(self, who: str, held: int, expected: str) -> str:
+        return f"{self._text.format(held=held, who=who)}; {expected}"
