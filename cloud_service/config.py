@@ -45,6 +45,7 @@ class CloudConfig(BaseSettings):
     insecure: bool = Field(default=False, description="Allow plain text on addresses other than loopback.")
     replica: str = Field(
         default_factory=_new_name,
+        min_length=1,
         max_length=64,
         description="In answers; by default the host's with a random part.",
     )
@@ -56,11 +57,23 @@ class CloudConfig(BaseSettings):
     max_tails_per_client: int | None = Field(
         None,
         ge=1,
-        description="Tails of one client that wait or are computed; None: max_frames_per_stream + max_concurrency - 1.",
+        description="Tails of one client that wait or are computed; None: max_frames_per_stream + max_concurrency - 1, "
+        "and three quarters of the places for all edges at one address.",
     )
-    max_calls: int = Field(128, ge=1, description="Calls of any kind open at the same time.")
-    max_calls_per_client: int = Field(32, ge=1, description="Calls of one client open at the same time.")
-    max_streams: int = Field(64, ge=1, description="StreamTails calls open at the same time; an edge has two.")
+    max_calls: int = Field(1536, ge=1, description="Calls of any kind open at the same time.")
+    max_calls_per_client: int | None = Field(
+        None,
+        ge=1,
+        description="Calls of one client open at the same time; None: 32, and three quarters of max_calls for all "
+        "edges at one address.",
+    )
+    max_streams: int = Field(1024, ge=1, description="StreamTails calls open at the same time; an edge has two.")
+    longest_beat_s: float = Field(
+        10.0,
+        ge=0.5,
+        le=60,
+        description="Longest pause between two heartbeats of an edge without frames that allows it.",
+    )
     max_frames_per_stream: int = Field(8, ge=1, description="Unanswered frames of one stream; then reading pauses.")
     packets: bool = Field(default=True, description="Take the packets of compressed sources in place of frames.")
     max_decoders: int = Field(8, ge=1, description="Streams with packets at the same time, each with its own process.")
@@ -96,8 +109,24 @@ class CloudConfig(BaseSettings):
 
     @property
     def tails_per_client(self) -> int:
-        """Tails of one client that may wait or be computed."""
+        """Tails of one client, or of one edge at an address, that may wait or be computed."""
         return self.max_tails_per_client or self.max_frames_per_stream + self.max_concurrency - 1
+
+    @property
+    def tails_per_address(self) -> int:
+        """Tails of all edges at one address: several edges need more than one, and other addresses find places too."""
+        places = self.max_queue + self.max_concurrency
+        return self.max_tails_per_client or max(self.tails_per_client, places * 3 // 4)
+
+    @property
+    def calls_per_client(self) -> int:
+        """Calls of one client, or of one edge at an address, that may be open."""
+        return self.max_calls_per_client or 32
+
+    @property
+    def calls_per_address(self) -> int:
+        """Calls of all edges at one address that may be open."""
+        return self.max_calls_per_client or max(32, self.max_calls * 3 // 4)
 
     @field_validator("listen")
     @classmethod

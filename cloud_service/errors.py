@@ -110,8 +110,9 @@ class OverloadedError(RequestError):
 
     code = grpc.StatusCode.RESOURCE_EXHAUSTED
     reason = Reason.OVERLOADED
+    QUEUE_WAIT_S = 0.25
 
-    def __init__(self, message: str, *, retry_after_s: float = 0.25) -> None:
+    def __init__(self, message: str, *, retry_after_s: float = QUEUE_WAIT_S) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
 

@@ -28,6 +28,7 @@ class CloudMetrics:
         tails_in_flight: Returns the tails that wait or are computed; called at every scrape.
         load_factor: Returns the load factor; called at every scrape.
         decoders: Returns the decoder processes that streams use; called at every scrape.
+        shared_addresses: Returns the addresses that several edges share; called at every scrape.
     """
 
     def __init__(
@@ -36,6 +37,7 @@ class CloudMetrics:
         tails_in_flight: Callable[[], float],
         load_factor: Callable[[], float],
         decoders: Callable[[], float],
+        shared_addresses: Callable[[], float],
     ) -> None:
         self.registry = CollectorRegistry()
         self._rpc = Histogram(
@@ -55,6 +57,12 @@ class CloudMetrics:
         in_flight.set_function(tails_in_flight)
         used = Gauge("dads_decoders", "Decoder processes that streams with packets use.", registry=self.registry)
         used.set_function(decoders)
+        shared = Gauge(
+            "dads_shared_addresses",
+            "Addresses whose edges share one client's limits, found since the start.",
+            registry=self.registry,
+        )
+        shared.set_function(shared_addresses)
         self._pictures = Histogram(
             "dads_packets_decode_seconds",
             "Time to decode the packets of a frame and to prepare its picture.",

@@ -70,6 +70,7 @@ class CloudServer:
             max_queue=config.max_queue,
             max_bytes=config.max_queued_bytes,
             max_per_client=config.tails_per_client,
+            max_per_address=config.tails_per_address,
             initializer=self._prepare_thread,
         )
         self._decoders = Decoders(config.max_decoders if config.packets else 0, decoder_command)
@@ -78,6 +79,7 @@ class CloudServer:
             tails_in_flight=lambda: self._admission.admitted,
             load_factor=lambda: self._load.factor(time.monotonic()),
             decoders=lambda: self._decoders.in_use,
+            shared_addresses=lambda: self._gate.shared_addresses,
         )
         self._metrics.started(config, models)
         self._service = SplitInference(
@@ -86,7 +88,8 @@ class CloudServer:
         self._gate = Gate(
             tokens_of(config),
             max_calls=config.max_calls,
-            max_calls_per_client=config.max_calls_per_client,
+            max_calls_per_client=config.calls_per_client,
+            max_calls_per_address=config.calls_per_address,
             rejected=self._metrics.rejected,
         )
         self._health = health.aio.HealthServicer()  # type: ignore[attr-defined] # grpc-stubs leaves `aio` out

@@ -21,18 +21,20 @@ from cloud_service.decoding.session import PacketSession
 from cloud_service.errors import DrainingError, InvalidRequestError, OverloadedError, RequestError
 from cloud_service.load.admission import Admission
 from cloud_service.load.factor import ServerLoad
+from cloud_service.load.pace import Paces
 from cloud_service.load.streams import FrameStream
 from cloud_service.log import log
 from cloud_service.metrics import CloudMetrics
 from cloud_service.registry import Registry
-from cloud_service.statuses import Context, abort, status_of
+from cloud_service.statuses import Context, abort, status_of, told
 from cloud_service.tails import announcement, answer
 from pictures import versions
 from split_model import Model
 from split_wire import Reason, split_pb2, split_pb2_grpc
 from split_wire.frames import Malformed, StreamEvent, StreamRequest, TailRequest, TailResponse
-from split_wire.limits import HEARTBEAT_INTERVAL_S, MAX_PROBE_BYTES, MAX_PROBE_S
+from split_wire.limits import MAX_PROBE_BYTES, MAX_PROBE_S
 from split_wire.probe_timer import ProbeTimer, chunk_bytes
+from split_wire.transport import LONGEST_BEAT_KEY
 
 if TYPE_CHECKING:  # OpenTelemetry is an extra
     from cloud_service.tracing import Tracing
@@ -80,6 +82,7 @@ class SplitInference(split_pb2_grpc.SplitInferenceServicer):
         self._metrics = metrics
         self._calls = Calls(metrics)
         self._streams: set[FrameStream[StreamRequest | Malformed, StreamEvent]] = set()
+        self._paces = Paces(config.longest_beat_s)
         self._ended = False
 
     async def ListModels(  # noqa: N802 # gRPC's name
@@ -186,6 +189,7 @@ class SplitInference(split_pb2_grpc.SplitInferenceServicer):
                 f"{len(self._streams)} streams are open; expected at most {self._config.max_streams}",
                 retry_after_s=clients.CALLS_WAIT_S,
             )
+        pace = self._paces.of(clients.CURRENT.get(), told(context, LONGEST_BEAT_KEY))
         session = PacketSession(self._decoders)
         stream = FrameStream(
             answer=partial(self._answer_frame, session),
@@ -193,7 +197,7 @@ class SplitInference(split_pb2_grpc.SplitInferenceServicer):
             announce=announcement,
             write=context.write,
             max_frames=self._config.max_frames_per_stream,
-            interval_s=HEARTBEAT_INTERVAL_S,
+            pace=pace,
         )
         self._streams.add(stream)
         try:
@@ -223,9 +227,9 @@ class SplitInference(split_pb2_grpc.SplitInferenceServicer):
             frame_id = received.frame_id if isinstance(received, Malformed) else received.request.frame_id
             return split_pb2.FrameError(frame_id=frame_id or 0, status=status, replica=self._config.replica)
 
-    def _heartbeat(self) -> StreamEvent:
+    def _heartbeat(self, next_s: float) -> StreamEvent:
         load_factor = self._load.factor(time.monotonic())
-        return split_pb2.Heartbeat(load_factor=load_factor, replica=self._config.replica)
+        return split_pb2.Heartbeat(load_factor=load_factor, replica=self._config.replica, next_s=next_s)
 
     def _pictures(self, model: Model) -> str:
         """What decodes packets for a model; empty if none are taken. A caller who asks may send some soon."""

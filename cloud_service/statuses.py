@@ -34,6 +34,14 @@ def status_of(error: RequestError) -> Status:
     return status
 
 
+def told(context: Context, key: str) -> str | None:
+    """Return the first value of a call's metadata of this name; None if there is none."""
+    for name, value in context.invocation_metadata() or ():
+        if name == key and isinstance(value, str):
+            return value
+    return None
+
+
 async def abort(context: Context, error: RequestError) -> NoReturn:
     """End a call with the error's status.
 

@@ -51,7 +51,13 @@ profiles and round trips of different replicas are different.
 
 Heartbeats: the server sends one when a stream opens, and then every 0.5 s. A caller that sends the metadata
 `dads-longest-beat-s: SECONDS` when it opens a stream allows longer pauses, up to these seconds, while the stream has no
-frames; the server tells the pause that it takes in each heartbeat. A frame brings the usual pause back at once.
+frames; the server tells the pause that it takes in each heartbeat. A frame brings the usual pause back at once, on
+every stream of its edge that the server has.
+
+Clients: a caller is known by its certificate, else by its token if the server accepts several, else by its address.
+Edges at one address share the limits of one client. They tell themselves apart by the metadata `dads-edge`: 1 to 64
+letters, digits, dots, underscores or hyphens, at random for each start; without it the server takes each connection
+for an edge. It gives no rights. Headers of proxies identify nobody.
 
 A server may require a token with every call but health checks: the metadata `authorization: Bearer TOKEN`. All
 callers have the same rights, so there is no PERMISSION_DENIED. A server that requires client certificates refuses

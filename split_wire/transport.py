@@ -3,6 +3,8 @@
 The bytes on the wire are the same, so the other side may use the generated stubs or any other client.
 """
 
+import secrets
+from functools import cache
 from typing import Any
 
 import grpc
@@ -14,6 +16,18 @@ from split_wire.split_pb2_grpc import SplitInferenceServicer
 
 SERVICE: str = split_pb2.DESCRIPTOR.services_by_name["SplitInference"].full_name
 """`dads.v1.SplitInference`."""
+
+LONGEST_BEAT_KEY = "dads-longest-beat-s"
+"""The metadata by which a caller allows longer pauses between heartbeats; see "Heartbeats" in split.proto."""
+
+EDGE_KEY = "dads-edge"
+"""The metadata by which edges at one address tell themselves apart; see "Clients" in split.proto."""
+
+
+@cache
+def edge_name() -> str:
+    """Return this process's name as an edge: random, so that it says nothing and no two are equal."""
+    return secrets.token_hex(8)
 
 
 def add_to_server(servicer: SplitInferenceServicer, server: grpc.aio.Server) -> None:

@@ -4,8 +4,8 @@ Laws:
     * No message of a refused call is received or parsed.
     * Health checks need no token, because a monitoring program should not hold the server's secrets. All other methods
       do, reflection included.
-    * Every call is counted while it is open. Health checks are counted apart from other calls, so that neither can
-      use up the other's limit.
+    * Every call is counted while it is open. Health checks and reflection are counted apart from other calls and from
+      each other, so that none can use up another's limit: a balancer's checks cost its edges nothing.
     * A unary call is counted from before its request arrives, so `max_calls` bounds the memory of requests that are not
       admitted yet.
 """
@@ -19,6 +19,7 @@ import grpc
 import grpc.aio
 
 from cloud_service.access import clients
+from cloud_service.access.crowds import Crowds, passed_a_proxy
 from cloud_service.access.tokens import Tokens
 from cloud_service.errors import InvalidRequestError, RequestError
 from cloud_service.log import log
@@ -26,6 +27,7 @@ from cloud_service.statuses import Context, abort
 from split_wire import Reason
 
 OPEN_PREFIX = "/grpc.health.v1.Health/"
+_REFLECTION_PREFIX = "/grpc.reflection."
 _LOG_EVERY_S = 10.0
 
 Handler = Any  # gRPC's handlers with and without asyncio differ in class, and are generic only in the stubs
@@ -37,7 +39,8 @@ class Gate(grpc.aio.ServerInterceptor):  # type: ignore[type-arg] # generic in t
     Args:
         tokens: The accepted tokens; None: no token is needed.
         max_calls: Calls of all clients open at the same time.
-        max_calls_per_client: Calls of one client open at the same time.
+        max_calls_per_client: Calls of one client open at the same time, and of one edge at an address.
+        max_calls_per_address: Calls of all edges at one address open at the same time.
         rejected: Called with the reason of each call that the gate refuses.
     """
 
@@ -47,14 +50,23 @@ class Gate(grpc.aio.ServerInterceptor):  # type: ignore[type-arg] # generic in t
         *,
         max_calls: int,
         max_calls_per_client: int,
+        max_calls_per_address: int,
         rejected: Callable[[Reason], None],
     ) -> None:
         self._tokens = tokens
-        self._calls = clients.CallLimit(total=max_calls, per_client=max_calls_per_client)
-        self._checks = clients.CallLimit(total=max_calls, per_client=max_calls_per_client)
+        self._calls, self._checks, self._reflections = (
+            clients.CallLimit(total=max_calls, per_client=max_calls_per_client, per_address=max_calls_per_address)
+            for _ in range(3)
+        )
+        self._crowds = Crowds()
         self._rejected = rejected
         self._refused = 0
         self._logged_s = -_LOG_EVERY_S
+
+    @property
+    def shared_addresses(self) -> int:
+        """Addresses that several edges share, found since the start."""
+        return self._crowds.known
 
     async def intercept_service(
         self,
@@ -72,7 +84,10 @@ class Gate(grpc.aio.ServerInterceptor):  # type: ignore[type-arg] # generic in t
             token = self._token(handler_call_details)
         except RequestError as error:
             return self._refusing(error)
-        return self._limited(handler, self._calls, token=token)
+        if method.startswith(_REFLECTION_PREFIX):
+            return self._limited(handler, self._reflections, token=token)
+        proxied = passed_a_proxy(key for key, _ in handler_call_details.invocation_metadata)
+        return self._limited(handler, self._calls, token=token, proxied=proxied)
 
     def _token(self, details: grpc.HandlerCallDetails) -> str:
         if self._tokens is None:
@@ -85,15 +100,16 @@ class Gate(grpc.aio.ServerInterceptor):  # type: ignore[type-arg] # generic in t
 
         return grpc.stream_stream_rpc_method_handler(refuse)
 
-    def _limited(self, handler: Handler, limit: clients.CallLimit, *, token: str) -> Handler:
+    def _limited(self, handler: Handler, limit: clients.CallLimit, *, token: str, proxied: bool = False) -> Handler:
         """Return a handler that counts the call; it also reads a unary request, so that gRPC does not do so before."""
         behaviour = handler.unary_unary or handler.unary_stream or handler.stream_unary or handler.stream_stream
 
         async def call(requests: AsyncIterator[Any], context: Context) -> Any:  # noqa: ANN401 # of any method
-            client = clients.name_of(context, token)
+            client = clients.client_of(context, token)
             try:
                 with limit.held(client):
                     clients.CURRENT.set(client)
+                    self._crowds.note(client, limit.edges(client), proxied=proxied)
                     taken = requests if handler.request_streaming else await _only(requests)
                     return await _answered(behaviour(taken, context), context)
             except RequestError as error:

@@ -3,7 +3,7 @@
 Laws:
     * At most `max_concurrency` pieces of work run, and at most `max_queue` wait, in order of arrival; one more is
       refused at once.
-    * One client has at most `max_per_client` pieces of work, waiting or running, so that others find places.
+    * One client has at most its share of pieces of work, waiting or running, so that others find places (`shares`).
     * Work whose deadline passes while it waits is not run.
     * Work whose caller is cancelled while it waits is not run. A running thread cannot be stopped, so running work
       keeps its place until it ends, even if its caller is cancelled.
@@ -11,12 +11,13 @@ Laws:
 """
 
 import asyncio
-from collections import Counter
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from cloud_service.errors import DrainingError, ExpiredError, OverloadedError
+from cloud_service.load.shares import NOBODY, Client, Shares
 
 T = TypeVar("T")
 
@@ -29,6 +30,7 @@ class Admission:
         max_queue: Pieces of work that may wait.
         max_bytes: Bytes that all work, waiting or running, may hold; a single piece may hold more.
         max_per_client: Pieces of work of one client, waiting or running; None: `max_concurrency` + `max_queue`.
+        max_per_address: The same of one address that edges share; None: as `max_per_client`.
         initializer: Called once in each thread before its first work.
     """
 
@@ -39,12 +41,19 @@ class Admission:
         max_queue: int,
         max_bytes: int,
         max_per_client: int | None = None,
+        max_per_address: int | None = None,
         initializer: Callable[[], None] = lambda: None,
     ) -> None:
         self._max_admitted = max_concurrency + max_queue
         self._max_bytes = max_bytes
-        self._max_per_client = max_per_client or self._max_admitted
-        self._by_client: Counter[str] = Counter()
+        per_client = max_per_client or self._max_admitted
+        self._shares = Shares(
+            per_client=per_client,
+            per_address=max_per_address or per_client,
+            text="{held} requests of {who} are waiting or computed",
+            option="--max-tails-per-client",
+            retry_after_s=OverloadedError.QUEUE_WAIT_S,
+        )
         self._executor = ThreadPoolExecutor(max_concurrency, thread_name_prefix="tail", initializer=initializer)
         self._places = asyncio.Semaphore(max_concurrency)
         self._admitted = 0
@@ -64,7 +73,7 @@ class Admission:
         return self._draining
 
     async def run(
-        self, work: Callable[[], T], *, size_bytes: int = 0, timeout_s: float | None = None, client: str = ""
+        self, work: Callable[[], T], *, size_bytes: int = 0, timeout_s: float | None = None, client: Client = NOBODY
     ) -> T:
         """Wait for a place and run `work` in a thread.
 
@@ -72,7 +81,7 @@ class Admission:
             work: A blocking call.
             size_bytes: Bytes that it holds in memory while it waits or runs.
             timeout_s: Seconds from now until the caller's deadline; None: no limit.
-            client: The name of the client whose work it is.
+            client: Whose work it is.
 
         Raises:
             DrainingError: the server is shutting down.
@@ -103,22 +112,17 @@ class Admission:
         """Shut the threads down without waiting; work that has not begun is dropped."""
         self._executor.shutdown(wait=False, cancel_futures=True)
 
-    def _enter(self, size_bytes: int, client: str) -> None:
+    def _enter(self, size_bytes: int, client: Client) -> None:
         if self._draining:
             raise DrainingError
         if self._admitted >= self._max_admitted:
             raise OverloadedError(
                 f"{self._admitted} requests are waiting or computed; expected fewer than {self._max_admitted}"
             )
-        if self._by_client[client] >= self._max_per_client:
-            raise OverloadedError(
-                f"{self._by_client[client]} requests of this client are waiting or computed; "
-                f"expected fewer than {self._max_per_client}"
-            )
         if self._admitted and self._bytes + size_bytes > self._max_bytes:
             raise OverloadedError(f"{self._bytes} bytes of requests are held; expected at most {self._max_bytes}")
+        self._shares.take(client, time.monotonic())
         self._admitted += 1
-        self._by_client[client] += 1
         self._bytes += size_bytes
         self._idle.clear()
 
@@ -131,15 +135,13 @@ class Admission:
         except TimeoutError:
             raise ExpiredError("the deadline passed while the request was queued; it was not computed") from None
 
-    def _finished(self, size_bytes: int, client: str) -> None:
+    def _finished(self, size_bytes: int, client: Client) -> None:
         self._places.release()
         self._leave(size_bytes, client)
 
-    def _leave(self, size_bytes: int, client: str) -> None:
+    def _leave(self, size_bytes: int, client: Client) -> None:
         self._admitted -= 1
-        self._by_client[client] -= 1
-        if not self._by_client[client]:
-            del self._by_client[client]
+        self._shares.give_back(client)
         self._bytes -= size_bytes
         if not self._admitted:
             self._idle.set()

@@ -6,7 +6,7 @@ Laws:
     * At most `max_frames` requests are unanswered. At the limit reading pauses, and HTTP/2's flow control slows the
       sender; a caller that reads its answers slowly is slowed likewise.
     * What announces a response is written right before it, with nothing in between: its arrival begins the download.
-    * A heartbeat is sent at once and then at every interval, whatever else is sent.
+    * A heartbeat is sent at once and then after every pause, whatever else is sent; `pace` has the rule of the pauses.
     * After the caller's last request, or after `finish`, the stream ends when every request read is answered. When the
       call is cancelled, the work of its frames is cancelled too.
 """
@@ -14,6 +14,8 @@ Laws:
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Generic, TypeVar
+
+from cloud_service.load.pace import Pace
 
 Request = TypeVar("Request")
 Response = TypeVar("Response")
@@ -24,22 +26,22 @@ class FrameStream(Generic[Request, Response]):
 
     Args:
         answer: Returns the response to one request. Must not raise for a bad request.
-        heartbeat: Returns a heartbeat.
+        heartbeat: Returns a heartbeat, given the seconds until the next one at the latest.
         announce: Returns what is to be written before a response; None for nothing.
         write: Sends one response; the stream waits for each call before the next.
         max_frames: Requests that may be unanswered.
-        interval_s: Seconds between two heartbeats.
+        pace: The pauses between heartbeats.
     """
 
     def __init__(
         self,
         *,
         answer: Callable[[Request], Awaitable[Response]],
-        heartbeat: Callable[[], Response],
+        heartbeat: Callable[[float], Response],
         announce: Callable[[Response], Response | None],
         write: Callable[[Response], Awaitable[None]],
         max_frames: int,
-        interval_s: float,
+        pace: Pace,
     ) -> None:
         self._answer = answer
         self._heartbeat = heartbeat
@@ -47,16 +49,21 @@ class FrameStream(Generic[Request, Response]):
         self._write = write
         self._writing = asyncio.Lock()
         self._slots = asyncio.Semaphore(max_frames)
-        self._interval_s = interval_s
+        self._pace = pace
+        self._frames = pace.frames
+        self._unanswered = 0
         self._reading: asyncio.Task[None] | None = None
 
     async def serve(self, requests: AsyncIterator[Request]) -> None:
         """Answer requests until there are no more, or `finish` is called; return when all read ones are answered."""
-        async with asyncio.TaskGroup() as tasks:
-            beating = tasks.create_task(self._beat())
-            async with asyncio.TaskGroup() as frames:
-                self._reading = frames.create_task(self._read(requests, frames))
-            beating.cancel()
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                beating = tasks.create_task(self._beat())
+                async with asyncio.TaskGroup() as frames:
+                    self._reading = frames.create_task(self._read(requests, frames))
+                beating.cancel()
+        finally:
+            self._frames.end(self._unanswered)  # a task that is cancelled before its first step runs nothing
 
     def finish(self) -> None:
         """Read no more requests; `serve` returns when those that were read are answered."""
@@ -67,6 +74,8 @@ class FrameStream(Generic[Request, Response]):
         # The slot is acquired before the read, so that a full stream leaves the next request in the transport.
         await self._slots.acquire()
         async for request in requests:
+            self._frames.begin()
+            self._unanswered += 1
             frames.create_task(self._serve_one(request))
             await self._slots.acquire()
 
@@ -75,11 +84,13 @@ class FrameStream(Generic[Request, Response]):
             await self._send(await self._answer(request))
         finally:
             self._slots.release()
+            self._unanswered -= 1
+            self._frames.end()
 
     async def _beat(self) -> None:
         while True:
-            await self._send(self._heartbeat())
-            await asyncio.sleep(self._interval_s)
+            await self._send(self._heartbeat(self._pace.next_s()))
+            await self._pace.passed()
 
     async def _send(self, response: Response) -> None:
         async with self._writing:

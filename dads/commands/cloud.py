@@ -61,7 +61,20 @@ def cloud(
     metrics_port: MetricsPortOption = None,
     max_concurrency: Annotated[int | None, typer.Option(help="Most tails computed at once; default 1.")] = None,
     max_queue: Annotated[int | None, typer.Option(help="Most tails that wait; more are refused; default 16.")] = None,
-    max_calls_per_client: Annotated[int | None, typer.Option(help="Most open calls of one client; default 32.")] = None,
+    max_streams: Annotated[int | None, typer.Option(help="Most open streams; an edge has two; default 1024.")] = None,
+    max_calls: Annotated[int | None, typer.Option(help="Most open calls, streams included; default 1536.")] = None,
+    max_calls_per_client: Annotated[
+        int | None,
+        typer.Option(help="Most open calls of one client; default 32, and 3/4 of --max-calls for an address."),
+    ] = None,
+    max_tails_per_client: Annotated[
+        int | None,
+        typer.Option(help="Most tails of one client in work; default 8, and 3/4 of all places for an address."),
+    ] = None,
+    replica: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="This server's name among replicas; default the host's with a random part."),
+    ] = None,
     packets: Annotated[
         bool | None,
         typer.Option(
@@ -106,7 +119,11 @@ def cloud(
         metrics_port=metrics_port,
         max_concurrency=max_concurrency,
         max_queue=max_queue,
+        max_streams=max_streams,
+        max_calls=max_calls,
         max_calls_per_client=max_calls_per_client,
+        max_tails_per_client=max_tails_per_client,
+        replica=replica,
         packets=packets,
         max_decoders=max_decoders,
         tls_cert=tls_cert,

@@ -56,7 +56,7 @@ from split_wire.errors import AccessError
 from split_wire.frames import TailRequest, write_stream_request
 from split_wire.packets import PacketsToSend, packets_tensor
 from split_wire.probe_timer import ProbeTimer, chunk_bytes
-from split_wire.transport import stream_tails
+from split_wire.transport import EDGE_KEY, edge_name, stream_tails
 
 __all__ = ["GrpcCloud"]
 
@@ -242,7 +242,8 @@ class GrpcCloud:
 
     async def _renew_access(self) -> None:
         try:
-            identity, self._metadata = self._access.identity(), self._access.metadata()
+            identity = self._access.identity()
+            self._metadata = (*self._access.metadata(), (EDGE_KEY, edge_name()))
         except AccessError as error:
             raise CloudUntrustedError(str(error)) from error
         if identity != self._identity:

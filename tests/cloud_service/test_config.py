@@ -115,6 +115,15 @@ def test_a_client_leaves_room_to_others_unless_told():
     assert CloudConfig(max_tails_per_client=1).tails_per_client == 1
 
 
+def test_five_hundred_edges_at_one_address_have_their_streams():
+    config = CloudConfig()
+    assert config.max_streams >= 2 * 500
+    assert config.calls_per_address >= 2 * 500 + 100, "and some short calls"
+    assert config.calls_per_address < config.max_calls, "another address finds places"
+    assert config.tails_per_client < config.tails_per_address < config.max_queue + config.max_concurrency
+    assert CloudConfig(max_calls=8).calls_per_address == 32, "an address has no less than one client"
+
+
 def test_security_md_tells_the_limits_that_hold():
     config, told = CloudConfig(), {}
     for line in (Path(__file__).parents[2] / "SECURITY.md").read_text(encoding="utf-8").splitlines():
@@ -123,5 +132,6 @@ def test_security_md_tells_the_limits_that_hold():
             told |= dict(zip(re.findall(r"`(MAX_\w+)`", names), map(int, re.findall(r"\d+", numbers)), strict=False))
     assert told.pop("MAX_QUEUED_BYTES") * 1024 * 1024 == config.max_queued_bytes
     assert told.pop("MAX_TAILS_PER_CLIENT") == config.tails_per_client
-    assert len(told) >= 6
+    assert told.pop("MAX_CALLS_PER_CLIENT") == config.calls_per_client
+    assert len(told) >= 5
     assert told == {name: getattr(config, name.lower()) for name in told}

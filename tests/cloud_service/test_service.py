@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from google.rpc.status_pb2 import Status
 
+from cloud_service.load import pace
 from split_wire import Encoding, decode_tensor, dtype_name, encode_tensor, split_pb2, split_pb2_grpc
 from split_wire.frames import read_stream_request
 from split_wire.limits import MAX_PROBE_BYTES, MAX_TENSORS
@@ -392,6 +393,9 @@ async def test_an_answer_that_cannot_be_written_ends_the_stream_quietly(model, s
         def peer(self):
             return "ipv4:127.0.0.1:1"
 
+        def invocation_metadata(self):
+            return ()
+
     async def requests():
         yield read_stream_request(frame(1).SerializeToString())
         await asyncio.Event().wait()  # no second request ever comes
@@ -459,6 +463,24 @@ async def test_heartbeats_come_without_frames(model, serve):
         while (response := await call.read()) is not grpc.aio.EOF:
             assert response.WhichOneof("event") == "heartbeat"
         assert await call.code() is grpc.StatusCode.OK
+
+
+async def test_a_caller_may_allow_longer_pauses_between_heartbeats(model, serve, frame, refusal, monkeypatch):
+    monkeypatch.setattr(pace, "USUAL_BEATS", 1)
+    async with serve(model, longest_beat_s=2) as (_, stub):
+        idle = stub.StreamTails(metadata=[("dads-longest-beat-s", "30")])
+        told = [(await idle.read()).heartbeat.next_s for _ in range(2)]
+        assert told == [0.5, 1.0], "the first pause is the usual one"
+        usual = stub.StreamTails()
+        assert [(await usual.read()).heartbeat.next_s for _ in range(2)] == [0.5, 0.5]
+        await usual.write(frame(1))  # of the same edge
+        assert (await idle.read()).heartbeat.next_s == 0.5
+        bad = stub.StreamTails(metadata=[("dads-longest-beat-s", "soon")])
+        code, reason, message, _ = await refusal_of_stream(refusal, bad)
+        assert (code, reason) == ("INVALID_ARGUMENT", "BAD_REQUEST")
+        assert "dads-longest-beat-s is 'soon'; expected a number of seconds" in message
+        for call in (idle, usual):
+            call.cancel()
 
 
 async def test_streams_are_limited(model, serve, refusal):

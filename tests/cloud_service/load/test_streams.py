@@ -4,13 +4,14 @@ import asyncio
 
 import pytest
 
+from cloud_service.load.pace import Frames, Pace
 from cloud_service.load.streams import FrameStream
 
 
 class Wire:
     """Both ends of a stream: what the peer sends, and what it gets."""
 
-    def __init__(self, *, max_frames=4, interval_s=1000.0):
+    def __init__(self, *, max_frames=4, interval_s=1000.0, longest_s=None):
         self.sent = asyncio.Queue()
         self.got = []
         self.got_one = asyncio.Event()
@@ -20,11 +21,11 @@ class Wire:
         self.dropped = []
         self.stream = FrameStream(
             answer=self.answer,
-            heartbeat=lambda: "beat",
+            heartbeat=lambda _next_s: "beat",
             announce=lambda response: f"before {response}" if response == "answer large" else None,
             write=self.write,
             max_frames=max_frames,
-            interval_s=interval_s,
+            pace=Pace(Frames(), usual_s=interval_s, longest_s=longest_s or interval_s),
         )
 
     async def requests(self):
@@ -162,3 +163,18 @@ async def test_cancelling_drops_its_frames(start, wait_for):
     with pytest.raises(asyncio.CancelledError):
         await serving
     assert sorted(wire.dropped) == [1, 2]
+
+
+async def test_a_frame_ends_a_long_pause_and_its_stream_leaves_none_unanswered(start, wait_for):
+    wire = Wire(longest_s=3600.0)
+    pace = wire.stream._pace
+    while pace.next_s() < 3600.0:
+        pass
+    serving = start(wire)
+    await wire.until("beat")
+    wire.sent.put_nowait(1)
+    await wait_for(lambda: wire.got.count("beat") == 2)
+    assert pace.frames.unanswered == 1
+    serving.cancel()
+    await asyncio.gather(serving, return_exceptions=True)
+    assert pace.frames.unanswered == 0

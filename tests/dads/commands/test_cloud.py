@@ -28,6 +28,8 @@ def logging_as_before():
         (("--model", "zoo:easy_net", "--listen", "0.0.0.0:0"), "--insecure"),
         (("--model", "zoo:easy_net", "--max-concurrency", "0"), "max_concurrency"),
         (("--model", "zoo:easy_net", "--max-decoders", "0"), "max_decoders"),
+        (("--model", "zoo:easy_net", "--max-streams", "0"), "max_streams"),
+        (("--model", "zoo:easy_net", "--replica", ""), "replica"),
         (("--model", "zoo:nothing", "--tls-cert", "missing.pem"), "belong together"),
         (("--model", "zoo:nothing", "--tls-cert", "missing.pem", "--tls-key", "k.pem"), "tls_cert missing.pem"),
         (("--model", "zoo:nothing", "--token-file", "missing"), "token_file missing"),
@@ -49,6 +51,24 @@ def test_packets_are_taken_unless_told_otherwise(dads, monkeypatch, option, take
     monkeypatch.setattr("dads.commands.cloud._check_ports", seen.append)
     dads("cloud", "--model", "zoo:nothing", *([option] if option else []), "--max-decoders", "3")
     assert [(config.packets, config.max_decoders) for config in seen] == [(taken, 3)]
+
+
+def test_limits_are_options_before_they_are_variables(dads, monkeypatch):
+    seen = []
+    monkeypatch.setattr("dads.commands.cloud._check_ports", seen.append)
+    monkeypatch.setenv("DADS_CLOUD_MAX_STREAMS", "7")
+    monkeypatch.setenv("DADS_CLOUD_MAX_CALLS", "9")
+    options = {"max-streams": 20, "max-calls-per-client": 11, "max-tails-per-client": 3, "replica": "north"}
+    dads(
+        "cloud",
+        "--model",
+        "zoo:nothing",
+        *(text for name, value in options.items() for text in (f"--{name}", str(value))),
+    )
+    (config,) = seen
+    assert (config.max_streams, config.max_calls, config.replica) == (20, 9, "north")
+    assert (config.calls_per_client, config.calls_per_address) == (11, 11)
+    assert (config.tails_per_client, config.tails_per_address) == (3, 3)
 
 
 def test_a_port_in_use_is_told_before_the_model_is_loaded(dads):

@@ -100,6 +100,17 @@ async def event_of(tails, kind):
     raise AssertionError("the stream ended")
 
 
+async def test_two_connections_of_one_edge_tell_the_cloud_the_same_name(serving, client, two_by_two):
+    """So that a balancer that mixes edges on its connections does not mix them in the cloud."""
+    async with serving(two_by_two) as server:
+        address = f"127.0.0.1:{server.port}"
+        async with client(address) as one, client(address) as other:
+            for cloud in (one, other):
+                await cloud.profile(LIMIT_S)
+                await event_of(cloud.open_tails(), Beat)
+            assert len(server._service._paces._frames) == 1
+
+
 CALLS = {
     "profile": lambda cloud, timeout_s: cloud.profile(timeout_s),
     "ping": lambda cloud, timeout_s: cloud.ping(timeout_s),
