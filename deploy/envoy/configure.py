@@ -2,9 +2,9 @@
 
     python deploy/envoy/configure.py tcp --replica 10.0.0.1:50051 --replica 10.0.0.2:50051 > envoy.yaml
 
-The files are used as they are where `replicas` is a name with an address for each replica. `--tls FOLDER` names a folder
-with `ca.pem`, for http also with the proxy's own `proxy.pem` and `proxy.key`; with `--client-certificates` replicas ask
-for certificates, and Envoy shows its own. Needs nothing but Python.
+The files are used as they are where `replicas` is a name with an address for each replica. `--tls FOLDER` names a
+folder with `ca.pem`, for http also with the proxy's own `proxy.pem` and `proxy.key`; with `--client-certificates`
+replicas ask for certificates, and Envoy shows its own. Needs nothing but Python.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
     python replica.py NAME [CERTIFICATE KEY CLIENTS_CA]
 
-Prints its port. A request whose model is a path is never answered by the first replica that it reaches: that one writes its
-name to the path. On SIGTERM a replica says NOT_SERVING, as a cloud that drains, and goes on.
+Prints its port. A request whose model is a path is never answered by the first replica that it reaches: that one writes
+its name to the path. On SIGTERM a replica says NOT_SERVING, as a cloud that drains, and goes on.
 """
 
 import contextlib
@@ -25,7 +25,7 @@ class Replica(split_pb2_grpc.SplitInferenceServicer):
     def __init__(self, name):
         self.name = name
 
-    def RunTail(self, request, context):
+    def RunTail(self, request, context):  # noqa: N802 - the contract's name
         if request.model.startswith("/"):
             with contextlib.suppress(FileExistsError), Path(request.model).open("x") as mine:
                 print(self.name, file=mine, flush=True)
@@ -33,7 +33,7 @@ class Replica(split_pb2_grpc.SplitInferenceServicer):
         shown = context.auth_context().get("x509_common_name", [b""])[0].decode()
         return split_pb2.RunTailResponse(replica=self.name, outputs=[split_pb2.Tensor(name=f"shown:{shown}")])
 
-    def StreamTails(self, requests, context):
+    def StreamTails(self, requests, context):  # noqa: N802 - the contract's name
         for request in requests:
             yield split_pb2.StreamTailsResponse(
                 result=split_pb2.RunTailResponse(frame_id=request.request.frame_id, replica=self.name)

@@ -19,7 +19,8 @@ def answered_by(stub):
     try:
         return stub.RunTail(ASK, **LIMIT).replica
     except grpc.RpcError as error:
-        assert error.code() is grpc.StatusCode.UNAVAILABLE
+        if error.code() is not grpc.StatusCode.UNAVAILABLE:
+            raise
         return stub.RunTail(ASK, **LIMIT).replica
 
 
