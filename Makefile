@@ -18,7 +18,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --no-inp
 PIP_LINES := awk '/^(Collecting|Building|Installing)/ { print "      " $$0; fflush() }'
 COMPOSE := docker compose
 
-.PHONY: help setup demo test lint typecheck imports protos protos-check dashboard bench bench-decide bench-full chaos fuzz soak cameras packets up down clean
+.PHONY: help setup demo test lint typecheck imports protos protos-check dashboard bench bench-decide bench-full chaos fuzz soak cameras packets replicas up down clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -103,6 +103,9 @@ cameras: $(STAMP)  ## 10 minutes of live cameras with faults, read by a slow edg
 
 packets: $(STAMP)  ## 10,000 frames of a stream and of a file, each answer compared, with faults; ARGS='--frames 500'
 	OMP_NUM_THREADS=1 $(BIN)/python -m chaos.camera_runs.packets_soak $(ARGS)
+
+replicas: $(STAMP)  ## 2 minutes of 8 edges while one of 3 replicas is killed every 5 s; ARGS='--behind clouds --minutes 1'
+	OMP_NUM_THREADS=1 $(BIN)/python -m chaos.replicas $(ARGS)
 
 up:  ## start the services with docker compose; the dashboard is at http://localhost:3000
 	$(COMPOSE) up --detach --build $(ARGS)

@@ -16,5 +16,6 @@ loopback; the cameras, as root, also across a pair of virtual devices.
 | `soak` | `make soak`: a quarter of an hour of frames without growth |
 | `fuzz`, `fuzz_*` | `make fuzz`: random bytes for the codec and for a live server |
 | `cameras/` | RTSP and MJPEG cameras that number their pictures, with faults |
+| `replicas/` | `make replicas`: edges with several replicas, of which one is killed every few seconds |
 | `camera_runs/` | `make cameras`, `make packets`: a slow edge on live cameras; compressed streams through a cloud |
 """

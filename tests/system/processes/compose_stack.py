@@ -19,7 +19,8 @@ SERVICES = ("cloud", "link", "edge", "prometheus")
 ONCE = "export"  # ends when it has written the model's file
 FILES = ("-f", str(ROOT / "docker-compose.yml"), "-f", str(ROOT / "tests/system/compose/override.yml"))
 ENGINE = Path(os.environ.get("DADS_SHARED", ROOT.parent / "shared")) / "tools/docker-up.sh"
-PORTS = ("CLOUD", "CLOUD_METRICS", "EDGE", "PROMETHEUS")
+SCALE = ("replicas", "envoy", "edges")  # of the profile `scale`
+PORTS = ("CLOUD", "CLOUD_METRICS", "EDGE", "PROMETHEUS", "ENVOY")
 # Proxies of the environment are not for this machine.
 HTTP = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
@@ -75,7 +76,7 @@ class Stack:
         return run(*command, limit_s=limit_s, check=check, env=self._environment)
 
     def up(self):
-        self.compose("down", "--volumes", "--remove-orphans", limit_s=180)
+        self.down()
         self.compose("build", "cloud", "edge", limit_s=1500)
         self.began_s = time.time()
         started = self.compose("up", "--detach", "--wait", *SERVICES, limit_s=420, check=False)
@@ -83,8 +84,16 @@ class Stack:
             logs = self.compose("logs", "--tail", "30", check=False).stdout
             raise AssertionError(f"{started.stderr[-3000:]}\n{logs[-6000:]}")
 
+    def scale_up(self):
+        """Start the replicas, Envoy and the edges that share them; all at once, because the model's file is there."""
+        self.compose("build", "envoy", limit_s=300)
+        self.compose("up", "--detach", "--no-deps", "--no-recreate", *SCALE, limit_s=120)
+
+    def scale_down(self):
+        self.compose("rm", "--force", "--stop", "--volumes", *SCALE, limit_s=120)
+
     def down(self):
-        self.compose("down", "--volumes", "--remove-orphans", limit_s=180)
+        self.compose("--profile", "scale", "down", "--volumes", "--remove-orphans", limit_s=180)
 
     def containers(self):
         """What docker knows of each container, by service."""
@@ -92,8 +101,8 @@ class Stack:
         found = json.loads(run("docker", "inspect", *ids).stdout)
         return {entry["Config"]["Labels"]["com.docker.compose.service"]: entry for entry in found}
 
-    def exec(self, service, *command, check=True):
-        return self.compose("exec", "-T", service, *command, check=check)
+    def exec(self, service, *command, check=True, number=1):
+        return self.compose("exec", "-T", "--index", str(number), service, *command, check=check)
 
     def get(self, port_name, path):
         with HTTP.open(f"http://127.0.0.1:{self.ports[port_name]}{path}", timeout=30) as answer:
