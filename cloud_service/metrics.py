@@ -69,6 +69,7 @@ class CloudMetrics:
         )
         self._config_info = Info("dads_config", "The settings it was started with.", registry=self.registry)
         ProcessCollector(registry=self.registry)
+        self._called: dict[tuple[str, str], Histogram] = {}  # looking a series up costs more than observing
         # Every series exists from the start: `rate` misses the first events of a series that appears later.
         self._stages = {stage: self._stage.labels(stage=stage) for stage in STAGES}
         for reason in Reason:
@@ -84,7 +85,10 @@ class CloudMetrics:
 
     def called(self, method: str, code: str, seconds: float) -> None:
         """Count one call, or one frame of a stream, and its seconds; `code` is the name of its gRPC status code."""
-        self._rpc.labels(method=method, code=code).observe(seconds)
+        series = self._called.get((method, code))
+        if series is None:
+            series = self._called[method, code] = self._rpc.labels(method=method, code=code)
+        series.observe(seconds)
 
     def staged(self, timing: split_pb2.ServerTiming) -> None:
         """Observe the stages of one answered frame; `prepare` only where something was prepared."""
