@@ -13,7 +13,7 @@ from cloud_service.errors import InvalidRequestError
 from split_wire import CodecError, EncodedTensor, Encoding, Reason, decode_tensor
 from split_wire.headers.header import Header
 
-__all__ = ["CHEAP_S", "Headers", "TailPlan", "TailPlans", "headers_of"]
+__all__ = ["CHEAP_S", "Headers", "TailPlan", "TailPlans", "headers_of", "sent_dtypes"]
 
 CHEAP_S = 0.001
 """Seconds of decoding, computing and encoding up to which a tail is cheap.
@@ -34,6 +34,11 @@ def headers_of(tensors: Sequence[EncodedTensor], outputs: tuple[str, ...]) -> He
     return (headers, outputs) if len(headers) == len(tensors) else None
 
 
+def sent_dtypes(model: split_model.Model) -> dict[str, str]:
+    """Return the name of each output's element type on the wire, by path."""
+    return {spec.path: spec.tensor.sent.dtype for spec in model.outputs}
+
+
 @dataclass(slots=True)
 class TailPlan:
     """How requests with some headers are answered.
@@ -41,6 +46,7 @@ class TailPlan:
     Attributes:
         tail: What is computed.
         layers: Each layer that is sent, its tensors, and their places among the request's.
+        sent: The name of each output's element type on the wire, by path.
         predicted_s: Seconds of the tail according to the profile.
         decode_s: Seconds of decoding according to the profile; infinite if it does not tell.
         measured_s: Mean seconds of decoding, computing and encoding; None before the first run. Processor time of the
@@ -49,6 +55,7 @@ class TailPlan:
 
     tail: split_model.Tail
     layers: tuple[tuple[str, tuple[split_model.TensorSpec, ...], tuple[int, ...]], ...]
+    sent: Mapping[str, str]
     predicted_s: float
     decode_s: float
     measured_s: float | None = field(default=None)
@@ -73,7 +80,7 @@ class TailPlan:
         """
         try:
             return {
-                layer: split_model.value_of([decode_tensor(tensors[place]) for place in places], specs)
+                layer: _value([decode_tensor(tensors[place]) for place in places], specs)
                 for layer, specs, places in self.layers
             }
         except CodecError as error:
@@ -91,6 +98,7 @@ class TailPlans:
     def __init__(self, model: split_model.Model, decode_s: Mapping[Encoding, Sequence[float]]) -> None:
         self._model = model
         self._decode_s = decode_s
+        self._sent = sent_dtypes(model)
         self._position = {layer.name: position for position, layer in enumerate(model.graph.layers)}
         self._kept: dict[Headers, TailPlan] = {}
 
@@ -113,9 +121,16 @@ class TailPlans:
         decode_s = sum(self._profiled_s(header) / len(specs[header.meta.name]) for header in headers[0])
         while len(self._kept) >= _KEPT:
             self._kept.pop(next(iter(self._kept), headers), None)  # another thread may have been first
-        plan = self._kept[headers] = TailPlan(tail, layers, predicted_s, decode_s)
+        plan = self._kept[headers] = TailPlan(tail, layers, self._sent, predicted_s, decode_s)
         return plan
 
     def _profiled_s(self, header: Header) -> float:
         layers_s = self._decode_s.get(header.layout.encoding)
         return float("inf") if layers_s is None else layers_s[self._position[header.meta.name]]
+
+
+def _value(arrays: list[split_model.Array], specs: tuple[split_model.TensorSpec, ...]) -> split_model.Value:
+    """Return a layer's value; what a plan's headers say of its arrays has been checked, where they lie has not."""
+    if not all(array.flags.aligned for array in arrays):
+        return split_model.value_of(arrays, specs)
+    return arrays[0] if len(arrays) == 1 else tuple(arrays)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import split_model
 from cloud_service.errors import AnswerTooLargeError, ExpiredError, InvalidRequestError
 from cloud_service.registry import ServedModel
-from cloud_service.tail_plans import TailPlan, headers_of
+from cloud_service.tail_plans import TailPlan, headers_of, sent_dtypes
 from split_model import Array
 from split_wire import (
     CodecError,
@@ -79,7 +79,8 @@ def answer(
     results = tail.results(feeds)
     prepare_s += results.prepared_s
     computed_s = time.monotonic()
-    outputs = tuple(_within(most_bytes, write_outputs(model, results.outputs)))
+    written = write_outputs(model, results.outputs, None if plan is None else plan.sent)
+    outputs = tuple(_within(most_bytes, written))
     ended_s = time.monotonic()
     timing = split_pb2.ServerTiming(
         decode_s=decoded_s - started_s,
@@ -160,12 +161,20 @@ def prepared_s(model: split_model.Model, spec: split_model.PartSpec) -> float:
     return time.monotonic() - began_s
 
 
-def write_outputs(model: split_model.Model, computed: Mapping[str, Array]) -> Iterator[EncodedTensor]:
-    """Encode computed outputs, by path, one at a time."""
-    specs = {spec.path: spec.tensor for spec in model.outputs}
+def write_outputs(
+    model: split_model.Model, computed: Mapping[str, Array], sent: Mapping[str, str] | None = None
+) -> Iterator[EncodedTensor]:
+    """Encode computed outputs, by path, one at a time.
+
+    Args:
+        model: The model.
+        computed: The outputs.
+        sent: `sent_dtypes(model)`, where it is known.
+    """
+    dtypes = sent_dtypes(model) if sent is None else sent
     for path, output in computed.items():
         (array,) = split_model.arrays_of(output)  # an output is one tensor
-        yield encode_tensor(path, array, dtype=specs[path].sent.dtype)
+        yield encode_tensor(path, array, dtype=dtypes[path])
 
 
 def _within(most_bytes: int, outputs: Iterator[EncodedTensor]) -> Iterator[EncodedTensor]:

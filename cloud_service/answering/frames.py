@@ -2,7 +2,6 @@
 
 import math
 import time
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -121,7 +120,8 @@ class FrameAnswers:
             self._tracing.answered(
                 request.traceparent, request.model, arrived_s=arrived_s, started_s=began_s, timing=timing
             )
-        return replace(response, load_factor=self._load.factor(now_s), replica=self._replica)
+        load_factor = self._load.factor(now_s)
+        return TailResponse(response.frame_id, response.outputs, timing, load_factor, replica=self._replica)
 
     def refused(self, request: TailRequest, error: Exception, arrived_s: float) -> None:
         """Tell the trace that a frame ended in an error."""
