@@ -8,14 +8,14 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import trustme
 
 from bench.child import started
-from bench.cloud_cost.edges import Edges, built, counted, message
+from bench.cloud_cost.edges import Edges, Load, built, counted, message
 from bench.cloud_cost.report import report
 from bench.publishing.baseline import baseline, option
 from bench.publishing.harness import Benchmark, Run, turns
@@ -46,42 +46,60 @@ CASES = (
 )
 
 
+class Cloud(NamedTuple):
+    """A running cloud of one build, its model's digest, and the layer that is sent."""
+
+    pid: int
+    port: int
+    digest: str
+    layer: str
+
+
 @contextmanager
-def cloud(code: Path, keys: tuple[str, str]) -> Iterator[tuple[int, int, str, str]]:
-    """A cloud of one build, on the last core; its process, port, the model's digest, and the layer that is sent."""
+def cloud(code: Path, keys: tuple[str, str]) -> Iterator[Cloud]:
+    """A cloud of one build, on the last core."""
     command = [sys.executable, str(Path(__file__).with_name("served.py").absolute()), str(FLOATS), *keys]
     with started(command, {"PYTHONPATH": str(code)}) as child:
         port, digest, layer = child.line().split()
         pid = child.process.pid
         for task in Path(f"/proc/{pid}/task").iterdir():
             os.sched_setaffinity(int(task.name), {(os.cpu_count() or 1) - 1})
-        yield pid, int(port), digest, layer
+        yield Cloud(pid, int(port), digest, layer)
 
 
-def measure_one(code: Path, edges: Edges, case: Case, keys: tuple[str, str], seconds: float) -> dict[str, Any]:
+def measure_one(running: Cloud, edges: Edges, case: Case, seconds: float) -> dict[str, Any]:
     """One build under one load."""
-    with cloud(code, keys if case.tls else ("", "")) as (pid, port, digest, layer):
-        request = message(digest, layer, FLOATS, case.encoding)
-        load = {"tls": case.tls, "edges": EDGES, "unanswered": UNANSWERED, "rate_hz": case.rate_hz, "seconds": seconds}
-        with edges.running(port, request, **load) as process:
-            if process.stdout is None or process.stdout.readline() != "warm\n":
-                raise RuntimeError("the edges did not get warm; see their messages above")
-            before_s = _used_s(pid)
-            found = counted(process.stdout.readline())
-            return {**found, "processor_s": _used_s(pid) - before_s}
+    request = message(running.digest, running.layer, FLOATS, case.encoding)
+    load = Load(tls=case.tls, edges=EDGES, unanswered=UNANSWERED, rate_hz=case.rate_hz, seconds=seconds)
+    with edges.running(running.port, request, load) as process:
+        if process.stdout is None or process.stdout.readline() != "warm\n":
+            raise RuntimeError("the edges did not get warm; see their messages above")
+        before_s = _used_s(running.pid)
+        found = counted(process.stdout.readline())
+        return {**found, "processor_s": _used_s(running.pid) - before_s}
 
 
 def measure(run: Run) -> Mapping[str, Any]:
     rounds, seconds = (FULL_ROUNDS, FULL_S) if run.full else (QUICK_ROUNDS, QUICK_S)
     told = {"revision": REVISION, "kilobytes": 4 * FLOATS / 1000, "edges": EDGES, "unanswered": UNANSWERED}
     rows = []
-    with baseline(REVISION, run.options.baseline) as before, built() as edges, _keys() as keys:
-        code = {"before": before, "today": Path().absolute()}
+    with ExitStack() as stack:
+        code = {
+            "before": stack.enter_context(baseline(REVISION, run.options.baseline)),
+            "today": Path().absolute(),
+        }
+        edges, keys = stack.enter_context(built()), stack.enter_context(_keys())
+        run.say("starting the clouds")
+        clouds = {
+            (build, tls): stack.enter_context(cloud(code[build], keys if tls else ("", "")))
+            for build in code
+            for tls in (False, True)
+        }
         for case in CASES:
             found: dict[str, list[dict[str, Any]]] = {build: [] for build in code}
             for build, _ in turns(code, rounds):
                 run.say(f"{case.name}, {build}")
-                found[build].append(measure_one(code[build], edges, case, keys, seconds))
+                found[build].append(measure_one(clouds[build, case.tls], edges, case, seconds))
             rows.append({"case": case.name, "rate_hz": case.rate_hz, **found})
     return {**told, "rounds": rounds, "seconds": seconds, "rows": rows}
 

@@ -10,14 +10,14 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from split_wire import Encoding, encode_tensor
 from split_wire.frames import TailRequest, TimedRequest, write_stream_request, write_timed_request
 
-__all__ = ["Edges", "built", "message"]
+__all__ = ["Edges", "Load", "built", "counted", "message"]
 
 FIRST_NUMBER = 1 << 28
 """Of the frames: its varint has five bytes, and so have those of the ones after it."""
@@ -25,6 +25,16 @@ FIRST_NUMBER = 1 << 28
 ANSWER_BYTES = 1024
 _TIMEOUT_S = 30.0
 _LIBRARIES = ("nghttp2", "ssl", "crypto")
+
+
+class Load(NamedTuple):
+    """What the edges do, for so many seconds; without a rate they send whenever an answer has come."""
+
+    tls: bool
+    edges: int
+    unanswered: int
+    rate_hz: float
+    seconds: float
 
 
 class Edges:
@@ -38,16 +48,23 @@ class Edges:
         self._program = program
 
     @contextmanager
-    def running(
-        self, port: int, request: bytes, *, tls: bool, edges: int, unanswered: int, rate_hz: float, seconds: float
-    ) -> Iterator["subprocess.Popen[str]"]:
+    def running(self, port: int, request: bytes, load: "Load") -> Iterator["subprocess.Popen[str]"]:
         """The program at work; its first line says that it is warm, its second one what it counted."""
         with tempfile.NamedTemporaryFile(prefix="dads-request-") as file:
             file.write(request)
             file.flush()
             at = request.index(_number()) + 1
-            load = [port, int(tls), edges, unanswered, rate_hz, WARMUP_S, seconds, file.name, at, ANSWER_BYTES]
-            command = [str(self._program), *map(str, load)]
+            words: list[object] = [
+                port,
+                int(load.tls),
+                load.edges,
+                load.unanswered,
+                load.rate_hz,
+                WARMUP_S,
+                load.seconds,
+            ]
+            words += [file.name, at, ANSWER_BYTES]
+            command = [str(self._program), *map(str, words)]
             with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # ours
                 if (os.cpu_count() or 1) > 1:
                     os.sched_setaffinity(process.pid, set(range((os.cpu_count() or 1) - 1)))
