@@ -2,8 +2,8 @@
 
 Laws:
     * The answer is the one that a thread would make, and so is every refusal: the same functions make them.
-    * A frame is taken here only if its tail is cheap, by the profile and as measured, its engine is ready, nothing else
-      waits, and no limit is in the way. Every other frame goes the way of all, which tells what is wrong with it.
+    * A frame is taken here only if its tail is cheap, by the profile and as measured, its engine is ready, and
+      no limit is in the way. Every other frame goes the way of all, which tells what is wrong with it.
     * What a frame may have waited for the loop counts as queueing.
     * A frame whose deadline has passed, or whose stream is over, is not computed.
 """

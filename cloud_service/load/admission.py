@@ -3,8 +3,8 @@
 Laws:
     * At most `max_concurrency` pieces of work run, and at most `max_queue` wait, in order of arrival; one more is
       refused at once.
-    * Cheap work runs in turns on the event loop, which take one of the `max_concurrency` places, as long as no other
-      work waits. It counts in all limits; where one is reached, it is not taken there, and `run` tells which.
+    * Cheap work runs in turns on the event loop, each of which takes one of the `max_concurrency` places, in line with
+      the threads. It counts in all limits; where one is reached, it is not taken there, and `run` tells which.
     * One client has at most `max_per_client` pieces of work, waiting or running, so that others find places.
     * Work whose deadline passes while it waits is not run.
     * Work whose caller is cancelled while it waits is not run. A running thread cannot be stopped, so running work
@@ -53,7 +53,7 @@ class Admission:
         self._by_client: Counter[str] = Counter()
         self._executor = ThreadPoolExecutor(max_concurrency, thread_name_prefix="tail", initializer=initializer)
         self._places = Places(max_concurrency)
-        self._turns = Turns(self._places.give_back)
+        self._turns = Turns(self._places)
         self._admitted = 0
         self._bytes = 0
         self._draining = False
@@ -103,7 +103,7 @@ class Admission:
         return self._turns.lag_s(now_s)
 
     def run_here(self, work: Callable[[], None], *, size_bytes: int, client: str) -> bool:
-        """Run cheap work on the event loop, now or soon, if no limit and no other work is in the way.
+        """Run cheap work on the event loop, now or soon, if no limit is in the way.
 
         Args:
             work: What takes about a millisecond at most, and does not raise.
@@ -113,9 +113,7 @@ class Admission:
         Returns:
             Whether it was taken; if not, it is one for `run`.
         """
-        if self._draining or self._places.awaited or self._refusal(size_bytes, client):
-            return False
-        if not self._turns and not self._places.take_at_once():
+        if self._draining or self._refusal(size_bytes, client):
             return False
         self._hold(size_bytes, client)
 

@@ -1,7 +1,8 @@
-"""Places: a counted number of them, given in order of arrival, to those who wait and to those who would not wait."""
+"""Places: a counted number of them, given in order of arrival, to those who wait and to those who want to be told."""
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 
 __all__ = ["Places"]
 
@@ -23,6 +24,12 @@ class Places:
             return False
         self._free -= 1
         return True
+
+    def ask(self, given: Callable[[], None]) -> None:
+        """Have `given` called when it is this one's turn, and the place is taken."""
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        turn.add_done_callback(lambda _: given())
+        self._waiting.append(turn)
 
     @property
     def awaited(self) -> bool:

@@ -5,13 +5,16 @@ Laws:
       noted before other work makes it late: what waits on the loop is seen to wait.
     * One turn takes `TURN_S` and the last piece's own time at most; then the loop reads, writes and beats.
     * `lag_s` is how long what arrives now may have waited for the loop before it was noted.
-    * `end` is called when nothing waits any more.
+    * A turn needs a place, as a thread does. Where threads wait for one, they get it after the turn, and the next turn
+      stands in line behind them.
 """
 
 import asyncio
 import time
 from collections import deque
 from collections.abc import Callable
+
+from cloud_service.load.places import Places
 
 __all__ = ["TURN_S", "Turns"]
 
@@ -23,20 +26,16 @@ class Turns:
     """A queue of work for the event loop.
 
     Args:
-        end: Called when the last piece that waited has run.
+        places: The places of all that computes.
     """
 
-    def __init__(self, end: Callable[[], None]) -> None:
-        self._end = end
+    def __init__(self, places: Places) -> None:
+        self._places = places
         self._work: deque[Callable[[], None]] = deque()
         self._ended_s = 0.0
         self._round_began_s: float | None = None
         self._lag_s = 0.0
         self._lag_noted_s = 0.0
-
-    def __bool__(self) -> bool:
-        """Whether work waits."""
-        return bool(self._work)
 
     def lag_s(self, now_s: float) -> float:
         """Seconds that the loop's last round took, if it has only just ended; what came meanwhile is noted now."""
@@ -51,7 +50,9 @@ class Turns:
         self._work.append(work)
         if len(self._work) > 1:
             return  # a turn is under way, or planned
-        if now_s - self._ended_s > TURN_S:
+        if not self._places.take_at_once():
+            self._places.ask(self._turn)
+        elif now_s - self._ended_s > TURN_S:
             self._turn()
         else:
             loop.call_soon(self._turn)
@@ -64,10 +65,12 @@ class Turns:
             self._ended_s = time.monotonic()
             if self._ended_s >= ends_s:
                 break
-        if self._work:
+        if self._work and not self._places.awaited:
             asyncio.get_running_loop().call_soon(self._turn)
-        else:
-            self._end()
+            return
+        self._places.give_back()
+        if self._work:
+            self._places.ask(self._turn)
 
     def _note_round(self) -> None:
         """Runs when the loop has done all that was ready when the first piece of work came."""

@@ -22,20 +22,20 @@ def here(admission, work, size_bytes=1):
 
 
 async def test_work_runs_in_order_and_the_rest_waits_for_the_next_turn():
-    ran, ends = [], []
-    turns = Turns(lambda: ends.append(len(ran)))
+    ran, places = [], Places(1)
+    turns = Turns(places)
     for n in range(5):
         turns.add(lambda n=n: ran.append(n))
     assert ran[:1] == [0], "the loop was free"
     assert len(ran) < 5
-    while turns:  # noqa: ASYNC110  # one round of the loop each
+    while len(ran) < 5:  # noqa: ASYNC110  # one round of the loop each
         await asyncio.sleep(0)
     assert ran == list(range(5))
-    assert ends[-1] == 5
+    assert places.take_at_once(), "the place is free again"
 
 
 async def test_the_round_of_the_loop_counts_as_waiting():
-    turns = Turns(lambda: None)
+    turns = Turns(Places(1))
     turns.add(lambda: None)
     for _ in range(3):
         await asyncio.sleep(0)
@@ -44,28 +44,29 @@ async def test_the_round_of_the_loop_counts_as_waiting():
     assert turns.lag_s(noted_s + 10.0) == 0
 
 
-async def test_what_a_thread_computes_keeps_work_from_the_loop(admission, wait_for):
-    gate = threading.Event()
+async def test_work_waits_for_the_place_that_a_thread_has(admission, wait_for):
+    gate, ran = threading.Event(), []
     busy = asyncio.create_task(admission.run(gate.wait))
     await wait_for(lambda: admission.admitted == 1)
-    assert not here(admission, lambda: None)
+    assert here(admission, lambda: ran.append("here"))
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert ran == []
     gate.set()
     await busy
-    await wait_for(lambda: admission.admitted == 0)
-    assert here(admission, lambda: None)
+    await admission.idle()
+    assert ran == ["here"]
 
 
-async def test_threads_wait_for_what_the_loop_has_and_nobody_overtakes(admission):
+async def test_threads_get_the_place_after_the_turn(admission):
     ran = []
     assert here(admission, lambda: ran.append("first"))
     assert here(admission, lambda: ran.append("second"))
     behind = asyncio.create_task(admission.run(lambda: ran.append("thread")))
-    while "second" not in ran:
-        assert not here(admission, lambda: ran.append("late")) or not admission._places.awaited
-        await asyncio.sleep(0)
     await behind
-    assert ran.index("first") < ran.index("second") < ran.index("thread")
-    assert admission.admitted == 0
+    assert here(admission, lambda: ran.append("last"))
+    await admission.idle()
+    assert ran == ["first", "second", "thread", "last"]
 
 
 @pytest.mark.parametrize("limit", ["requests", "bytes", "draining"])
