@@ -4,12 +4,17 @@ Each server has its own registry: two servers in one process do not mix, and not
 """
 
 import platform
-from collections.abc import Callable, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Sequence
 from importlib.metadata import PackageNotFoundError, version
+from itertools import accumulate
 from threading import Thread
 from wsgiref.simple_server import WSGIServer
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector, start_http_server
+from prometheus_client.metrics_core import HistogramMetricFamily
+from prometheus_client.registry import Collector
+from prometheus_client.utils import floatToGoString
 
 from cloud_service.config import CloudConfig
 from cloud_service.errors import BindError
@@ -19,6 +24,39 @@ from split_wire import Reason, split_pb2
 SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 CONFIGURED = ("max_concurrency", "max_queue", "max_streams", "max_frames_per_stream", "max_decoders", "threads")
 STAGES = ("queue", "decode", "prepare", "tail", "encode")
+
+
+class Times(Collector):
+    """A histogram of seconds for every frame, told by one thread: the library's own takes five times as long to tell.
+
+    Args:
+        name: The metric's.
+        about: Its help text.
+        labels: The names of its labels.
+    """
+
+    def __init__(self, name: str, about: str, labels: Sequence[str]) -> None:
+        self._name, self._about, self._labels = name, about, labels
+        self._series: dict[tuple[str, ...], tuple[list[int], list[float]]] = {}
+
+    def exists(self, values: tuple[str, ...]) -> tuple[list[int], list[float]]:
+        """Show a series, by its labels' values, from now on; return its counts by bucket and its sum."""
+        return self._series.setdefault(values, ([0] * (len(SECONDS) + 1), [0.0]))
+
+    def observe(self, values: tuple[str, ...], seconds: float) -> None:
+        """Count one duration."""
+        series = self._series.get(values)
+        counts, total = self.exists(values) if series is None else series
+        counts[bisect_left(SECONDS, seconds)] += 1
+        total[0] += seconds
+
+    def collect(self) -> Iterable[HistogramMetricFamily]:
+        """Return what a scrape reads."""
+        family = HistogramMetricFamily(self._name, self._about, labels=self._labels)
+        for values, (counts, total) in list(self._series.items()):
+            buckets = zip((*map(floatToGoString, SECONDS), "+Inf"), accumulate(counts), strict=True)
+            family.add_metric(values, list(buckets), total[0])
+        yield family
 
 
 class CloudMetrics:
@@ -40,16 +78,12 @@ class CloudMetrics:
         shared_addresses: Callable[[], float],
     ) -> None:
         self.registry = CollectorRegistry()
-        self._rpc = Histogram(
-            "dads_rpc_seconds",
-            "Time of a call until its answer; for StreamTails, of each frame.",
-            ("method", "code"),
-            registry=self.registry,
-            buckets=SECONDS,
+        self._rpc = Times(
+            "dads_rpc_seconds", "Time of a call until its answer; for StreamTails, of each frame.", ("method", "code")
         )
-        self._stage = Histogram(
-            "dads_stage_seconds", "Time of a frame's stages.", ("stage",), registry=self.registry, buckets=SECONDS
-        )
+        self._stage = Times("dads_stage_seconds", "Time of a frame's stages.", ("stage",))
+        self.registry.register(self._rpc)
+        self.registry.register(self._stage)
         self._rejected = Counter(
             "dads_rejected", "Requests refused, by ErrorInfo reason.", ("reason",), registry=self.registry
         )
@@ -78,7 +112,8 @@ class CloudMetrics:
         self._config_info = Info("dads_config", "The settings it was started with.", registry=self.registry)
         ProcessCollector(registry=self.registry)
         # Every series exists from the start: `rate` misses the first events of a series that appears later.
-        self._stages = {stage: self._stage.labels(stage=stage) for stage in STAGES}
+        for stage in STAGES:
+            self._stage.exists((stage,))
         for reason in Reason:
             self._rejected.labels(reason=reason.value)
 
@@ -92,16 +127,17 @@ class CloudMetrics:
 
     def called(self, method: str, code: str, seconds: float) -> None:
         """Count one call, or one frame of a stream, and its seconds; `code` is the name of its gRPC status code."""
-        self._rpc.labels(method=method, code=code).observe(seconds)
+        self._rpc.observe((method, code), seconds)
 
     def staged(self, timing: split_pb2.ServerTiming) -> None:
         """Observe the stages of one answered frame; `prepare` only where something was prepared."""
-        self._stages["queue"].observe(timing.queue_s)
-        self._stages["decode"].observe(timing.decode_s)
+        observe = self._stage.observe
+        observe(("queue",), timing.queue_s)
+        observe(("decode",), timing.decode_s)
         if timing.prepare_s:
-            self._stages["prepare"].observe(timing.prepare_s)
-        self._stages["tail"].observe(timing.compute_s)
-        self._stages["encode"].observe(timing.encode_s)
+            observe(("prepare",), timing.prepare_s)
+        observe(("tail",), timing.compute_s)
+        observe(("encode",), timing.encode_s)
 
     def picture_decoded(self, seconds: float) -> None:
         """Observe the decoding of one frame that came as packets; it is a part of the stage `decode`."""

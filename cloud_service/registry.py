@@ -12,6 +12,7 @@ from functools import lru_cache
 import split_model
 from cloud_service.errors import ConfigurationError, DigestMismatchError, StartingError, UnknownModelError
 from cloud_service.likely_cuts import prepare_likely
+from cloud_service.tail_plans import TailPlans
 from split_wire import DTYPES, Encoding
 
 
@@ -22,6 +23,9 @@ class ServedModel:
         model: The model.
         profile: Seconds of each layer, in the order of `model.graph.layers`.
         decode_s: Seconds to decode each layer's value, in that order, by encoding.
+
+    Attributes:
+        plans: How requests with known headers are answered.
     """
 
     def __init__(
@@ -30,6 +34,7 @@ class ServedModel:
         self.model = model
         self.profile = profile
         self.decode_s = decode_s
+        self.plans = TailPlans(model, decode_s)
         self._layers = {
             layer.name: (layer.inputs, s) for layer, s in zip(model.graph.layers, profile.layer_s, strict=True)
         }

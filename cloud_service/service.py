@@ -4,7 +4,6 @@ import asyncio
 import math
 import time
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
@@ -13,10 +12,12 @@ import grpc.aio
 
 from cloud_service import describe
 from cloud_service.access import clients
+from cloud_service.answering.cheap import CheapAnswers
+from cloud_service.answering.frames import FrameAnswers
 from cloud_service.calls import Calls
 from cloud_service.config import CloudConfig
 from cloud_service.decoding.decoders import Decoders
-from cloud_service.decoding.frames import Decoded, decode_packets, takes_pictures
+from cloud_service.decoding.frames import takes_pictures
 from cloud_service.decoding.session import PacketSession
 from cloud_service.errors import DrainingError, InvalidRequestError, OverloadedError, RequestError
 from cloud_service.load.admission import Admission
@@ -27,7 +28,7 @@ from cloud_service.log import log
 from cloud_service.metrics import CloudMetrics
 from cloud_service.registry import Registry
 from cloud_service.statuses import Context, abort, status_of, told
-from cloud_service.tails import announcement, answer
+from cloud_service.tails import announcement
 from pictures import versions
 from split_model import Model
 from split_wire import Reason, split_pb2, split_pb2_grpc
@@ -73,7 +74,6 @@ class SplitInference(split_pb2_grpc.SplitInferenceServicer):
         metrics: CloudMetrics,
         tracing: "Tracing | None" = None,
     ) -> None:
-        self._tracing = tracing
         self._config = config
         self._registry = registry
         self._admission = admission
@@ -81,6 +81,8 @@ class SplitInference(split_pb2_grpc.SplitInferenceServicer):
         self._load = load
         self._metrics = metrics
         self._calls = Calls(metrics)
+        self._frames = FrameAnswers(config, registry, admission, load, metrics, tracing)
+        self._cheap = CheapAnswers(self._frames, admission, self._calls, self._refusal, self._prepare_thread)
         self._streams: set[FrameStream[StreamRequest | Malformed, StreamEvent]] = set()
         self._paces = Paces(config.longest_beat_s)
         self._ended = False
@@ -162,7 +164,7 @@ class SplitInference(split_pb2_grpc.SplitInferenceServicer):
         arrived_s = time.monotonic()
         try:
             with self._calls.counted("RunTail"):
-                return await self._traced(_readable(request), arrived_s, context.time_remaining(), None)
+                return await self._frames.answer(_readable(request), arrived_s, context.time_remaining(), None)
         except RequestError as error:
             await abort(context, error)
 
@@ -193,6 +195,7 @@ class SplitInference(split_pb2_grpc.SplitInferenceServicer):
         session = PacketSession(self._decoders)
         stream = FrameStream(
             answer=partial(self._answer_frame, session),
+            answer_here=self._cheap.take,
             heartbeat=self._heartbeat,
             announce=announcement,
             write=context.write,
@@ -221,11 +224,18 @@ class SplitInference(split_pb2_grpc.SplitInferenceServicer):
                     raise InvalidRequestError(
                         Reason.BAD_REQUEST, f"timeout_s is {timeout_s}; expected seconds, or 0 for no limit"
                     )
-                return await self._traced(frame.request, arrived_s, timeout_s or None, session)
+                return await self._frames.answer(frame.request, arrived_s, timeout_s or None, session)
         except RequestError as error:
-            status = status_of(error).SerializeToString()
             frame_id = received.frame_id if isinstance(received, Malformed) else received.request.frame_id
-            return split_pb2.FrameError(frame_id=frame_id or 0, status=status, replica=self._config.replica)
+            return self._refusal(frame_id or 0, error)
+
+    def _refusal(self, frame_id: int, error: RequestError) -> StreamEvent:
+        status = status_of(error).SerializeToString()
+        return split_pb2.FrameError(frame_id=frame_id, status=status, replica=self._config.replica)
+
+    def _prepare_thread(self) -> None:
+        for model in self._registry.candidates:
+            model.engine.prepare_thread(self._config.threads)
 
     def _heartbeat(self, next_s: float) -> StreamEvent:
         load_factor = self._load.factor(time.monotonic())
@@ -237,59 +247,6 @@ class SplitInference(split_pb2_grpc.SplitInferenceServicer):
             return ""
         self._decoders.prepare()
         return versions()
-
-    async def _traced(
-        self, request: TailRequest, arrived_s: float, timeout_s: float | None, session: PacketSession | None
-    ) -> TailResponse:
-        try:
-            return await self._run(request, arrived_s, timeout_s, session)
-        except Exception as error:
-            if self._tracing is not None:
-                reason = error.reason if isinstance(error, RequestError) else Reason.INTERNAL
-                self._tracing.refused(request.traceparent, request.model, reason, arrived_s=arrived_s)
-            raise
-
-    async def _run(
-        self, request: TailRequest, arrived_s: float, timeout_s: float | None, session: PacketSession | None
-    ) -> TailResponse:
-        """Decode the packets of one request, queue and compute it; the response has the times of its stages.
-
-        Requests of one session come to `decode_packets` in order of arrival: nothing is awaited before.
-        """
-        if not request.digest:
-            raise InvalidRequestError(
-                Reason.BAD_REQUEST, "no digest; expected the digest of the caller's model, as ListModels returns it"
-            )
-        served = self._registry.find(request.model, request.digest)
-        decoded = Decoded(request, 0.0) if session is None else await decode_packets(served.model, request, session)
-        decoded_s = time.monotonic()
-        if decoded.seconds:
-            self._metrics.picture_decoded(decoded.seconds)
-        until_s = math.inf if timeout_s is None else arrived_s + timeout_s
-        answered = await self._admission.run(
-            partial(answer, served, decoded.request, self._config.max_message_bytes, until_s=until_s),
-            size_bytes=decoded.request.size,
-            timeout_s=None if timeout_s is None else until_s - decoded_s,
-            client=clients.CURRENT.get(),
-        )
-        response, timing = answered.response, answered.response.timing
-        timing.queue_s = answered.started_s - arrived_s - decoded.seconds
-        timing.decode_s += decoded.seconds
-        if not timing.prepare_s:  # a session's first run takes up to ten times as long as the next ones
-            self._load.observe(
-                time.monotonic(),
-                predicted_s=answered.predicted_s,
-                queue_s=answered.started_s - decoded_s,  # decoders that are waited for are no load of the tails
-                compute_s=timing.compute_s,
-            )
-        self._metrics.staged(timing)
-        timing.total_s = time.monotonic() - arrived_s
-        if self._tracing is not None:
-            began_s = arrived_s + timing.queue_s
-            self._tracing.answered(
-                request.traceparent, request.model, arrived_s=arrived_s, started_s=began_s, timing=timing
-            )
-        return replace(response, load_factor=self._load.factor(time.monotonic()), replica=self._config.replica)
 
     def _check_not_draining(self) -> None:
         if self._admission.draining:

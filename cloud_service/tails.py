@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import split_model
 from cloud_service.errors import AnswerTooLargeError, ExpiredError, InvalidRequestError
 from cloud_service.registry import ServedModel
+from cloud_service.tail_plans import TailPlan, headers_of, sent_dtypes
 from split_model import Array
 from split_wire import (
     CodecError,
@@ -60,11 +61,16 @@ def answer(
         ExpiredError: the deadline passed while the engine prepared the cut.
         AnswerTooLargeError: the outputs do not fit in a message.
     """
-    started_s = time.monotonic()
+    started_s, used_s = time.monotonic(), time.thread_time()
     model = served.model
-    arrays = read_feeds(model, request.tensors)
-    tail = find_tail(model, arrays, request.outputs)
-    feeds = {layer: split_model.value_of(values, model.layer_specs[layer]) for layer, values in arrays.items()}
+    headers = headers_of(request.tensors, request.outputs)
+    plan = served.plans.find(headers)
+    if plan is None:
+        arrays = read_feeds(model, request.tensors)
+        tail = find_tail(model, arrays, request.outputs)
+        feeds = {layer: split_model.value_of(values, model.layer_specs[layer]) for layer, values in arrays.items()}
+    else:
+        tail, feeds = plan.tail, plan.feeds(request.tensors)
     decoded_s = time.monotonic()
     # Only now, so that a request that cannot be answered makes no session.
     prepare_s = prepared_s(model, tail.spec)
@@ -73,12 +79,27 @@ def answer(
     results = tail.results(feeds)
     prepare_s += results.prepared_s
     computed_s = time.monotonic()
-    response = TailResponse(request.frame_id, tuple(_within(most_bytes, write_outputs(model, results.outputs))))
-    response.timing.decode_s = decoded_s - started_s
-    response.timing.prepare_s = prepare_s
-    response.timing.compute_s = max(0.0, computed_s - decoded_s - prepare_s)
-    response.timing.encode_s = time.monotonic() - computed_s
-    return Answer(response, started_s, served.predicted_s(feeds, request.outputs))
+    written = write_outputs(model, results.outputs, None if plan is None else plan.sent)
+    outputs = tuple(_within(most_bytes, written))
+    ended_s = time.monotonic()
+    timing = split_pb2.ServerTiming(
+        decode_s=decoded_s - started_s,
+        prepare_s=prepare_s,
+        compute_s=max(0.0, computed_s - decoded_s - prepare_s),
+        encode_s=ended_s - computed_s,
+    )
+    if plan is None:
+        plan = served.plans.keep(headers, tail, served.predicted_s(feeds, request.outputs))
+    predicted_s = plan.predicted_s if plan is not None else served.predicted_s(feeds, request.outputs)
+    if plan is not None and not prepare_s:
+        plan.measured(time.thread_time() - used_s)
+    return Answer(TailResponse(request.frame_id, outputs, timing), started_s, predicted_s)
+
+
+def is_ready(served: ServedModel, plan: TailPlan) -> bool:
+    """Whether a planned tail runs without waiting for its engine."""
+    engine, spec = served.model.engine, plan.tail.spec
+    return engine.preparation is split_model.Preparation.NONE or not spec.outputs or engine.is_ready(spec)
 
 
 def read_feeds(model: split_model.Model, tensors: Sequence[EncodedTensor]) -> dict[str, tuple[Array, ...]]:
@@ -140,12 +161,20 @@ def prepared_s(model: split_model.Model, spec: split_model.PartSpec) -> float:
     return time.monotonic() - began_s
 
 
-def write_outputs(model: split_model.Model, computed: Mapping[str, Array]) -> Iterator[EncodedTensor]:
-    """Encode computed outputs, by path, one at a time."""
-    specs = {spec.path: spec.tensor for spec in model.outputs}
+def write_outputs(
+    model: split_model.Model, computed: Mapping[str, Array], sent: Mapping[str, str] | None = None
+) -> Iterator[EncodedTensor]:
+    """Encode computed outputs, by path, one at a time.
+
+    Args:
+        model: The model.
+        computed: The outputs.
+        sent: `sent_dtypes(model)`, where it is known.
+    """
+    dtypes = sent_dtypes(model) if sent is None else sent
     for path, output in computed.items():
         (array,) = split_model.arrays_of(output)  # an output is one tensor
-        yield encode_tensor(path, array, dtype=specs[path].sent.dtype)
+        yield encode_tensor(path, array, dtype=dtypes[path])
 
 
 def _within(most_bytes: int, outputs: Iterator[EncodedTensor]) -> Iterator[EncodedTensor]:

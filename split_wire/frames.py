@@ -16,6 +16,7 @@ from google.protobuf.message import DecodeError, Message
 from split_wire import split_pb2
 from split_wire.codec import EncodedTensor
 from split_wire.errors import WireError
+from split_wire.headers.known_requests import read_known
 from split_wire.packing import Buffer
 from split_wire.wire import (
     RUN_TAIL_REQUEST,
@@ -173,6 +174,9 @@ def read_request(message: bytes) -> TailRequest | Malformed:
 
 def read_stream_request(message: bytes) -> StreamRequest | Malformed:
     """Parse a `StreamTailsRequest`."""
+    known = read_known(message)
+    if known is not None:
+        return StreamRequest(TailRequest(*known[:-1]), known[-1])
 
     def made(parsed: split_pb2.StreamTailsRequest, separator: Separator) -> StreamRequest:
         return StreamRequest(_request(parsed.request, separator, len(message)), parsed.timeout_s)

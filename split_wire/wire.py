@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from split_wire.codec import EncodedTensor
 from split_wire.errors import WireError
@@ -189,7 +190,7 @@ def tensor_parts(number: int, tensors: Sequence[EncodedTensor], position: int) -
     """
     parts: list[Buffer] = []
     for tensor in tensors:
-        header = _tensor_header(number, tensor, position)
+        header = _tensor_header(number, tensor, position % ALIGNMENT)
         parts += (header, tensor.data)
         position += len(header) + len(tensor.data)
     return parts, position
@@ -200,15 +201,23 @@ def length_delimited(number: int, length: int, size: int | None = None) -> bytes
     return bytes([number << 3 | _LENGTH]) + write_varint(length, size)
 
 
-def _tensor_header(number: int, tensor: EncodedTensor, position: int) -> bytes:
-    """Return a tensor without its data, padded so that the data are aligned."""
-    meta = tensor.meta.SerializeToString()
-    data = _DATA_TAG + write_varint(len(tensor.data))
+def _tensor_header(number: int, tensor: EncodedTensor, offset: int) -> bytes:
+    """Return a tensor without its data, padded so that the data are aligned; `offset` is where the header starts."""
+    meta, length = tensor.head, len(tensor.data)
+    make = _kept_header if tensor.header is not None else _header
+    return make(number, meta, tensor.meta.encoding, length, offset)
+
+
+def _header(number: int, meta: bytes, encoding: int, length: int, offset: int) -> bytes:
+    data = _DATA_TAG + write_varint(length)
     # The padding may lengthen the message's length by a byte, so the size of the length is chosen first.
-    size = varint_size(len(meta) + len(data) + len(tensor.data) + 2 * ALIGNMENT)
-    start = position + 1 + size + len(meta) + len(data)
-    meta += _padding(-start % ALIGNMENT, tensor.meta.encoding)
-    return length_delimited(number, len(meta) + len(data) + len(tensor.data), size) + meta + data
+    size = varint_size(len(meta) + len(data) + length + 2 * ALIGNMENT)
+    start = offset + 1 + size + len(meta) + len(data)
+    meta += _padding(-start % ALIGNMENT, encoding)
+    return length_delimited(number, len(meta) + len(data) + length, size) + meta + data
+
+
+_kept_header = lru_cache(maxsize=1024)(_header)
 
 
 def _padding(size: int, encoding: int) -> bytes:

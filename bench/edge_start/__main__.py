@@ -15,13 +15,15 @@ from pathlib import Path
 from typing import Any
 
 from bench.child import started
-from bench.edge_start.baseline import REVISION, baseline
 from bench.edge_start.edges import compile_code, edge
 from bench.edge_start.packages import installed_bytes
 from bench.edge_start.report import report
 from bench.live.model_files import spec_for
+from bench.publishing.baseline import baseline, option
 from bench.publishing.harness import Benchmark, Run, turns
 
+REVISION = "07531fb"
+"""The last one whose edge needs torch."""
 MODEL = "zoo:efficientnet_lite0"
 FRAMES, RATE_HZ = 20, 10.0
 QUICK_ROUNDS, FULL_ROUNDS = 1, 3
@@ -82,7 +84,7 @@ def measure_second_start(model: str) -> dict[str, Any]:
 
 def measure(run: Run) -> dict[str, Any]:
     rounds = FULL_ROUNDS if run.full else QUICK_ROUNDS
-    with baseline(run.options.baseline) as before:
+    with baseline(REVISION, run.options.baseline) as before:
         compile_code(before)
         compile_code(_HERE)
         run.say(f"revision {REVISION} is in {before}; exporting {MODEL}, if no file of it is kept")
@@ -102,13 +104,7 @@ BENCHMARK = Benchmark(
     measure,
     report,
     full="more starts, and second starts of torchvision models",
-    extra={
-        "--baseline": {
-            "type": Path,
-            "metavar": "FOLDER",
-            "help": f"the code of revision {REVISION}; by default from this repository",
-        }
-    },
+    extra=option(REVISION),
 )
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ PROGRAMS = (
     Program("split_compute", 30.0, full_s=360.0),
     Program("engines", 45.0, full_s=1200.0),
     Program("edge_start", 35.0, full_s=180.0),
+    Program("cloud_cost", 55.0, full_s=420.0),
     Program("accounting", 70.0),
     Program("pipeline", 80.0),
     Program("estimators", 72.0, full_s=550.0),

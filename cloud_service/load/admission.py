@@ -1,8 +1,10 @@
-"""Admission: a bounded queue in front of a fixed number of threads.
+"""Admission: a bounded queue in front of a fixed number of threads, and of the event loop for what is cheap.
 
 Laws:
     * At most `max_concurrency` pieces of work run, and at most `max_queue` wait, in order of arrival; one more is
       refused at once.
+    * Cheap work runs in turns on the event loop, each of which takes one of the `max_concurrency` places, in line with
+      the threads. It counts in all limits; where one is reached, it is not taken there, and `run` tells which.
     * One client has at most its share of pieces of work, waiting or running, so that others find places (`shares`).
     * Work whose deadline passes while it waits is not run.
     * Work whose caller is cancelled while it waits is not run. A running thread cannot be stopped, so running work
@@ -17,9 +19,13 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from cloud_service.errors import DrainingError, ExpiredError, OverloadedError
+from cloud_service.load.places import Places
 from cloud_service.load.shares import NOBODY, Client, Shares
+from cloud_service.load.turns import Turns
 
 T = TypeVar("T")
+
+EXPIRED = "the deadline passed while the request was queued; it was not computed"
 
 
 class Admission:
@@ -55,7 +61,8 @@ class Admission:
             retry_after_s=OverloadedError.QUEUE_WAIT_S,
         )
         self._executor = ThreadPoolExecutor(max_concurrency, thread_name_prefix="tail", initializer=initializer)
-        self._places = asyncio.Semaphore(max_concurrency)
+        self._places = Places(max_concurrency)
+        self._turns = Turns(self._places)
         self._admitted = 0
         self._bytes = 0
         self._draining = False
@@ -100,6 +107,34 @@ class Admission:
         # Shielded: a cancelled caller returns at once, but the place stays taken until the thread is done.
         return await asyncio.shield(running)
 
+    def lag_s(self, now_s: float) -> float:
+        """Seconds that work which comes to `run_here` now may have waited for the event loop before."""
+        return self._turns.lag_s(now_s)
+
+    def run_here(self, work: Callable[[], None], *, size_bytes: int, client: Client) -> bool:
+        """Run cheap work on the event loop, now or soon, if no limit is in the way.
+
+        Args:
+            work: What takes about a millisecond at most, and does not raise.
+            size_bytes: As of `run`.
+            client: Likewise.
+
+        Returns:
+            Whether it was taken; if not, it is one for `run`.
+        """
+        if self._draining or self._refusal(size_bytes, client):
+            return False
+        self._hold(size_bytes, client)
+
+        def counted() -> None:
+            try:
+                work()
+            finally:
+                self._leave(size_bytes, client)
+
+        self._turns.add(counted)
+        return True
+
     def drain(self) -> None:
         """Refuse new work from now on; admitted work continues."""
         self._draining = True
@@ -115,13 +150,21 @@ class Admission:
     def _enter(self, size_bytes: int, client: Client) -> None:
         if self._draining:
             raise DrainingError
+        refusal = self._refusal(size_bytes, client)
+        if refusal:
+            raise OverloadedError(refusal)
+        self._hold(size_bytes, client)
+
+    def _refusal(self, size_bytes: int, client: Client) -> str:
+        """Why work cannot be admitted; empty if it can."""
         if self._admitted >= self._max_admitted:
-            raise OverloadedError(
-                f"{self._admitted} requests are waiting or computed; expected fewer than {self._max_admitted}"
-            )
+            return f"{self._admitted} requests are waiting or computed; expected fewer than {self._max_admitted}"
         if self._admitted and self._bytes + size_bytes > self._max_bytes:
-            raise OverloadedError(f"{self._bytes} bytes of requests are held; expected at most {self._max_bytes}")
-        self._shares.take(client, time.monotonic())
+            return f"{self._bytes} bytes of requests are held; expected at most {self._max_bytes}"
+        return self._shares.why_not(client, time.monotonic())
+
+    def _hold(self, size_bytes: int, client: Client) -> None:
+        self._shares.hold(client)
         self._admitted += 1
         self._bytes += size_bytes
         self._idle.clear()
@@ -131,12 +174,12 @@ class Admission:
             async with asyncio.timeout(timeout_s):
                 if timeout_s is not None and timeout_s <= 0:
                     await asyncio.sleep(0)  # acquiring a free place does not suspend, so the timeout could not fire
-                await self._places.acquire()
+                await self._places.take()
         except TimeoutError:
-            raise ExpiredError("the deadline passed while the request was queued; it was not computed") from None
+            raise ExpiredError(EXPIRED) from None
 
     def _finished(self, size_bytes: int, client: Client) -> None:
-        self._places.release()
+        self._places.give_back()
         self._leave(size_bytes, client)
 
     def _leave(self, size_bytes: int, client: Client) -> None:

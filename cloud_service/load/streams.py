@@ -12,6 +12,7 @@ Laws:
 """
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Generic, TypeVar
 
@@ -26,17 +27,23 @@ class FrameStream(Generic[Request, Response]):
 
     Args:
         answer: Returns the response to one request. Must not raise for a bad request.
+        answer_here: Whether a request needs no task: then it calls `reply` once, now or later, unless the stream is
+            over by then. It is asked first.
         heartbeat: Returns a heartbeat, given the seconds until the next one at the latest.
         announce: Returns what is to be written before a response; None for nothing.
         write: Sends one response; the stream waits for each call before the next.
         max_frames: Requests that may be unanswered.
         pace: The pauses between heartbeats.
+
+    Attributes:
+        is_over: Whether no answer is of use any more.
     """
 
     def __init__(
         self,
         *,
         answer: Callable[[Request], Awaitable[Response]],
+        answer_here: "Callable[[Request, FrameStream[Request, Response]], bool]" = lambda _request, _stream: False,
         heartbeat: Callable[[float], Response],
         announce: Callable[[Response], Response | None],
         write: Callable[[Response], Awaitable[None]],
@@ -44,6 +51,12 @@ class FrameStream(Generic[Request, Response]):
         pace: Pace,
     ) -> None:
         self._answer = answer
+        self._answer_here = answer_here
+        self._answers: deque[Response] = deque()
+        self._unanswered = 0
+        self._news = asyncio.Event()
+        self._settled = asyncio.Event()
+        self.is_over = False
         self._heartbeat = heartbeat
         self._announce = announce
         self._write = write
@@ -51,24 +64,33 @@ class FrameStream(Generic[Request, Response]):
         self._slots = asyncio.Semaphore(max_frames)
         self._pace = pace
         self._frames = pace.frames
-        self._unanswered = 0
         self._reading: asyncio.Task[None] | None = None
 
     async def serve(self, requests: AsyncIterator[Request]) -> None:
         """Answer requests until there are no more, or `finish` is called; return when all read ones are answered."""
         try:
             async with asyncio.TaskGroup() as tasks:
-                beating = tasks.create_task(self._beat())
+                beating, writing = tasks.create_task(self._beat()), tasks.create_task(self._write_answers())
                 async with asyncio.TaskGroup() as frames:
                     self._reading = frames.create_task(self._read(requests, frames))
+                while self._unanswered:
+                    self._settled.clear()
+                    await self._settled.wait()
                 beating.cancel()
+                writing.cancel()
         finally:
-            self._frames.end(self._unanswered)  # a task that is cancelled before its first step runs nothing
+            self.is_over = True
+            self._frames.end(self._unanswered)
 
     def finish(self) -> None:
         """Read no more requests; `serve` returns when those that were read are answered."""
         if self._reading:
             self._reading.cancel()
+
+    def reply(self, response: Response) -> None:
+        """Answer a request that `answer_here` has taken."""
+        self._answers.append(response)
+        self._news.set()
 
     async def _read(self, requests: AsyncIterator[Request], frames: asyncio.TaskGroup) -> None:
         # The slot is acquired before the read, so that a full stream leaves the next request in the transport.
@@ -76,16 +98,24 @@ class FrameStream(Generic[Request, Response]):
         async for request in requests:
             self._frames.begin()
             self._unanswered += 1
-            frames.create_task(self._serve_one(request))
+            if not self._answer_here(request, self):
+                frames.create_task(self._serve_one(request))
             await self._slots.acquire()
 
     async def _serve_one(self, request: Request) -> None:
-        try:
-            await self._send(await self._answer(request))
-        finally:
-            self._slots.release()
-            self._unanswered -= 1
-            self._frames.end()
+        self.reply(await self._answer(request))
+
+    async def _write_answers(self) -> None:
+        """One task writes all answers, so that a frame which waits for nothing needs none of its own."""
+        while True:
+            while self._answers:
+                await self._send(self._answers.popleft())
+                self._unanswered -= 1
+                self._frames.end()
+                self._slots.release()
+            self._settled.set()
+            self._news.clear()
+            await self._news.wait()
 
     async def _beat(self) -> None:
         while True:

@@ -1,0 +1,1 @@
+"""Headers of tensors: what they say of the elements; those that come again and again are known by their bytes."""
