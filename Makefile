@@ -63,13 +63,15 @@ imports: $(STAMP)  ## check who may import whom
 	$(BIN)/lint-imports
 
 # The stubs take their package from the path that protoc is told of: `-I split_wire=protos` puts the contract into
-# split_wire. protoc finds its mypy plugins on the PATH.
-protos: $(STAMP)  ## generate the stubs of protos/split.proto again
+# split_wire. protoc finds its mypy plugins on the PATH. Of the Open Inference Protocol nobody needs the gRPC stubs.
+protos: $(STAMP)  ## generate the stubs of protos/*.proto again
 	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m grpc_tools.protoc -I split_wire=protos \
 	  --python_out=. --grpc_python_out=. --mypy_out=quiet:. --mypy_grpc_out=quiet:. split_wire/split.proto
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m grpc_tools.protoc -I cloud_service/open_inference=protos \
+	  --python_out=. --mypy_out=quiet:. cloud_service/open_inference/open_inference.proto
 
-protos-check: protos  ## check that the committed stubs are those of protos/split.proto
-	@changed="$$(git status --porcelain split_wire)"; \
+protos-check: protos  ## check that the committed stubs are those of protos/*.proto
+	@changed="$$(git status --porcelain split_wire cloud_service/open_inference)"; \
 	[ -z "$$changed" ] || { echo "error: the generated stubs differ from the committed ones; commit them:" >&2; \
 	  echo "$$changed" >&2; exit 1; }
 

@@ -120,7 +120,7 @@ class CloudMetrics:
     def started(self, config: CloudConfig, models: Sequence[Model]) -> None:
         """Set the info metrics: versions, settings, and each model's name, digest and engine."""
         traced_by = ", ".join(sorted({model.torch_version for model in models}))
-        self._build.info({"version": _version(), "python": platform.python_version(), "torch": traced_by})
+        self._build.info({"version": running_version(), "python": platform.python_version(), "torch": traced_by})
         self._config_info.info({name: str(getattr(config, name)) for name in CONFIGURED})
         for model in models:
             self._model.labels(model=model.name, digest=model.digest, engine=model.engine.name).set(1)
@@ -182,7 +182,8 @@ class MetricsServer:
         self._thread.join()
 
 
-def _version() -> str:
+def running_version() -> str:
+    """Return the installed version of the project."""
     try:
         return version("dads")
     except PackageNotFoundError:  # run from the sources, not installed

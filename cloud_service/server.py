@@ -22,6 +22,8 @@ from cloud_service.load.admission import Admission
 from cloud_service.load.factor import ServerLoad
 from cloud_service.log import log
 from cloud_service.metrics import CloudMetrics, MetricsServer
+from cloud_service.open_inference.service import SERVICE as OPEN_INFERENCE
+from cloud_service.open_inference.service import OpenInference
 from cloud_service.registry import Registry
 from cloud_service.service import SplitInference
 from split_model import Model, Profile, profile
@@ -177,8 +179,12 @@ class CloudServer:
             ],
         )
         add_to_server(self._service, server)
+        OpenInference(
+            self._registry, self._service.run_tail, lambda: self._admission.draining, self._metrics, limit
+        ).add_to_server(server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
-        reflection.enable_server_reflection((SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
+        names = (SERVICE, OPEN_INFERENCE, health.SERVICE_NAME, reflection.SERVICE_NAME)
+        reflection.enable_server_reflection(names, server)
         self._port = self._bind(server)
         return server
 
@@ -196,5 +202,5 @@ class CloudServer:
             model.engine.prepare_thread(self._config.threads)
 
     async def _set_health(self, status: "health_pb2.HealthCheckResponse.ServingStatus") -> None:
-        for name in ("", SERVICE):  # health checks may name the service; the empty name means the whole server
+        for name in ("", SERVICE, OPEN_INFERENCE):  # health checks may name a service; "" is the whole server
             await self._health.set(name, status)

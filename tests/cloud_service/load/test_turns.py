@@ -7,6 +7,7 @@ import pytest
 
 from cloud_service.load.admission import Admission
 from cloud_service.load.places import Places
+from cloud_service.load.shares import Client
 from cloud_service.load.turns import Turns
 
 
@@ -18,7 +19,7 @@ def admission():
 
 
 def here(admission, work, size_bytes=1):
-    return admission.run_here(work, size_bytes=size_bytes, client="one")
+    return admission.run_here(work, size_bytes=size_bytes, client=Client("one"))
 
 
 async def test_work_runs_in_order_and_the_rest_waits_for_the_next_turn():
