@@ -19,7 +19,7 @@ Laws:
 import copy
 import math
 import random
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 from edge_service.control.clouds import ChoiceConfig, CloudChoice, CloudSide, EdgeSide, Price, rest_s
@@ -150,10 +150,14 @@ class Controller:
         packets = _among(packets_ready, len(self._sides))
         usable = [i for i, side in enumerate(self._sides) if side.phase is Phase.OFFLOADING]
         if self._choice.is_due(usable, now_s):
-            prices = {i: Price.of(self._sides[i].plan(edge, now_s, packets=i in packets)) for i in usable}
             fresh = [i for i in usable if self._sides[i].is_measured(now_s, self._fresh_s)]
-            self._choice.choose(prices, now_s, fresh=fresh)
-        return self._told(self._sides[self._cloud].plan(edge, now_s, packets=self._cloud in packets))
+            self._choice.choose(self._prices(usable, edge, packets, now_s), now_s, fresh=fresh)
+        cloud = self._cloud
+        if self._sides[cloud].is_doubted:
+            # It may be lost. Until that is known, or it is heard of again, frames go where they are answered.
+            others = self._prices((i for i in usable if not self._sides[i].is_doubted), edge, packets, now_s)
+            cloud = min(others, key=lambda i: others[i].order, default=cloud)
+        return self._told(self._sides[cloud].plan(edge, now_s, packets=cloud in packets), cloud)
 
     def elsewhere(
         self,
@@ -287,11 +291,17 @@ class Controller:
     def _edge(self, now_s: float) -> EdgeSide:
         return EdgeSide(self._edge_load.factor(now_s), self._rate_hz, self._heads_run)
 
-    def _told(self, plan: Plan) -> Plan:
-        """The plan of the cloud in use, with what it changes for the frame after the last one."""
+    def _prices(
+        self, clouds: Iterable[int], edge: EdgeSide, packets: Collection[int], now_s: float
+    ) -> dict[int, Price]:
+        """What a frame costs with each of these clouds."""
+        return {i: Price.of(self._sides[i].plan(edge, now_s, packets=i in packets)) for i in clouds}
+
+    def _told(self, plan: Plan, cloud: int) -> Plan:
+        """The plan for a cloud, with what it changes for the frame after the last one."""
         switched = self._last is not None and self._last.partition.edge != plan.partition.edge
         self._switches += switched
-        self._last = plan = replace(plan, changed=switched, serial=self._switches, cloud=self._cloud)
+        self._last = plan = replace(plan, changed=switched, serial=self._switches, cloud=cloud)
         return plan
 
 

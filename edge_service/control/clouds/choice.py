@@ -66,6 +66,11 @@ class Price:
         split = plan.partition
         return cls(plan.keeps_up, split.latency_s if plan.keeps_up else split.bottleneck_s)
 
+    @property
+    def order(self) -> tuple[bool, float]:
+        """What sorts the cheapest first."""
+        return not self.keeps_up, self.seconds
+
     def gain_over(self, other: "Price") -> float:
         """The share of the other price that this one saves; 1 if only this one keeps up, at most 0 if it is dearer."""
         if self.keeps_up != other.keeps_up:
@@ -116,7 +121,7 @@ class CloudChoice:
         if self.current is None or self.current not in prices:
             self._leave(prices, now_s)
             return
-        best = min(prices, key=lambda cloud: (not prices[cloud].keeps_up, prices[cloud].seconds, cloud))
+        best = min(prices, key=lambda cloud: prices[cloud].order)
         gain = prices[best].gain_over(prices[self.current])
         if gain <= self._config.margin:
             self.wanted, self._wanted_since_s = None, math.inf

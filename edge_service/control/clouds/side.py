@@ -81,6 +81,7 @@ class CloudSide:
 
     Attributes:
         planner: As the argument.
+        is_doubted: Whether an answer was missed and nothing was heard of the cloud since.
     """
 
     def __init__(self, planner: Planner, config: ControllerConfig, policy: Policy, *, large_answers: bool) -> None:
@@ -98,6 +99,7 @@ class CloudSide:
         self._breaker.expect(-math.inf)
         self._lost_reason = ""
         self._tail_at_s = -math.inf
+        self.is_doubted = False
 
     @property
     def phase(self) -> Phase:
@@ -286,18 +288,21 @@ class CloudSide:
         if now_s - self._tail_at_s > _TAILS_FRESH_S:
             # While our own tails are measured, the server's average over all clients is less exact, so it is ignored.
             self._load.reported(event.factor, now_s)
+        self.is_doubted = False
         if self._breaker.resume(now_s) and self._path.uplink.bps is None:
             # Frames went unanswered, but heartbeats arrive: the connection is there, so only measure the rate again.
             self._restart_probes()
 
     def _answered(self, now_s: float) -> None:
         self._path.stalled_s = 0.0
+        self.is_doubted = False
         if self._breaker.state is not BreakerState.CLOSED:
             self._restart_probes()
         self._breaker.succeeded(now_s)
 
     def _missed(self, now_s: float) -> None:
         self._path.stalled_s = 0.0
+        self.is_doubted = True
         self._breaker.failed(now_s)
         if self._breaker.state is not BreakerState.CLOSED:
             self._lost_reason = self._lost_reason or "no answers"
