@@ -227,7 +227,8 @@ class TestElsewhere:
         plan = made.plan(0.1, packets_ready=[0, 1, 2])
         first = plan.cloud
         assert plan.packets
-        assert made.elsewhere(plan, {first}, 5.0, 0.2, packets_ready=()) is None
+        decoded = made.elsewhere(plan, {first}, 5.0, 0.2, packets_ready=())
+        assert (decoded.cloud, decoded.packets, decoded.partition.edge) == (1 - first, False, {"image"})
         other = made.elsewhere(plan, {first}, 5.0, 0.2, packets_ready=[1 - first, 2])
         assert (other.cloud, other.packets, other.partition.encoding) == (1 - first, True, "packets")
 
