@@ -118,11 +118,11 @@ class Offload:
         Raises:
             CloudError: the cloud is required and cannot be reached.
         """
-        await self._link.start()
         self._stages = [
             asyncio.create_task(self._run_transfers(), name="transfers"),
             asyncio.create_task(self._watch_uploads(), name="late-uploads"),
         ]
+        await self._link.start()  # where another cloud answers, one that does not now may later
 
     async def close(self) -> None:
         """Ends the background work; frames still under way get no result."""

@@ -184,6 +184,22 @@ async def test_a_cloud_with_another_model_is_left_out_and_one_is_enough(running,
         assert first == 1
 
 
+async def test_a_cloud_that_comes_later_is_used_although_one_was_required(running, random_inputs, wait_until):
+    def prepare(clouds):
+        clouds[0].error = CloudUnreachableError("not yet there")
+
+    async with running(prepare=prepare, require_cloud=True) as run:
+        run.clouds[0].error = None
+        await wait_until(lambda: run.controller.state(FAR_S).clouds[0].phase is Phase.OFFLOADING)
+        await handed_over(run, random_inputs, wait_until, frames=1)
+        run.clouds[1].error = CloudUnreachableError("killed")
+        run.clouds[1].streams[-1].give(run.clouds[1].error)
+        await wait_until(lambda: run.sent(0))
+        run.answer_all(0)
+        await wait_until(lambda: run.results)
+        assert run.outcomes() == {0: (Outcome.OFFLOADED, NAMES[0])}
+
+
 async def test_where_a_cloud_is_required_one_must_answer(running):
     def prepare(clouds):
         for cloud in clouds:
