@@ -30,7 +30,7 @@ from edge_service.cloud.seam import (
     FrameToSend,
     ProbeReading,
 )
-from edge_service.cloud.statuses import refused, status_of
+from edge_service.cloud.statuses import is_lost, refused, status_of
 from edge_service.cloud.tails import GrpcTails
 from edge_service.errors import (
     CloudRefusedError,
@@ -68,7 +68,6 @@ OPTIONS = (
     ("grpc.max_reconnect_backoff_ms", 250),
     ("grpc.use_local_subchannel_pool", 1),
 )
-_LOST = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED)
 
 
 class GrpcCloud:
@@ -254,7 +253,7 @@ class GrpcCloud:
 
     def _translate(self, error: grpc.aio.AioRpcError) -> NoReturn:
         status = status_of(error)
-        if status is None and error.code() in _LOST:
+        if status is None and is_lost(error):
             details = error.details() or ""
             hint = advice(details)
             if hint is not None:

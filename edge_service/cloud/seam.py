@@ -112,7 +112,7 @@ class Answer:
     @property
     def times(self) -> ServerTimes:
         """The cloud's own time for the frame."""
-        return ServerTimes(self.server_s, self.queue_s, self.decode_s, self.compute_s, self.load_factor)
+        return ServerTimes(self.server_s, self.queue_s, self.decode_s, self.compute_s, self.load_factor, self.replica)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ Laws:
   the pricing or building of a table that is due, to run on another thread;
 - the split in a plan is closed and holds the model's inputs, and names layers of the model, whatever was observed;
 - where parts take time to prepare, a ready split is planned if there is one, unless the policy keeps to its own;
-- a positive answer of `probe_due`, `ping_due`, `reconnect_due` or `work_due` counts as acted upon.
+- a positive answer of `probe_due`, `ping_due`, `profile_due`, `reconnect_due` or `work_due` counts as acted upon.
 """
 
 import math
@@ -30,9 +30,9 @@ from edge_service.control.breaker import Breaker, BreakerState
 from edge_service.control.conditions import Conditions
 from edge_service.control.estimators.encoding_costs import EncodingCosts
 from edge_service.control.estimators.load import LoadEstimator
-from edge_service.control.estimators.overhead import OverheadEstimator
 from edge_service.control.estimators.packet_costs import PacketCosts
 from edge_service.control.estimators.path import NetworkPath
+from edge_service.control.estimators.replicas import Replicas
 from edge_service.control.estimators.slow_start import INITIAL_WINDOW_BYTES
 from edge_service.control.events import (
     AnswerMissed,
@@ -41,6 +41,7 @@ from edge_service.control.events import (
     CloudLoadReported,
     CloudLost,
     CloudProfiled,
+    ConnectionReplaced,
     CutEncoded,
     DownlinkAtLeast,
     DownlinkMeasured,
@@ -51,6 +52,7 @@ from edge_service.control.events import (
     OverheadMeasured,
     PacketsEvent,
     RateChanged,
+    ReplicaAnswers,
     RoundTripMeasured,
     SplitImpossible,
     TailMeasured,
@@ -68,8 +70,6 @@ from edge_service.control.probing import ProbeScheduler
 from edge_service.control.readiness import Choosable, Job, Ready
 from partitioner import LayerGraph, Partition
 from partitioner.splits import Splits
-
-_TAILS_FRESH_S = 5.0
 
 
 class Controller:
@@ -106,16 +106,14 @@ class Controller:
         self._rate_hz = _checked_rate(rate_hz)
         self._planner = Planner(graph, edge_s, self._config, encodings, self._policy, packets, ready)
         self._path = NetworkPath(late_ratio=self._config.late_ratio, late_margin_s=self._config.late_margin_s)
-        self._overhead = OverheadEstimator()
         self._edge_load = LoadEstimator()
-        self._cloud_load = LoadEstimator()
+        self._replicas = Replicas()
         self._probes = ProbeScheduler(self._config.probe)
         self._down_probes = ProbeScheduler(self._config.probe)
         self._large_answers = large_answers(graph)
         self._breaker = Breaker(self._config.breaker)
         self._breaker.expect(-math.inf)
         self._lost_reason = ""
-        self._tail_at_s = -math.inf
         self._heads_run = 0
 
     def observe(self, event: Event, now_s: float) -> None:
@@ -135,8 +133,8 @@ class Controller:
                 | RoundTripMeasured()
             ):
                 self._path.observe(event, now_s)
-            case OverheadMeasured(seconds):
-                self._overhead.add(seconds, now_s)
+            case OverheadMeasured():
+                self._replicas.observe(event, now_s)
             case HeadMeasured(predicted_s, measured_s):
                 self._heads_run += 1
                 self._edge_load.add(predicted_s, measured_s, now_s)
@@ -147,7 +145,7 @@ class Controller:
             case RateChanged(rate_hz):
                 self._rate_hz = _checked_rate(rate_hz)
             case _ if isinstance(event, PacketsEvent):
-                loads = self._edge_load.factor(now_s), self._cloud_load.factor(now_s)
+                loads = self._edge_load.factor(now_s), self._replicas.load_factor(now_s)
                 self._planner.packets_seen(event, *loads, now_s)
             case _:
                 self._cloud_seen(event, now_s)
@@ -226,6 +224,10 @@ class Controller:
         interval_s = self._config.warm_interval_s if self._keeps_warm(now_s) else None
         return self._probes.ping_due(now_s, age_s=self._path.round_trip.age_s(now_s), interval_s=interval_s)
 
+    def profile_due(self, now_s: float) -> bool:
+        """Whether to ask for a profile now: another replica answers frames than the one that sent the last."""
+        return self._phase() is not Phase.ALONE and self._replicas.profile_due(now_s)
+
     def slow_starts(self, now_s: float) -> bool:
         """Whether an upload that begins now starts with a window smaller than the link needs."""
         return self._path.slow_starts(now_s)
@@ -253,15 +255,16 @@ class Controller:
             uplink_bps=self._path.uplink.bps,
             uplink_age_s=self._path.uplink.age_s(now_s),
             rtt_s=self._path.round_trip.minimum_s,
-            overhead_s=self._overhead.seconds(now_s),
+            overhead_s=self._replicas.overhead_s(now_s),
             edge_load=self._edge_load.factor(now_s),
-            cloud_load=self._cloud_load.factor(now_s),
+            cloud_load=self._replicas.load_factor(now_s),
             rate_hz=self._rate_hz,
             mode=self._planner.mode,
             decisions=self._planner.decisions,
             switches=self._planner.switches,
             table_splits=self._planner.table_splits,
             downlink_bps=self._path.downlink.bps,
+            replicas=self._replicas.seen(now_s),
         )
 
     def _phase(self) -> Phase:
@@ -276,9 +279,9 @@ class Controller:
         return Conditions(
             phase=self._phase(),
             uplink_bps=self._path.uplink.bps,
-            fixed_s=self._path.rtt_s + self._overhead.seconds(now_s),
+            fixed_s=self._path.rtt_s + self._replicas.overhead_s(now_s),
             edge_load=self._edge_load.factor(now_s),
-            cloud_load=self._cloud_load.factor(now_s),
+            cloud_load=self._replicas.load_factor(now_s),
             rate_hz=self._rate_hz,
             stalled_s=self._path.stalled_s,
             slow_start=self._path.slow_start() if self._frames_are_rare else None,
@@ -290,10 +293,8 @@ class Controller:
 
     def _cloud_seen(self, event: Event, now_s: float) -> None:
         match event:
-            case CloudProfiled(cloud_s, decode_s, takes_packets):
-                self._path.reconnected()
-                self._planner.cloud_profiled(cloud_s, decode_s, takes_packets=takes_packets)
-                self._answered(now_s)
+            case CloudProfiled() | ReplicaAnswers() | ConnectionReplaced():
+                self._replica_seen(event, now_s)
             case CloudAnswered():
                 self._answered(now_s)
             case AnswerMissed():
@@ -320,16 +321,27 @@ class Controller:
                 self._restart_probes()
 
     def _cloud_worked(self, event: TailMeasured | CloudLoadReported, now_s: float) -> None:
+        self._replicas.observe(event, now_s)
         if isinstance(event, TailMeasured):
-            self._tail_at_s = now_s
-            self._cloud_load.add(event.predicted_s, event.measured_s, now_s)
             return
-        if now_s - self._tail_at_s > _TAILS_FRESH_S:
-            # While our own tails are measured, the server's average over all clients is less exact, so it is ignored.
-            self._cloud_load.reported(event.factor, now_s)
         if self._breaker.resume(now_s) and self._path.uplink.bps is None:
             # Frames went unanswered, but heartbeats arrive: the connection is there, so only measure the rate again.
             self._restart_probes()
+
+    def _replica_seen(self, event: CloudProfiled | ReplicaAnswers | ConnectionReplaced, now_s: float) -> None:
+        if isinstance(event, ConnectionReplaced):
+            self._path.reconnected()
+            return
+        if isinstance(event, CloudProfiled):
+            self._planner.check(event.cloud_s)
+        self._replicas.observe(event, now_s)
+        self._path.round_trip = self._replicas.round_trip
+        table, profile = self._replicas.table, self._replicas.profile
+        if table is not None and profile is not None:
+            self._planner.cloud_profiled(table.cloud_s, table.decode_s, takes_packets=profile.takes_packets)
+        if isinstance(event, CloudProfiled) and not event.again:
+            self._path.reconnected()
+            self._answered(now_s)
 
     def _answered(self, now_s: float) -> None:
         self._path.stalled_s = 0.0

@@ -155,7 +155,7 @@ class Flow:
             for sample in self._uploads.answered(frame_id, now_s, server_s=server.server_s, rtt_s=rtt_s):
                 observe(sample, now_s)
         observe(CloudAnswered(), now_s)
-        observe(CloudLoadReported(server.load_factor), now_s)
+        observe(CloudLoadReported(server.load_factor, server.replica), now_s)
         for event in measured_work.tail_ran(sent.plan, server):
             observe(event, now_s)
         times = self._link_times.of(
@@ -167,14 +167,15 @@ class Flow:
             longest_upload_s=sent.upload_s if download is not None and download.waited else math.inf,
         )
         del self._in_flight[frame_id]  # only now: a frame whose answer cannot be judged goes with the connection
-        return Answered(sent, now_s, times)
+        return Answered(sent, now_s, times, server.replica)
 
     def outputs_read(self, answered: Answered, now_s: float) -> StageTimes:
         """An answer was read; returns all stages from sending on."""
         times = replace(answered.times, decode_s=now_s - answered.answered_s)
         # A cut is encoded from cold caches and into a message, so it takes longer than its layers did when measured.
         encoded_late_s = answered.sent.encode_s - answered.sent.plan.partition.encode_s
-        self._controller.observe(OverheadMeasured(times.server_s + times.decode_s + encoded_late_s), now_s)
+        overhead_s = times.server_s + times.decode_s + encoded_late_s
+        self._controller.observe(OverheadMeasured(overhead_s, answered.replica), now_s)
         return times
 
     def refused(

@@ -165,6 +165,7 @@ class ControllerState:
         switches: How often the split in use changed.
         table_splits: How many splits the table has that answers decisions; 0 while no table does.
         downlink_bps: Estimated goodput of the way down; None while unknown, as it stays where answers are small.
+        replicas: How many replicas of the cloud named themselves lately.
     """
 
     phase: Phase
@@ -183,3 +184,4 @@ class ControllerState:
     switches: int
     table_splits: int = 0
     downlink_bps: float | None = None
+    replicas: int = 0

@@ -506,6 +506,40 @@ async def test_a_server_that_goes_says_so_and_breaks_the_stream(serving, client,
     assert isinstance(caught.value, CloudUnreachableError) or caught.value.reason == "DRAINING"
 
 
+class Resetting(split_pb2_grpc.SplitInferenceServicer):
+    """Ends calls as a proxy does whose server is lost; a status set by the server needs no proxy to be seen."""
+
+    def __init__(self, code, text):
+        self.code, self.text = code, text
+
+    async def GetProfile(self, request, context):  # noqa: N802 # gRPC's name
+        await context.abort(self.code, self.text)
+
+    async def StreamTails(self, requests, context):  # noqa: N802 # gRPC's name
+        yield split_pb2.StreamTailsResponse(heartbeat=split_pb2.Heartbeat(load_factor=1.0))
+        await context.abort(self.code, self.text)
+
+
+@pytest.mark.parametrize(
+    ("code", "text", "lost"),
+    [
+        (grpc.StatusCode.INTERNAL, "Received RST_STREAM with error code 2", True),
+        (grpc.StatusCode.INTERNAL, "The actor died unexpectedly before finishing this task.", True),
+        (grpc.StatusCode.CANCELLED, "Received RST_STREAM with error code 8", True),
+        (grpc.StatusCode.INTERNAL, "something else", False),
+    ],
+)
+async def test_a_reset_by_a_proxy_is_a_lost_server_and_no_refusal(client, code, text, lost):
+    expected = CloudUnreachableError if lost else CloudRefusedError
+    async with answering(Resetting(code, text)) as address, client(address) as cloud:
+        with pytest.raises(expected):
+            await cloud.profile(LIMIT_S)
+        events = cloud.open_tails().events()
+        assert isinstance(await anext(events), Beat)
+        with pytest.raises(expected):
+            await anext(events)
+
+
 async def test_a_frame_to_a_stream_that_is_over_is_unreachable(client, two_by_two, random_inputs):
     class Short(split_pb2_grpc.SplitInferenceServicer):
         async def StreamTails(self, request_iterator, context):  # noqa: N802 - gRPC's name
