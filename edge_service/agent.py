@@ -106,7 +106,14 @@ class Agent:
         address = cloud if cloud is None or isinstance(cloud, str) else type(cloud).__name__
         if isinstance(cloud, str):
             layers = [layer.name for layer in model.graph.layers]
-            cloud = GrpcCloud(cloud, model=model.name, digest=model.digest, layers=layers, access=self._config.access)
+            cloud = GrpcCloud(
+                cloud,
+                model=model.name,
+                digest=model.digest,
+                layers=layers,
+                access=self._config.access,
+                longest_beat_s=self._config.longest_beat_s,
+            )
         self._cloud = cloud
         self._edge_profile = edge_profile
         self._wire_costs = wire_costs

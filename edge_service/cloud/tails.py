@@ -13,9 +13,9 @@ from edge_service.cloud.statuses import frame_error
 from edge_service.errors import CloudRefusedError, CloudUnreachableError
 from split_wire import CodecError, decode_tensor, split_pb2
 from split_wire.frames import Malformed, TailResponse, TimedRequest, WrittenRequest
-from split_wire.limits import HEARTBEAT_INTERVAL_S
+from split_wire.limits import HEARTBEAT_INTERVAL_S, MAX_NAME_BYTES
 
-__all__ = ["GrpcTails"]
+__all__ = ["GrpcTails", "bounded"]
 
 
 class GrpcTails:
@@ -51,11 +51,11 @@ class GrpcTails:
                     case TailResponse():
                         yield _answer(event)
                     case split_pb2.FrameError():
-                        yield Refusal(event.frame_id, frame_error(event.status), event.replica)
+                        yield Refusal(event.frame_id, frame_error(event.status), bounded(event.replica))
                     case split_pb2.Announcement():
                         yield Announcement(event.frame_id, event.bytes, event.timing.total_s)
                     case split_pb2.Heartbeat():
-                        yield Beat(max(1.0, event.load_factor), event.replica, event.next_s or HEARTBEAT_INTERVAL_S)
+                        yield _beat(event)
                     case Malformed():
                         yield _unreadable(event)
         except grpc.aio.AioRpcError as error:
@@ -80,6 +80,15 @@ class GrpcTails:
         self._call.cancel()
 
 
+def bounded(replica: str) -> str:
+    """A replica's name, no longer than the contract allows: it is kept."""
+    return replica[:MAX_NAME_BYTES]
+
+
+def _beat(beat: split_pb2.Heartbeat) -> Beat:
+    return Beat(max(1.0, beat.load_factor), bounded(beat.replica), beat.next_s or HEARTBEAT_INTERVAL_S)
+
+
 def _answer(result: TailResponse) -> Answer | Refusal:
     try:
         outputs = {tensor.name: decode_tensor(tensor) for tensor in result.outputs}
@@ -94,7 +103,7 @@ def _answer(result: TailResponse) -> Answer | Refusal:
         decode_s=result.timing.decode_s,
         compute_s=result.timing.compute_s,
         load_factor=max(1.0, result.load_factor),
-        replica=result.replica,
+        replica=bounded(result.replica),
     )
 
 

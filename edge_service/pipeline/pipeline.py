@@ -58,7 +58,12 @@ class Pipeline:
         self._tracing = parts.tracing
         self._on_result = on_result
         self._head = _heads(parts.model, compiled=parts.config.compile)
-        self._flow = Flow(parts.controller, silence_s=parts.config.silence_s, heartbeat_s=limits.HEARTBEAT_INTERVAL_S)
+        self._flow = Flow(
+            parts.controller,
+            silence_s=parts.config.silence_s,
+            heartbeat_s=limits.HEARTBEAT_INTERVAL_S,
+            longest_beat_s=parts.config.longest_beat_s,
+        )
         self._offload = None if cloud is None else Offload(parts, cloud, self._flow, self, self._prepared)
         self._waiting: deque[Job] = deque()
         self._heads: asyncio.Task[None] | None = None

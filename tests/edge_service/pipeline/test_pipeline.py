@@ -87,6 +87,9 @@ class Dictator:
     def probe_due(self, now_s):
         return None
 
+    def profile_due(self, now_s):
+        return False
+
     def ping_due(self, now_s):
         return False
 
