@@ -41,7 +41,9 @@ class GrpcTails:
         except asyncio.InvalidStateError as error:  # what aio raises on a call that is over
             raise CloudUnreachableError("the stream to the cloud is closed") from error
         except asyncio.CancelledError as error:
-            self._cancelled(error)
+            if _is_ours():
+                raise
+            raise CloudUnreachableError("the stream to the cloud was cancelled") from error
 
     async def events(self) -> AsyncIterator[StreamEvent]:
         """Yields answers, refusals and heartbeats."""
@@ -61,23 +63,25 @@ class GrpcTails:
         except grpc.aio.AioRpcError as error:
             self._translate(error)
         except asyncio.CancelledError as error:
-            self._cancelled(error)
-        raise CloudUnreachableError("the cloud ended the stream")
-
-    def _cancelled(self, error: asyncio.CancelledError) -> NoReturn:
-        """Translates the cancellation of the stream; raises that of our task again.
-
-        aio raises the same exception for both. Only the task can tell them apart: a call that is cancelled during a
-        write reports INTERNAL.
-        """
-        task = asyncio.current_task()
-        if task is None or not task.cancelling():
+            if _is_ours():
+                raise
             raise CloudUnreachableError("the stream to the cloud was cancelled") from error
-        raise error
+        raise CloudUnreachableError("the cloud ended the stream")
 
     def cancel(self) -> None:
         """Cancels the call."""
         self._call.cancel()
+
+
+def _is_ours() -> bool:
+    """Whether a cancellation is that of our task, and not of the stream.
+
+    aio raises the same exception for both. Only the task can tell them apart: a call that is cancelled during a write
+    reports INTERNAL. The exception itself is kept out of here: in a frame of its own traceback it would keep the call,
+    and so the TCP connection of a channel that was closed, until the next collection of garbage.
+    """
+    task = asyncio.current_task()
+    return task is not None and bool(task.cancelling())
 
 
 def bounded(replica: str) -> str:
