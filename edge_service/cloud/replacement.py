@@ -5,7 +5,8 @@
                                                └───────────── it does not ─► the old one stays; if it broke, a loss
 
 One connection sticks to one replica, so only another connection reaches a replica that is new or free. Ages are spread,
-and so are attempts after a loss, because many edges notice it together.
+and so are attempts after a loss, because many edges notice it together. There are a few of them, because a balancer may
+lead to the same replica again until it has noticed itself.
 
 Laws:
 
@@ -36,8 +37,9 @@ from split_wire import Encoding, Reason
 
 __all__ = ["Replacement", "ReplacementListener", "leads_elsewhere"]
 
-_AT_ONCE_S = 0.03  # attempts after a loss are spread over it
-_TRY_S = 2.0
+_AT_ONCE_S = 0.03  # the first attempts after a loss are spread over it, later ones over more
+_TRIES_S = (0.5, 0.75, 1.0)  # limits of the attempts after a loss: a balancer may know of it later than the edge
+_UNHURRIED_S = (5.0,)
 _SPREAD = 0.2
 _NEXT_TRY = 0.1  # of the largest age
 _STEADY_S = 2.0
@@ -73,6 +75,7 @@ class Replacement:
         self._max_age_s = max_age_s
         self._renew_at_s = float("inf")
         self._steady_at_s = 0.0
+        self._patient_until_s = 0.0
         self._task: asyncio.Task[None] | None = None
         self._old: Connection | None = None  # what is to be replaced
         self._candidate: Connection | None = None
@@ -87,7 +90,7 @@ class Replacement:
     def renew_if_old(self, connection: Connection, now_s: float) -> None:
         """Replaces the connection in use if it is old."""
         if now_s >= self._renew_at_s and self._task is None and connection.broken is None:
-            self._begin(connection, "age", 0.0)
+            self._begin(connection, "age", _UNHURRIED_S)
 
     def begin_at_once(self, connection: Connection, error: CloudError, now_s: float) -> bool:
         """Replaces the connection in use, which broke; returns False if that was just tried."""
@@ -96,7 +99,8 @@ class Replacement:
         if self._task is not None or now_s < self._steady_at_s:
             return False
         self._steady_at_s = float("inf")
-        self._begin(connection, _reason(error), _AT_ONCE_S * random.random())  # noqa: S311 # only spreads edges
+        self._patient_until_s = now_s + _PATIENCE_S
+        self._begin(connection, _reason(error), _TRIES_S)
         return True
 
     def took(self, connection: Connection) -> bool:
@@ -118,9 +122,10 @@ class Replacement:
             self._steady_at_s = 0.0
 
     async def wait(self) -> None:
-        """Waits a little while a connection that broke is replaced."""
-        if self._task is not None and self._old is not None and self._old.broken is not None:
-            await asyncio.wait({self._task}, timeout=_PATIENCE_S)
+        """Waits while a connection is replaced that broke just now."""
+        patience_s = self._patient_until_s - time.monotonic()
+        if patience_s > 0.0 and self._task is not None and self._old is not None and self._old.broken is not None:
+            await asyncio.wait({self._task}, timeout=patience_s)
 
     def forget_frames(self) -> None:
         """All frames are given up: nothing is awaited on old connections."""
@@ -143,13 +148,13 @@ class Replacement:
         while self._closing:
             await asyncio.gather(*self._closing, return_exceptions=True)
 
-    def _begin(self, old: Connection, reason: str, delay_s: float) -> None:
+    def _begin(self, old: Connection, reason: str, limits_s: tuple[float, ...]) -> None:
         self._old = old
-        self._task = asyncio.create_task(self._run(old, reason, delay_s), name="cloud-replacement")
+        self._task = asyncio.create_task(self._run(old, reason, limits_s), name="cloud-replacement")
 
-    async def _run(self, old: Connection, reason: str, delay_s: float) -> None:
+    async def _run(self, old: Connection, reason: str, limits_s: tuple[float, ...]) -> None:
         try:
-            fresh = await self._tried(old.cloud, delay_s)
+            fresh = await self._another(old, limits_s)
         except CloudError as error:
             await self._failed(old, error)
             return
@@ -179,16 +184,28 @@ class Replacement:
         log.info("the connection stays", reason=str(error))
         self._renew_at_s = time.monotonic() + max(1.0, _NEXT_TRY * self._max_age_s * _spread())
 
-    async def _tried(self, cloud: Cloud, delay_s: float) -> Connection:
-        """Another connection that speaks.
+    async def _another(self, old: Connection, limits_s: tuple[float, ...]) -> Connection:
+        """Another connection that speaks, at the last attempt at the latest.
 
         Raises:
             CloudError: none could be had.
         """
+        pause_s = _AT_ONCE_S
+        for limit_s in limits_s[:-1]:
+            await asyncio.sleep(pause_s * random.random())  # noqa: S311 # only spreads edges
+            pause_s *= 2.0
+            try:
+                return await self._tried(old.cloud, limit_s)
+            except CloudError as error:
+                if not leads_elsewhere(error):
+                    raise
+        await asyncio.sleep(pause_s * random.random())  # noqa: S311 # as above
+        return await self._tried(old.cloud, limits_s[-1])
+
+    async def _tried(self, cloud: Cloud, limit_s: float) -> Connection:
         fresh: Connection | None = None
         try:
-            async with asyncio.timeout(_TRY_S):
-                await asyncio.sleep(delay_s)
+            async with asyncio.timeout(limit_s):
                 fresh = self._candidate = Connection(await cloud.another(), self._link)
                 fresh.open()
                 await fresh.speaks.wait()
@@ -197,7 +214,7 @@ class Replacement:
             if fresh is not None:
                 self._leave(fresh)
             if isinstance(error, TimeoutError):
-                raise CloudSilentError(f"another connection said nothing within {_TRY_S:g} s") from error
+                raise CloudSilentError(f"another connection said nothing within {limit_s:g} s") from error
             raise
         finally:
             self._candidate = None

@@ -340,6 +340,25 @@ async def test_heartbeats_come_without_frames(served):
     assert (await event_of(cloud.open_tails(), Beat)).load_factor >= 1.0
 
 
+async def test_a_stream_asks_for_rare_heartbeats_and_reads_what_is_promised(client):
+    asked = {}
+
+    class Promising(split_pb2_grpc.SplitInferenceServicer):
+        async def StreamTails(self, requests, context):  # noqa: N802 - gRPC's name
+            asked.update(context.invocation_metadata())
+            beat = split_pb2.Heartbeat(load_factor=1.5, replica="r" * 1000, next_s=4.0)
+            yield split_pb2.StreamTailsResponse(heartbeat=beat)
+
+    async with answering(Promising()) as address, client(address, longest_beat_s=4.0) as cloud:
+        other = await cloud.another()
+        for calls in (cloud, other):
+            asked.clear()
+            beat = await event_of(calls.open_pulse(), Beat)
+            assert asked["dads-longest-beat-s"] == "4"
+            assert beat == Beat(1.5, "r" * 256, 4.0), "a name is kept, so it is bounded"
+        await other.close()
+
+
 def test_the_size_of_a_frame_is_that_of_its_message(two_by_two):
     cloud = GrpcCloud("127.0.0.1:1", model="m", digest="d", layers=())
     array = np.arange(1000, dtype=np.float32)

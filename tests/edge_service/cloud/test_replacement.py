@@ -207,11 +207,23 @@ async def test_if_all_are_draining_the_wait_asked_for_is_kept(edge, cloud, wait_
     async with edge() as made:
         await made.send(0)
         cloud.streams[0].give(RESET)
-        await wait_until(lambda: len(cloud.streams) == 2)
-        cloud.streams[1].give(DRAINING)
+        for number in range(1, 4):
+            await wait_until(lambda number=number: len(cloud.streams) == number + 1)
+            cloud.streams[number].give(DRAINING)
         await wait_until(lambda: made.finished_here == [0])
         assert made.controller.of(CloudLost) == [CloudLost("bye", 30.0)]
-        assert cloud.streams[1].cancelled
+        assert all(stream.cancelled for stream in cloud.streams)
+
+
+async def test_a_balancer_that_leads_to_the_draining_one_again_is_asked_again(edge, cloud, wait_until):
+    async with edge() as made:
+        frame = await made.send(0)
+        cloud.streams[0].give(DRAINING)
+        await wait_until(lambda: len(cloud.streams) == 2)
+        cloud.streams[1].give(DRAINING)
+        new = await spoke(cloud, wait_until, 2)
+        await wait_until(lambda: new.sent == [frame])
+        assert made.finished_here == []
 
 
 async def test_a_drain_without_others_is_a_drain_and_no_other_loss(edge, cloud, wait_until):
