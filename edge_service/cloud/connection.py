@@ -57,6 +57,7 @@ class Connection:
         broken: why it broke, or None.
         replica: the server of the frames' stream; empty until it named itself.
         speaks: set when the frames' stream has said something, or broke.
+        last_beats: the last heartbeat of the pulse (True) and of the frames' stream (False).
     """
 
     def __init__(self, cloud: Cloud, listener: ConnectionListener) -> None:
@@ -66,6 +67,7 @@ class Connection:
         self.broken: CloudError | None = None
         self.replica = ""
         self.speaks = asyncio.Event()
+        self.last_beats: dict[bool, Beat] = {}
         self._pulse_replica = ""
         self._frames: Tails | None = None
         self._readers: dict[Tails, asyncio.Task[None]] = {}
@@ -111,7 +113,7 @@ class Connection:
     def renew(self) -> None:
         """Cancels the frames' stream, whose frames are given up, and opens another."""
         self.on_way.clear()
-        if self._frames is not None:
+        if self._frames is not None and self.broken is None:
             self._end(self._frames)
             self.replica = ""
             self._open_frames()
@@ -157,6 +159,8 @@ class Connection:
 
     def _heard(self, event: StreamEvent, *, pulse: bool) -> None:
         replica = event.replica if isinstance(event, Beat | Answer | Refusal) else ""
+        if isinstance(event, Beat):
+            self.last_beats[pulse] = event
         if pulse:
             self._pulse_replica = replica or self._pulse_replica
             return

@@ -195,7 +195,8 @@ class CloudLink:
             log.info("cloud connected", load_factor=round(profile.load_factor, 2))
 
     def _profiled(self, profile: CloudProfile, *, again: bool = False) -> None:
-        self.pictures = profile.pictures
+        if self._connection is None or profile.replica == self._connection.replica:
+            self.pictures = profile.pictures
         self._flow.profiled(
             profile.layer_s,
             self._wire.decode_s(self._layers, profile.decode_s),
@@ -316,6 +317,8 @@ class CloudLink:
         now_s = time.monotonic()
         self._flow.replaced(now_s)
         self._flow.answers_from(fresh.replica, now_s)
+        for pulse, beat in fresh.last_beats.items():  # what they promised counts from now on
+            self._flow.heartbeat(beat.load_factor, now_s, replica=beat.replica, next_s=beat.next_s, pulse=pulse)
         log.info("connection replaced", reason=reason, replica=fresh.replica)
 
     async def not_replaced(self, error: CloudError) -> None:

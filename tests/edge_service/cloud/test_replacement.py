@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import itertools
+import time
 
 import pytest
 
@@ -11,7 +12,7 @@ from edge_service.cloud.link import CloudLink
 from edge_service.cloud.replacement import leads_elsewhere
 from edge_service.cloud.seam import Beat, Refusal
 from edge_service.compute import EdgeCompute
-from edge_service.control import CloudLost, ConnectionReplaced, Controller, Flow, ReplicaAnswers
+from edge_service.control import CloudLost, ConnectionReplaced, Controller, Duty, Flow, ReplicaAnswers
 from edge_service.errors import CloudRefusedError, CloudSilentError, CloudUntrustedError
 from edge_service.output.metrics import EdgeMetrics
 from edge_service.parts import Parts
@@ -47,7 +48,9 @@ class Edge:
         self.metrics = EdgeMetrics(model.name, model.graph)
         config = AgentConfig(**{"silence_s": 60.0, **settings})
         self.controller = Hearing(model)
-        self.flow = Flow(self.controller, silence_s=config.silence_s, heartbeat_s=HEARTBEAT_INTERVAL_S)
+        self.flow = Flow(
+            self.controller, silence_s=config.silence_s, heartbeat_s=HEARTBEAT_INTERVAL_S, longest_beat_s=5.0
+        )
         raw = WireCosts((), frozenset(), Encoding.RAW)
         self.link = CloudLink(
             Parts(model, self.controller, EdgeCompute(), raw, config, self.metrics), cloud, self.flow, self
@@ -137,6 +140,17 @@ async def test_an_old_connection_is_replaced_before_it_ends(edge, cloud, wait_un
         assert made.controller.of(ReplicaAnswers) == [ReplicaAnswers("A"), ReplicaAnswers("B")]
         assert made.controller.of(ConnectionReplaced)
         assert made.link.last_error is None
+
+
+async def test_what_the_new_connection_promised_before_it_was_used_counts(edge, cloud, wait_until):
+    async with edge(stream_max_age_s=1.0, silence_s=0.8) as made:
+        await wait_until(lambda: len(cloud.streams) == 2)
+        cloud.pulses[1].give(Beat(1.0, "B", next_s=5.0))
+        cloud.streams[1].give(Beat(1.0, "B", next_s=5.0))
+        await wait_until(lambda: made.link.stream == 2)
+        now_s = time.monotonic()
+        assert made.flow.duty(now_s + 2.0) is not Duty.GIVE_UP
+        assert made.flow.duty(now_s + 5.5) is Duty.GIVE_UP
 
 
 async def test_where_no_other_can_be_had_an_old_connection_stays(edge, cloud, wait_until):
