@@ -103,7 +103,9 @@ class Agent:
             )
         self._graph = sendable_graph(model)
         self._policy = policy_named(self._config.policy, self._graph, model.places) if policy is None else policy
-        self._clouds = connected(cloud if self._policy.uses_cloud else None, model, self._config.access)
+        self._clouds = connected(
+            cloud if self._policy.uses_cloud else None, model, self._config.access, self._config.longest_beat_s
+        )
         self._edge_profile = edge_profile
         self._wire_costs = wire_costs
         self._packet_costs = packet_costs if self._config.sends_packets else None

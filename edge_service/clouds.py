@@ -8,6 +8,7 @@ from edge_service.cloud.client import GrpcCloud
 from edge_service.cloud.seam import Cloud
 from edge_service.errors import CloudAddressError
 from split_model import Model
+from split_wire import limits
 from split_wire.access import ClientAccess
 
 __all__ = ["MOST_CLOUDS", "Clouds", "cloud_addresses", "connected"]
@@ -35,7 +36,9 @@ def cloud_addresses(text: str) -> tuple[str, ...]:
     return found
 
 
-def connected(clouds: Clouds, model: Model, access: ClientAccess) -> dict[str, Cloud]:
+def connected(
+    clouds: Clouds, model: Model, access: ClientAccess, longest_beat_s: float = limits.HEARTBEAT_INTERVAL_S
+) -> dict[str, Cloud]:
     """The connections by their names, which are the addresses as they were given; no call is made yet.
 
     Raises:
@@ -53,7 +56,14 @@ def connected(clouds: Clouds, model: Model, access: ClientAccess) -> dict[str, C
     _check(names, ",".join(names))
     layers = [layer.name for layer in model.graph.layers]
     return {
-        name: GrpcCloud(each, model=model.name, digest=model.digest, layers=layers, access=access)
+        name: GrpcCloud(
+            each,
+            model=model.name,
+            digest=model.digest,
+            layers=layers,
+            access=access,
+            longest_beat_s=longest_beat_s,
+        )
         if isinstance(each, str)
         else each
         for name, each in zip(names, given, strict=True)

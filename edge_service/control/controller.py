@@ -13,7 +13,7 @@ Laws:
   the pricing or building of a table that is due, to run on another thread;
 - the split in a plan is closed and holds the model's inputs, and names layers of the model, whatever was observed;
 - where parts take time to prepare, a ready split is planned if there is one, unless the policy keeps to its own;
-- a positive answer of `probe_due`, `ping_due`, `reconnect_due` or `work_due` counts as acted upon.
+- a positive answer of `probe_due`, `ping_due`, `profile_due`, `reconnect_due` or `work_due` counts as acted upon.
 """
 
 import copy
@@ -244,6 +244,10 @@ class Controller:
         """Whether to measure the round trip now; see `CloudSide.ping_due`."""
         return self._sides[cloud].ping_due(now_s, self._rate_hz, spare=self._is_spare(cloud))
 
+    def profile_due(self, now_s: float, cloud: int = 0) -> bool:
+        """Whether to ask for a profile now; see `CloudSide.profile_due`."""
+        return self._sides[cloud].profile_due(now_s)
+
     def slow_starts(self, now_s: float, cloud: int = 0) -> bool:
         """Whether an upload that begins now starts with a window smaller than the link needs."""
         return self._sides[cloud].slow_starts(now_s)
@@ -255,6 +259,11 @@ class Controller:
     def reconnect_due(self, now_s: float, cloud: int = 0) -> bool:
         """Whether to try to reach the cloud now; see `CloudSide.reconnect_due`."""
         return self._sides[cloud].reconnect_due(now_s)
+
+    def others_answer(self, cloud: int = 0) -> bool:
+        """Whether another cloud can be sent frames now."""
+        others = (side for i, side in enumerate(self._sides) if i != cloud)
+        return any(side.phase is Phase.OFFLOADING and not side.is_doubted for side in others)
 
     def of_cloud(self, cloud: int, now_s: float) -> CloudState:
         """A snapshot of one cloud."""
@@ -284,6 +293,7 @@ class Controller:
             cloud=self._cloud,
             cloud_changes=0 if self._choice is None else self._choice.changes,
             clouds=clouds,
+            replicas=used.replicas,
         )
 
     @property
@@ -343,6 +353,10 @@ class OneCloud:
         """See there."""
         return self._controller.ping_due(now_s, self._cloud)
 
+    def profile_due(self, now_s: float) -> bool:
+        """See there."""
+        return self._controller.profile_due(now_s, self._cloud)
+
     def slow_starts(self, now_s: float) -> bool:
         """See there."""
         return self._controller.slow_starts(now_s, self._cloud)
@@ -354,6 +368,10 @@ class OneCloud:
     def reconnect_due(self, now_s: float) -> bool:
         """See there."""
         return self._controller.reconnect_due(now_s, self._cloud)
+
+    def others_answer(self) -> bool:
+        """See there."""
+        return self._controller.others_answer(self._cloud)
 
     def state(self, now_s: float) -> CloudState:
         """A snapshot of this cloud."""

@@ -170,6 +170,7 @@ class CloudState:
     overhead_s: float
     load: float
     downlink_bps: float | None
+    replicas: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +197,7 @@ class ControllerState:
         cloud: The cloud in use, by its place among the clouds.
         cloud_changes: How often the cloud in use changed.
         clouds: Each cloud.
+        replicas: How many replicas of the cloud named themselves lately.
     """
 
     phase: Phase
@@ -217,3 +219,4 @@ class ControllerState:
     cloud: int = 0
     cloud_changes: int = 0
     clouds: tuple[CloudState, ...] = ()
+    replicas: int = 0

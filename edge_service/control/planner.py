@@ -97,6 +97,10 @@ class Planner:
         """How many splits the table has that answers decisions; 0 while no table does."""
         return self._asked.table_splits
 
+    def check(self, cloud_s: tuple[float, ...]) -> None:
+        """Raises PartitionError if the cloud's times do not fit the graph."""
+        CostProfile(self._edge_s, cloud_s).check(self._graph)
+
     def cloud_profiled(
         self, cloud_s: tuple[float, ...], decode_s: Mapping[str, tuple[float, ...]], *, takes_packets: bool = False
     ) -> None:

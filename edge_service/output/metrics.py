@@ -96,6 +96,17 @@ class EdgeMetrics:
             "dads_planning_seconds", "Seconds of that work, slowdown included.", ["work"], registry=r
         )
         self._bytes = Counter("dads_bytes_sent", "Bytes sent to the cloud.", ["kind"], registry=r)
+        self._replicas = Gauge(
+            "dads_cloud_replicas",
+            "Servers at the cloud's address that were heard lately, at most 32.",
+            registry=r,
+        )
+        self._renewals = Counter(
+            "dads_stream_renewals",
+            "Streams of frames that another replaced, by reason.",
+            ["reason"],
+            registry=r,
+        )
         self._build = Info("dads_build", "What runs here.", registry=r)
         self._model_info = Info("dads_model", "The model that runs here.", registry=r)
         self._config_info = Info("dads_config", "The settings it was started with.", registry=r)
@@ -106,6 +117,8 @@ class EdgeMetrics:
             self._frames.labels(outcome.value)
         for kind in ("tensor", "packets", "probe"):
             self._bytes.labels(kind)
+        for reason in ("age", "draining", "lost", "silent", "late"):
+            self._renewals.labels(reason)
         for work in ("reprice", "build", "search", "rank"):
             self._jobs_s.labels(work)
             for result in ("done", "failed"):
@@ -193,11 +206,16 @@ class EdgeMetrics:
         self._cloud_changes.inc(state.cloud_changes - self._changes_counted)
         self._changes_counted = state.cloud_changes
         self._table.set(state.table_splits)
+        self._replicas.set(state.replicas)
 
     def planned(self, work: str, seconds: float, *, failed: bool) -> None:
         """Counts a job of the planner that ended; work is "reprice", "build" or "search"."""
         self._jobs.labels(work, "failed" if failed else "done").inc()
         self._jobs_s.labels(work).inc(seconds)
+
+    def stream_renewed(self, reason: str) -> None:
+        """Counts a stream of frames that another took the place of; reason is one of those above."""
+        self._renewals.labels(reason).inc()
 
     def sent(self, kind: str, size: int) -> None:
         """Counts bytes handed to the network; kind is "tensor", "packets" or "probe"."""

@@ -53,7 +53,12 @@ class Offloading:
             seen: Controller | OneCloud = parts.controller
             if len(clouds) > 1:
                 seen = OneCloud(parts.controller, i)
-            flow = Flow(seen, silence_s=parts.config.silence_s, heartbeat_s=limits.HEARTBEAT_INTERVAL_S)
+            flow = Flow(
+                seen,
+                silence_s=parts.config.silence_s,
+                heartbeat_s=limits.HEARTBEAT_INTERVAL_S,
+                longest_beat_s=parts.config.longest_beat_s,
+            )
             name = parts.cloud_name(i) if len(clouds) > 1 else ""
             self._offloads.append(Offload(parts, cloud, flow, self, seen, name, self._turns))
 

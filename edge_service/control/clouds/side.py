@@ -22,9 +22,8 @@ from dataclasses import dataclass, replace
 
 from edge_service.control.breaker import Breaker, BreakerState
 from edge_service.control.conditions import Conditions
-from edge_service.control.estimators.load import LoadEstimator
-from edge_service.control.estimators.overhead import OverheadEstimator
 from edge_service.control.estimators.path import NetworkPath
+from edge_service.control.estimators.replicas import Replicas
 from edge_service.control.estimators.slow_start import INITIAL_WINDOW_BYTES
 from edge_service.control.events import (
     AnswerMissed,
@@ -33,12 +32,14 @@ from edge_service.control.events import (
     CloudLoadReported,
     CloudLost,
     CloudProfiled,
+    ConnectionReplaced,
     DownlinkAtLeast,
     DownlinkMeasured,
     DownloadStalled,
     Event,
     HeartbeatsResumed,
     OverheadMeasured,
+    ReplicaAnswers,
     RoundTripMeasured,
     SplitImpossible,
     TailMeasured,
@@ -51,8 +52,6 @@ from edge_service.control.plan import CloudState, ControllerConfig, Phase, Plan
 from edge_service.control.planner import Planner
 from edge_service.control.policies.policy import Policy
 from edge_service.control.probing import ProbeScheduler
-
-_TAILS_FRESH_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +88,7 @@ class CloudSide:
         self._config = config
         self._policy = policy
         self._path = NetworkPath(late_ratio=config.late_ratio, late_margin_s=config.late_margin_s)
-        self._overhead = OverheadEstimator()
-        self._load = LoadEstimator()
+        self._replicas = Replicas()
         self._probes = ProbeScheduler(config.probe)
         self._spare_probes = ProbeScheduler(config.spare_probe)
         self._down_probes = ProbeScheduler(config.probe)
@@ -98,7 +96,6 @@ class CloudSide:
         self._breaker = Breaker(config.breaker)
         self._breaker.expect(-math.inf)
         self._lost_reason = ""
-        self._tail_at_s = -math.inf
         self.is_doubted = False
 
     @property
@@ -112,8 +109,8 @@ class CloudSide:
         return Phase.OFFLOADING
 
     def load(self, now_s: float) -> float:
-        """How many times slower the cloud is than its profile."""
-        return self._load.factor(now_s)
+        """How many times slower the cloud is than its table says."""
+        return self._replicas.load_factor(now_s)
 
     def observe(self, event: Event, now_s: float) -> None:
         """Takes one event of this cloud; others are ignored.
@@ -131,14 +128,12 @@ class CloudSide:
                 | RoundTripMeasured()
             ):
                 self._path.observe(event, now_s)
-            case OverheadMeasured(seconds):
-                self._overhead.add(seconds, now_s)
+            case OverheadMeasured():
+                self._replicas.observe(event, now_s)
             case TailMeasured() | CloudLoadReported():
                 self._worked(event, now_s)
-            case CloudProfiled(cloud_s, decode_s, takes_packets):
-                self._path.reconnected()
-                self.planner.cloud_profiled(cloud_s, decode_s, takes_packets=takes_packets)
-                self._answered(now_s)
+            case CloudProfiled() | ReplicaAnswers() | ConnectionReplaced():
+                self._replica_seen(event, now_s)
             case CloudAnswered():
                 self._answered(now_s)
             case AnswerMissed():
@@ -224,6 +219,10 @@ class CloudSide:
         interval_s = self._config.warm_interval_s if self._keeps_warm(now_s, rate_hz) else None
         return self._probes.ping_due(now_s, age_s=self._path.round_trip.age_s(now_s), interval_s=interval_s)
 
+    def profile_due(self, now_s: float) -> bool:
+        """Whether to ask for a profile now: another replica answers frames than the one that sent the last."""
+        return self.phase is not Phase.ALONE and self._replicas.profile_due(now_s)
+
     def slow_starts(self, now_s: float) -> bool:
         """Whether an upload that begins now starts with a window smaller than the link needs."""
         return self._path.slow_starts(now_s)
@@ -251,18 +250,19 @@ class CloudSide:
             uplink_bps=self._path.uplink.bps,
             uplink_age_s=self._path.uplink.age_s(now_s),
             rtt_s=self._path.round_trip.minimum_s,
-            overhead_s=self._overhead.seconds(now_s),
-            load=self._load.factor(now_s),
+            overhead_s=self._replicas.overhead_s(now_s),
+            load=self._replicas.load_factor(now_s),
             downlink_bps=self._path.downlink.bps,
+            replicas=self._replicas.seen(now_s),
         )
 
     def _conditions(self, edge: EdgeSide, now_s: float, *, packets: bool) -> Conditions:
         return Conditions(
             phase=self.phase,
             uplink_bps=self._path.uplink.bps,
-            fixed_s=self._path.rtt_s + self._overhead.seconds(now_s),
+            fixed_s=self._path.rtt_s + self._replicas.overhead_s(now_s),
             edge_load=edge.load,
-            cloud_load=self._load.factor(now_s),
+            cloud_load=self._replicas.load_factor(now_s),
             rate_hz=edge.rate_hz,
             stalled_s=self._path.stalled_s,
             slow_start=self._path.slow_start() if self._are_rare(edge.rate_hz) else None,
@@ -288,17 +288,28 @@ class CloudSide:
                 self._restart_probes()
 
     def _worked(self, event: TailMeasured | CloudLoadReported, now_s: float) -> None:
+        self._replicas.observe(event, now_s)
         if isinstance(event, TailMeasured):
-            self._tail_at_s = now_s
-            self._load.add(event.predicted_s, event.measured_s, now_s)
             return
-        if now_s - self._tail_at_s > _TAILS_FRESH_S:
-            # While our own tails are measured, the server's average over all clients is less exact, so it is ignored.
-            self._load.reported(event.factor, now_s)
         self.is_doubted = False
         if self._breaker.resume(now_s) and self._path.uplink.bps is None:
             # Frames went unanswered, but heartbeats arrive: the connection is there, so only measure the rate again.
             self._restart_probes()
+
+    def _replica_seen(self, event: CloudProfiled | ReplicaAnswers | ConnectionReplaced, now_s: float) -> None:
+        if isinstance(event, ConnectionReplaced):
+            self._path.reconnected()
+            return
+        if isinstance(event, CloudProfiled):
+            self.planner.check(event.cloud_s)
+        self._replicas.observe(event, now_s)
+        self._path.round_trip = self._replicas.round_trip
+        table, profile = self._replicas.table, self._replicas.profile
+        if table is not None and profile is not None:
+            self.planner.cloud_profiled(table.cloud_s, table.decode_s, takes_packets=profile.takes_packets)
+        if isinstance(event, CloudProfiled) and not event.again:
+            self._path.reconnected()
+            self._answered(now_s)
 
     def _answered(self, now_s: float) -> None:
         self._path.stalled_s = 0.0

@@ -39,6 +39,8 @@ PROMISED = {
     "dads_max_rate_hertz": set(),
     "dads_bytes_sent_total": {"kind"},
     "dads_table_splits": set(),
+    "dads_cloud_replicas": set(),
+    "dads_stream_renewals_total": {"reason"},
     "dads_planning_jobs_total": {"work", "result"},
     "dads_planning_seconds_total": {"work"},
     "dads_stage_predicted_seconds_total": {"stage"},

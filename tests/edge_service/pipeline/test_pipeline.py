@@ -87,7 +87,13 @@ class Dictator:
     def probe_due(self, now_s):
         return None
 
+    def profile_due(self, now_s):
+        return False
+
     def ping_due(self, now_s):
+        return False
+
+    def others_answer(self):
         return False
 
     def reconnect_due(self, now_s):
