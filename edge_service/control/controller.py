@@ -86,6 +86,7 @@ class Controller:
         self._rate_hz = _checked_rate(rate_hz)
         self._edge_load = LoadEstimator()
         self._heads_run = 0
+        self._planned_at_s: float | None = None
         self._fresh_s = (choice or ChoiceConfig()).fresh_s
         self._choice = None if clouds == 1 else _choice(choice or ChoiceConfig(), clouds, rng)
         large = large_answers(graph)
@@ -144,6 +145,7 @@ class Controller:
             packets_ready: Whether the frame's packets can be sent: none before them is missing in the cloud; with
                 several clouds, those to which they can be sent.
         """
+        self._planned_at_s = now_s
         edge = self._edge(now_s)
         if self._choice is None:
             return self._sides[0].plan(edge, now_s, packets=bool(packets_ready))
@@ -234,15 +236,21 @@ class Controller:
 
     def probe_due(self, now_s: float, cloud: int = 0) -> int | None:
         """Bytes of a probe to send now, or None. The next calls return None until the next probe is due."""
-        return self._sides[cloud].probe_due(now_s, self._rate_hz, spare=self._is_spare(cloud))
+        return self._sides[cloud].probe_due(
+            now_s, self._rate_hz, spare=self._is_spare(cloud), rest_s=self._rest_s(now_s)
+        )
 
     def down_probe_due(self, now_s: float, cloud: int = 0) -> int | None:
         """Bytes of a probe of the downlink to send now, or None, as for `probe_due`; only for large answers."""
-        return self._sides[cloud].down_probe_due(now_s, self._rate_hz, spare=self._is_spare(cloud))
+        return self._sides[cloud].down_probe_due(
+            now_s, self._rate_hz, spare=self._is_spare(cloud), rest_s=self._rest_s(now_s)
+        )
 
     def ping_due(self, now_s: float, cloud: int = 0) -> bool:
         """Whether to measure the round trip now; see `CloudSide.ping_due`."""
-        return self._sides[cloud].ping_due(now_s, self._rate_hz, spare=self._is_spare(cloud))
+        return self._sides[cloud].ping_due(
+            now_s, self._rate_hz, spare=self._is_spare(cloud), rest_s=self._rest_s(now_s)
+        )
 
     def profile_due(self, now_s: float, cloud: int = 0) -> bool:
         """Whether to ask for a profile now; see `CloudSide.profile_due`."""
@@ -300,6 +308,12 @@ class Controller:
     def _cloud(self) -> int:
         """The cloud in use; the first one before any was chosen."""
         return 0 if self._choice is None or self._choice.current is None else self._choice.current
+
+    def _rest_s(self, now_s: float) -> float:
+        """The age up to which measurements of links suffice: 0, but for an idle edge."""
+        if self._planned_at_s is None:
+            self._planned_at_s = now_s  # an edge whose camera never began is idle, too
+        return self._config.idle_interval_s if now_s - self._planned_at_s > self._config.idle_s else 0.0
 
     def _is_spare(self, cloud: int) -> bool:
         return self._choice is not None and cloud not in (self._choice.current, self._choice.wanted)

@@ -49,6 +49,9 @@ class ControllerConfig:
         breaker: Settings of the breaker.
         probe: Settings of probes and pings.
         spare_probe: The same for a cloud that is not in use, once its rate is known.
+        idle_s: So long after its last frame the edge is idle: it measures its clouds rarely, because many idle edges
+            would keep a cloud busy with pings and probes.
+        idle_interval_s: Youngest age at which an idle edge measures a rate or a round trip again.
     """
 
     headroom: float = 0.9
@@ -71,6 +74,8 @@ class ControllerConfig:
             interval_s=30.0, quick_interval_s=30.0, longest_interval_s=60.0, ping_interval_s=5.0
         )
     )
+    idle_s: float = 20.0
+    idle_interval_s: float = 60.0
 
     def __post_init__(self) -> None:
         if not 0.0 < self.headroom <= 1.0:

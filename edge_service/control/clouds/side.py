@@ -171,9 +171,16 @@ class CloudSide:
         """Whether its rate was measured in the last seconds, or need not be known."""
         return not self._policy.needs_uplink or self._path.uplink.age_s(now_s) <= within_s
 
-    def probe_due(self, now_s: float, rate_hz: float, *, spare: bool = False) -> int | None:
-        """Bytes of a probe to send now, or None; `spare` says that the cloud is neither in use nor about to be."""
-        if not self._policy.needs_uplink or self.phase is Phase.ALONE:
+    def probe_due(self, now_s: float, rate_hz: float, *, spare: bool = False, rest_s: float = 0.0) -> int | None:
+        """Bytes of a probe to send now, or None.
+
+        Args:
+            now_s: The time.
+            rate_hz: Rate of frames.
+            spare: Whether the cloud is neither in use nor about to be.
+            rest_s: A rate that is younger suffices.
+        """
+        if not self._policy.needs_uplink or self.phase is Phase.ALONE or self._path.uplink.age_s(now_s) < rest_s:
             return None
         # What a spare cloud lacks is a rate of about now, not an exact one.
         known = spare and self._path.uplink.bps is not None
@@ -188,11 +195,13 @@ class CloudSide:
             pause_s=1.0 / rate_hz,
         )
 
-    def down_probe_due(self, now_s: float, rate_hz: float, *, spare: bool = False) -> int | None:
+    def down_probe_due(self, now_s: float, rate_hz: float, *, spare: bool = False, rest_s: float = 0.0) -> int | None:
         """Bytes of a probe of the downlink to send now, or None, as for `probe_due`; only for large answers."""
         if not (self._large_answers and self._policy.needs_uplink) or self.phase is Phase.ALONE:
             return None
         downlink = self._path.downlink
+        if downlink.age_s(now_s) < rest_s:
+            return None
         if spare and downlink.age_s(now_s) < self._config.spare_probe.interval_s:
             return None
         return self._down_probes.probe_due(
@@ -205,14 +214,14 @@ class CloudSide:
             pause_s=1.0 / rate_hz,
         )
 
-    def ping_due(self, now_s: float, rate_hz: float, *, spare: bool = False) -> bool:
+    def ping_due(self, now_s: float, rate_hz: float, *, spare: bool = False, rest_s: float = 0.0) -> bool:
         """Whether to measure the round trip now, with a call of about 1 kB on the connection that carries frames.
 
         On a link with a large bandwidth-delay product, pings are frequent enough to keep the connection out of slow
         start. Slow start would make the next upload 2 to 3 times slower than predicted, and a probe would measure a
         rate that is too low by as much. A spare cloud's connection is not kept out of it.
         """
-        if self.phase is Phase.ALONE:
+        if self.phase is Phase.ALONE or self._path.round_trip.age_s(now_s) < rest_s:
             return False
         if spare and self._path.round_trip.minimum_s is not None:
             return self._spare_probes.ping_due(now_s, age_s=self._path.round_trip.age_s(now_s))

@@ -174,6 +174,29 @@ def test_a_spare_cloud_is_probed_rarely_and_one_that_is_wanted_at_once():
     assert waited_s is not None
 
 
+@pytest.mark.parametrize("clouds", [1, 2])
+@pytest.mark.parametrize("is_idle", [False, True])
+def test_an_idle_edge_measures_rarely_until_a_frame_comes(clouds, is_idle):
+    """A crowd of idle edges must not keep a cloud busy with pings and probes."""
+    made = controller(clouds)
+    for cloud in range(clouds):
+        reached(made, cloud)
+    calls, used = 0, made.plan(0.1).cloud
+    for now_s in range(1, 601):
+        if not is_idle:
+            made.plan(now_s)
+        for cloud in range(clouds):
+            if made.ping_due(now_s, cloud):
+                made.observe(RoundTripMeasured(0.01), now_s, cloud)
+                calls += now_s > 30 and cloud == used
+            if made.probe_due(now_s, cloud) is not None:
+                measured(made, cloud, now_s)
+                calls += now_s > 30 and cloud == used
+    assert (calls <= 20) == is_idle, "a ping and a probe in a minute"
+    made.plan(600)
+    assert made.ping_due(605, used), "it is not idle any more"
+
+
 def test_what_the_edge_measures_counts_for_every_cloud():
     made = controller(2)
     for cloud in range(2):
