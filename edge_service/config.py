@@ -40,6 +40,17 @@ class AgentConfig(BaseSettings):
     call_timeout_s: float = Field(default=5.0, gt=0, description="Timeout of a profile or probe call.")
     ping_timeout_s: float = Field(default=2.0, gt=0, description="Timeout of a round-trip measurement.")
     silence_s: float = Field(default=1.8, gt=0, description="The cloud is lost after this time without a heartbeat.")
+    longest_beat_s: float = Field(
+        default=5.0,
+        gt=0,
+        le=60,
+        description="While no frames come, the cloud may take this time between heartbeats; to be idle is then cheap.",
+    )
+    stream_max_age_s: float = Field(
+        default=300.0,
+        ge=1,
+        description="A connection is replaced at about this age, so that new replicas get work; inf: never.",
+    )
     max_waiting: int = Field(
         default=2, ge=1, description="Most frames that wait for their head; if there are more, the oldest is dropped."
     )

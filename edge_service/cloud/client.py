@@ -30,8 +30,8 @@ from edge_service.cloud.seam import (
     FrameToSend,
     ProbeReading,
 )
-from edge_service.cloud.statuses import refused, status_of
-from edge_service.cloud.tails import GrpcTails
+from edge_service.cloud.statuses import is_lost, refused, status_of
+from edge_service.cloud.tails import GrpcTails, bounded
 from edge_service.errors import (
     CloudRefusedError,
     CloudSilentError,
@@ -60,6 +60,9 @@ from split_wire.transport import EDGE_KEY, edge_name, stream_tails
 
 __all__ = ["GrpcCloud"]
 
+LONGEST_BEAT_KEY = "dads-longest-beat-s"
+"""Metadata of a stream; see "Heartbeats" in `protos/split.proto`."""
+
 OPTIONS = (
     ("grpc.max_send_message_length", limits.MAX_MESSAGE_BYTES),
     ("grpc.max_receive_message_length", limits.MAX_MESSAGE_BYTES),
@@ -68,7 +71,6 @@ OPTIONS = (
     ("grpc.max_reconnect_backoff_ms", 250),
     ("grpc.use_local_subchannel_pool", 1),
 )
-_LOST = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED)
 
 
 class GrpcCloud:
@@ -80,13 +82,21 @@ class GrpcCloud:
         digest: the edge's digest of the model; the cloud refuses another digest.
         layers: the edge's layer names in graph order; the cloud's profile must have the same.
         access: TLS and token. Their files are read at each new connection; if they changed, a new channel is opened.
+        longest_beat_s: the longest pause between heartbeats of an idle stream that the cloud may take.
 
     Raises:
         AccessError: the access cannot be used, or would send a token in plain text.
     """
 
     def __init__(
-        self, address: str, *, model: str, digest: str, layers: Sequence[str], access: ClientAccess = PLAIN
+        self,
+        address: str,
+        *,
+        model: str,
+        digest: str,
+        layers: Sequence[str],
+        access: ClientAccess = PLAIN,
+        longest_beat_s: float = limits.HEARTBEAT_INTERVAL_S,
     ) -> None:
         access.check(address)
         self.address = address
@@ -94,6 +104,7 @@ class GrpcCloud:
         self._digest = digest
         self._layers = tuple(layers)
         self._access = access
+        self._longest_beat_s = longest_beat_s
         self._identity: Identity | None = None
         self._metadata: Metadata = ()
         self._channel: grpc.aio.Channel | None = None
@@ -115,7 +126,7 @@ class GrpcCloud:
         if len(layer_s) != len(self._layers) or not all(0.0 <= seconds < math.inf for seconds in layer_s):
             raise self._bad_profile()
         return CloudProfile(
-            layer_s, max(1.0, answer.load_factor), self._decode_s(answer), answer.pictures, answer.replica
+            layer_s, max(1.0, answer.load_factor), self._decode_s(answer), answer.pictures, bounded(answer.replica)
         )
 
     async def ping(self, timeout_s: float) -> float:
@@ -187,7 +198,8 @@ class GrpcCloud:
 
     def open_tails(self) -> GrpcTails:
         """Opens a `StreamTails` stream."""
-        return GrpcTails(stream_tails(self._connected())(metadata=self._metadata), self._translate)
+        beats = (LONGEST_BEAT_KEY, f"{self._longest_beat_s:g}")
+        return GrpcTails(stream_tails(self._connected())(metadata=(*self._metadata, beats)), self._translate)
 
     def open_pulse(self) -> GrpcTails:
         """Opens a `StreamTails` stream for its heartbeats."""
@@ -199,6 +211,19 @@ class GrpcCloud:
         request = TailRequest(self._model, self._digest, frame_id, tensors, tuple(outputs), traceparent=traceparent)
         written = write_stream_request(request)
         return FrameToSend(frame_id, written, written.size, sum(tensor.size for tensor in tensors))
+
+    async def another(self) -> GrpcCloud:
+        """The same on a channel, and so a TCP connection, of its own."""
+        made = GrpcCloud(
+            self.address,
+            model=self._model,
+            digest=self._digest,
+            layers=self._layers,
+            access=self._access,
+            longest_beat_s=self._longest_beat_s,
+        )
+        await made._renew_access()
+        return made
 
     async def drop(self) -> None:
         """Closes the channel; the next call opens another, with a new TCP connection.
@@ -255,7 +280,7 @@ class GrpcCloud:
 
     def _translate(self, error: grpc.aio.AioRpcError) -> NoReturn:
         status = status_of(error)
-        if status is None and error.code() in _LOST:
+        if status is None and is_lost(error):
             details = error.details() or ""
             hint = advice(details)
             if hint is not None:

@@ -112,7 +112,7 @@ class Answer:
     @property
     def times(self) -> ServerTimes:
         """The cloud's own time for the frame."""
-        return ServerTimes(self.server_s, self.queue_s, self.decode_s, self.compute_s, self.load_factor)
+        return ServerTimes(self.server_s, self.queue_s, self.decode_s, self.compute_s, self.load_factor, self.replica)
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,6 +241,9 @@ class Cloud(Protocol):
 
     def open_pulse(self) -> Tails:
         """Opens a stream for heartbeats only: they arrive even while the frames' stream is renewed."""
+
+    async def another(self) -> Cloud:
+        """The same calls on a connection of their own, which may lead to another server behind the address."""
 
     async def drop(self) -> None:
         """Drops a connection from which nothing arrives, so that the next call opens another; calls on it end."""

@@ -15,7 +15,7 @@ from grpc_status import rpc_status
 from edge_service.errors import CloudDeniedError, CloudError, CloudRefusedError, TooLargeError, WrongTwinError
 from split_wire import Reason
 
-__all__ = ["DENIED_WAIT_S", "frame_error", "refused", "status_of"]
+__all__ = ["DENIED_WAIT_S", "frame_error", "is_lost", "refused", "status_of"]
 
 DENIED_WAIT_S = 30.0
 """Wait before the next attempt if the token is not accepted: a person has to replace it first."""
@@ -23,6 +23,23 @@ DENIED_WAIT_S = 30.0
 _OVERSIZE = "message larger than max"
 
 _DENIED = {code.value[0] for code in (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED)}
+
+
+_LOST = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED)
+_RESETS = ("RST_STREAM", "The actor died")
+"""What gRPC says of a stream that a proxy reset because its server is gone, and what Ray's proxy says itself."""
+
+
+def is_lost(error: grpc.aio.AioRpcError) -> bool:
+    """Whether a status without our details means that the server, or the way to it, is lost.
+
+    A proxy in between resets the streams of a server that it lost: gRPC makes INTERNAL or CANCELLED of it, by the
+    reset's code. The edge's own cancellations raise `CancelledError` and do not come here.
+    """
+    if error.code() is grpc.StatusCode.INTERNAL:
+        details = error.details() or ""
+        return any(reset in details for reset in _RESETS)
+    return error.code() in _LOST
 
 
 def status_of(error: grpc.aio.AioRpcError) -> status_pb2.Status | None:

@@ -13,9 +13,9 @@ from edge_service.cloud.statuses import frame_error
 from edge_service.errors import CloudRefusedError, CloudUnreachableError
 from split_wire import CodecError, decode_tensor, split_pb2
 from split_wire.frames import Malformed, TailResponse, TimedRequest, WrittenRequest
-from split_wire.limits import HEARTBEAT_INTERVAL_S
+from split_wire.limits import HEARTBEAT_INTERVAL_S, MAX_NAME_BYTES
 
-__all__ = ["GrpcTails"]
+__all__ = ["GrpcTails", "bounded"]
 
 
 class GrpcTails:
@@ -41,7 +41,9 @@ class GrpcTails:
         except asyncio.InvalidStateError as error:  # what aio raises on a call that is over
             raise CloudUnreachableError("the stream to the cloud is closed") from error
         except asyncio.CancelledError as error:
-            self._cancelled(error)
+            if _is_ours():
+                raise
+            raise CloudUnreachableError("the stream to the cloud was cancelled") from error
 
     async def events(self) -> AsyncIterator[StreamEvent]:
         """Yields answers, refusals and heartbeats."""
@@ -51,33 +53,44 @@ class GrpcTails:
                     case TailResponse():
                         yield _answer(event)
                     case split_pb2.FrameError():
-                        yield Refusal(event.frame_id, frame_error(event.status), event.replica)
+                        yield Refusal(event.frame_id, frame_error(event.status), bounded(event.replica))
                     case split_pb2.Announcement():
                         yield Announcement(event.frame_id, event.bytes, event.timing.total_s)
                     case split_pb2.Heartbeat():
-                        yield Beat(max(1.0, event.load_factor), event.replica, event.next_s or HEARTBEAT_INTERVAL_S)
+                        yield _beat(event)
                     case Malformed():
                         yield _unreadable(event)
         except grpc.aio.AioRpcError as error:
             self._translate(error)
         except asyncio.CancelledError as error:
-            self._cancelled(error)
-        raise CloudUnreachableError("the cloud ended the stream")
-
-    def _cancelled(self, error: asyncio.CancelledError) -> NoReturn:
-        """Translates the cancellation of the stream; raises that of our task again.
-
-        aio raises the same exception for both. Only the task can tell them apart: a call that is cancelled during a
-        write reports INTERNAL.
-        """
-        task = asyncio.current_task()
-        if task is None or not task.cancelling():
+            if _is_ours():
+                raise
             raise CloudUnreachableError("the stream to the cloud was cancelled") from error
-        raise error
+        raise CloudUnreachableError("the cloud ended the stream")
 
     def cancel(self) -> None:
         """Cancels the call."""
         self._call.cancel()
+
+
+def _is_ours() -> bool:
+    """Whether a cancellation is that of our task, and not of the stream.
+
+    aio raises the same exception for both. Only the task can tell them apart: a call that is cancelled during a write
+    reports INTERNAL. The exception itself is kept out of here: in a frame of its own traceback it would keep the call,
+    and so the TCP connection of a channel that was closed, until the next collection of garbage.
+    """
+    task = asyncio.current_task()
+    return task is not None and bool(task.cancelling())
+
+
+def bounded(replica: str) -> str:
+    """A replica's name, no longer than the contract allows: it is kept."""
+    return replica[:MAX_NAME_BYTES]
+
+
+def _beat(beat: split_pb2.Heartbeat) -> Beat:
+    return Beat(max(1.0, beat.load_factor), bounded(beat.replica), beat.next_s or HEARTBEAT_INTERVAL_S)
 
 
 def _answer(result: TailResponse) -> Answer | Refusal:
@@ -94,7 +107,7 @@ def _answer(result: TailResponse) -> Answer | Refusal:
         decode_s=result.timing.decode_s,
         compute_s=result.timing.compute_s,
         load_factor=max(1.0, result.load_factor),
-        replica=result.replica,
+        replica=bounded(result.replica),
     )
 
 

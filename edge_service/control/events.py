@@ -1,6 +1,7 @@
 """The events that the controller observes, one frozen value each.
 
 Seconds, bytes, bits per second and hertz. Events carry no clock reading; `Controller.observe` takes the time.
+`replica` names the server behind the cloud's address that an event is about; empty for the one that answers frames.
 """
 
 from collections.abc import Mapping
@@ -99,6 +100,7 @@ class OverheadMeasured:
     """
 
     seconds: float
+    replica: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +117,7 @@ class TailMeasured:
 
     predicted_s: float
     measured_s: float
+    replica: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +128,7 @@ class CloudLoadReported:
     """
 
     factor: float
+    replica: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,11 +139,27 @@ class CloudProfiled:
         cloud_s: Seconds per layer, in graph order.
         decode_s: By encoding, seconds to decode each layer's value; the cloud does not accept a missing encoding.
         takes_packets: Whether the cloud decodes packets of a source.
+        replica: The server that answered.
+        again: Whether the connection was open before: it is a question about one more replica.
     """
 
     cloud_s: tuple[float, ...]
     decode_s: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     takes_packets: bool = False
+    replica: str = ""
+    again: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ReplicaAnswers:
+    """The frames' stream is served by this replica: from now on its estimates count."""
+
+    replica: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionReplaced:
+    """Frames go by another connection to the same address, which begins in slow start; the old one was not lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,6 +296,8 @@ Event = (
     | TailMeasured
     | CloudLoadReported
     | CloudProfiled
+    | ReplicaAnswers
+    | ConnectionReplaced
     | CutEncoded
     | PacketsEvent
     | CloudAnswered

@@ -23,6 +23,7 @@ Laws:
 - after a deadline or a loss no frame is in flight: answers to frames sent before are neither awaited nor timed;
 - while the socket may hold data of a cancelled stream, no probe is sent: the probe would measure a slow link;
 - if two heartbeats are too far apart, the link was stalled between them: uploads under way then give no sample;
+- where connections are replaced, frames in flight stay so: they are answered on the old one, or sent again;
 - while a large answer arrives, heartbeats wait behind it: then silence means nothing, and the frame's deadline judges.
 """
 
@@ -31,8 +32,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from edge_service.control import measured_work
-from edge_service.control.controller import Controller
+from edge_service.control.controller import Controller, OneCloud
 from edge_service.control.estimators.download_clock import Download, DownloadClock
+from edge_service.control.estimators.heartbeats import Heartbeats
 from edge_service.control.estimators.upload_clock import UploadClock
 from edge_service.control.events import (
     AnswerMissed,
@@ -41,6 +43,7 @@ from edge_service.control.events import (
     CloudLoadReported,
     CloudLost,
     CloudProfiled,
+    ConnectionReplaced,
     DownloadStalled,
     HeartbeatsResumed,
     OverheadMeasured,
@@ -48,6 +51,7 @@ from edge_service.control.events import (
     PacketsRefused,
     PacketsSeen,
     PictureDecoded,
+    ReplicaAnswers,
     RoundTripMeasured,
     SplitImpossible,
     UploadStalled,
@@ -65,7 +69,6 @@ from edge_service.control.plan import Plan
 from edge_service.control.stage_times import LinkTimes, ServerTimes, StageTimes
 
 _UNANNOUNCED_BYTES = 32_000  # an answer of so much that was not announced is from a cloud that announces none
-_PAUSE_RATIO = 1.8  # in heartbeat intervals: a longer gap is not jitter, a heartbeat is missing
 
 
 class Flow:
@@ -74,13 +77,21 @@ class Flow:
     Args:
         controller: Receives the measurements, and says when to connect, ping and probe.
         silence_s: The cloud is lost if it sends nothing for this long.
-        heartbeat_s: The cloud's interval between heartbeats.
+        heartbeat_s: The cloud's usual interval between heartbeats.
+        longest_beat_s: The longest interval that was agreed for idle streams.
     """
 
-    def __init__(self, controller: Controller, *, silence_s: float, heartbeat_s: float) -> None:
+    def __init__(
+        self,
+        controller: Controller | OneCloud,
+        *,
+        silence_s: float,
+        heartbeat_s: float,
+        longest_beat_s: float = 0.0,
+    ) -> None:
         self._controller = controller
-        self._silence_s = silence_s
-        self._pause_s = _PAUSE_RATIO * heartbeat_s
+        self._heartbeats = Heartbeats(silence_s=silence_s, usual_s=heartbeat_s, longest_s=longest_beat_s)
+        self._replica = ""
         self._in_flight: dict[int, Sent] = {}
         self._uploads = UploadClock()
         self._downloads = DownloadClock()
@@ -155,7 +166,7 @@ class Flow:
             for sample in self._uploads.answered(frame_id, now_s, server_s=server.server_s, rtt_s=rtt_s):
                 observe(sample, now_s)
         observe(CloudAnswered(), now_s)
-        observe(CloudLoadReported(server.load_factor), now_s)
+        observe(CloudLoadReported(server.load_factor, server.replica), now_s)
         for event in measured_work.tail_ran(sent.plan, server):
             observe(event, now_s)
         times = self._link_times.of(
@@ -167,14 +178,15 @@ class Flow:
             longest_upload_s=sent.upload_s if download is not None and download.waited else math.inf,
         )
         del self._in_flight[frame_id]  # only now: a frame whose answer cannot be judged goes with the connection
-        return Answered(sent, now_s, times)
+        return Answered(sent, now_s, times, server.replica)
 
     def outputs_read(self, answered: Answered, now_s: float) -> StageTimes:
         """An answer was read; returns all stages from sending on."""
         times = replace(answered.times, decode_s=now_s - answered.answered_s)
         # A cut is encoded from cold caches and into a message, so it takes longer than its layers did when measured.
         encoded_late_s = answered.sent.encode_s - answered.sent.plan.partition.encode_s
-        self._controller.observe(OverheadMeasured(times.server_s + times.decode_s + encoded_late_s), now_s)
+        overhead_s = times.server_s + times.decode_s + encoded_late_s
+        self._controller.observe(OverheadMeasured(overhead_s, answered.replica), now_s)
         return times
 
     def refused(
@@ -245,7 +257,8 @@ class Flow:
         """What the connection needs now. A `CONNECT` counts as an attempt: report its outcome."""
         if self._heard_s is None:
             return Duty.CONNECT if self._controller.reconnect_due(now_s) else Duty.NOTHING
-        if now_s - self._heard_s > self._silence_s and self._downloads.under_way is None:
+        known_s = self._known_s(now_s)
+        if self._heartbeats.are_missing(now_s, self._heard_s, known_s) and self._downloads.under_way is None:
             return Duty.GIVE_UP
         return Duty.NOTHING if self._in_flight else Duty.MEASURE
 
@@ -257,19 +270,45 @@ class Flow:
         now_s: float,
         *,
         takes_packets: bool = False,
+        replica: str = "",
+        again: bool = False,
     ) -> None:
-        """The cloud answered and sent its profile.
+        """The cloud answered and sent a profile: `replica`'s; `again` if the connection was open before.
 
         Raises:
             PartitionError: The profile does not fit the graph.
         """
-        self._controller.observe(CloudProfiled(cloud_s, decode_s, takes_packets), now_s)
-        self._controller.observe(CloudLoadReported(load_factor), now_s)
-        self._controller.observe(CloudAnswered(), now_s)
+        self._controller.observe(CloudProfiled(cloud_s, decode_s, takes_packets, replica, again), now_s)
+        self._controller.observe(CloudLoadReported(load_factor, replica), now_s)
+        if not again:
+            self._replica = replica
+            self._controller.observe(CloudAnswered(), now_s)
 
     def opened(self, now_s: float) -> None:
         """The streams are open; heartbeats are expected from now on."""
         self._heard_s = now_s
+        self._heartbeats.restart()
+
+    def answers_from(self, replica: str, now_s: float) -> None:
+        """The frames' stream said which replica serves it."""
+        if replica and replica != self._replica:
+            self._replica = replica
+            self._controller.observe(ReplicaAnswers(replica), now_s)
+
+    def others_answer(self) -> bool:
+        """Whether another cloud can be sent frames now: then none waits here for another connection."""
+        return self._controller.others_answer()
+
+    def interrupted(self) -> None:
+        """The connection broke, and another is tried at once: what is under way measures nothing."""
+        self._uploads.doubt()
+        self._downloads.restart()
+
+    def replaced(self, now_s: float) -> None:
+        """Frames go by another connection now; those in flight are still awaited."""
+        self._uploads.doubt()
+        self.opened(now_s)
+        self._controller.observe(ConnectionReplaced(), now_s)
 
     def connection_lost(self, reason: str, retry_after_s: float | None, now_s: float) -> FinishHere:
         """The connection broke, was given up or could not be opened."""
@@ -281,12 +320,13 @@ class Flow:
     def stream_renewed(self) -> None:
         """The frames' stream was cancelled and another opened: the socket may still hold data of the old one."""
         self._clogged = True
+        self._heartbeats.renewed()
 
     def heard(self, now_s: float) -> bool:
         """Something arrived from the cloud; returns whether the link was stalled before: then a probe is void."""
         if self._heard_s is None:
             return False
-        resumed = now_s - self._heard_s > self._pause_s and self._downloads.under_way is None
+        resumed = now_s - self._heard_s > self._heartbeats.gap_s and self._downloads.under_way is None
         self._heard_s = now_s
         if resumed:
             self._clogged = True  # the socket holds what was sent during the pause
@@ -294,10 +334,21 @@ class Flow:
             self._controller.observe(HeartbeatsResumed(), now_s)
         return resumed
 
-    def heartbeat(self, load_factor: float, now_s: float) -> None:
-        """A heartbeat arrived with the cloud's load; a heartbeat of a lost connection is ignored."""
+    def heartbeat(
+        self, load_factor: float, now_s: float, *, replica: str = "", next_s: float = 0.0, pulse: bool = False
+    ) -> None:
+        """A heartbeat arrived with a replica's load; a heartbeat of a lost connection is ignored.
+
+        Args:
+            load_factor: The load.
+            now_s: The time.
+            replica: Whose it is.
+            next_s: When the next one comes at the latest.
+            pulse: Whether it came on the pulse; else on the frames' stream.
+        """
         if self._heard_s is not None:
-            self._controller.observe(CloudLoadReported(load_factor), now_s)
+            self._heartbeats.promised(next_s, pulse=pulse)
+            self._controller.observe(CloudLoadReported(load_factor, replica), now_s)
 
     # --- measurements -------------------------------------------------------------------------------------------
 
@@ -310,6 +361,10 @@ class Flow:
         """A ping was answered."""
         self._clogged = False
         self._controller.observe(RoundTripMeasured(seconds), now_s)
+
+    def profile_due(self, now_s: float) -> bool:
+        """Whether to ask for a profile: a replica answers frames that sent none yet."""
+        return self._controller.profile_due(now_s)
 
     def probe_due(self, now_s: float) -> int | None:
         """Bytes of a probe to send now, or None."""
@@ -367,6 +422,13 @@ class Flow:
         self._uploads.restart()
         self._downloads.restart()
         return frame_ids
+
+    def _known_s(self, now_s: float) -> float | None:
+        """When the cloud has known of frames in flight; None if there are none, or if they wait behind old data."""
+        oldest = next(iter(self._in_flight.values()), None)
+        if oldest is None or self._clogged:
+            return None
+        return oldest.sent_s + oldest.upload_s + oldest.longer_s + self._rtt_s(now_s)
 
     def _rtt_s(self, now_s: float) -> float:
         return self._controller.state(now_s).rtt_s or 0.0

@@ -95,6 +95,7 @@ class Answered:
     sent: Sent
     answered_s: float
     times: StageTimes
+    replica: str = ""
 
 
 def longer_upload_s(plan: Plan, size: int) -> float:

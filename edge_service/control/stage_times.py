@@ -51,6 +51,7 @@ class ServerTimes:
         decode_s: The part of `server_s` that decoding the request took.
         compute_s: The part of `server_s` that the tail itself took.
         load_factor: How much slower the cloud is than when it was profiled.
+        replica: The server that answered; empty from an older one.
     """
 
     server_s: float
@@ -58,6 +59,7 @@ class ServerTimes:
     decode_s: float
     compute_s: float
     load_factor: float
+    replica: str = ""
 
 
 class LinkTimes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -75,7 +75,15 @@ class EdgeMetrics:
         )
         self._round_trip = Gauge("dads_round_trip_seconds", "Estimated round trip.", registry=r)
         self._load = Gauge("dads_load_factor", "How many times slower a side is than profiled.", ["side"], registry=r)
-        self._connected = Gauge("dads_cloud_connected", "1 while the cloud answers, else 0.", registry=r)
+        self._connected = Gauge("dads_cloud_connected", "1 while a cloud answers, else 0.", registry=r)
+        self._clouds: Sequence[str] = ()
+        self._cloud_frames = Counter("dads_cloud_frames", "Frames by the cloud that answered.", ["cloud"], registry=r)
+        self._cloud_usable = Gauge(
+            "dads_cloud_usable", "1 while frames can be sent to this cloud, else 0.", ["cloud"], registry=r
+        )
+        self._cloud_in_use = Gauge("dads_cloud_in_use", "1 for the cloud in use.", ["cloud"], registry=r)
+        self._cloud_changes = Counter("dads_cloud_changes", "Changes of the cloud in use.", registry=r)
+        self._changes_counted = 0
         self._rate = Gauge("dads_sampling_rate_hertz", "Frames offered per second.", registry=r)
         self._max_rate = Gauge("dads_max_rate_hertz", "Frames per second that could be sustained now.", registry=r)
         self._table = Gauge(
@@ -88,6 +96,17 @@ class EdgeMetrics:
             "dads_planning_seconds", "Seconds of that work, slowdown included.", ["work"], registry=r
         )
         self._bytes = Counter("dads_bytes_sent", "Bytes sent to the cloud.", ["kind"], registry=r)
+        self._replicas = Gauge(
+            "dads_cloud_replicas",
+            "Servers at the cloud's address that were heard lately, at most 32.",
+            registry=r,
+        )
+        self._renewals = Counter(
+            "dads_stream_renewals",
+            "Streams of frames that another replaced, by reason.",
+            ["reason"],
+            registry=r,
+        )
         self._build = Info("dads_build", "What runs here.", registry=r)
         self._model_info = Info("dads_model", "The model that runs here.", registry=r)
         self._config_info = Info("dads_config", "The settings it was started with.", registry=r)
@@ -98,23 +117,37 @@ class EdgeMetrics:
             self._frames.labels(outcome.value)
         for kind in ("tensor", "packets", "probe"):
             self._bytes.labels(kind)
+        for reason in ("age", "draining", "lost", "silent", "late"):
+            self._renewals.labels(reason)
         for work in ("reprice", "build", "search", "rank"):
             self._jobs_s.labels(work)
             for result in ("done", "failed"):
                 self._jobs.labels(work, result)
 
     def started(
-        self, config: AgentConfig, *, cloud: str | None, digest: str, torch_version: str, policy: str | None = None
+        self,
+        config: AgentConfig,
+        *,
+        cloud: str | None,
+        digest: str,
+        torch_version: str,
+        policy: str | None = None,
+        clouds: Sequence[str] = (),
     ) -> None:
         """Sets the info metrics: versions, model and settings.
 
         Args:
             config: the agent's settings.
-            cloud: the cloud's address; None without a cloud.
+            cloud: the cloud's address, or those of several with commas between; None without a cloud.
             digest: the model's digest.
             torch_version: torch's version.
             policy: the name of the policy in use; None for the one of the settings.
+            clouds: the clouds' addresses, in the order in which the controller counts them.
         """
+        self._clouds = clouds
+        for name in clouds:
+            for each in (self._cloud_frames, self._cloud_usable, self._cloud_in_use):
+                each.labels(name)
         self._build.info({"version": _version(), "python": platform.python_version(), "torch": torch_version})
         self._model_info.info({"model": self._model, "digest": digest})
         configured = {name: str(getattr(config, name)) for name in _CONFIGURED}
@@ -130,6 +163,8 @@ class EdgeMetrics:
         if result.partition is None or result.mode is None:
             return
         self._decisions.labels(result.mode).inc()
+        if result.cloud is not None:
+            self._cloud_frames.labels(result.cloud).inc()
         if result.switched:
             self._switches.inc()
         if not result.outcome.has_result:
@@ -164,13 +199,23 @@ class EdgeMetrics:
         self._load.labels("edge").set(state.edge_load)
         self._load.labels("cloud").set(state.cloud_load)
         self._rate.set(state.rate_hz)
-        self._connected.set(state.phase is not Phase.ALONE)
+        self._connected.set(any(each.phase is not Phase.ALONE for each in state.clouds))
+        for i, (name, each) in enumerate(zip(self._clouds, state.clouds, strict=False)):
+            self._cloud_usable.labels(name).set(each.phase is Phase.OFFLOADING)
+            self._cloud_in_use.labels(name).set(i == state.cloud)
+        self._cloud_changes.inc(state.cloud_changes - self._changes_counted)
+        self._changes_counted = state.cloud_changes
         self._table.set(state.table_splits)
+        self._replicas.set(state.replicas)
 
     def planned(self, work: str, seconds: float, *, failed: bool) -> None:
         """Counts a job of the planner that ended; work is "reprice", "build" or "search"."""
         self._jobs.labels(work, "failed" if failed else "done").inc()
         self._jobs_s.labels(work).inc(seconds)
+
+    def stream_renewed(self, reason: str) -> None:
+        """Counts a stream of frames that another took the place of; reason is one of those above."""
+        self._renewals.labels(reason).inc()
 
     def sent(self, kind: str, size: int) -> None:
         """Counts bytes handed to the network; kind is "tensor", "packets" or "probe"."""

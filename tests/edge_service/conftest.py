@@ -92,6 +92,7 @@ class ManualCloud:
         self.probe_bps = 1e9
         self.probe_down_bps: float | None = 1e9
         self.calls: list[tuple[str, float]] = []
+        self.others = False  # whether another server is there, so that another connection can be had
         self.streams: list[ManualTails] = []
         self.pulses: list[ManualTails] = []
 
@@ -134,6 +135,10 @@ class ManualCloud:
     def open_pulse(self) -> ManualTails:
         self.pulses.append(ManualTails(self))
         return self.pulses[-1]
+
+    async def another(self) -> "ManualCloud":
+        self._called("another", None if self.others else CloudUnreachableError("no other server"))
+        return self
 
     async def drop(self) -> None:
         self.calls.append(("drop", time.monotonic()))

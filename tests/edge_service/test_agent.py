@@ -75,6 +75,10 @@ class FakeCloud:
         self.live.add(tails)
         return tails
 
+    async def another(self) -> "FakeCloud":
+        self._check()
+        return self
+
     async def drop(self) -> None:
         self.calls.append("drop")
 

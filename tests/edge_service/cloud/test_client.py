@@ -351,6 +351,25 @@ async def test_heartbeats_come_without_frames(served):
     assert (await event_of(cloud.open_tails(), Beat)).load_factor >= 1.0
 
 
+async def test_a_stream_asks_for_rare_heartbeats_and_reads_what_is_promised(client):
+    asked = {}
+
+    class Promising(split_pb2_grpc.SplitInferenceServicer):
+        async def StreamTails(self, requests, context):  # noqa: N802 - gRPC's name
+            asked.update(context.invocation_metadata())
+            beat = split_pb2.Heartbeat(load_factor=1.5, replica="r" * 1000, next_s=4.0)
+            yield split_pb2.StreamTailsResponse(heartbeat=beat)
+
+    async with answering(Promising()) as address, client(address, longest_beat_s=4.0) as cloud:
+        other = await cloud.another()
+        for calls in (cloud, other):
+            asked.clear()
+            beat = await event_of(calls.open_pulse(), Beat)
+            assert asked["dads-longest-beat-s"] == "4"
+            assert beat == Beat(1.5, "r" * 256, 4.0), "a name is kept, so it is bounded"
+        await other.close()
+
+
 def test_the_size_of_a_frame_is_that_of_its_message(two_by_two):
     cloud = GrpcCloud("127.0.0.1:1", model="m", digest="d", layers=())
     array = np.arange(1000, dtype=np.float32)
@@ -515,6 +534,40 @@ async def test_a_server_that_goes_says_so_and_breaks_the_stream(serving, client,
         with pytest.raises(CloudError) as caught:
             await event_of(tails, Answer)
     assert isinstance(caught.value, CloudUnreachableError) or caught.value.reason == "DRAINING"
+
+
+class Resetting(split_pb2_grpc.SplitInferenceServicer):
+    """Ends calls as a proxy does whose server is lost; a status set by the server needs no proxy to be seen."""
+
+    def __init__(self, code, text):
+        self.code, self.text = code, text
+
+    async def GetProfile(self, request, context):  # noqa: N802 # gRPC's name
+        await context.abort(self.code, self.text)
+
+    async def StreamTails(self, requests, context):  # noqa: N802 # gRPC's name
+        yield split_pb2.StreamTailsResponse(heartbeat=split_pb2.Heartbeat(load_factor=1.0))
+        await context.abort(self.code, self.text)
+
+
+@pytest.mark.parametrize(
+    ("code", "text", "lost"),
+    [
+        (grpc.StatusCode.INTERNAL, "Received RST_STREAM with error code 2", True),
+        (grpc.StatusCode.INTERNAL, "The actor died unexpectedly before finishing this task.", True),
+        (grpc.StatusCode.CANCELLED, "Received RST_STREAM with error code 8", True),
+        (grpc.StatusCode.INTERNAL, "something else", False),
+    ],
+)
+async def test_a_reset_by_a_proxy_is_a_lost_server_and_no_refusal(client, code, text, lost):
+    expected = CloudUnreachableError if lost else CloudRefusedError
+    async with answering(Resetting(code, text)) as address, client(address) as cloud:
+        with pytest.raises(expected):
+            await cloud.profile(LIMIT_S)
+        events = cloud.open_tails().events()
+        assert isinstance(await anext(events), Beat)
+        with pytest.raises(expected):
+            await anext(events)
 
 
 async def test_a_frame_to_a_stream_that_is_over_is_unreachable(client, two_by_two, random_inputs):

@@ -44,7 +44,7 @@ class Wishes:
         self.heard = []
         self.probe_bytes = None
         self.down_probe_bytes = None
-        self.wants_ping = False
+        self.wants_ping = self.wants_profile = False
         self.wants_reconnect = False
         self.window_is_small = True
 
@@ -62,6 +62,12 @@ class Wishes:
 
     def ping_due(self, now_s):
         return self.wants_ping
+
+    def profile_due(self, now_s):
+        return self.wants_profile
+
+    def others_answer(self):
+        return False
 
     def reconnect_due(self, now_s):
         return self.wants_reconnect
@@ -429,7 +435,7 @@ async def test_renewing_cancels_the_stream_and_opens_another(linked, cloud, two_
 async def test_the_end_of_a_stream_that_was_renewed_is_no_loss(linked, cloud, two_by_two, wait_until):
     """Renewed by who is told an answer, the old stream's reader is still there when that stream ends."""
     async with linked() as shell:
-        old, reader = cloud.streams[0], shell.link._readers[cloud.streams[0]]
+        old, reader = cloud.streams[0], shell.link._connection._readers[cloud.streams[0]]
         shell.answered = lambda answer: shell.link.renew()
         old.answer(a_frame(cloud, two_by_two))
         old.give(CloudUnreachableError("the stream to the cloud was cancelled"))

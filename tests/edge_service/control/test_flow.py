@@ -14,6 +14,7 @@ from edge_service.control import (
     CloudLoadReported,
     CloudLost,
     CloudProfiled,
+    ConnectionReplaced,
     Controller,
     CutEncoded,
     Duty,
@@ -23,6 +24,7 @@ from edge_service.control import (
     HeartbeatsResumed,
     OverheadMeasured,
     Phase,
+    ReplicaAnswers,
     RoundTripMeasured,
     ServerTimes,
     SplitImpossible,
@@ -75,7 +77,7 @@ class Heard:
         self.heard = []
         self.rtt_s = None
         self.window_is_small = False
-        self.wants_ping = self.wants_reconnect = False
+        self.wants_ping = self.wants_reconnect = self.wants_profile = False
         self.probe_bytes = self.down_probe_bytes = None
 
     def observe(self, event, now_s):
@@ -89,6 +91,9 @@ class Heard:
 
     def ping_due(self, now_s):
         return self.wants_ping
+
+    def profile_due(self, now_s):
+        return self.wants_profile
 
     def downlink_slow_starts(self, now_s):
         return self.window_is_small
@@ -281,6 +286,63 @@ class TestTheConnection:
         flow.pinged(0.02, 2.7)
         assert flow.probe_due(2.8) == 1000
         assert not flow.heard(2.9)
+
+
+class TestReplicas:
+    def test_rare_heartbeats_are_no_pause_and_silence_is_longer_while_idle(self, heard):
+        flow = Flow(heard, silence_s=SILENCE_S, heartbeat_s=HEARTBEAT_S, longest_beat_s=5.0)
+        flow.opened(0.0)
+        for pulse in (True, False):
+            flow.heartbeat(1.0, 0.1, next_s=5.0, pulse=pulse)
+        assert not flow.heard(0.1)
+        assert not flow.heard(5.0)
+        assert not heard.of(HeartbeatsResumed)
+        assert flow.duty(5.0 + 6.2) is not Duty.GIVE_UP
+        assert flow.duty(5.0 + 6.4) is Duty.GIVE_UP
+
+    def test_a_cloud_that_went_while_idle_is_noticed_when_it_should_know_of_a_frame(self, heard):
+        heard.rtt_s = RTT_S
+        flow = Flow(heard, silence_s=SILENCE_S, heartbeat_s=HEARTBEAT_S, longest_beat_s=5.0)
+        flow.opened(0.0)
+        flow.heartbeat(1.0, 0.0, next_s=5.0, pulse=True)
+        flow.heartbeat(1.0, 0.0, next_s=5.0)
+        sent = hand_over(flow, 0, 3.0)
+        known_s = 3.0 + sent.upload_s + RTT_S
+        assert flow.duty(known_s + SILENCE_S - 0.01) is Duty.NOTHING
+        assert flow.duty(known_s + SILENCE_S + 0.01) is Duty.GIVE_UP
+        flow.deadline_passed(0, 5.0)
+        flow.stream_renewed()
+        hand_over(flow, 1, 5.0)
+        assert flow.duty(6.2) is Duty.NOTHING, "it waits behind what the old stream left, so nobody knows of it"
+        assert flow.duty(6.4) is Duty.GIVE_UP
+
+    def test_what_each_replica_reports_is_told_with_its_name(self, flow, heard):
+        flow.answers_from("A", 1.0)
+        flow.answers_from("A", 1.1)
+        flow.heartbeat(2.0, 1.1, replica="B", pulse=True)
+        hand_over(flow, 0, 1.2)
+        answered = flow.answered(0, replace(served(0.05, compute_s=0.03), replica="A"), 1.5)
+        flow.outputs_read(answered, 1.5)
+        assert heard.of(ReplicaAnswers) == [ReplicaAnswers("A")]
+        assert heard.of(CloudLoadReported) == [CloudLoadReported(2.0, "B"), CloudLoadReported(1.0, "A")]
+        assert [event.replica for event in (*heard.of(TailMeasured), *heard.of(OverheadMeasured))] == ["A", "A"]
+
+    def test_one_more_profile_is_no_new_connection(self, flow, heard):
+        flow.profiled(CLOUD_S, {}, 1.0, 1.0, replica="B", again=True)
+        assert heard.of(CloudProfiled) == [CloudProfiled(CLOUD_S, {}, replica="B", again=True)]
+        assert not heard.of(CloudAnswered)
+        flow.answers_from("B", 1.0)
+        assert heard.of(ReplicaAnswers), "the question did not say who answers frames"
+
+    def test_frames_outlive_a_connection_that_is_replaced_and_measure_nothing(self, flow, heard):
+        hand_over(flow, 0, 1.0)
+        flow.interrupted()
+        flow.replaced(1.1)
+        assert heard.of(ConnectionReplaced) == [ConnectionReplaced()]
+        assert flow.in_flight == 1
+        assert flow.answered(0, served(), 1.4) is not None
+        assert not heard.of(UplinkMeasured)
+        assert flow.duty(1.0 + SILENCE_S) is Duty.MEASURE
 
 
 class TestAProbe:

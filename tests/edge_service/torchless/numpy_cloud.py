@@ -74,6 +74,9 @@ class NumpyCloud:
 
     open_pulse = open_tails
 
+    async def another(self) -> "NumpyCloud":
+        return self
+
     async def drop(self) -> None:
         pass
 
