@@ -128,6 +128,22 @@ def an_address(text: str | None) -> str | None:
     return text
 
 
+def some_addresses(text: str | None) -> str | None:
+    """Check that addresses, if given, are HOST:PORT, with commas between, each once; no connection is tried."""
+    if text is None:
+        return None
+    from edge_service.clouds import cloud_addresses  # noqa: PLC0415 # keeps `dads --help` fast
+    from edge_service.errors import CloudAddressError  # noqa: PLC0415 # see above
+
+    try:
+        found = cloud_addresses(text)
+    except CloudAddressError as error:
+        raise typer.BadParameter(str(error)) from error
+    for address in found:
+        an_address(address)
+    return ",".join(found)
+
+
 def an_error(value: float | None) -> float | None:
     """Check that a relative error, if given, is at least 0 and finite."""
     if value is not None and not 0 <= value < math.inf:

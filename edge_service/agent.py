@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Self
 
-from edge_service.cloud.client import GrpcCloud
-from edge_service.cloud.seam import Cloud
+from edge_service.clouds import Clouds, connected
 from edge_service.compute import EdgeCompute, edge_seconds
 from edge_service.config import AgentConfig
 from edge_service.control import (
@@ -57,7 +57,8 @@ class Agent:
 
     Args:
         model: the model to run.
-        cloud: "host:port" of a cloud service that serves the same model under the same name, a `Cloud`, or None.
+        cloud: "host:port" of a cloud service that serves the same model under the same name, a `Cloud`, or None; or
+            several of these, as a sequence or "host:port,host:port": the best one is used.
         config: settings; by default those of the environment.
         edge_profile: the model's times on this machine; measured on entry if not given.
         wire_costs: bytes and seconds of each encoding of each layer's value, as `measure_wire_costs` measures them on
@@ -70,6 +71,7 @@ class Agent:
         tracing: `edge_service.output.tracing.Tracing`, for a trace of each frame.
 
     Raises:
+        CloudAddressError: an address is empty or given twice, or there are more than 16.
         AccessError: the cloud's address does not fit the access settings, or one of their files cannot be used.
         EngineError: heads are to be compiled, and another engine than torch runs the model.
         PolicyError: the model has no split as named in the settings, or it cannot be sent.
@@ -82,7 +84,7 @@ class Agent:
     def __init__(
         self,
         model: Model,
-        cloud: str | Cloud | None,
+        cloud: Clouds,
         config: AgentConfig | None = None,
         *,
         edge_profile: Profile | None = None,
@@ -101,13 +103,7 @@ class Agent:
             )
         self._graph = sendable_graph(model)
         self._policy = policy_named(self._config.policy, self._graph, model.places) if policy is None else policy
-        if not self._policy.uses_cloud:
-            cloud = None
-        address = cloud if cloud is None or isinstance(cloud, str) else type(cloud).__name__
-        if isinstance(cloud, str):
-            layers = [layer.name for layer in model.graph.layers]
-            cloud = GrpcCloud(cloud, model=model.name, digest=model.digest, layers=layers, access=self._config.access)
-        self._cloud = cloud
+        self._clouds = connected(cloud if self._policy.uses_cloud else None, model, self._config.access)
         self._edge_profile = edge_profile
         self._wire_costs = wire_costs
         self._packet_costs = packet_costs if self._config.sends_packets else None
@@ -117,7 +113,8 @@ class Agent:
         self.metrics.started(
             self._config,
             policy=self._policy.name,
-            cloud=address,
+            cloud=",".join(self._clouds) or None,
+            clouds=tuple(self._clouds),
             digest=model.digest,
             torch_version=model.torch_version,
         )
@@ -133,7 +130,7 @@ class Agent:
         """Profiles the edge unless a profile was given, connects to the cloud and measures the link.
 
         Raises:
-            CloudError: the configuration requires a cloud and it cannot be reached or serves another model.
+            CloudError: the configuration requires a cloud, and none can be reached and serves this model.
         """
         config = self._config
         if self._edge_profile is None:
@@ -154,8 +151,9 @@ class Agent:
             config,
             self.metrics,
             self._tracing,
+            tuple(self._clouds),
         )
-        pipeline = Pipeline(parts, self._cloud, self._finished)
+        pipeline = Pipeline(parts, tuple(self._clouds.values()), self._finished)
         try:
             await self._compute.prepare(partial(prepared.start, self._controller))
             await pipeline.start()
@@ -223,7 +221,7 @@ class Agent:
 
     @property
     def cloud_error(self) -> CloudError | None:
-        """Why the cloud is not in use, or None."""
+        """Why no cloud is in use; None if one is, or none was given."""
         return None if self._pipeline is None else self._pipeline.cloud_error
 
     def _new_controller(self, edge_profile: Profile, wire_costs: WireCosts, ready: Ready | None) -> Controller:
@@ -238,6 +236,8 @@ class Agent:
             policy=self._policy,
             packets=None if self._packet_costs is None else self._packet_costs.slowed(config.slowdown),
             ready=ready,
+            clouds=max(1, len(self._clouds)),
+            rng=random.Random(),  # noqa: S311 # it spreads edges over clouds, and keeps no secret
         )
 
     def _raw_costs(self) -> WireCosts:

@@ -3,6 +3,7 @@
     EdgeError
     ├── AgentClosedError        a frame was submitted outside the agent's lifetime
     ├── InputError              a frame does not fit the model's inputs
+    ├── CloudAddressError       (also ValueError) an address of a cloud is missing or given twice, or there are too many
     ├── EngineError             (also ValueError) the model's engine cannot do what the settings ask for
     ├── PolicyError             (also ValueError) there is no such policy, or the model has no such split
     ├── DrawingError            pictures cannot be drawn as they were asked for
@@ -33,6 +34,10 @@ class AgentClosedError(EdgeError):
 
 class InputError(EdgeError):
     """A frame's tensors do not have the number, shapes or dtypes of the model's inputs."""
+
+
+class CloudAddressError(EdgeError, ValueError):
+    """The addresses of the clouds cannot be used; the message says which and why."""
 
 
 class EngineError(EdgeError, ValueError):

@@ -49,6 +49,7 @@ class FrameResult:
         sent_bytes: bytes of its message to the cloud, whether or not an answer came; 0 if none was made.
         error: why it failed, fell back or was dropped; else None.
         feeds: the inputs, of arrays, if the agent keeps them for verification; else None.
+        cloud: the cloud that answered, as its address was given; None if none did.
     """
 
     frame_id: int
@@ -66,6 +67,7 @@ class FrameResult:
     sent_bytes: int = 0
     error: str | None = None
     feeds: tuple[Tree, ...] | None = None
+    cloud: str | None = None
 
     def predicted(self) -> Mapping[str, float]:
         """The predicted seconds of the stages; empty if the frame never started.

@@ -30,6 +30,7 @@ class Parts:
         config: bounds and timeouts.
         metrics: counts the splits in use, and bytes.
         tracing: makes each frame's trace; None if tracing is off.
+        clouds: the clouds' names, as their addresses were given.
     """
 
     model: Model
@@ -39,3 +40,8 @@ class Parts:
     config: AgentConfig
     metrics: EdgeMetrics
     tracing: Tracing | None = None
+    clouds: tuple[str, ...] = ()
+
+    def cloud_name(self, cloud: int) -> str:
+        """The name of a cloud, by its place among the clouds."""
+        return self.clouds[cloud] if cloud < len(self.clouds) else f"cloud {cloud}"

@@ -6,8 +6,9 @@ while it waits, as it would on a slow machine.
 
 from __future__ import annotations
 
+import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 from typing import TypeVar
 
@@ -54,6 +55,8 @@ class SlowedController(Controller):
         policy: see there.
         packets: see there.
         ready: see there.
+        clouds: see there.
+        rng: see there.
     """
 
     def __init__(
@@ -67,17 +70,27 @@ class SlowedController(Controller):
         policy: Policy,
         packets: PacketCosts | None = None,
         ready: Ready | None = None,
+        clouds: int = 1,
+        rng: random.Random | None = None,
     ) -> None:
         super().__init__(
-            graph, edge_s, rate_hz=rate_hz, encodings=encodings, policy=policy, packets=packets, ready=ready
+            graph,
+            edge_s,
+            rate_hz=rate_hz,
+            encodings=encodings,
+            policy=policy,
+            packets=packets,
+            ready=ready,
+            clouds=clouds,
+            rng=rng,
         )
         self._slowdown = slowdown
 
-    def observe(self, event: Event, now_s: float) -> None:
+    def observe(self, event: Event, now_s: float, cloud: int = 0) -> None:
         """As `Controller.observe`."""
-        stretched(partial(super().observe, event, now_s), self._slowdown)
+        stretched(partial(super().observe, event, now_s, cloud), self._slowdown)
 
-    def plan(self, now_s: float, *, packets_ready: bool = False) -> Plan:
+    def plan(self, now_s: float, *, packets_ready: bool | Collection[int] = False) -> Plan:
         """As `Controller.plan`."""
         return stretched(partial(super().plan, now_s, packets_ready=packets_ready), self._slowdown)
 

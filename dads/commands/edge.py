@@ -46,8 +46,8 @@ from dads.options import (
     WeightsOption,
     a_folder,
     above_zero,
-    an_address,
     in_units,
+    some_addresses,
     stdout_or_in_a_folder,
 )
 from dads.planning.profile_file import encodings_in, read_profile
@@ -65,9 +65,10 @@ def edge(
     cloud: Annotated[
         str | None,
         typer.Option(
-            metavar="HOST:PORT",
-            callback=an_address,
-            help="Address of the cloud service; without it every frame is computed here.",
+            metavar="HOST:PORT[,HOST:PORT]",
+            callback=some_addresses,
+            help="Address of the cloud service, or of several, of which the best is used; without it every frame is "
+            "computed here.",
         ),
     ] = None,
     name: NameOption = None,
@@ -239,8 +240,8 @@ def edge(
         raise InvalidUsageError(
             "--compare, --compare-with, --require-cloud and the policies cloud_only and given need --cloud HOST:PORT"
         )
-    if cloud is not None:
-        config.access.check(cloud)
+    for address in () if cloud is None else cloud.split(","):
+        config.access.check(address)
     chosen_engine = _engine(model, engine, compiles=config.compile)
     is_traced = is_wanted(tracing)
     if metrics_port is not None:

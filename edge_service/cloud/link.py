@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from edge_service.cloud.seam import Announcement, Answer, Beat, Cloud, FrameToSend, ProbeReading, Refusal, Tails
+from edge_service.cloud.uplink_turns import UplinkTurns
 from edge_service.control import Duty, FinishHere, Flow
 from edge_service.errors import (
     CloudDeniedError,
@@ -56,6 +57,8 @@ class CloudLink:
         cloud: the calls.
         flow: takes what happens on the connection, and says what the connection needs.
         listener: receives answers, and orders after a loss.
+        name: the cloud's name in the log; empty if it is the only one.
+        turns: lets one probe at a time on the uplink that several clouds share; None if it is the only one.
 
     Attributes:
         last_error: why the cloud is not in use, or None.
@@ -63,8 +66,18 @@ class CloudLink:
         pictures: the versions of what decodes packets in the cloud; empty while none is known.
     """
 
-    def __init__(self, parts: Parts, cloud: Cloud, flow: Flow, listener: LinkListener) -> None:
+    def __init__(
+        self,
+        parts: Parts,
+        cloud: Cloud,
+        flow: Flow,
+        listener: LinkListener,
+        name: str = "",
+        turns: UplinkTurns | None = None,
+    ) -> None:
         self._cloud = cloud
+        self._named = {"cloud": name} if name else {}
+        self._turns = turns or UplinkTurns()
         self._flow = flow
         self._listener = listener
         self._config = parts.config
@@ -91,9 +104,9 @@ class CloudLink:
         except TimeoutError:
             self._lost(CloudUnreachableError(f"no answer within {self._config.connect_timeout_s:g} s"))
             await self._drop()
+        self._supervisor = asyncio.create_task(self._supervise(), name="cloud-link")
         if self._tails is None and self._config.require_cloud and self.last_error is not None:
             raise self.last_error
-        self._supervisor = asyncio.create_task(self._supervise(), name="cloud-link")
 
     async def send(self, frame: FrameToSend, timeout_s: float) -> None:
         """Hands a frame to the stream.
@@ -130,7 +143,7 @@ class CloudLink:
             try:
                 await self._look()
             except Exception as error:  # noqa: BLE001 # a defect here must not end this task without a log
-                log.exception("watching the cloud failed")
+                log.exception("watching the cloud failed", **self._named)
                 self._lost(CloudUnreachableError(f"watching the cloud failed: {error}"))
 
     async def _look(self) -> None:
@@ -166,7 +179,7 @@ class CloudLink:
         await self._measure()
         if self._tails is not None:
             self.last_error = None
-            log.info("cloud connected", load_factor=round(profile.load_factor, 2))
+            log.info("cloud connected", load_factor=round(profile.load_factor, 2), **self._named)
 
     async def _drop(self) -> None:
         """Gives up a connection from which nothing arrives, and the measurement on it."""
@@ -179,7 +192,7 @@ class CloudLink:
     def _lost(self, error: CloudError) -> None:
         if self.last_error is None or _kind(error) != _kind(self.last_error):
             hint = "refusing to offload" if isinstance(error, _FOR_ALL_FRAMES) else "going on alone"
-            log.warning("cloud lost", error=str(error), then=hint)
+            log.warning("cloud lost", error=str(error), then=hint, **self._named)
         self.last_error = error
         self._close_tails()
         retry_after_s = error.retry_after_s if isinstance(error, CloudRefusedError) else None
@@ -213,6 +226,10 @@ class CloudLink:
         return True
 
     async def _probe(self, size: int, *, down: bool = False) -> None:
+        async with self._turns.turn():
+            await self._probe_now(size, down=down)
+
+    async def _probe_now(self, size: int, *, down: bool) -> None:
         if self._tails is None:
             return
         call: Callable[[int, float], Awaitable[ProbeReading | None]] = self._cloud.probe_down
@@ -278,7 +295,7 @@ class CloudLink:
             if tails in self._readers:
                 self._lost(error)
         except Exception as error:  # noqa: BLE001 # a defect here must not leave frames waiting without a log
-            log.exception("reading answers failed")
+            log.exception("reading answers failed", **self._named)
             if tails in self._readers:
                 self._lost(CloudUnreachableError(f"reading answers failed: {error}"))
 

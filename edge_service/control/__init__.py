@@ -8,6 +8,7 @@ Read in this order:
 * `events`, `orders`, `plan`: the values that go in and come out; `stage_times`: where a frame's time went;
 * `flow`: the state machine of frames and connection;
 * `controller`: the state machine of the decision;
+* `clouds/`: each cloud as the controller sees it, and which of several is used;
 * `estimators/`: uplink, round trip, load and other quantities, estimated from events;
 * `breaker`, `probing`: when to try the cloud, and when to measure the link;
 * `conditions`, `pricing`, `policies/`: what a decision depends on, what a split costs, and who chooses one;
@@ -19,7 +20,8 @@ Read in this order:
 """
 
 from edge_service.control.breaker import Breaker, BreakerConfig, BreakerState
-from edge_service.control.controller import Controller
+from edge_service.control.clouds import ChoiceConfig, CloudChoice, Price
+from edge_service.control.controller import Controller, OneCloud
 from edge_service.control.estimators.arrival_rate import ArrivalRate
 from edge_service.control.estimators.download_clock import DownloadClock
 from edge_service.control.estimators.encoding_costs import EncodingCosts, SizeRatios
@@ -61,7 +63,7 @@ from edge_service.control.events import (
 )
 from edge_service.control.flow import Flow
 from edge_service.control.orders import Answered, Duty, FinishHere, Probe, answer_timeout_s
-from edge_service.control.plan import ControllerConfig, ControllerState, Mode, Phase, Plan
+from edge_service.control.plan import CloudState, ControllerConfig, ControllerState, Mode, Phase, Plan
 from edge_service.control.policies import Choice, Policy
 from edge_service.control.probing import ProbeConfig, ProbeScheduler
 from edge_service.control.readiness import Choosable, Job, Ready
@@ -75,12 +77,15 @@ __all__ = [
     "BreakerConfig",
     "BreakerState",
     "Choice",
+    "ChoiceConfig",
     "Choosable",
     "CloudAnswered",
     "CloudBusy",
+    "CloudChoice",
     "CloudLoadReported",
     "CloudLost",
     "CloudProfiled",
+    "CloudState",
     "Controller",
     "ControllerConfig",
     "ControllerState",
@@ -100,6 +105,7 @@ __all__ = [
     "LinkTimes",
     "LoadEstimator",
     "Mode",
+    "OneCloud",
     "OverheadEstimator",
     "OverheadMeasured",
     "PacketCosts",
@@ -112,6 +118,7 @@ __all__ = [
     "PicturesDecodedThere",
     "Plan",
     "Policy",
+    "Price",
     "Probe",
     "ProbeConfig",
     "ProbeScheduler",

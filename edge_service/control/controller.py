@@ -1,18 +1,10 @@
 """The state machine of the decision: takes events, and returns plans, probes, pings and reconnects.
 
-              CloudProfiled                  UplinkMeasured
-    ALONE ───────────────────────► MEASURING ───────────────► OFFLOADING
-      ▲ ▲   breaker closed, no         │     a rate is known       │
-      │ │   rate known: edge-only,     │                           │  every split is open,
-      │ │   probe                      │                           │  edge-only included
-      │ └──────────────────────────────┘                           │
-      └────────────────────────────────────────────────────────────┘
-        CloudLost, or failures in a row: the breaker opens, the rate is forgotten; edge-only, reconnect with backoff.
-        CloudAnswered closes it again; so does a heartbeat, once the wait is over.
-        CloudBusy opens it too, for as long as the cloud asked: the rate stays known, and a heartbeat closes it.
+    events of the edge ──────────────► load, rate ──┐
+                                                    ├──► a plan for each cloud ──► the cheapest, by CloudChoice ──► Plan
+    events of a cloud ──► its CloudSide: path, load ┘
 
-With a policy that uses no cloud it stays in ALONE and makes no calls. With a policy that needs no rate it goes from
-ALONE to OFFLOADING.
+With one cloud there is nothing to choose: its plan is the plan. With none that can be used, everything runs here.
 
 Laws:
 
@@ -24,56 +16,37 @@ Laws:
 - a positive answer of `probe_due`, `ping_due`, `reconnect_due` or `work_due` counts as acted upon.
 """
 
+import copy
 import math
+import random
+from collections.abc import Collection, Iterable
+from dataclasses import replace
 
-from edge_service.control.breaker import Breaker, BreakerState
-from edge_service.control.conditions import Conditions
+from edge_service.control.clouds import ChoiceConfig, CloudChoice, CloudSide, EdgeSide, Price, rest_s
 from edge_service.control.estimators.encoding_costs import EncodingCosts
 from edge_service.control.estimators.load import LoadEstimator
-from edge_service.control.estimators.overhead import OverheadEstimator
 from edge_service.control.estimators.packet_costs import PacketCosts
-from edge_service.control.estimators.path import NetworkPath
-from edge_service.control.estimators.slow_start import INITIAL_WINDOW_BYTES
 from edge_service.control.events import (
-    AnswerMissed,
-    CloudAnswered,
-    CloudBusy,
-    CloudLoadReported,
-    CloudLost,
-    CloudProfiled,
     CutEncoded,
-    DownlinkAtLeast,
-    DownlinkMeasured,
-    DownloadStalled,
     Event,
     HeadMeasured,
-    HeartbeatsResumed,
-    OverheadMeasured,
     PacketsEvent,
+    PacketsRefused,
+    PicturesDecodedThere,
     RateChanged,
-    RoundTripMeasured,
-    SplitImpossible,
-    TailMeasured,
-    UplinkAtLeast,
-    UplinkMeasured,
-    UploadLate,
-    UploadStalled,
 )
-from edge_service.control.plan import ControllerConfig, ControllerState, Phase, Plan
+from edge_service.control.plan import CloudState, ControllerConfig, ControllerState, Phase, Plan
 from edge_service.control.planner import Planner
 from edge_service.control.policies.adaptive import Adaptive
 from edge_service.control.policies.policy import Policy
 from edge_service.control.pricing import large_answers
-from edge_service.control.probing import ProbeScheduler
 from edge_service.control.readiness import Choosable, Job, Ready
 from partitioner import LayerGraph, Partition
 from partitioner.splits import Splits
 
-_TAILS_FRESH_S = 5.0
-
 
 class Controller:
-    """See the module docstring.
+    """See the module docstring. A cloud is named by its place among the clouds, from 0.
 
     Args:
         graph: The model.
@@ -81,13 +54,16 @@ class Controller:
         config: Settings.
         rate_hz: Rate of frames until `RateChanged` says otherwise.
         encodings: Encodings to choose from, as measured on the edge, the default first; if empty, only raw.
-        policy: Chooses the split; `Adaptive` by default.
+        policy: Chooses the split; `Adaptive` by default. Each cloud after the first gets a copy of it.
         packets: The source's packets, if it has any that hold the model's input; its seconds those of this edge.
         ready: Whether a split can run without waiting for its parts to be prepared; None if none needs that.
+        clouds: How many clouds there are.
+        rng: What the choice of a cloud is drawn from; edges of one fleet need different ones. Only for several clouds.
+        choice: Settings of that choice.
 
     Raises:
         PartitionError: If the times do not fit the graph, or the packets hold no input of the model.
-        ValueError: If the rate is not positive and finite.
+        ValueError: If the rate is not positive and finite, or several clouds come without `rng`.
     """
 
     def __init__(
@@ -100,265 +76,297 @@ class Controller:
         policy: Policy | None = None,
         packets: PacketCosts | None = None,
         ready: Ready | None = None,
+        *,
+        clouds: int = 1,
+        rng: random.Random | None = None,
+        choice: ChoiceConfig | None = None,
     ) -> None:
         self._config = config or ControllerConfig()
         self._policy: Policy = Adaptive(self._config.hysteresis) if policy is None else policy
         self._rate_hz = _checked_rate(rate_hz)
-        self._planner = Planner(graph, edge_s, self._config, encodings, self._policy, packets, ready)
-        self._path = NetworkPath(late_ratio=self._config.late_ratio, late_margin_s=self._config.late_margin_s)
-        self._overhead = OverheadEstimator()
         self._edge_load = LoadEstimator()
-        self._cloud_load = LoadEstimator()
-        self._probes = ProbeScheduler(self._config.probe)
-        self._down_probes = ProbeScheduler(self._config.probe)
-        self._large_answers = large_answers(graph)
-        self._breaker = Breaker(self._config.breaker)
-        self._breaker.expect(-math.inf)
-        self._lost_reason = ""
-        self._tail_at_s = -math.inf
         self._heads_run = 0
+        self._fresh_s = (choice or ChoiceConfig()).fresh_s
+        self._choice = None if clouds == 1 else _choice(choice or ChoiceConfig(), clouds, rng)
+        large = large_answers(graph)
+        policies = [self._policy, *(copy.deepcopy(self._policy) for _ in range(clouds - 1))]
+        self._sides = tuple(
+            CloudSide(
+                Planner(graph, edge_s, self._config, encodings, each, packets, ready),
+                self._config,
+                each,
+                large_answers=large,
+            )
+            for each in policies
+        )
+        self._last: Plan | None = None
+        self._switches = 0
+        self._orders: dict[int, tuple[frozenset[str], ...]] = {}
+        self._order_told: tuple[frozenset[str], ...] | None = None
 
-    def observe(self, event: Event, now_s: float) -> None:
-        """Takes one event, observed at `now_s`.
+    def observe(self, event: Event, now_s: float, cloud: int = 0) -> None:
+        """Takes one event, observed at `now_s`, of a cloud or of the edge.
 
         Raises:
             PartitionError: For a profile that does not fit the graph.
             ValueError: For a rate that is not positive and finite.
         """
         match event:
-            case (
-                UplinkMeasured()
-                | UplinkAtLeast()
-                | UploadLate()
-                | DownlinkMeasured()
-                | DownlinkAtLeast()
-                | RoundTripMeasured()
-            ):
-                self._path.observe(event, now_s)
-            case OverheadMeasured(seconds):
-                self._overhead.add(seconds, now_s)
             case HeadMeasured(predicted_s, measured_s):
                 self._heads_run += 1
                 self._edge_load.add(predicted_s, measured_s, now_s)
-            case TailMeasured() | CloudLoadReported():
-                self._cloud_worked(event, now_s)
-            case CutEncoded(encoding, measured_bytes, sent_bytes):
-                self._planner.cut_encoded(encoding, measured_bytes, sent_bytes)
             case RateChanged(rate_hz):
                 self._rate_hz = _checked_rate(rate_hz)
+            case CutEncoded(encoding, measured_bytes, sent_bytes):
+                for side in self._sides:
+                    side.planner.cut_encoded(encoding, measured_bytes, sent_bytes)
             case _ if isinstance(event, PacketsEvent):
-                loads = self._edge_load.factor(now_s), self._cloud_load.factor(now_s)
-                self._planner.packets_seen(event, *loads, now_s)
+                of_one = isinstance(event, PicturesDecodedThere | PacketsRefused)
+                for side in (self._sides[cloud],) if of_one else self._sides:
+                    side.planner.packets_seen(event, self._edge_load.factor(now_s), side.load(now_s), now_s)
             case _:
-                self._cloud_seen(event, now_s)
+                self._sides[cloud].observe(event, now_s)
 
     @property
     def packets_usable(self) -> bool:
-        """Whether frames can be sent as packets: the source has them, and the cloud takes them and has not refused."""
-        return self._planner.packets_usable
+        """Whether frames can be sent as packets: the source has them, and a cloud takes them and has not refused."""
+        return any(side.planner.packets_usable for side in self._sides)
 
-    def plan(self, now_s: float, *, packets_ready: bool = False) -> Plan:
+    def takes_packets(self, cloud: int) -> bool:
+        """The same of one cloud."""
+        return self._sides[cloud].planner.packets_usable
+
+    def plan(self, now_s: float, *, packets_ready: bool | Collection[int] = False) -> Plan:
         """How to run a frame that starts now. It takes microseconds unless something moved since the last call.
 
         Args:
             now_s: The time.
-            packets_ready: Whether the frame's packets can be sent: none before them is missing in the cloud.
+            packets_ready: Whether the frame's packets can be sent: none before them is missing in the cloud; with
+                several clouds, those to which they can be sent.
         """
-        return self._planner.plan(self._conditions(now_s, packets=packets_ready), now_s)
+        edge = self._edge(now_s)
+        if self._choice is None:
+            return self._sides[0].plan(edge, now_s, packets=bool(packets_ready))
+        packets = _among(packets_ready, len(self._sides))
+        usable = [i for i, side in enumerate(self._sides) if side.phase is Phase.OFFLOADING]
+        if self._choice.is_due(usable, now_s):
+            fresh = [i for i in usable if self._sides[i].is_measured(now_s, self._fresh_s)]
+            self._choice.choose(self._prices(usable, edge, packets, now_s), now_s, fresh=fresh)
+        cloud = self._cloud
+        if self._sides[cloud].is_doubted:
+            # It may be lost. Until that is known, or it is heard of again, frames go where they are answered.
+            others = self._prices((i for i in usable if not self._sides[i].is_doubted), edge, packets, now_s)
+            cloud = min(others, key=lambda i: others[i].order, default=cloud)
+        return self._told(self._sides[cloud].plan(edge, now_s, packets=cloud in packets), cloud)
+
+    def elsewhere(
+        self,
+        plan: Plan,
+        tried: Collection[int],
+        left_s: float,
+        now_s: float,
+        *,
+        packets_ready: Collection[int] = (),
+    ) -> Plan | None:
+        """The plan for the rest of a frame that its cloud does not answer, with another cloud.
+
+        Args:
+            plan: How it was planned; its head has run.
+            tried: The clouds that do not answer it.
+            left_s: The time until the answer is due.
+            now_s: The time.
+            packets_ready: The clouds that a frame that is sent as packets can be sent to.
+
+        Returns:
+            None if no other cloud is expected to answer in time.
+        """
+        edge, found = self._edge(now_s), None
+        for i, side in enumerate(self._sides):
+            if i in tried or (plan.packets and i not in packets_ready):
+                continue
+            made = side.rest_of(plan, edge, now_s)
+            if made is not None and rest_s(made) <= left_s and (found is None or rest_s(made) < rest_s(found)):
+                found = replace(
+                    made, cloud=i, serial=plan.serial, changed=plan.changed, deadline_s=min(made.deadline_s, left_s)
+                )
+        return found
 
     def work_due(self, now_s: float) -> Job | None:
         """The job to run now on another thread, or None. It is for models with too many splits to price at once.
 
         Until `work_ended` was called for it, the next calls return None.
         """
-        return self._planner.work_due(now_s)
+        if any(side.planner.is_busy for side in self._sides):
+            return None
+        in_turn = sorted(self._sides, key=lambda side: side is not self._sides[self._cloud])
+        return next((job for side in in_turn if (job := side.planner.work_due(now_s)) is not None), None)
 
     def work_ended(self, job: Job, result: Splits | Partition | Choosable | None, now_s: float) -> None:
         """Takes the result of a job, None if it failed; a job that is not the last one begun is ignored."""
-        self._planner.work_ended(job, result, now_s)
+        for side in self._sides:
+            side.planner.work_ended(job, result, now_s)
+        rests_until_s = max(side.planner.rests_until_s for side in self._sides)
+        for side in self._sides:
+            side.planner.rest_until(rests_until_s)
 
     def preparation_due(self) -> tuple[frozenset[str], ...] | None:
         """The splits whose parts to prepare, and keep, in this order, if that has changed since the last call.
 
-        Ask before the first plan, when the first split is what the first frame needs, and after each plan.
+        Those for the cloud in use come first. Ask before the first plan, when the first split is what the first frame
+        needs, and after each plan.
         """
-        return self._planner.preparation_due()
+        for i, side in enumerate(self._sides):
+            order = side.planner.preparation_due()
+            if order is not None:
+                self._orders[i] = order
+        in_turn = sorted(self._orders, key=lambda i: i != self._cloud)
+        order = tuple(dict.fromkeys(edge for i in in_turn for edge in self._orders[i]))
+        if not order or order == self._order_told:
+            return None
+        self._order_told = order
+        return order
 
-    def probe_due(self, now_s: float) -> int | None:
+    def probe_due(self, now_s: float, cloud: int = 0) -> int | None:
         """Bytes of a probe to send now, or None. The next calls return None until the next probe is due."""
-        if not self._policy.needs_uplink or self._phase() is Phase.ALONE:
-            return None
-        return self._probes.probe_due(
-            now_s,
-            uplink_bps=self._path.uplink.bps,
-            highest_bps=self._path.uplink.highest_bps,
-            age_s=self._path.uplink.age_s(now_s),
-            unconfirmed=self._path.unsure,
-            untimed=self._path.probes_untimed,
-            slow_start_rtt_s=self._path.rtt_s if self._path.slow_starts(now_s) else 0.0,
-            pause_s=1.0 / self._rate_hz,
-        )
+        return self._sides[cloud].probe_due(now_s, self._rate_hz, spare=self._is_spare(cloud))
 
-    def down_probe_due(self, now_s: float) -> int | None:
+    def down_probe_due(self, now_s: float, cloud: int = 0) -> int | None:
         """Bytes of a probe of the downlink to send now, or None, as for `probe_due`; only for large answers."""
-        if not (self._large_answers and self._policy.needs_uplink) or self._phase() is Phase.ALONE:
-            return None
-        downlink = self._path.downlink
-        return self._down_probes.probe_due(
-            now_s,
-            uplink_bps=downlink.bps,
-            highest_bps=downlink.highest_bps,
-            age_s=downlink.age_s(now_s),
-            unconfirmed=downlink.unconfirmed or downlink.rests_on_one,
-            slow_start_rtt_s=self._path.rtt_s if self._path.downlink_slow_starts(now_s) else 0.0,
-            pause_s=1.0 / self._rate_hz,
-        )
+        return self._sides[cloud].down_probe_due(now_s, self._rate_hz, spare=self._is_spare(cloud))
 
-    def ping_due(self, now_s: float) -> bool:
-        """Whether to measure the round trip now, with a call of about 1 kB on the connection that carries frames.
+    def ping_due(self, now_s: float, cloud: int = 0) -> bool:
+        """Whether to measure the round trip now; see `CloudSide.ping_due`."""
+        return self._sides[cloud].ping_due(now_s, self._rate_hz, spare=self._is_spare(cloud))
 
-        On a link with a large bandwidth-delay product, pings are frequent enough to keep the connection out of slow
-        start. Slow start would make the next upload 2 to 3 times slower than predicted, and a probe would measure a
-        rate that is too low by as much.
-        """
-        if self._phase() is Phase.ALONE:
-            return False
-        interval_s = self._config.warm_interval_s if self._keeps_warm(now_s) else None
-        return self._probes.ping_due(now_s, age_s=self._path.round_trip.age_s(now_s), interval_s=interval_s)
-
-    def slow_starts(self, now_s: float) -> bool:
+    def slow_starts(self, now_s: float, cloud: int = 0) -> bool:
         """Whether an upload that begins now starts with a window smaller than the link needs."""
-        return self._path.slow_starts(now_s)
+        return self._sides[cloud].slow_starts(now_s)
 
-    def downlink_slow_starts(self, now_s: float) -> bool:
+    def downlink_slow_starts(self, now_s: float, cloud: int = 0) -> bool:
         """The same for a download."""
-        return self._path.downlink_slow_starts(now_s)
+        return self._sides[cloud].downlink_slow_starts(now_s)
 
-    def reconnect_due(self, now_s: float) -> bool:
-        """Whether to try to reach the cloud now.
+    def reconnect_due(self, now_s: float, cloud: int = 0) -> bool:
+        """Whether to try to reach the cloud now; see `CloudSide.reconnect_due`."""
+        return self._sides[cloud].reconnect_due(now_s)
 
-        Report the outcome: `CloudProfiled` or `CloudAnswered` for success, `CloudLost` or `AnswerMissed` for failure.
-        """
-        if not self._policy.uses_cloud or self._breaker.state is BreakerState.CLOSED:
-            return False
-        return self._breaker.allows(now_s)
+    def of_cloud(self, cloud: int, now_s: float) -> CloudState:
+        """A snapshot of one cloud."""
+        return self._sides[cloud].state(now_s)
 
     def state(self, now_s: float) -> ControllerState:
         """A snapshot for metrics and displays."""
+        clouds = tuple(side.state(now_s) for side in self._sides)
+        used, planner = clouds[self._cloud], self._sides[self._cloud].planner
         return ControllerState(
-            phase=self._phase(),
-            breaker=self._breaker.state,
-            retry_at_s=self._breaker.retry_at_s,
-            lost_reason=self._lost_reason,
-            uplink_bps=self._path.uplink.bps,
-            uplink_age_s=self._path.uplink.age_s(now_s),
-            rtt_s=self._path.round_trip.minimum_s,
-            overhead_s=self._overhead.seconds(now_s),
+            phase=used.phase,
+            breaker=used.breaker,
+            retry_at_s=used.retry_at_s,
+            lost_reason=used.lost_reason,
+            uplink_bps=used.uplink_bps,
+            uplink_age_s=used.uplink_age_s,
+            rtt_s=used.rtt_s,
+            overhead_s=used.overhead_s,
             edge_load=self._edge_load.factor(now_s),
-            cloud_load=self._cloud_load.factor(now_s),
+            cloud_load=used.load,
             rate_hz=self._rate_hz,
-            mode=self._planner.mode,
-            decisions=self._planner.decisions,
-            switches=self._planner.switches,
-            table_splits=self._planner.table_splits,
-            downlink_bps=self._path.downlink.bps,
+            mode=planner.mode,
+            decisions=sum(side.planner.decisions for side in self._sides),
+            switches=planner.switches if self._choice is None else self._switches,
+            table_splits=planner.table_splits,
+            downlink_bps=used.downlink_bps,
+            cloud=self._cloud,
+            cloud_changes=0 if self._choice is None else self._choice.changes,
+            clouds=clouds,
         )
-
-    def _phase(self) -> Phase:
-        cloud_usable = self._planner.cloud_known and self._breaker.state is BreakerState.CLOSED
-        if not self._policy.uses_cloud or not cloud_usable:
-            return Phase.ALONE
-        if self._policy.needs_uplink and self._path.uplink.bps is None:
-            return Phase.MEASURING
-        return Phase.OFFLOADING
-
-    def _conditions(self, now_s: float, *, packets: bool) -> Conditions:
-        return Conditions(
-            phase=self._phase(),
-            uplink_bps=self._path.uplink.bps,
-            fixed_s=self._path.rtt_s + self._overhead.seconds(now_s),
-            edge_load=self._edge_load.factor(now_s),
-            cloud_load=self._cloud_load.factor(now_s),
-            rate_hz=self._rate_hz,
-            stalled_s=self._path.stalled_s,
-            slow_start=self._path.slow_start() if self._frames_are_rare else None,
-            heads_run=self._heads_run,
-            downlink_bps=self._path.downlink.bps,
-            large_answers=self._large_answers,
-            packets=packets,
-        )
-
-    def _cloud_seen(self, event: Event, now_s: float) -> None:
-        match event:
-            case CloudProfiled(cloud_s, decode_s, takes_packets):
-                self._path.reconnected()
-                self._planner.cloud_profiled(cloud_s, decode_s, takes_packets=takes_packets)
-                self._answered(now_s)
-            case CloudAnswered():
-                self._answered(now_s)
-            case AnswerMissed():
-                self._missed(now_s)
-            case UploadStalled(size, seconds):
-                self._path.uplink.at_most(size, seconds, now_s)
-                self._missed(now_s)
-            case DownloadStalled(size, seconds):
-                self._path.downlink.at_most(size, seconds, now_s)
-                self._missed(now_s)
-            case SplitImpossible():
-                self._planner.forbid(event)
-            case CloudBusy(retry_after_s):
-                self._path.stalled_s = 0.0
-                self._breaker.hold(now_s, retry_after_s)
-            case CloudLost(reason, retry_after_s):
-                self._lost_reason = reason
-                self._path.stalled_s = 0.0
-                self._breaker.trip(now_s, asked_s=retry_after_s)
-                self._path.forget()
-            case HeartbeatsResumed():
-                self._path.stalled_s = 0.0
-                self._path.doubt()
-                self._restart_probes()
-
-    def _cloud_worked(self, event: TailMeasured | CloudLoadReported, now_s: float) -> None:
-        if isinstance(event, TailMeasured):
-            self._tail_at_s = now_s
-            self._cloud_load.add(event.predicted_s, event.measured_s, now_s)
-            return
-        if now_s - self._tail_at_s > _TAILS_FRESH_S:
-            # While our own tails are measured, the server's average over all clients is less exact, so it is ignored.
-            self._cloud_load.reported(event.factor, now_s)
-        if self._breaker.resume(now_s) and self._path.uplink.bps is None:
-            # Frames went unanswered, but heartbeats arrive: the connection is there, so only measure the rate again.
-            self._restart_probes()
-
-    def _answered(self, now_s: float) -> None:
-        self._path.stalled_s = 0.0
-        if self._breaker.state is not BreakerState.CLOSED:
-            self._restart_probes()
-        self._breaker.succeeded(now_s)
-
-    def _missed(self, now_s: float) -> None:
-        self._path.stalled_s = 0.0
-        self._breaker.failed(now_s)
-        if self._breaker.state is not BreakerState.CLOSED:
-            self._lost_reason = self._lost_reason or "no answers"
-            self._path.forget()
-
-    def _restart_probes(self) -> None:
-        self._probes.restart()
-        self._down_probes.restart()
-
-    def _keeps_warm(self, now_s: float) -> bool:
-        idle = self._path.idle_s(now_s) >= self._config.warm_interval_s
-        return idle and not self._frames_are_rare and self._path.needed_bytes > INITIAL_WINDOW_BYTES
 
     @property
-    def _frames_are_rare(self) -> bool:
-        """Whether frames are so rare that pings to avoid slow start would cost more than they save."""
-        return self._rate_hz * self._config.warm_longest_pause_s < 1.0
+    def _cloud(self) -> int:
+        """The cloud in use; the first one before any was chosen."""
+        return 0 if self._choice is None or self._choice.current is None else self._choice.current
+
+    def _is_spare(self, cloud: int) -> bool:
+        return self._choice is not None and cloud not in (self._choice.current, self._choice.wanted)
+
+    def _edge(self, now_s: float) -> EdgeSide:
+        return EdgeSide(self._edge_load.factor(now_s), self._rate_hz, self._heads_run)
+
+    def _prices(
+        self, clouds: Iterable[int], edge: EdgeSide, packets: Collection[int], now_s: float
+    ) -> dict[int, Price]:
+        """What a frame costs with each of these clouds."""
+        return {i: Price.of(self._sides[i].plan(edge, now_s, packets=i in packets)) for i in clouds}
+
+    def _told(self, plan: Plan, cloud: int) -> Plan:
+        """The plan for a cloud, with what it changes for the frame after the last one."""
+        switched = self._last is not None and self._last.partition.edge != plan.partition.edge
+        self._switches += switched
+        self._last = plan = replace(plan, changed=switched, serial=self._switches, cloud=cloud)
+        return plan
+
+
+class OneCloud:
+    """The controller as the flow of one cloud's frames sees it.
+
+    Args:
+        controller: The controller of all clouds.
+        cloud: Which one.
+    """
+
+    def __init__(self, controller: Controller, cloud: int) -> None:
+        self._controller, self._cloud = controller, cloud
+
+    def observe(self, event: Event, now_s: float) -> None:
+        """Takes an event of this cloud or of the edge."""
+        self._controller.observe(event, now_s, self._cloud)
+
+    @property
+    def packets_usable(self) -> bool:
+        """Whether frames can be sent to this cloud as packets."""
+        return self._controller.takes_packets(self._cloud)
+
+    def probe_due(self, now_s: float) -> int | None:
+        """See `Controller`, as for the others."""
+        return self._controller.probe_due(now_s, self._cloud)
+
+    def down_probe_due(self, now_s: float) -> int | None:
+        """See there."""
+        return self._controller.down_probe_due(now_s, self._cloud)
+
+    def ping_due(self, now_s: float) -> bool:
+        """See there."""
+        return self._controller.ping_due(now_s, self._cloud)
+
+    def slow_starts(self, now_s: float) -> bool:
+        """See there."""
+        return self._controller.slow_starts(now_s, self._cloud)
+
+    def downlink_slow_starts(self, now_s: float) -> bool:
+        """See there."""
+        return self._controller.downlink_slow_starts(now_s, self._cloud)
+
+    def reconnect_due(self, now_s: float) -> bool:
+        """See there."""
+        return self._controller.reconnect_due(now_s, self._cloud)
+
+    def state(self, now_s: float) -> CloudState:
+        """A snapshot of this cloud."""
+        return self._controller.of_cloud(self._cloud, now_s)
 
 
 def _checked_rate(rate_hz: float) -> float:
     if not (math.isfinite(rate_hz) and rate_hz > 0.0):
         raise ValueError(f"rate_hz must be positive and finite, not {rate_hz}")
     return rate_hz
+
+
+def _choice(config: ChoiceConfig, clouds: int, rng: random.Random | None) -> CloudChoice:
+    if clouds < 1:
+        raise ValueError(f"clouds must be at least 1, not {clouds}")
+    if rng is None:
+        raise ValueError("several clouds need rng: edges that draw the same choose the same cloud at the same time")
+    return CloudChoice(config, rng)
+
+
+def _among(ready: bool | Collection[int], clouds: int) -> Collection[int]:
+    return range(clouds if ready else 0) if isinstance(ready, bool) else ready

@@ -31,7 +31,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from edge_service.control import measured_work
-from edge_service.control.controller import Controller
+from edge_service.control.controller import Controller, OneCloud
 from edge_service.control.estimators.download_clock import Download, DownloadClock
 from edge_service.control.estimators.upload_clock import UploadClock
 from edge_service.control.events import (
@@ -77,7 +77,7 @@ class Flow:
         heartbeat_s: The cloud's interval between heartbeats.
     """
 
-    def __init__(self, controller: Controller, *, silence_s: float, heartbeat_s: float) -> None:
+    def __init__(self, controller: Controller | OneCloud, *, silence_s: float, heartbeat_s: float) -> None:
         self._controller = controller
         self._silence_s = silence_s
         self._pause_s = _PAUSE_RATIO * heartbeat_s

@@ -19,7 +19,7 @@ class Mode(Enum):
 
 
 class Phase(Enum):
-    """Where the controller is; the chart is in `controller.py`."""
+    """Where a cloud is; the chart is in `clouds/side.py`."""
 
     ALONE = "alone"
     MEASURING = "measuring"
@@ -48,6 +48,7 @@ class ControllerConfig:
         warm_longest_pause_s: No such pings if frames are further apart than this.
         breaker: Settings of the breaker.
         probe: Settings of probes and pings.
+        spare_probe: The same for a cloud that is not in use, once its rate is known.
     """
 
     headroom: float = 0.9
@@ -65,6 +66,11 @@ class ControllerConfig:
     warm_longest_pause_s: float = 20.0
     breaker: BreakerConfig = field(default_factory=BreakerConfig)
     probe: ProbeConfig = field(default_factory=ProbeConfig)
+    spare_probe: ProbeConfig = field(
+        default_factory=lambda: ProbeConfig(
+            interval_s=30.0, quick_interval_s=30.0, longest_interval_s=60.0, ping_interval_s=5.0
+        )
+    )
 
     def __post_init__(self) -> None:
         if not 0.0 < self.headroom <= 1.0:
@@ -105,6 +111,7 @@ class Plan:
             edge, and its encoding is "packets". Then the edge need not decode the picture.
         picture_s: The part of the partition's edge_s that decoding and preparing the picture takes.
         awaited: The layers on the edge of a better split whose parts are not ready yet, so that this one runs; or None.
+        cloud: The cloud that the rest of the frame is sent to, if it is sent: its place among the clouds, from 0.
     """
 
     partition: Partition
@@ -125,6 +132,7 @@ class Plan:
     packets: bool = False
     picture_s: float = 0.0
     awaited: frozenset[str] | None = None
+    cloud: int = 0
 
     @property
     def base_head_s(self) -> float:
@@ -145,8 +153,28 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
+class CloudState:
+    """A snapshot of one cloud; the attributes are those of `ControllerState`, of this cloud.
+
+    Attributes:
+        load: How many times slower the cloud is than its profile.
+    """
+
+    phase: Phase
+    breaker: BreakerState
+    retry_at_s: float | None
+    lost_reason: str
+    uplink_bps: float | None
+    uplink_age_s: float
+    rtt_s: float | None
+    overhead_s: float
+    load: float
+    downlink_bps: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class ControllerState:
-    """A snapshot for metrics and displays.
+    """A snapshot for metrics and displays; what is said of the cloud is of the one in use.
 
     Attributes:
         phase: Alone, measuring or offloading.
@@ -165,6 +193,9 @@ class ControllerState:
         switches: How often the split in use changed.
         table_splits: How many splits the table has that answers decisions; 0 while no table does.
         downlink_bps: Estimated goodput of the way down; None while unknown, as it stays where answers are small.
+        cloud: The cloud in use, by its place among the clouds.
+        cloud_changes: How often the cloud in use changed.
+        clouds: Each cloud.
     """
 
     phase: Phase
@@ -183,3 +214,6 @@ class ControllerState:
     switches: int
     table_splits: int = 0
     downlink_bps: float | None = None
+    cloud: int = 0
+    cloud_changes: int = 0
+    clouds: tuple[CloudState, ...] = ()

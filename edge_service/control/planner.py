@@ -153,6 +153,46 @@ class Planner:
         self._conditions = conditions
         return self._told(graph)
 
+    def rest_of(self, plan: Plan, conditions: Conditions) -> Plan | None:
+        """The plan for the rest of a frame that was planned for another cloud; None if this one cannot answer it.
+
+        The head has run, so the split stays; its encoding does too, if this cloud accepts it.
+        """
+        if plan.packets and not self.packets_usable:
+            return None
+        graph = self._graphs[plan.packets]
+        edge, encoding = plan.partition.edge, plan.partition.encoding
+        if plan.packets and graph.layer is not None:
+            edge, encoding = frozenset({graph.layer.name}), ""
+        if encoding and graph.knows(encoding):
+            split = price(edge, graph.splits, conditions, encoding)
+        else:
+            split = keep_to(edge, graph.splits, conditions).partition
+        if self._is_forbidden(graph, split):
+            return None
+        return self._plan_for(graph, Choice(split, plan.mode, plan.max_rate_hz), plan.mode, conditions, None)
+
+    @property
+    def last(self) -> Plan | None:
+        """The last plan; None before the first."""
+        return self._last
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a job was begun and has not ended."""
+        preparing = self._preparing
+        return any(each.work.busy for each in self._graphs) or (preparing is not None and preparing.busy)
+
+    @property
+    def rests_until_s(self) -> float:
+        """No table is built and no split searched for before."""
+        return max(each.work.rests_until_s for each in self._graphs)
+
+    def rest_until(self, until_s: float) -> None:
+        """Begins no table and no search before then: those of all clouds share the edge's time."""
+        for each in self._graphs:
+            each.work.rests_until_s = max(each.work.rests_until_s, until_s)
+
     def preparation_due(self) -> tuple[frozenset[str], ...] | None:
         """The splits to prepare, in this order, if that has changed since the last call; None also if none is to be."""
         if self._preparing is None:
@@ -162,7 +202,7 @@ class Planner:
     def work_due(self, now_s: float) -> Job | None:
         """The job to begin now in the background, or None; see `BackgroundWork`."""
         preparing = self._preparing
-        if any(each.work.busy for each in self._graphs) or (preparing is not None and preparing.busy):
+        if self.is_busy:
             return None
         wanted = [each for each in self._graphs if each.layer is None or self.packets_usable]
         due = (each.work_due(now_s) for each in sorted(wanted, key=lambda each: each is not self._asked))
@@ -181,9 +221,7 @@ class Planner:
             raise TypeError("only a ranking makes that")
         used = [each.work_ended(job, result, now_s) for each in self._graphs]
         self.decisions += any(used) and isinstance(result, Partition)
-        rests_until_s = max(each.work.rests_until_s for each in self._graphs)
-        for each in self._graphs:
-            each.work.rests_until_s = rests_until_s
+        self.rest_until(self.rests_until_s)
 
     def _follow_packets(self, now_s: float) -> None:
         """Prices the splits anew that depend on what has drifted of the source's packets."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -75,7 +75,15 @@ class EdgeMetrics:
         )
         self._round_trip = Gauge("dads_round_trip_seconds", "Estimated round trip.", registry=r)
         self._load = Gauge("dads_load_factor", "How many times slower a side is than profiled.", ["side"], registry=r)
-        self._connected = Gauge("dads_cloud_connected", "1 while the cloud answers, else 0.", registry=r)
+        self._connected = Gauge("dads_cloud_connected", "1 while a cloud answers, else 0.", registry=r)
+        self._clouds: Sequence[str] = ()
+        self._cloud_frames = Counter("dads_cloud_frames", "Frames by the cloud that answered.", ["cloud"], registry=r)
+        self._cloud_usable = Gauge(
+            "dads_cloud_usable", "1 while frames can be sent to this cloud, else 0.", ["cloud"], registry=r
+        )
+        self._cloud_in_use = Gauge("dads_cloud_in_use", "1 for the cloud in use.", ["cloud"], registry=r)
+        self._cloud_changes = Counter("dads_cloud_changes", "Changes of the cloud in use.", registry=r)
+        self._changes_counted = 0
         self._rate = Gauge("dads_sampling_rate_hertz", "Frames offered per second.", registry=r)
         self._max_rate = Gauge("dads_max_rate_hertz", "Frames per second that could be sustained now.", registry=r)
         self._table = Gauge(
@@ -104,17 +112,29 @@ class EdgeMetrics:
                 self._jobs.labels(work, result)
 
     def started(
-        self, config: AgentConfig, *, cloud: str | None, digest: str, torch_version: str, policy: str | None = None
+        self,
+        config: AgentConfig,
+        *,
+        cloud: str | None,
+        digest: str,
+        torch_version: str,
+        policy: str | None = None,
+        clouds: Sequence[str] = (),
     ) -> None:
         """Sets the info metrics: versions, model and settings.
 
         Args:
             config: the agent's settings.
-            cloud: the cloud's address; None without a cloud.
+            cloud: the cloud's address, or those of several with commas between; None without a cloud.
             digest: the model's digest.
             torch_version: torch's version.
             policy: the name of the policy in use; None for the one of the settings.
+            clouds: the clouds' addresses, in the order in which the controller counts them.
         """
+        self._clouds = clouds
+        for name in clouds:
+            for each in (self._cloud_frames, self._cloud_usable, self._cloud_in_use):
+                each.labels(name)
         self._build.info({"version": _version(), "python": platform.python_version(), "torch": torch_version})
         self._model_info.info({"model": self._model, "digest": digest})
         configured = {name: str(getattr(config, name)) for name in _CONFIGURED}
@@ -130,6 +150,8 @@ class EdgeMetrics:
         if result.partition is None or result.mode is None:
             return
         self._decisions.labels(result.mode).inc()
+        if result.cloud is not None:
+            self._cloud_frames.labels(result.cloud).inc()
         if result.switched:
             self._switches.inc()
         if not result.outcome.has_result:
@@ -164,7 +186,12 @@ class EdgeMetrics:
         self._load.labels("edge").set(state.edge_load)
         self._load.labels("cloud").set(state.cloud_load)
         self._rate.set(state.rate_hz)
-        self._connected.set(state.phase is not Phase.ALONE)
+        self._connected.set(any(each.phase is not Phase.ALONE for each in state.clouds))
+        for i, (name, each) in enumerate(zip(self._clouds, state.clouds, strict=False)):
+            self._cloud_usable.labels(name).set(each.phase is Phase.OFFLOADING)
+            self._cloud_in_use.labels(name).set(i == state.cloud)
+        self._cloud_changes.inc(state.cloud_changes - self._changes_counted)
+        self._changes_counted = state.cloud_changes
         self._table.set(state.table_splits)
 
     def planned(self, work: str, seconds: float, *, failed: bool) -> None:

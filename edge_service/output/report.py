@@ -46,6 +46,7 @@ class RunReport:
         self._outcomes: Counter[Outcome] = Counter()
         self._splits: Counter[tuple[tuple[str, ...], str]] = Counter()
         self._encodings: Counter[str] = Counter()
+        self._clouds: Counter[str] = Counter()
         self._switches = 0
         self._sent_bytes = 0
         self._latency_s = _Thinned()
@@ -61,6 +62,8 @@ class RunReport:
         self._outcomes[result.outcome] += 1
         self._switches += result.switched
         self._sent_bytes += result.sent_bytes
+        if result.cloud is not None:
+            self._clouds[result.cloud] += 1
         self._uplink_bps = result.uplink_bps or self._uplink_bps
         self._downlink_bps = result.downlink_bps or self._downlink_bps
         if self._first_s is None:
@@ -106,6 +109,7 @@ class RunReport:
                 {"cut": list(cut), "mode": mode, "frames": frames} for (cut, mode), frames in self._splits.most_common()
             ],
             "encodings": dict(self._encodings.most_common()),
+            "clouds": dict(self._clouds.most_common()),
             "switches": self._switches,
             "sent_bytes": self._sent_bytes,
             "stages": {

@@ -54,6 +54,7 @@ def frame_record(
         "source_s": round(source_s, 6),
         "run": run,
         "outcome": result.outcome.value,
+        "cloud": result.cloud,
         "mode": result.mode,
         "cut": None if split is None else list(split.cut),
         "encoding": None if split is None or not split.cut else split.encoding,

@@ -66,7 +66,10 @@ class FrameTrace:
             The `traceparent` for the request; empty if the trace is not recorded.
         """
         within = set_span_in_context(self._frame)
-        self._offload = self._tracer.start_span("offload", within, SpanKind.CLIENT, start_time=self._ns(now_s))
+        # A frame that goes on to another cloud is encoded once more, within the same span.
+        self._offload = self._offload or self._tracer.start_span(
+            "offload", within, SpanKind.CLIENT, start_time=self._ns(now_s)
+        )
         context = self._offload.get_span_context()
         if not self._offload.is_recording():
             return ""
@@ -103,6 +106,8 @@ class FrameTrace:
                 self._child(self._frame, "tail", now_s - times.tail_s, times.tail_s)
             self._offload.end(self._ns(now_s if offloaded else max(sent_s, now_s - times.tail_s)))
         self._frame.set_attribute("dads.outcome", result.outcome.value)
+        if result.cloud is not None:
+            self._frame.set_attribute("dads.cloud", result.cloud)
         if not result.outcome.has_result:
             self._frame.set_status(StatusCode.ERROR, result.error)
         self._frame.end(self._ns(now_s))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from edge_service.cloud.packet_session import FramePackets
 from edge_service.cloud.seam import FrameToSend
-from edge_service.control import Flow, Plan
+from edge_service.control import Controller, OneCloud, Plan, measured_work
 from edge_service.frame import FrameResult, Outcome, StageTimes
 from edge_service.frame_image import FrameImage
 from edge_service.inputs import Inputs, arrays_of_inputs
@@ -72,6 +72,7 @@ class Job:
         times: StageTimes | None = None,
         error: str | None = None,
         keep_inputs: bool = False,
+        cloud: str | None = None,
     ) -> FrameResult:
         """The frame's result, if it ends now; waiting, head and encoding are added to `times`."""
         ended = FrameResult(
@@ -95,6 +96,7 @@ class Job:
             uplink_bps=plan.uplink_bps,
             downlink_bps=plan.downlink_bps,
             sent_bytes=0 if started.frame is None else started.frame.size,
+            cloud=cloud,
             switched=started.switched,
             times=replace(
                 times or StageTimes(),
@@ -127,6 +129,8 @@ class Started:
         sent_s: when it was handed to the link.
         answer_due_s: the deadline of its answer.
         deadline: the timer of `answer_due_s`.
+        tried: the clouds that have not answered it.
+        moved_s: how long it was at these, until the one of its plan now got it.
     """
 
     plan: Plan
@@ -141,6 +145,8 @@ class Started:
     sent_s: float = 0.0
     answer_due_s: float = 0.0
     deadline: asyncio.TimerHandle | None = None
+    tried: set[int] = field(default_factory=set)
+    moved_s: float = 0.0
 
 
 def picture_lost(job: Job, error: PictureError) -> None:
@@ -148,7 +154,8 @@ def picture_lost(job: Job, error: PictureError) -> None:
     log.debug("a picture is lost", frame=job.frame_id, reason=str(error))
 
 
-def head_ran(flow: Flow, started: Started, slowdown: float) -> None:
+def head_ran(controller: Controller | OneCloud, started: Started, slowdown: float) -> None:
     """Reports a head's time, and the part of it that decoding the picture took."""
     decoded_s = min(started.picture_s * slowdown, started.head_s)
-    flow.head_ran(started.plan, started.head_s, time.monotonic(), decoded_s=decoded_s)
+    for event in measured_work.head_ran(started.plan, started.head_s, decoded_s):
+        controller.observe(event, time.monotonic())

@@ -1,11 +1,11 @@
-"""The transfer and tail of frames that need the cloud: sent and answered, or finished here after all.
+"""The transfer and tail of frames that one cloud is to answer: encoded, sent, and answered or given back.
 
                      answered ──► offloaded
     head ─► encode ─► link ─┤
-                     no answer in time, refused, cloud lost ──► the tail runs here ─► local_fallback
+                     no answer in time, refused, cloud lost ──► given back: another cloud, or the tail runs here
 
-A frame that was handed over has a deadline, and ends exactly once. `Flow` decides how: this shell reports to it what
-happened, and carries out its orders.
+A frame that was handed over has a deadline, and leaves exactly once. `Flow` decides how: this shell reports to it what
+happened, and carries out its orders. `offloading` takes what is given back.
 """
 
 from __future__ import annotations
@@ -13,80 +13,98 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from edge_service.cloud.exchange import read_answer
 from edge_service.cloud.link import CloudLink
-from edge_service.cloud.seam import Answer, Cloud, Refusal
-from edge_service.control import FinishHere, Flow, Plan, StageTimes
+from edge_service.cloud.seam import Answer, Cloud, FrameToSend, Refusal
+from edge_service.cloud.uplink_turns import UplinkTurns
+from edge_service.control import Controller, FinishHere, Flow, OneCloud, Plan, StageTimes
 from edge_service.errors import CloudError, CloudRefusedError, TooLargeError
-from edge_service.frame import Outcome
 from edge_service.log import log
 from edge_service.parts import Parts
 from edge_service.pipeline.encoding import FrameEncoding, NotEncodedError
 from edge_service.pipeline.job import Job, Started, head_ran, picture_lost
 from edge_service.pipeline.packet_sending import PacketSending
-from edge_service.pipeline.prepared_parts import PreparedParts
 from pictures import PictureError
 from split_model import ModelError
 from split_model.structure import Tree
+from split_wire import Reason
 
-__all__ = ["FrameListener", "Offload"]
+__all__ = ["Offload", "OffloadListener"]
 
 _WATCH_S = 0.05
+_ITS_OWN = (
+    Reason.OVERLOADED,
+    Reason.STARTING,
+    Reason.DRAINING,
+    Reason.INTERNAL,
+    Reason.UNKNOWN_MODEL,
+    Reason.UNAUTHENTICATED,
+    Reason.BAD_TOKEN,
+    Reason.NO_DECODER,
+    Reason.DECODER_LOST,
+)
+"""Refusals that say something of this cloud, and nothing of the frame."""
 
 
-class FrameListener(Protocol):
-    """Receives the ends of frames that were handed over."""
+class OffloadListener(Protocol):
+    """Receives the ends of frames that were handed over, and the frames that the cloud does not answer."""
 
-    def ended(
-        self,
-        job: Job,
-        outcome: Outcome,
-        *,
-        outputs: Tree = None,
-        times: StageTimes | None = None,
-        error: str | None = None,
-    ) -> None:
-        """A frame has ended; called exactly once for each."""
+    def offloaded(self, job: Job, outputs: Tree, times: StageTimes) -> None:
+        """The cloud answered a frame."""
+
+    def failed(self, job: Job, reason: str) -> None:
+        """A frame cannot have a result."""
+
+    def given_back(self, job: Job, reason: str, *, elsewhere: bool) -> None:
+        """The cloud does not answer a frame; `elsewhere` says whether another one might."""
 
     def made_room(self) -> None:
         """Fewer frames are in flight."""
 
 
 class Offload:
-    """The transfer and tail stages.
+    """The transfer and tail stages with one cloud.
 
     Args:
         parts: the parts of the run.
         cloud: encodes and receives frames.
         flow: decides how frames end.
         listener: receives each frame's end.
-        prepared: knows whether a tail that runs here is ready.
+        controller: the controller as it sees this cloud.
+        name: the cloud's name in the log, if there are others.
+        turns: lets one probe at a time on the uplink that several clouds share; None if it is the only one.
     """
 
     def __init__(
-        self, parts: Parts, cloud: Cloud, flow: Flow, listener: FrameListener, prepared: PreparedParts
+        self,
+        parts: Parts,
+        cloud: Cloud,
+        flow: Flow,
+        listener: OffloadListener,
+        controller: Controller | OneCloud,
+        name: str = "",
+        turns: UplinkTurns | None = None,
     ) -> None:
         self._model = parts.model
-        self._compute = parts.compute
+        self._cloud = cloud
         self._flow = flow
+        self._controller = controller
         self._listener = listener
-        self._prepared = prepared
-        self._tails_waited = 0
-        self._link = CloudLink(parts, cloud, flow, self)
+        self._link = CloudLink(parts, cloud, flow, self, name, turns)
         self._slowdown = parts.config.slowdown
-        self._packets = PacketSending(parts, cloud, self._link)
+        self._packets = PacketSending(parts, cloud, self._link, controller)
         self._encoding = FrameEncoding(parts, cloud, self._packets)
         self._stages: list[asyncio.Task[None]] = []
         self._outbox: asyncio.Queue[Job] = asyncio.Queue()
         self._in_flight: dict[int, Job] = {}
-        self._local: set[asyncio.Task[None]] = set()
 
     @property
     def under_way(self) -> int:
-        """Frames that were handed over and have no result yet."""
-        return len(self._in_flight) + len(self._local)
+        """Frames that were handed over and are neither answered nor given back."""
+        return len(self._in_flight)
 
     @property
     def cloud_error(self) -> CloudError | None:
@@ -107,10 +125,9 @@ class Offload:
 
     async def close(self) -> None:
         """Ends the background work; frames still under way get no result."""
-        tasks = [*self._stages, *self._local]
-        for task in tasks:
+        for task in self._stages:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*self._stages, return_exceptions=True)
         await self._link.close()
 
     # --- transfer -----------------------------------------------------------------------------------------------
@@ -139,19 +156,47 @@ class Offload:
             self._flow.cut_encoded(started.plan, started.frame.tensor_bytes, time.monotonic())
         except PictureError as error:
             picture_lost(job, error)
-            self._listener.ended(job, Outcome.FAILED, error=str(error))
+            self._listener.failed(job, str(error))
             return
         except NotEncodedError as error:
             refusal = str(error)
-        head_ran(self._flow, started, self._slowdown)
+        head_ran(self._controller, started, self._slowdown)
         started.sent_s = time.monotonic()
         if started.frame is None:
-            self._run_here(job, refusal)
+            self._listener.given_back(job, refusal, elsewhere=False)
             return
-        sent = self._flow.handed_over(
-            job.frame_id, started.frame.size, started.plan, encode_s=started.encode_s, now_s=started.sent_s
-        )
+        self._queue(job, started, started.frame, started.sent_s)
+
+    async def take_over(self, job: Job, started: Started, wanted: Sequence[str], *, sent: FrameToSend | None) -> None:
+        """Sends a frame that another cloud gave back.
+
+        Args:
+            job: the frame; its plan is one for this cloud now.
+            started: the same as `job.started`.
+            wanted: paths of the outputs that the cloud is to compute.
+            sent: the frame as it was encoded before, if this cloud can be sent that; None to encode it anew.
+        """
+        if sent is None:
+            try:
+                sent = await self._encoding.encode(job, started, wanted)
+            except PictureError as error:
+                picture_lost(job, error)
+                self._listener.failed(job, str(error))
+                return
+            except NotEncodedError as error:
+                self._listener.given_back(job, str(error), elsewhere=False)
+                return
+        started.frame = sent
+        self._queue(job, started, sent, time.monotonic())
+
+    def speaks_like(self, other: Offload) -> bool:
+        """Whether a message that was made for the other cloud can be sent to this one."""
+        return type(self._cloud) is type(other._cloud)
+
+    def _queue(self, job: Job, started: Started, frame: FrameToSend, now_s: float) -> None:
+        sent = self._flow.handed_over(job.frame_id, frame.size, started.plan, encode_s=started.encode_s, now_s=now_s)
         self._in_flight[job.frame_id] = job
+        started.moved_s = now_s - started.sent_s
         started.answer_due_s = sent.sent_s + sent.timeout_s
         started.deadline = asyncio.get_running_loop().call_later(sent.timeout_s, self._deadline_passed, job.frame_id)
         self._outbox.put_nowait(job)  # bounded by the frames in flight
@@ -162,7 +207,7 @@ class Offload:
             job = await self._outbox.get()
             started = job.started
             if job.frame_id not in self._in_flight or started is None or started.frame is None:
-                continue  # finished here in the meantime
+                continue  # given back in the meantime
             if self._packets.is_useless(started):
                 self._not_sent(job, "the packets before its own were not decoded in the cloud")
                 continue
@@ -182,7 +227,7 @@ class Offload:
     # --- tail in the cloud --------------------------------------------------------------------------------------
 
     def answered(self, answer: Answer | Refusal) -> None:
-        """The cloud answered or refused a frame; ignored if the frame was finished here already."""
+        """The cloud answered or refused a frame; ignored if the frame was given back already."""
         if isinstance(answer, Refusal):
             self._refused(answer)
             return
@@ -195,15 +240,15 @@ class Offload:
             wanted = self._model.remote_outputs(started.plan.partition.edge)
             outputs = read_answer(self._model, started.values or {}, answer, wanted)
         except (ValueError, KeyError, ModelError) as error:
-            self._run_here(job, f"the answer cannot be read: {error}")
+            self._listener.given_back(job, f"the answer cannot be read: {error}", elsewhere=False)
             return
         except Exception as error:  # a defect ends the connection, but the flow knows this frame no more
-            self._run_here(job, f"reading answers failed: {error}")
+            self._listener.given_back(job, f"reading answers failed: {error}", elsewhere=False)
             raise
         times = self._flow.outputs_read(answered, time.monotonic())
-        self._listener.ended(job, Outcome.OFFLOADED, outputs=outputs, times=times)
+        self._listener.offloaded(job, outputs, replace(times, link_wait_s=times.link_wait_s + started.moved_s))
 
-    # --- tail here ----------------------------------------------------------------------------------------------
+    # --- no answer ----------------------------------------------------------------------------------------------
 
     def _refused(self, refusal: Refusal) -> None:
         error = refusal.error
@@ -215,14 +260,15 @@ class Offload:
             refusal.frame_id, str(error), retry_after_s, time.monotonic(), always=always, packets=packets
         )
         if order is not None:
-            self.finish_here(order)
+            elsewhere = not isinstance(error, CloudRefusedError) or error.reason in _ITS_OWN
+            self._give_back(order, elsewhere=elsewhere)
 
     def _not_sent(self, job: Job, reason: str) -> None:
         if job.started is not None:
             self._packets.lost(job.started)
         order = self._flow.not_sent(job.frame_id, reason, time.monotonic())
         if order is not None:
-            self.finish_here(order)
+            self._give_back(order)
 
     def _deadline_passed(self, frame_id: int) -> None:
         order = self._flow.deadline_passed(frame_id, time.monotonic())
@@ -230,12 +276,15 @@ class Offload:
             self.finish_here(order)
 
     def finish_here(self, order: FinishHere) -> None:
-        """Runs the tails of frames on the edge, from the values that their heads made."""
+        """The cloud does not answer these frames."""
         if order.renew:
             self._link.renew()
+        self._give_back(order)
+
+    def _give_back(self, order: FinishHere, *, elsewhere: bool = True) -> None:
         for frame_id in order.frame_ids:
             job, _ = self._take_off(frame_id)
-            self._run_here(job, order.reason)
+            self._listener.given_back(job, order.reason, elsewhere=elsewhere)
 
     def _take_off(self, frame_id: int) -> tuple[Job, Started]:
         job = self._in_flight.pop(frame_id)
@@ -245,38 +294,3 @@ class Offload:
             job.started.deadline.cancel()
         self._listener.made_room()
         return job, job.started
-
-    def _run_here(self, job: Job, reason: str) -> None:
-        task = asyncio.create_task(self._run_tail_here(job, reason), name=f"fallback-{job.frame_id}")
-        self._local.add(task)
-        task.add_done_callback(self._local_done)
-
-    def _local_done(self, task: asyncio.Task[None]) -> None:
-        self._local.discard(task)
-        self._listener.made_room()
-
-    async def _run_tail_here(self, job: Job, reason: str) -> None:
-        started = job.started
-        if started is None:
-            raise RuntimeError("a frame fell back before it was started")
-        edge = started.plan.partition.edge
-        if self._prepared.tail_waits(edge):
-            self._tails_waited += 1
-            log.info("a tail waits here until it is prepared", frame=job.frame_id, so_far=self._tails_waited)
-        head, tail = self._model.split(edge)
-        values = None if started.values is None else dict(started.values)
-        try:
-            outputs, tail_s = await self._compute.run(
-                lambda: tail(head.run(job.arrays()) if values is None else values)
-            )
-        except PictureError as error:
-            picture_lost(job, error)
-            self._listener.ended(job, Outcome.FAILED, error=f"{reason}; then {error}")
-            return
-        except Exception as error:  # noqa: BLE001 # any error of the model fails this frame, not the agent
-            log.exception("local tail failed", frame=job.frame_id)
-            self._listener.ended(job, Outcome.FAILED, error=f"{reason}; then the local tail failed: {error}")
-            return
-        waited_s = max(0.0, time.monotonic() - started.sent_s - tail_s)
-        times = StageTimes(link_wait_s=waited_s, tail_s=tail_s)
-        self._listener.ended(job, Outcome.LOCAL_FALLBACK, outputs=outputs, times=times, error=reason)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from edge_service.cloud.link import CloudLink
 from edge_service.cloud.packet_session import FramePackets, PacketSession
 from edge_service.cloud.seam import Cloud, FrameToSend
-from edge_service.control import PacketsRefusal
+from edge_service.control import Controller, OneCloud, PacketsRefusal
 from edge_service.errors import CloudError, CloudRefusedError
 from edge_service.frame_image import FrameImage
 from edge_service.log import log
@@ -28,17 +28,18 @@ _SESSION_OVER = (Reason.PACKETS_GAP, Reason.PICTURE_LOST, Reason.DECODER_LOST)
 
 
 class PacketSending:
-    """One agent's packets; all but `encode` for the event loop.
+    """One agent's packets for one cloud; all but `encode` for the event loop.
 
     Args:
         parts: the parts of the run.
         cloud: encodes frames.
         link: knows the stream that frames go on.
+        controller: knows whether this cloud takes packets.
     """
 
-    def __init__(self, parts: Parts, cloud: Cloud, link: CloudLink) -> None:
+    def __init__(self, parts: Parts, cloud: Cloud, link: CloudLink, controller: Controller | OneCloud) -> None:
         self._model = parts.model
-        self._controller = parts.controller
+        self._controller = controller
         self._cloud = cloud
         self._link = link
         self._session = PacketSession(_frame_bytes(parts))

@@ -1,4 +1,4 @@
-"""Three stages over consecutive frames: head, transfer and tail (`offload.py`). Each frame has its own split.
+"""Three stages over consecutive frames: head, transfer and tail (`offloading.py`). Each frame has its own split.
 
     submitted ─► waiting ─► head ─► transfer ─► tail ─► result
                    │         │         │          │
@@ -16,11 +16,11 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 
 import split_model
 from edge_service.cloud.seam import Cloud
-from edge_service.control import Flow, Plan
+from edge_service.control import Plan
 from edge_service.errors import CloudError
 from edge_service.frame import FrameResult, Outcome, StageTimes
 from edge_service.inputs import Inputs
@@ -28,12 +28,11 @@ from edge_service.log import log
 from edge_service.parts import Parts
 from edge_service.pipeline.background_work import BackgroundWork
 from edge_service.pipeline.job import Job, Started, head_ran, picture_lost
-from edge_service.pipeline.offload import Offload
+from edge_service.pipeline.offloading import Offloading
 from edge_service.pipeline.prepared_parts import PreparedParts
 from pictures import PictureError
 from split_model import Head, Model, Value
 from split_model.structure import Tree
-from split_wire import limits
 
 __all__ = ["Pipeline"]
 
@@ -43,11 +42,11 @@ class Pipeline:
 
     Args:
         parts: the parts of the run.
-        cloud: encodes and receives frames; None for an agent without a cloud.
+        clouds: encode and receive frames, in the order in which the controller counts them; may be none.
         on_result: called exactly once for each frame.
     """
 
-    def __init__(self, parts: Parts, cloud: Cloud | None, on_result: Callable[[FrameResult], None]) -> None:
+    def __init__(self, parts: Parts, clouds: Sequence[Cloud], on_result: Callable[[FrameResult], None]) -> None:
         self._model = parts.model
         self._controller = parts.controller
         self._prepared = PreparedParts(parts.model)
@@ -58,8 +57,8 @@ class Pipeline:
         self._tracing = parts.tracing
         self._on_result = on_result
         self._head = _heads(parts.model, compiled=parts.config.compile)
-        self._flow = Flow(parts.controller, silence_s=parts.config.silence_s, heartbeat_s=limits.HEARTBEAT_INTERVAL_S)
-        self._offload = None if cloud is None else Offload(parts, cloud, self._flow, self, self._prepared)
+        self._cloud_name = parts.cloud_name
+        self._offload = Offloading(parts, clouds, self, self._prepared) if clouds else None
         self._waiting: deque[Job] = deque()
         self._heads: asyncio.Task[None] | None = None
         self._changed = asyncio.Event()
@@ -141,7 +140,7 @@ class Pipeline:
     def _follow(self) -> None:
         self._prepared.follow(self._controller)
 
-    def _packets_ready(self, job: Job) -> bool:
+    def _packets_ready(self, job: Job) -> bool | Collection[int]:
         return self._offload is not None and self._offload.packets_ready(job)
 
     async def _run_head(self, job: Job) -> None:
@@ -171,7 +170,7 @@ class Pipeline:
             self.ended(job, Outcome.FAILED, error=f"the head failed: {error}")
             return
         if not wanted:
-            head_ran(self._flow, started, self._config.slowdown)
+            head_ran(self._controller, started, self._config.slowdown)
             self.ended(job, Outcome.EDGE_ONLY, outputs=outputs)
         elif self._offload is None:
             raise RuntimeError("a split was planned without a cloud")
@@ -196,7 +195,15 @@ class Pipeline:
         error: str | None = None,
     ) -> None:
         """Makes the result of a frame that ended, and reports it."""
-        result = job.result(outcome, outputs=outputs, times=times, error=error, keep_inputs=self._config.keep_inputs)
+        answered = job.started is not None and outcome is Outcome.OFFLOADED
+        result = job.result(
+            outcome,
+            outputs=outputs,
+            times=times,
+            error=error,
+            keep_inputs=self._config.keep_inputs,
+            cloud=self._cloud_name(job.started.plan.cloud) if answered and job.started is not None else None,
+        )
         if job.trace is not None:
             sent_s = 0.0 if job.started is None else job.started.sent_s
             job.trace.end(result, sent_s=sent_s, now_s=time.monotonic())

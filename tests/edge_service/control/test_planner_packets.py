@@ -212,7 +212,7 @@ class TestWhatIsMeasured:
     def test_small_drifts_price_nothing_anew(self, monkeypatch):
         made = controller()
         made.plan(0.0, packets_ready=True)
-        graphs = made._planner._graphs
+        graphs = made._sides[0].planner._graphs
         before = [each.splits for each in graphs]
         for i in range(50):
             for event in (PacketsSent(8_300), PictureDecoded(0.032), PicturesDecodedThere(0.0032)):
@@ -494,7 +494,7 @@ class TestManySplits:
     def test_each_graph_gets_its_table_once(self):
         made = self.controller()
         jobs = self.work(made, 20.0)
-        graphs = [made._planner._graphs[i].graph for i in (False, True)]
+        graphs = [made._sides[0].planner._graphs[i].graph for i in (False, True)]
         for graph in graphs:
             assert [type(job) for job in jobs if job.numbers.graph is graph] == [Search, Build]
         assert made.plan(20.0, packets_ready=True).packets
@@ -519,7 +519,7 @@ class TestManySplits:
             made.observe(PacketsSeen(9_500), 21.0 + i / 5)
         jobs = self.work(made, 60.0, 30.0)
         assert {type(job) for job in jobs} == {Reprice}
-        assert {job.numbers.graph for job in jobs} == {made._planner._graphs[1].graph}
+        assert {job.numbers.graph for job in jobs} == {made._sides[0].planner._graphs[1].graph}
 
     def test_a_graph_rests_after_the_work_of_the_other(self):
         """Builds take at most a quarter of the time, those of both graphs together."""

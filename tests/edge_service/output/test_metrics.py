@@ -40,6 +40,10 @@ PROMISED = {
     "dads_planning_seconds_total": {"work"},
     "dads_stage_predicted_seconds_total": {"stage"},
     "dads_cloud_connected": set(),
+    "dads_cloud_frames_total": {"cloud"},
+    "dads_cloud_usable": {"cloud"},
+    "dads_cloud_in_use": {"cloud"},
+    "dads_cloud_changes_total": set(),
     "dads_source_reconnects_total": set(),
     "dads_source_lost_packets_total": set(),
     "dads_build_info": {"version", "python", "torch"},
@@ -105,7 +109,13 @@ def used(metrics: EdgeMetrics) -> EdgeMetrics:
     metrics.sent("probe", 20)
     metrics.planned("build", 0.5, failed=False)
     metrics.frame(offloaded())
-    metrics.started(AgentConfig(rate_hz=3.0), cloud="192.0.2.7:50051", digest="abc", torch_version="2.13.0")
+    metrics.started(
+        AgentConfig(rate_hz=3.0),
+        cloud="192.0.2.7:50051",
+        clouds=("192.0.2.7:50051",),
+        digest="abc",
+        torch_version="2.13.0",
+    )
     return metrics
 
 

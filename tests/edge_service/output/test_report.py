@@ -90,6 +90,7 @@ def test_all_names_of_the_report():
         "frames",
         "latency_s",
         "throughput_hz",
+        "clouds",
         "encodings",
         "splits",
         "switches",

@@ -109,7 +109,7 @@ class Run:
         config = AgentConfig(**{"silence_s": FAR_S, "max_waiting": 16, "keep_inputs": True, **settings})
         raw = measure_wire_costs(model, (model.example_inputs,), AgentConfig(encodings="raw"))
         parts = Parts(model, controller, self.compute, raw, config, self.metrics)
-        self.pipeline = Pipeline(parts, cloud, self.results.append)
+        self.pipeline = Pipeline(parts, () if cloud is None else (cloud,), self.results.append)
 
     def outcomes(self):
         return {result.frame_id: result.outcome for result in self.results}

@@ -263,7 +263,7 @@ def test_nothing_is_decided_again_while_nothing_moves():
 def test_whatever_becomes_ready_or_is_lost_a_ready_split_runs(steps, rate_hz):
     sessions = Sessions(EVERYTHING)
     made = controller(sessions, rate_hz=rate_hz)
-    told = set(Rank(made._planner._graphs[0].splits, Adaptive(0.0)).run().order())
+    told = set(Rank(made._sides[0].planner._graphs[0].splits, Adaptive(0.0)).run().order())
     now_s = 1.0
     for exponent, gained, lost in steps:
         sessions.ready |= {EDGES[i] for i in gained}
