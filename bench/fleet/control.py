@@ -5,54 +5,64 @@ A table takes milliseconds to list and to price, so each edge of its own would t
 
 import copy
 import gc
+import random
 from dataclasses import dataclass
 from enum import Enum
 from types import FunctionType, ModuleType
 
 from bench.control_simulation.models import SimulatedModel
 from edge_service import AgentConfig
-from edge_service.control import Controller, ControllerConfig, Flow
+from edge_service.control import Controller, ControllerConfig, Flow, OneCloud
+from edge_service.control.clouds import ChoiceConfig, CloudChoice
 from edge_service.control.policies.adaptive import Adaptive
 from partitioner import CostProfile, LayerGraph
 from partitioner.listed.split_table import SplitTable
 
-_SHARED = (LayerGraph, CostProfile, SplitTable, ControllerConfig, Adaptive, Enum, frozenset)
+_SHARED = (LayerGraph, CostProfile, SplitTable, ControllerConfig, ChoiceConfig, Adaptive, Enum, frozenset)
 _NEVER = (type, FunctionType, ModuleType)
+_SILENT_BEATS = 3.6  # the agent's `silence_s` in heartbeats
 
 
 @dataclass(slots=True)
 class Control:
-    """What decides for one edge."""
+    """What decides for one edge: which split, which cloud, and, by cloud, what becomes of its frames."""
 
     controller: Controller
-    flow: Flow
+    flows: tuple[Flow, ...]
 
 
 class ControlMaker:
-    """Makes the control of edges that have one model, one speed and one rate.
+    """Makes the control of edges that have one model, one speed, one rate and so many clouds.
 
     Raises:
         ValueError: The model has too many splits to be listed: then tables are made beside the frames.
     """
 
-    def __init__(self, model: SimulatedModel, rate_hz: float, beat_s: float) -> None:
-        controller = Controller(model.graph, model.costs.edge_s, None, rate_hz)
-        flow = Flow(controller, silence_s=max(AgentConfig().silence_s, 4.0 * beat_s), heartbeat_s=beat_s)
-        self._first = Control(controller, flow)
-        flow.profiled(model.costs.cloud_s, {}, 1.0, 0.0)  # prices the table; each copy hears it again when it connects
-        flow.connection_lost("not connected yet", None, 0.0)
+    def __init__(self, model: SimulatedModel, rate_hz: float, clouds: int, beat_s: float) -> None:
+        rng = random.Random(0)  # noqa: S311 - no copy draws from it
+        controller = Controller(model.graph, model.costs.edge_s, None, rate_hz, clouds=clouds, rng=rng)
+        silence_s = max(AgentConfig().silence_s, _SILENT_BEATS * beat_s)
+        seen = [controller] if clouds == 1 else [OneCloud(controller, i) for i in range(clouds)]
+        flows = tuple(Flow(each, silence_s=silence_s, heartbeat_s=beat_s) for each in seen)
+        for flow in flows:  # prices the tables; each copy hears the profile again when it connects
+            flow.profiled(model.costs.cloud_s, {}, 1.0, 0.0)
+            flow.connection_lost("not connected yet", None, 0.0)
         if not controller.state(0.0).table_splits:
             raise ValueError(f"{model.name} has too many splits for a table; expected a model whose splits are listed")
-        self._shared = _reachable(self._first)
+        self._first = Control(controller, flows)
+        self._shared, self._choices = _reachable(self._first)
 
-    def make(self) -> Control:
-        """Another edge's."""
-        return copy.deepcopy(self._first, dict(self._shared))
+    def make(self, rng: random.Random) -> Control:
+        """Another edge's; what it draws, it draws from `rng`."""
+        memo: dict[int, object] = dict(self._shared)
+        memo.update((id(choice), CloudChoice(ChoiceConfig(), rng)) for choice in self._choices)
+        return copy.deepcopy(self._first, memo)
 
 
-def _reachable(root: object) -> dict[int, object]:
-    """What is shared, of all that an object holds, by identity."""
-    found: dict[int, object] = {}
+def _reachable(root: object) -> tuple[dict[int, object], list[CloudChoice]]:
+    """Of all that an object holds: what is shared, by identity, and choices of clouds, of which each edge has its own."""
+    shared: dict[int, object] = {}
+    choices: list[CloudChoice] = []
     seen, left = {id(root)}, [root]
     while left:
         for each in gc.get_referents(left.pop()):
@@ -60,7 +70,9 @@ def _reachable(root: object) -> dict[int, object]:
                 continue
             seen.add(id(each))
             if isinstance(each, _SHARED):
-                found[id(each)] = each
+                shared[id(each)] = each
+            elif isinstance(each, CloudChoice):
+                choices.append(each)
             else:
                 left.append(each)
-    return found
+    return shared, choices

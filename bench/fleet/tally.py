@@ -9,7 +9,8 @@ from enum import IntEnum
 class Outcome(IntEnum):
     """What becomes of a frame: SUBMITTED is every frame, and each is one of the next four in the end.
 
-    A frame that was refused, or not answered in time, fell back as well. SWITCHED counts plans, not frames.
+    REFUSED and MISSED count what clouds did not answer; such a frame goes to another cloud, or falls back. SWITCHED
+    counts the first frames of another split.
     """
 
     SUBMITTED = 0
@@ -31,21 +32,39 @@ class Tally:
 
     Attributes:
         seconds: How long frames came.
+        clouds: How many clouds there are.
         counts: By outcome and second in which the frame came; a switch counts where its first frame came.
-        answered_s: Latencies of frames that the cloud answered.
+        sent_to: By cloud and second, frames that were planned for it.
+        answered_s: Latencies of frames that a cloud answered.
         here_s: Latencies of frames that the edge computed, entirely or in the end.
-        switches: By edge.
+        switches: By edge, of its split.
+        changes: By edge, of its cloud.
     """
 
     seconds: int
+    clouds: int = 1
     counts: list[list[int]] = field(default_factory=list)
+    sent_to: list[list[int]] = field(default_factory=list)
     answered_s: "array[float]" = field(default_factory=lambda: array("f"))
     here_s: "array[float]" = field(default_factory=lambda: array("f"))
     switches: list[int] = field(default_factory=list)
+    changes: list[int] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        if not self.counts:
-            self.counts = [[0] * self.seconds for _ in Outcome]
+        self.counts = self.counts or [[0] * self.seconds for _ in Outcome]
+        self.sent_to = self.sent_to or [[0] * self.seconds for _ in range(self.clouds)]
+
+    def count(self, outcome: Outcome, arrived_s: float) -> None:
+        """Counts a frame that came then."""
+        self.counts[outcome][int(arrived_s)] += 1
+
+    def sent(self, cloud: int, arrived_s: float) -> None:
+        """Counts a frame that was planned for a cloud."""
+        self.sent_to[cloud][int(arrived_s)] += 1
+
+    def took(self, outcome: Outcome, seconds: float) -> None:
+        """Keeps a latency."""
+        (self.answered_s if outcome is Outcome.ANSWERED else self.here_s).append(seconds)
 
     def total(self, outcome: Outcome) -> int:
         """Frames of one outcome."""
@@ -54,12 +73,16 @@ class Tally:
     @classmethod
     def of(cls, parts: Sequence["Tally"]) -> "Tally":
         """Adds up what parts of a fleet counted in the same seconds."""
-        whole = cls(parts[0].seconds)
+        whole = cls(parts[0].seconds, parts[0].clouds)
         for part in parts:
             whole.answered_s.extend(part.answered_s)
             whole.here_s.extend(part.here_s)
             whole.switches.extend(part.switches)
-        for outcome in Outcome:
-            seconds = zip(*(part.counts[outcome] for part in parts), strict=True)
-            whole.counts[outcome] = [sum(second) for second in seconds]
+            whole.changes.extend(part.changes)
+        whole.counts = _added([part.counts for part in parts])
+        whole.sent_to = _added([part.sent_to for part in parts])
         return whole
+
+
+def _added(parts: Sequence[list[list[int]]]) -> list[list[int]]:
+    return [[sum(at) for at in zip(*rows, strict=True)] for rows in zip(*parts, strict=True)]
