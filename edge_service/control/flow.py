@@ -127,7 +127,7 @@ class Flow:
         oldest = next(iter(self._in_flight.values()), None)
         if oldest is None or self._downloads.under_way is not None:
             return
-        late = self._uploads.late(now_s, server_s=self._unheard_s(oldest), rtt_s=self._rtt_s(now_s))
+        late = self._uploads.late(now_s, server_s=self._unheard_s(oldest), rtt_s=self._rtt_s)
         if late is not None:
             self._controller.observe(late, now_s)
 
@@ -139,7 +139,7 @@ class Flow:
         if self._downloads.announced(frame_id, size, now_s).waited:
             self._upload_lost(frame_id, now_s)
             return
-        for sample in self._uploads.answered(frame_id, now_s, server_s=server_s, rtt_s=self._rtt_s(now_s)):
+        for sample in self._uploads.answered(frame_id, now_s, server_s=server_s, rtt_s=self._rtt_s):
             self._controller.observe(sample, now_s)
 
     def answered(self, frame_id: int, server: ServerTimes, now_s: float, size: int = 0) -> Answered | None:
@@ -147,7 +147,7 @@ class Flow:
         sent = self._in_flight.get(frame_id)
         if sent is None:
             return None
-        observe, rtt_s = self._controller.observe, self._rtt_s(now_s)
+        observe, rtt_s = self._controller.observe, self._rtt_s
         download = self._downloads.answered(frame_id, now_s) or self._unannounced(frame_id, sent, server, now_s, size)
         if download is not None:
             observe(download.sample(now_s), now_s)
@@ -232,7 +232,7 @@ class Flow:
             return None
         download = self._downloads.under_way
         if download is None:
-            stalled, _ = self._uploads.lost(frame_id, now_s, server_s=self._unheard_s(sent), rtt_s=self._rtt_s(now_s))
+            stalled, _ = self._uploads.lost(frame_id, now_s, server_s=self._unheard_s(sent), rtt_s=self._rtt_s)
             self._controller.observe(AnswerMissed() if stalled is None else stalled, now_s)
         else:
             self._controller.observe(download.bound(now_s), now_s)
@@ -326,7 +326,7 @@ class Flow:
 
     def probe_read(self, probe: Probe, received_bytes: int, received_s: float, now_s: float) -> None:
         """A probe was read: its second half, `received_bytes`, took `received_s` on the receiver's clock."""
-        call_s = now_s - probe.began_s - self._rtt_s(now_s)
+        call_s = now_s - probe.began_s - self._rtt_s
         sample = probe.sample(call_s, received_bytes, received_s)
         if sample is not None:
             self._controller.observe(sample, now_s)
@@ -352,7 +352,7 @@ class Flow:
         if size < _UNANNOUNCED_BYTES or self._announces or sent.plan.uplink_bps is None:
             return None
         self._upload_lost(frame_id, now_s)
-        began_s = sent.sent_s + sent.upload_s + self._rtt_s(now_s) + server.server_s
+        began_s = sent.sent_s + sent.upload_s + self._rtt_s + server.server_s
         if len(self._in_flight) > 1 or began_s >= now_s:
             return None
         return Download(frame_id, size, began_s, after_idle=True, waited=False)
@@ -368,5 +368,6 @@ class Flow:
         self._downloads.restart()
         return frame_ids
 
-    def _rtt_s(self, now_s: float) -> float:
-        return self._controller.state(now_s).rtt_s or 0.0
+    @property
+    def _rtt_s(self) -> float:
+        return self._controller.rtt_s

@@ -111,6 +111,11 @@ class CloudSide:
             return Phase.MEASURING
         return Phase.OFFLOADING
 
+    @property
+    def rtt_s(self) -> float:
+        """Round trip of the path, the recent minimum; 0 while unknown."""
+        return self._path.rtt_s
+
     def load(self, now_s: float) -> float:
         """How many times slower the cloud is than its profile."""
         return self._load.factor(now_s)

@@ -1,7 +1,6 @@
 """Frames and connection without I/O: events and their times in, orders and judged measurements out. Nothing sleeps."""
 
 from dataclasses import astuple, replace
-from types import SimpleNamespace
 
 import pytest
 from hypothesis import given, settings
@@ -73,16 +72,13 @@ class Heard:
 
     def __init__(self):
         self.heard = []
-        self.rtt_s = None
+        self.rtt_s = 0.0
         self.window_is_small = False
         self.wants_ping = self.wants_reconnect = False
         self.probe_bytes = self.down_probe_bytes = None
 
     def observe(self, event, now_s):
         self.heard.append((event, now_s))
-
-    def state(self, now_s):
-        return SimpleNamespace(rtt_s=self.rtt_s)
 
     def slow_starts(self, now_s):
         return self.window_is_small

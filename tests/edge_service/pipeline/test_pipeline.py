@@ -46,6 +46,7 @@ class Dictator:
     def __init__(self, model, edge, **fields):
         self.model = model
         self.heard = []
+        self.rtt_s = 0.0
         self.state_ = Controller(model.graph, tuple(1.0 for _ in model.graph.layers)).state(0.0)
         self.fields = {"deadline_s": FAR_S, "in_flight": 3, **fields}
         self.use(edge)
