@@ -23,6 +23,11 @@ _PHASES = {
     Phase.MEASURING: "connected, measuring the link",
     Phase.OFFLOADING: "connected",
 }
+_SHORTLY = {
+    Phase.ALONE: "(not in use)",
+    Phase.MEASURING: "(being measured)",
+    Phase.OFFLOADING: "(ready)",
+}
 # Stages by their name in `FrameResult.predicted`: their name on the page, and the side that gives their colour.
 _STAGES = (
     ("head", "Head and encoding", "edge"),
@@ -32,14 +37,14 @@ _STAGES = (
 )
 
 
-def document(model: str, policy: str, graph: LayerGraph, now: Snapshot) -> dict[str, Any]:
+def document(model: str, policy: str, graph: LayerGraph, now: Snapshot, clouds: Sequence[str] = ()) -> dict[str, Any]:
     """The page's state: `text` by its place on the page, `stages`, `results`, `latencies`, the frame of `picture`."""
     return {
         "text": {
             "model": model,
             "policy": policy,
             **_split_text(graph, now),
-            **_state_text(now.state),
+            **_state_text(now.state, clouds),
             **_latency_text(now.records),
             "sustainable": _sustainable(now),
             "counts": ", ".join(f"{count} {outcome.replace('_', ' ')}" for outcome, count in now.outcomes.items()),
@@ -74,7 +79,7 @@ def _split_text(graph: LayerGraph, now: Snapshot) -> dict[str, str]:
     }
 
 
-def _state_text(state: ControllerState | None) -> dict[str, str]:
+def _state_text(state: ControllerState | None, clouds: Sequence[str]) -> dict[str, str]:
     if state is None:
         return dict.fromkeys(("uplink", "downlink", "round_trip", "rate", "cloud", "loads"), _UNKNOWN)
     return {
@@ -82,9 +87,19 @@ def _state_text(state: ControllerState | None) -> dict[str, str]:
         "downlink": _UNKNOWN if state.downlink_bps is None else units.format_rate(state.downlink_bps),
         "round_trip": _UNKNOWN if state.rtt_s is None else units.format_duration(state.rtt_s),
         "rate": f"{state.rate_hz:.3g}/s",
-        "cloud": _PHASES[state.phase],
+        "cloud": _cloud_text(state, clouds),
         "loads": f"edge {state.edge_load:.2f}, cloud {state.cloud_load:.2f}",
     }
+
+
+def _cloud_text(state: ControllerState, clouds: Sequence[str]) -> str:
+    """The state of the cloud; of several, which is in use, and how each of the others is."""
+    if len(clouds) < 2:
+        return _PHASES[state.phase]
+    each = dict(zip(clouds, state.clouds, strict=True))
+    used = clouds[state.cloud]
+    others = [f"{name} {_SHORTLY[of_cloud.phase]}" for name, of_cloud in each.items() if name != used]
+    return f"{used}: {_PHASES[state.phase]}; spare: {', '.join(others)}"
 
 
 def _latency_text(records: Sequence[Mapping[str, Any]]) -> dict[str, str]:

@@ -77,7 +77,7 @@ class Events:
             if now.partition is not None and now.partition.edge != edge:
                 edge = now.partition.edge
                 drawn = _event("drawing", {"svg": drawing(view.graph, now.partition, view.places)})
-            state = _event("state", document(view.model, view.policy, view.graph, now))
+            state = _event("state", document(view.model, view.policy, view.graph, now, view.clouds))
             self._made = _Rendered(now.version, edge, state, drawn)
             return self._made
 

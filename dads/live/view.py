@@ -6,7 +6,7 @@ import contextlib
 import math
 import threading
 from collections import Counter, deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,6 +64,7 @@ class LiveView:
         policy: the name of the policy.
         places: each layer's name for people, by its name.
         shows_frames: whether pictures may be shown; the page has no login.
+        clouds: the clouds' addresses, in the order in which the controller counts them.
     """
 
     def __init__(
@@ -74,7 +75,9 @@ class LiveView:
         places: Mapping[str, str] | None = None,
         *,
         shows_frames: bool = True,
+        clouds: Sequence[str] = (),
     ) -> None:
+        self.clouds = clouds
         self.model = model
         self.graph = graph
         self.policy = policy

@@ -85,7 +85,7 @@ class EdgeSession:
 
     Args:
         model: the model.
-        cloud: the cloud's address, or None.
+        cloud: the cloud's address, or several with commas between, or None.
         config: the agent's settings; each run sets its own policy.
         stream: the frames.
         edge_profile: the model's times on this machine.
@@ -206,7 +206,12 @@ class EdgeSession:
         verifier = Verifier(self._model, max(TOLERANCE, self._config.max_error)) if self._verify else None
         watch = _RateWatch(self._config.rate_hz)
         view = LiveView(
-            self._model.name, self._model.graph, policy.name, self._model.places, shows_frames=self._shows_frames
+            self._model.name,
+            self._model.graph,
+            policy.name,
+            self._model.places,
+            shows_frames=self._shows_frames,
+            clouds=() if self._cloud is None or not policy.uses_cloud else self._cloud.split(","),
         )
         finished = self._finished(policy, view, results)
 

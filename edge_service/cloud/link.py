@@ -192,6 +192,8 @@ class CloudLink:
     def _lost(self, error: CloudError) -> None:
         if self.last_error is None or _kind(error) != _kind(self.last_error):
             hint = "refusing to offload" if isinstance(error, _FOR_ALL_FRAMES) else "going on alone"
+            if self._named:
+                hint = "going on with the others"
             log.warning("cloud lost", error=str(error), then=hint, **self._named)
         self.last_error = error
         self._close_tails()

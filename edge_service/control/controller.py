@@ -175,19 +175,25 @@ class Controller:
             tried: The clouds that do not answer it.
             left_s: The time until the answer is due.
             now_s: The time.
-            packets_ready: The clouds that a frame that is sent as packets can be sent to.
+            packets_ready: The clouds that can be sent a frame as packets, as it was; to others it goes decoded.
 
         Returns:
             None if no other cloud is expected to answer in time.
         """
-        edge, found = self._edge(now_s), None
+        edge, fastest_s, found = self._edge(now_s), math.inf, None
         for i, side in enumerate(self._sides):
-            if i in tried or (plan.packets and i not in packets_ready):
+            if i in tried:
                 continue
-            made = side.rest_of(plan, edge, now_s)
-            if made is not None and rest_s(made) <= left_s and (found is None or rest_s(made) < rest_s(found)):
-                found = replace(
-                    made, cloud=i, serial=plan.serial, changed=plan.changed, deadline_s=min(made.deadline_s, left_s)
+            made = side.rest_of(plan, edge, now_s, packets=plan.packets and i in packets_ready)
+            if made is None:
+                continue
+            takes_s = rest_s(made, decoded=not plan.packets)
+            if takes_s <= min(left_s, fastest_s):
+                fastest_s, found = (
+                    takes_s,
+                    replace(
+                        made, cloud=i, serial=plan.serial, changed=plan.changed, deadline_s=min(made.deadline_s, left_s)
+                    ),
                 )
         return found
 

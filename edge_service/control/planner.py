@@ -156,15 +156,17 @@ class Planner:
     def rest_of(self, plan: Plan, conditions: Conditions) -> Plan | None:
         """The plan for the rest of a frame that was planned for another cloud; None if this one cannot answer it.
 
-        The head has run, so the split stays; its encoding does too, if this cloud accepts it.
+        The head has run, so the split stays; its encoding does too, if this cloud accepts it. A frame that was to be
+        sent as packets is sent so again if `conditions.packets`, and decoded otherwise.
         """
-        if plan.packets and not self.packets_usable:
+        packets = conditions.packets and plan.packets
+        if packets and not self.packets_usable:
             return None
-        graph = self._graphs[plan.packets]
+        graph = self._graphs[packets]
         edge, encoding = plan.partition.edge, plan.partition.encoding
-        if plan.packets and graph.layer is not None:
-            edge, encoding = frozenset({graph.layer.name}), ""
-        if encoding and graph.knows(encoding):
+        if packets and graph.layer is not None:
+            edge = frozenset({graph.layer.name})
+        if not plan.packets and graph.knows(encoding):
             split = price(edge, graph.splits, conditions, encoding)
         else:
             split = keep_to(edge, graph.splits, conditions).partition

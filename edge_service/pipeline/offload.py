@@ -89,6 +89,7 @@ class Offload:
         turns: UplinkTurns | None = None,
     ) -> None:
         self._model = parts.model
+        self._compute = parts.compute
         self._cloud = cloud
         self._flow = flow
         self._controller = controller
@@ -163,7 +164,8 @@ class Offload:
         head_ran(self._controller, started, self._slowdown)
         started.sent_s = time.monotonic()
         if started.frame is None:
-            self._listener.given_back(job, refusal, elsewhere=False)
+            started.answer_due_s = started.sent_s + started.plan.deadline_s
+            self._listener.given_back(job, refusal, elsewhere=started.plan.packets)
             return
         self._queue(job, started, started.frame, started.sent_s)
 
@@ -178,6 +180,8 @@ class Offload:
         """
         if sent is None:
             try:
+                if started.values is None and not started.plan.packets:
+                    await self._decode(job, started)
                 sent = await self._encoding.encode(job, started, wanted)
             except PictureError as error:
                 picture_lost(job, error)
@@ -188,6 +192,15 @@ class Offload:
                 return
         started.frame = sent
         self._queue(job, started, sent, time.monotonic())
+
+    async def _decode(self, job: Job, started: Started) -> None:
+        """Runs the head of a frame that was to be sent as packets: it is the picture itself.
+
+        Raises:
+            PictureError: the picture cannot be decoded.
+        """
+        head, _ = self._model.split(started.plan.partition.edge)
+        started.values, _ = await self._compute.run(lambda: head.run(job.arrays()))
 
     def speaks_like(self, other: Offload) -> bool:
         """Whether a message that was made for the other cloud can be sent to this one."""

@@ -63,6 +63,7 @@ class Pipeline:
         self._heads: asyncio.Task[None] | None = None
         self._changed = asyncio.Event()
         self._last_edge: frozenset[str] | None = None
+        self._last_cloud: int | None = None
 
     @property
     def cloud_error(self) -> CloudError | None:
@@ -153,6 +154,10 @@ class Pipeline:
         job.started = started = Started(plan, switched, began_s)
         self._last_edge = edge
         self._metrics.split(plan.partition, plan.mode.value, plan.max_rate_hz)
+        if plan.partition.cut and plan.cloud != self._last_cloud:
+            if self._last_cloud is not None:
+                log.info("frames go to another cloud", cloud=self._cloud_name(plan.cloud), frame=job.frame_id)
+            self._last_cloud = plan.cloud
         if self._offload is not None:
             self._offload.begins(job, plan)
         try:

@@ -123,7 +123,7 @@ class CloudChoice:
             return
         best = min(prices, key=lambda cloud: prices[cloud].order)
         gain = prices[best].gain_over(prices[self.current])
-        if gain <= self._config.margin:
+        if not gain > self._config.margin:
             self.wanted, self._wanted_since_s = None, math.inf
             return
         if now_s < self._stays_until_s:
@@ -142,7 +142,7 @@ class CloudChoice:
         keeping_up = {cloud: price for cloud, price in prices.items() if price.keeps_up} or prices
         lowest_s = min(price.seconds for price in keeping_up.values())
         near = [c for c, price in keeping_up.items() if price.seconds <= lowest_s * (1.0 + self._config.spread)]
-        weights = [1.0 / keeping_up[cloud].seconds if lowest_s > 0.0 else 1.0 for cloud in near]
+        weights = [lowest_s / keeping_up[cloud].seconds if lowest_s > 0.0 else 1.0 for cloud in near]
         (drawn,) = self._rng.choices(near, weights)
         if self.current is None:
             self.current = drawn  # the first choice; nothing was left, so nothing has to settle

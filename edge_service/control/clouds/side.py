@@ -163,11 +163,18 @@ class CloudSide:
         """How to run a frame with this cloud."""
         return self.planner.plan(self._conditions(edge, now_s, packets=packets), now_s)
 
-    def rest_of(self, plan: Plan, edge: EdgeSide, now_s: float) -> Plan | None:
-        """How to run the rest of a frame whose head has run; None if this cloud cannot now."""
+    def rest_of(self, plan: Plan, edge: EdgeSide, now_s: float, *, packets: bool) -> Plan | None:
+        """How to run the rest of a frame whose head has run, or that was sent as packets; None if it cannot now.
+
+        Args:
+            plan: How it was planned for another cloud.
+            edge: What the edge adds to the conditions.
+            now_s: The time.
+            packets: Whether to send it as packets to this cloud too; otherwise its picture is decoded first.
+        """
         if self.phase is not Phase.OFFLOADING:
             return None
-        conditions = self._conditions(edge, now_s, packets=plan.packets)
+        conditions = self._conditions(edge, now_s, packets=packets)
         return self.planner.rest_of(plan, replace(conditions, now_s=now_s, headroom=self._config.headroom))
 
     def is_measured(self, now_s: float, within_s: float) -> bool:
@@ -327,6 +334,7 @@ class CloudSide:
         return rate_hz * self._config.warm_longest_pause_s < 1.0
 
 
-def rest_s(plan: Plan) -> float:
-    """How long the rest of a frame takes, from its sending on."""
-    return plan.partition.transfer_s + plan.partition.fixed_s + plan.partition.cloud_s
+def rest_s(plan: Plan, *, decoded: bool = True) -> float:
+    """How long the rest of a frame takes, from its sending on; before that, its picture may have to be decoded."""
+    split = plan.partition
+    return split.transfer_s + split.fixed_s + split.cloud_s + (0.0 if decoded or plan.packets else split.edge_s)

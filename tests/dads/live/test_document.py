@@ -4,13 +4,14 @@ from dataclasses import replace
 
 import pytest
 
+from dads.live import LiveView
 from dads.live.document import document, drawing
 from edge_service import Outcome, StageTimes
-from edge_service.control import Phase
+from edge_service.control import Controller, Phase
 
 
 def made(view):
-    told = document(view.model, view.policy, view.graph, view.snapshot())
+    told = document(view.model, view.policy, view.graph, view.snapshot(), view.clouds)
     return json.loads(json.dumps(told, allow_nan=False))
 
 
@@ -114,3 +115,11 @@ def test_boxes_are_told_by_label(live):
     boxes = {"boxes": [[0, 0, 1, 1]] * 3, "labels": ["cat", "dog", "cat"], "scores": [0.3, 0.9, 0.5]}
     view._records[0] = {key: value for key, value in view._records[0].items() if key != "top"} | {"result": boxes}
     assert made(view)["results"][0]["result"] == "1 dog, 2 cat"
+
+
+def test_of_several_clouds_it_says_which_is_used(live):
+    view = LiveView("zoo:made_up", live.graph, "adaptive", clouds=("a:1", "b:1", "c:1"))
+    one = Controller(live.graph, (0.0, 1.0, 1.0)).state(0.0).clouds[0]
+    clouds = (one, replace(one, phase=Phase.OFFLOADING), replace(one, phase=Phase.MEASURING))
+    live.told(view, state=replace(live.state, cloud=1, clouds=clouds))
+    assert made(view)["text"]["cloud"] == "b:1: connected; spare: a:1 (not in use), c:1 (being measured)"

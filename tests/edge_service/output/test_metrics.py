@@ -1,10 +1,13 @@
 """Every name and label that operators are promised, and labels that a long run cannot multiply."""
 
+import random
+
 import prometheus_client
 import pytest
 
 from edge_service import AgentConfig, FrameResult, Outcome, StageTimes
 from edge_service.control import CloudLost, CloudProfiled, Controller, ControllerState
+from edge_service.control.policies import CloudOnly
 from edge_service.output.metrics import EdgeMetrics
 from partitioner import Layer, LayerGraph, Partition
 
@@ -129,6 +132,31 @@ def test_every_promised_name_and_label_is_there(metrics):
     extra = {family.name for family in metrics.registry.collect()} - names
     extra = {name for name in extra if not name.startswith("process_")}  # as every Prometheus client has them
     assert not extra, "a metric that nobody promised"
+
+
+def test_each_cloud_is_told_by_its_address(metrics):
+    controller = Controller(GRAPH, (0.0, 1.0, 1.0, 1.0, 1.0), clouds=2, rng=random.Random(0), policy=CloudOnly())
+    metrics.started(AgentConfig(), cloud="a:1,b:1", clouds=("a:1", "b:1"), digest="abc", torch_version="2.13.0")
+
+    def told(name):
+        return [metrics.registry.get_sample_value(name, {"cloud": each}) for each in ("a:1", "b:1")]
+
+    metrics.state(controller.state(0.0))
+    assert told("dads_cloud_usable") == [0.0, 0.0]
+    assert metrics.registry.get_sample_value("dads_cloud_connected") == 0.0
+    controller.observe(CloudProfiled((0.0,) * 5), 0.0, 1)
+    controller.plan(0.0)
+    metrics.state(controller.state(0.0))
+    metrics.frame(offloaded(cloud="b:1"))
+    assert told("dads_cloud_usable") == told("dads_cloud_in_use") == told("dads_cloud_frames_total") == [0.0, 1.0]
+    assert metrics.registry.get_sample_value("dads_cloud_connected") == 1.0
+    controller.observe(CloudProfiled((0.0,) * 5), 1.0, 0)
+    controller.observe(CloudLost("killed"), 1.0, 1)
+    for now_s in (1.0, 2.0):
+        controller.plan(now_s)
+        metrics.state(controller.state(now_s))
+    assert told("dads_cloud_in_use") == [1.0, 0.0]
+    assert metrics.registry.get_sample_value("dads_cloud_changes_total") == 1.0
 
 
 def test_a_scrape_is_readable(metrics):
