@@ -60,7 +60,7 @@ class ControlMaker:
 
 
 def _reachable(root: object) -> tuple[dict[int, object], list[CloudChoice]]:
-    """Of all that an object holds: what is shared, by identity, and choices of clouds, of which each edge has its own."""
+    """Of what an object holds: what all edges share, by identity, and choices of clouds, of which each has its own."""
     shared: dict[int, object] = {}
     choices: list[CloudChoice] = []
     seen, left = {id(root)}, [root]

@@ -14,7 +14,7 @@ from bench.fleet.tally import Outcome, Tally
 
 BIN_S = 10
 SATURATION = (0.25, 0.5, 0.75, 0.9, 1.0, 1.25, 1.5, 2.0)
-FIXED = (0.4, 0.5, 0.6, 0.67, 0.75, 0.85)
+FIXED = (0.5, 0.6, 0.67, 0.75, 0.85)
 _TAIL_S = 0.0519  # the whole of the simulated model in a place of a cloud
 
 
@@ -28,16 +28,18 @@ def saturation(seconds: float, places: int) -> list[dict[str, Any]]:
     return rows
 
 
-def two_clouds(seconds: float) -> dict[str, Any]:
+def two_clouds(seconds: float, replicas: int) -> dict[str, Any]:
     """Two clouds, the second with half the places of the first: with equal shares it is twice as loaded.
 
     The best share is found by fleets in which each edge stays with one cloud.
     """
-    spec = FleetSpec(170, 0.5, (CloudSpec(2, places=2), CloudSpec(2, places=1)), seconds=seconds, beat_s=1.0)
+    clouds = CloudSpec(replicas, places=2), CloudSpec(replicas, places=1)
+    spec = FleetSpec(85 * replicas, 0.5, clouds, seconds=seconds, beat_s=1.0)
     fixed = [{"share": share, **_shared(simulate(replace(spec, fixed=share)))} for share in FIXED]
     chosen = simulate(spec)
     shares = _shares(chosen.tally)
-    return {"fixed": fixed, "chosen": {"share": _rounded(float(np.mean(shares[-6:]))), **_shared(chosen)}, "shares": shares}
+    settled = _rounded(float(np.mean(shares[len(shares) // 2 :])))
+    return {"fixed": fixed, "chosen": {"share": settled, **_shared(chosen)}, "shares": shares}
 
 
 def large(edges: int, seconds: float) -> dict[str, Any]:

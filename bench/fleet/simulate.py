@@ -61,7 +61,10 @@ def _cell(spec: FleetSpec, cell: int, cells: int) -> Ran:
     clock, tally = Clock(), Tally(int(spec.seconds), len(spec.clouds))
     model = load(spec.model, spec.slowdown)
     clouds = [
-        [Replica(places=cloud.places, queue=cloud.queue, loop_s=cloud.loop_s) for _ in range(cell, cloud.replicas, cells)]
+        [
+            Replica(places=cloud.places, queue=cloud.queue, loop_s=cloud.loop_s)
+            for _ in range(cell, cloud.replicas, cells)
+        ]
         for cloud in spec.clouds
     ]
     edges = _edges(spec, cell, cells, clouds, Terms(spec, model, clock), tally)

@@ -17,7 +17,7 @@ class Uplink:
 
     def send(self, size: float, from_s: float) -> float:
         """Puts bytes on the link as soon as it is free; returns when the last has left it, infinite if never."""
-        begins_s = self._start_s + (from_s if from_s > self._free_s else self._free_s)
+        begins_s = self._start_s + max(from_s, self._free_s)
         self._free_s = self._trace.time_after(begins_s, size) - self._start_s
         return self._free_s
 

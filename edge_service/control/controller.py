@@ -310,7 +310,8 @@ class Controller:
         self, clouds: Iterable[int], edge: EdgeSide, packets: Collection[int], now_s: float
     ) -> dict[int, Price]:
         """What a frame costs with each of these clouds."""
-        return {i: Price.of(self._sides[i].plan(edge, now_s, packets=i in packets)) for i in clouds}
+        sides = self._sides
+        return {i: Price.of(sides[i].plan(edge, now_s, packets=i in packets), sides[i].queue_s(now_s)) for i in clouds}
 
     def _told(self, plan: Plan, cloud: int) -> Plan:
         """The plan for a cloud, with what it changes for the frame after the last one."""

@@ -39,4 +39,5 @@ def tail_ran(plan: Plan, server: ServerTimes) -> Iterator[Event]:
     if plan.packets:
         yield PicturesDecodedThere(server.decode_s)
     if plan.base_cloud_s > 0:
-        yield TailMeasured(plan.base_cloud_s, server.compute_s + (0.0 if plan.packets else server.decode_s))
+        ran_s = server.compute_s + (0.0 if plan.packets else server.decode_s)
+        yield TailMeasured(plan.base_cloud_s, ran_s, server.queue_s)

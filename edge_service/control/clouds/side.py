@@ -25,6 +25,7 @@ from edge_service.control.conditions import Conditions
 from edge_service.control.estimators.load import LoadEstimator
 from edge_service.control.estimators.overhead import OverheadEstimator
 from edge_service.control.estimators.path import NetworkPath
+from edge_service.control.estimators.queue import QueueEstimator
 from edge_service.control.estimators.slow_start import INITIAL_WINDOW_BYTES
 from edge_service.control.events import (
     AnswerMissed,
@@ -91,6 +92,7 @@ class CloudSide:
         self._path = NetworkPath(late_ratio=config.late_ratio, late_margin_s=config.late_margin_s)
         self._overhead = OverheadEstimator()
         self._load = LoadEstimator()
+        self._queue = QueueEstimator(fresh_s=_TAILS_FRESH_S)
         self._probes = ProbeScheduler(config.probe)
         self._spare_probes = ProbeScheduler(config.spare_probe)
         self._down_probes = ProbeScheduler(config.probe)
@@ -119,6 +121,10 @@ class CloudSide:
     def load(self, now_s: float) -> float:
         """How many times slower the cloud is than its profile."""
         return self._load.factor(now_s)
+
+    def queue_s(self, now_s: float) -> float:
+        """How long our own tails wait there; 0 while none is measured: then the load that the cloud tells has it."""
+        return self._queue.seconds(now_s)
 
     def observe(self, event: Event, now_s: float) -> None:
         """Takes one event of this cloud; others are ignored.
@@ -296,6 +302,7 @@ class CloudSide:
         if isinstance(event, TailMeasured):
             self._tail_at_s = now_s
             self._load.add(event.predicted_s, event.measured_s, now_s)
+            self._queue.add(event.queue_s, now_s)
             return
         if now_s - self._tail_at_s > _TAILS_FRESH_S:
             # While our own tails are measured, the server's average over all clients is less exact, so it is ignored.
