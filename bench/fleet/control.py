@@ -9,6 +9,7 @@ import random
 from dataclasses import dataclass
 from enum import Enum
 from types import FunctionType, ModuleType
+from typing import Any
 
 from bench.control_simulation.models import SimulatedModel
 from edge_service import AgentConfig
@@ -54,7 +55,7 @@ class ControlMaker:
 
     def make(self, rng: random.Random) -> Control:
         """Another edge's; what it draws, it draws from `rng`."""
-        memo: dict[int, object] = dict(self._shared)
+        memo: dict[int, Any] = dict(self._shared)
         memo.update((id(choice), CloudChoice(ChoiceConfig(), rng)) for choice in self._choices)
         return copy.deepcopy(self._first, memo)
 

@@ -184,7 +184,7 @@ class SplitTable:
             PartitionError: The split is not feasible, or there is no such encoding.
         """
         check_loads(edge_load, cloud_load)
-        named = find_encoding(self._encodings, encoding)
+        named = find_encoding(self._encodings, encoding) or Encoding.raw(self._graph)
         sides = self._sides_of(frozenset(edge))
         return sides.price(self._costs, link, named, edge_load=edge_load, cloud_load=cloud_load)
 

@@ -144,7 +144,7 @@ class TestAFrame:
             OverheadMeasured,
         ]
         assert heard.of(UplinkMeasured) == [UplinkMeasured(250_000, pytest.approx(0.1), after_idle=True)]
-        assert heard.of(TailMeasured) == [TailMeasured(PLAN.base_cloud_s, pytest.approx(0.032))]
+        assert heard.of(TailMeasured) == [TailMeasured(PLAN.base_cloud_s, pytest.approx(0.032), 0.01)]
         assert heard.of(CloudLoadReported) == [CloudLoadReported(2.0)]
         assert heard.of(OverheadMeasured) == [OverheadMeasured(pytest.approx(0.008 + 0.003 + 0.004))]
         assert sum(astuple(times)) == pytest.approx(0.203)
