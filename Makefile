@@ -82,7 +82,7 @@ dashboard: $(STAMP)  ## make Grafana's dashboard again, from deploy/grafana/make
 architecture: $(STAMP)  ## draw docs/images/architecture.svg again, from the imports of the code
 	$(BIN)/python docs/draw_architecture.py
 
-bench: $(STAMP)  ## measure everything in about 20 minutes, or one thing: make bench ARGS=decide; --list tells names
+bench: $(STAMP)  ## measure everything in about 25 minutes, or one thing: make bench ARGS=decide; --list tells names
 	OMP_NUM_THREADS=1 $(BIN)/python -m bench.all $(ARGS)
 
 bench-decide: $(STAMP)  ## measure how long decisions take

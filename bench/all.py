@@ -1,6 +1,6 @@
 """Runs the benchmarks one after another, each in a process of its own, and writes the overview.
 
-Run with `make bench` (about 20 minutes on two cores), `make bench ARGS=NAME` for one of them, or `make bench-full` for
+Run with `make bench` (about 25 minutes on two cores), `make bench ARGS=NAME` for one of them, or `make bench-full` for
 the long ones, which go on where they were interrupted. One that fails does not keep the others from running.
 """
 

@@ -180,7 +180,7 @@ class SplitInference(split_pb2_grpc.SplitInferenceServicer):
 
     async def run_tail(self, request: TailRequest, arrived_s: float, timeout_s: float | None) -> TailResponse:
         """Queue and compute one request as RunTail does, for another protocol on the same port."""
-        return await self._traced(request, arrived_s, timeout_s, None)
+        return await self._frames.answer(request, arrived_s, timeout_s, None)
 
     def end_streams(self) -> None:
         """Read no more frames; each stream ends with DRAINING once the frames already read are answered."""

@@ -28,6 +28,7 @@ PROGRAMS = (
     Program("estimators", 72.0, full_s=550.0),
     Program("idle_link", 65.0, full_s=1700.0),
     Program("control_simulation", 25.0, full_s=300.0),
+    Program("fleet", 20.0, full_s=700.0),
     Program("prediction", 130.0, full_s=2400.0),
     Program("paper_table", 140.0, full_s=5600.0),
     Program("real_link", 160.0, full_s=1500.0),

@@ -264,6 +264,15 @@ class Controller:
         """The same for a download."""
         return self._sides[cloud].downlink_slow_starts(now_s)
 
+    @property
+    def rtt_s(self) -> float:
+        """Round trip to the first cloud, the recent minimum; 0 while unknown."""
+        return self.rtt_of(0)
+
+    def rtt_of(self, cloud: int) -> float:
+        """The same of one cloud."""
+        return self._sides[cloud].rtt_s
+
     def reconnect_due(self, now_s: float, cloud: int = 0) -> bool:
         """Whether to try to reach the cloud now; see `CloudSide.reconnect_due`."""
         return self._sides[cloud].reconnect_due(now_s)
@@ -325,7 +334,8 @@ class Controller:
         self, clouds: Iterable[int], edge: EdgeSide, packets: Collection[int], now_s: float
     ) -> dict[int, Price]:
         """What a frame costs with each of these clouds."""
-        return {i: Price.of(self._sides[i].plan(edge, now_s, packets=i in packets)) for i in clouds}
+        sides = self._sides
+        return {i: Price.of(sides[i].plan(edge, now_s, packets=i in packets), sides[i].queue_s(now_s)) for i in clouds}
 
     def _told(self, plan: Plan, cloud: int) -> Plan:
         """The plan for a cloud, with what it changes for the frame after the last one."""
@@ -378,6 +388,11 @@ class OneCloud:
     def downlink_slow_starts(self, now_s: float) -> bool:
         """See there."""
         return self._controller.downlink_slow_starts(now_s, self._cloud)
+
+    @property
+    def rtt_s(self) -> float:
+        """See there."""
+        return self._controller.rtt_of(self._cloud)
 
     def reconnect_due(self, now_s: float) -> bool:
         """See there."""

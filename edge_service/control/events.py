@@ -113,11 +113,15 @@ class HeadMeasured:
 
 @dataclass(frozen=True, slots=True)
 class TailMeasured:
-    """A tail ran in the cloud, decoding included. `predicted_s` is at load 1 (`Plan.base_cloud_s`)."""
+    """A tail ran in the cloud, decoding included, after it had waited for `queue_s`.
+
+    `predicted_s` is at load 1 (`Plan.base_cloud_s`).
+    """
 
     predicted_s: float
     measured_s: float
     replica: str = ""
+    queue_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

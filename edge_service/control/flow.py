@@ -138,7 +138,7 @@ class Flow:
         oldest = next(iter(self._in_flight.values()), None)
         if oldest is None or self._downloads.under_way is not None:
             return
-        late = self._uploads.late(now_s, server_s=self._unheard_s(oldest), rtt_s=self._rtt_s(now_s))
+        late = self._uploads.late(now_s, server_s=self._unheard_s(oldest), rtt_s=self._rtt_s)
         if late is not None:
             self._controller.observe(late, now_s)
 
@@ -150,7 +150,7 @@ class Flow:
         if self._downloads.announced(frame_id, size, now_s).waited:
             self._upload_lost(frame_id, now_s)
             return
-        for sample in self._uploads.answered(frame_id, now_s, server_s=server_s, rtt_s=self._rtt_s(now_s)):
+        for sample in self._uploads.answered(frame_id, now_s, server_s=server_s, rtt_s=self._rtt_s):
             self._controller.observe(sample, now_s)
 
     def answered(self, frame_id: int, server: ServerTimes, now_s: float, size: int = 0) -> Answered | None:
@@ -158,7 +158,7 @@ class Flow:
         sent = self._in_flight.get(frame_id)
         if sent is None:
             return None
-        observe, rtt_s = self._controller.observe, self._rtt_s(now_s)
+        observe, rtt_s = self._controller.observe, self._rtt_s
         download = self._downloads.answered(frame_id, now_s) or self._unannounced(frame_id, sent, server, now_s, size)
         if download is not None:
             observe(download.sample(now_s), now_s)
@@ -244,7 +244,7 @@ class Flow:
             return None
         download = self._downloads.under_way
         if download is None:
-            stalled, _ = self._uploads.lost(frame_id, now_s, server_s=self._unheard_s(sent), rtt_s=self._rtt_s(now_s))
+            stalled, _ = self._uploads.lost(frame_id, now_s, server_s=self._unheard_s(sent), rtt_s=self._rtt_s)
             self._controller.observe(AnswerMissed() if stalled is None else stalled, now_s)
         else:
             self._controller.observe(download.bound(now_s), now_s)
@@ -257,7 +257,7 @@ class Flow:
         """What the connection needs now. A `CONNECT` counts as an attempt: report its outcome."""
         if self._heard_s is None:
             return Duty.CONNECT if self._controller.reconnect_due(now_s) else Duty.NOTHING
-        known_s = self._known_s(now_s)
+        known_s = self._known_s()
         if self._heartbeats.are_missing(now_s, self._heard_s, known_s) and self._downloads.under_way is None:
             return Duty.GIVE_UP
         return Duty.NOTHING if self._in_flight else Duty.MEASURE
@@ -381,7 +381,7 @@ class Flow:
 
     def probe_read(self, probe: Probe, received_bytes: int, received_s: float, now_s: float) -> None:
         """A probe was read: its second half, `received_bytes`, took `received_s` on the receiver's clock."""
-        call_s = now_s - probe.began_s - self._rtt_s(now_s)
+        call_s = now_s - probe.began_s - self._rtt_s
         sample = probe.sample(call_s, received_bytes, received_s)
         if sample is not None:
             self._controller.observe(sample, now_s)
@@ -407,7 +407,7 @@ class Flow:
         if size < _UNANNOUNCED_BYTES or self._announces or sent.plan.uplink_bps is None:
             return None
         self._upload_lost(frame_id, now_s)
-        began_s = sent.sent_s + sent.upload_s + self._rtt_s(now_s) + server.server_s
+        began_s = sent.sent_s + sent.upload_s + self._rtt_s + server.server_s
         if len(self._in_flight) > 1 or began_s >= now_s:
             return None
         return Download(frame_id, size, began_s, after_idle=True, waited=False)
@@ -423,12 +423,13 @@ class Flow:
         self._downloads.restart()
         return frame_ids
 
-    def _known_s(self, now_s: float) -> float | None:
+    def _known_s(self) -> float | None:
         """When the cloud has known of frames in flight; None if there are none, or if they wait behind old data."""
         oldest = next(iter(self._in_flight.values()), None)
         if oldest is None or self._clogged:
             return None
-        return oldest.sent_s + oldest.upload_s + oldest.longer_s + self._rtt_s(now_s)
+        return oldest.sent_s + oldest.upload_s + oldest.longer_s + self._rtt_s
 
-    def _rtt_s(self, now_s: float) -> float:
-        return self._controller.state(now_s).rtt_s or 0.0
+    @property
+    def _rtt_s(self) -> float:
+        return self._controller.rtt_s

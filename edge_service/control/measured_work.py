@@ -40,4 +40,4 @@ def tail_ran(plan: Plan, server: ServerTimes) -> Iterator[Event]:
         yield PicturesDecodedThere(server.decode_s)
     if plan.base_cloud_s > 0:
         measured_s = server.compute_s + (0.0 if plan.packets else server.decode_s)
-        yield TailMeasured(plan.base_cloud_s, measured_s, server.replica)
+        yield TailMeasured(plan.base_cloud_s, measured_s, server.replica, server.queue_s)

@@ -18,7 +18,7 @@ import numpy as np
 from partitioner import scan
 from partitioner.costs import CostProfile, Link, check_loads, check_rate
 from partitioner.encodings import Encoding, check_encodings, find_encoding
-from partitioner.evaluate import crossing, feasible_positions, price
+from partitioner.evaluate import Sides, crossing, feasible_positions
 from partitioner.graph import LayerGraph
 from partitioner.listed.choices import Choices, list_choices
 from partitioner.listed.closed_sets import ClosedSets
@@ -58,7 +58,7 @@ class SplitTable:
         (('image',), ())
     """
 
-    __slots__ = ("_bits_down", "_choices", "_costs", "_encodings", "_graph", "_names", "_scanned", "_sets")
+    __slots__ = ("_bits_down", "_choices", "_costs", "_encodings", "_graph", "_names", "_scanned", "_sets", "_sides")
 
     _graph: LayerGraph
     _costs: CostProfile
@@ -68,6 +68,7 @@ class SplitTable:
     _bits_down: FloatArray
     _scanned: scan.Choices
     _names: dict[int, tuple[frozenset[str], tuple[str, ...]]]
+    _sides: dict[frozenset[str], Sides]
 
     def __init__(
         self,
@@ -81,6 +82,7 @@ class SplitTable:
         self._graph = graph
         self._sets = list_closed_sets(graph, max_sets)
         self._names = {}
+        self._sides = {}
         self._encode()
         self._price(costs)
 
@@ -182,9 +184,9 @@ class SplitTable:
             PartitionError: The split is not feasible, or there is no such encoding.
         """
         check_loads(edge_load, cloud_load)
-        inside = feasible_positions(self._graph, edge)
-        named = find_encoding(self._encodings, encoding)
-        return price(self._graph, self._costs, link, inside, named, edge_load=edge_load, cloud_load=cloud_load)
+        named = find_encoding(self._encodings, encoding) or Encoding.raw(self._graph)
+        sides = self._sides_of(frozenset(edge))
+        return sides.price(self._costs, link, named, edge_load=edge_load, cloud_load=cloud_load)
 
     def _encode(self) -> None:
         self._choices = list_choices(self._graph, self._sets, self._encodings)
@@ -226,6 +228,16 @@ class SplitTable:
             encode_s=float(self._choices.encode_s[index]) * stages.edge_load,
             decode_s=float(self._choices.decode_s[index]) * stages.cloud_load,
         )
+
+    def _sides_of(self, edge: frozenset[str]) -> Sides:
+        """What a split is, apart from numbers. A live loop prices the split in use for each frame, so it is cached."""
+        sides = self._sides.get(edge)
+        if sides is None:
+            sides = Sides.of(self._graph, feasible_positions(self._graph, edge))
+            if len(self._sides) >= _NAMES_KEPT:
+                self._sides.clear()
+            self._sides[edge] = sides
+        return sides
 
     def _edge_and_cut(self, index: int) -> tuple[frozenset[str], tuple[str, ...]]:
         """Names a set's layers. A live loop uses few sets, so their names are cached."""

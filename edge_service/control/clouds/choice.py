@@ -61,10 +61,11 @@ class Price:
     seconds: float
 
     @classmethod
-    def of(cls, plan: Plan) -> "Price":
-        """The price of a frame that is run as planned."""
+    def of(cls, plan: Plan, queue_s: float = 0.0) -> "Price":
+        """The price of a frame that is run as planned, and whose tail waits for `queue_s` besides."""
         split = plan.partition
-        return cls(plan.keeps_up, split.latency_s if plan.keeps_up else split.bottleneck_s)
+        waits_s = queue_s if split.fixed_s else 0.0
+        return cls(plan.keeps_up, (split.latency_s if plan.keeps_up else split.bottleneck_s) + waits_s)
 
     @property
     def order(self) -> tuple[bool, float]:

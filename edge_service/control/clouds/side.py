@@ -23,6 +23,7 @@ from dataclasses import dataclass, replace
 from edge_service.control.breaker import Breaker, BreakerState
 from edge_service.control.conditions import Conditions
 from edge_service.control.estimators.path import NetworkPath
+from edge_service.control.estimators.queue import QueueEstimator
 from edge_service.control.estimators.replicas import Replicas
 from edge_service.control.estimators.slow_start import INITIAL_WINDOW_BYTES
 from edge_service.control.events import (
@@ -89,6 +90,7 @@ class CloudSide:
         self._policy = policy
         self._path = NetworkPath(late_ratio=config.late_ratio, late_margin_s=config.late_margin_s)
         self._replicas = Replicas()
+        self._queue = QueueEstimator()
         self._probes = ProbeScheduler(config.probe)
         self._spare_probes = ProbeScheduler(config.spare_probe)
         self._down_probes = ProbeScheduler(config.probe)
@@ -108,9 +110,18 @@ class CloudSide:
             return Phase.MEASURING
         return Phase.OFFLOADING
 
+    @property
+    def rtt_s(self) -> float:
+        """Round trip of the path, the recent minimum; 0 while unknown."""
+        return self._path.rtt_s
+
     def load(self, now_s: float) -> float:
         """How many times slower the cloud is than its table says."""
         return self._replicas.load_factor(now_s)
+
+    def queue_s(self, now_s: float) -> float:
+        """How long our own tails wait there; 0 while none is measured: then the load that the cloud tells has it."""
+        return self._queue.seconds(now_s)
 
     def observe(self, event: Event, now_s: float) -> None:
         """Takes one event of this cloud; others are ignored.
@@ -299,6 +310,7 @@ class CloudSide:
     def _worked(self, event: TailMeasured | CloudLoadReported, now_s: float) -> None:
         self._replicas.observe(event, now_s)
         if isinstance(event, TailMeasured):
+            self._queue.add(event.queue_s, now_s)
             return
         self.is_doubted = False
         if self._breaker.resume(now_s) and self._path.uplink.bps is None:

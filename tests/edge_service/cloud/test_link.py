@@ -5,7 +5,6 @@ import contextlib
 import itertools
 import logging
 import time
-from types import SimpleNamespace
 
 import pytest
 
@@ -47,6 +46,7 @@ class Wishes:
         self.wants_ping = self.wants_profile = False
         self.wants_reconnect = False
         self.window_is_small = True
+        self.rtt_s = 0.0
 
     def observe(self, event, now_s):
         self.heard.append(event)
@@ -74,9 +74,6 @@ class Wishes:
 
     def slow_starts(self, now_s):
         return self.window_is_small
-
-    def state(self, now_s):
-        return SimpleNamespace(rtt_s=0.0)
 
     def of(self, kind):
         return [event for event in self.heard if isinstance(event, kind)]

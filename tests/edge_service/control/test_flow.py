@@ -1,7 +1,6 @@
 """Frames and connection without I/O: events and their times in, orders and judged measurements out. Nothing sleeps."""
 
 from dataclasses import astuple, replace
-from types import SimpleNamespace
 
 import pytest
 from hypothesis import given, settings
@@ -75,16 +74,13 @@ class Heard:
 
     def __init__(self):
         self.heard = []
-        self.rtt_s = None
+        self.rtt_s = 0.0
         self.window_is_small = False
         self.wants_ping = self.wants_reconnect = self.wants_profile = False
         self.probe_bytes = self.down_probe_bytes = None
 
     def observe(self, event, now_s):
         self.heard.append((event, now_s))
-
-    def state(self, now_s):
-        return SimpleNamespace(rtt_s=self.rtt_s)
 
     def slow_starts(self, now_s):
         return self.window_is_small
@@ -153,7 +149,7 @@ class TestAFrame:
             OverheadMeasured,
         ]
         assert heard.of(UplinkMeasured) == [UplinkMeasured(250_000, pytest.approx(0.1), after_idle=True)]
-        assert heard.of(TailMeasured) == [TailMeasured(PLAN.base_cloud_s, pytest.approx(0.032))]
+        assert heard.of(TailMeasured) == [TailMeasured(PLAN.base_cloud_s, pytest.approx(0.032), queue_s=0.01)]
         assert heard.of(CloudLoadReported) == [CloudLoadReported(2.0)]
         assert heard.of(OverheadMeasured) == [OverheadMeasured(pytest.approx(0.008 + 0.003 + 0.004))]
         assert sum(astuple(times)) == pytest.approx(0.203)

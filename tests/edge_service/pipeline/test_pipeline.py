@@ -46,6 +46,7 @@ class Dictator:
     def __init__(self, model, edge, **fields):
         self.model = model
         self.heard = []
+        self.rtt_s = 0.0
         self.state_ = Controller(model.graph, tuple(1.0 for _ in model.graph.layers)).state(0.0)
         self.fields = {"deadline_s": FAR_S, "in_flight": 3, **fields}
         self.use(edge)
@@ -514,7 +515,7 @@ async def test_the_controller_hears_what_heads_and_tails_took(running, two_by_tw
         await wait_until(lambda: run.results)
         plan, times = run.controller.plan_, run.results[0].times
         assert run.controller.of(HeadMeasured) == [HeadMeasured(plan.base_head_s, times.head_s)]
-        assert run.controller.of(TailMeasured) == [TailMeasured(plan.base_cloud_s, 0.005)]
+        assert run.controller.of(TailMeasured) == [TailMeasured(plan.base_cloud_s, 0.005, queue_s=0.002)]
         assert CloudLoadReported(3.0) in run.controller.heard
 
 

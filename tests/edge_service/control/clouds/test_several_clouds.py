@@ -18,6 +18,7 @@ from edge_service.control import (
     Phase,
     RoundTripMeasured,
     SplitImpossible,
+    TailMeasured,
     UplinkMeasured,
 )
 from edge_service.control.policies import CloudOnly
@@ -303,3 +304,21 @@ def test_one_cloud_is_as_ever():
     assert one.plan(0.1) == other.plan(0.1)
     assert one.state(0.1) == other.state(0.1)
     assert one.plan(0.1).mode is Mode.LIGHT
+
+
+def test_a_cloud_where_our_own_tails_wait_is_dearer_than_one_where_none_wait():
+    """While own tails are measured, their times tell the load, and only their waits tell the queue."""
+    made = controller(2)
+    for cloud in range(2):
+        reached(made, cloud)
+    used = made.plan(0.1).cloud
+    now_s = 0.1
+    while now_s < 60.0:
+        made.observe(TailMeasured(0.04, 0.04, queue_s=0.3), now_s, used)
+        for cloud in range(2):
+            measured(made, cloud, now_s)
+        plan = made.plan(now_s)
+        now_s += FRAME_S
+    assert plan.cloud == 1 - used
+    assert plan.partition.edge == {"image"}
+    assert made.state(now_s).cloud_changes == 1

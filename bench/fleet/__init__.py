@@ -1,0 +1,1 @@
+"""Thousands of simulated cameras that share a cloud, each with the agent's own control code."""
