@@ -1,4 +1,4 @@
-"""The connection to a cloud: connects, sends frames, measures the link, and receives answers. It decides nothing.
+"""The connection to a cloud: connects, sends frames, has the link measured, and receives answers. It decides nothing.
 
 `Flow` decides when to connect, ping, probe or give up. This shell reports to it what happened, and obeys its orders.
 A loss is noticed by missing heartbeats. They come from the cloud, so a slow upload does not delay them, whereas
@@ -16,10 +16,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from edge_service.cloud.connection import Connection
+from edge_service.cloud.measuring import Measuring
 from edge_service.cloud.replacement import Replacement, leads_elsewhere
 from edge_service.cloud.seam import (
     Announcement,
@@ -28,7 +28,6 @@ from edge_service.cloud.seam import (
     Cloud,
     CloudProfile,
     FrameToSend,
-    ProbeReading,
     Refusal,
     StreamEvent,
 )
@@ -94,7 +93,6 @@ class CloudLink:
     ) -> None:
         self._cloud = cloud
         self._named = {"cloud": name} if name else {}
-        self._turns = turns or UplinkTurns()
         self._flow = flow
         self._listener = listener
         self._config = parts.config
@@ -106,7 +104,7 @@ class CloudLink:
         self.stream = 0
         self.pictures = ""
         self._supervisor: asyncio.Task[None] | None = None
-        self._measuring: asyncio.Task[None] | None = None
+        self._measuring = Measuring(self, parts, flow, turns or UplinkTurns())
         self.last_error: CloudError | None = None
 
     async def start(self) -> None:
@@ -124,6 +122,11 @@ class CloudLink:
         self._supervisor = asyncio.create_task(self._supervise(), name="cloud-link")
         if self._connection is None and self._config.require_cloud and self.last_error is not None:
             raise self.last_error
+
+    @property
+    def calls(self) -> Cloud | None:
+        """The calls on the connection in use; None if there is none."""
+        return None if self._connection is None else self._cloud
 
     async def send(self, frame: FrameToSend, timeout_s: float) -> None:
         """Hands a frame to the stream; waits a little for another one if it broke.
@@ -152,10 +155,10 @@ class CloudLink:
 
     async def close(self) -> None:
         """Ends the connection and the background work."""
-        for task in (self._supervisor, self._measuring):
-            if task is not None:
-                task.cancel()
-                await asyncio.gather(task, return_exceptions=True)
+        if self._supervisor is not None:
+            self._supervisor.cancel()
+            await asyncio.gather(self._supervisor, return_exceptions=True)
+        await self._measuring.stopped()
         self._close_streams()
         await self._replacement.close()
         await self._cloud.close()
@@ -172,9 +175,7 @@ class CloudLink:
                 self._lost(CloudUnreachableError(f"watching the cloud failed: {error}"))
 
     async def _look(self) -> None:
-        if self._measuring is not None and self._measuring.done():
-            measured, self._measuring = self._measuring, None
-            measured.result()
+        self._measuring.check()
         if self._connection is not None and self._connection.broken is not None:
             return  # another one is being tried
         match self._flow.duty(time.monotonic()):
@@ -184,8 +185,8 @@ class CloudLink:
                 self._silent(CloudSilentError(f"no heartbeat for {self._config.silence_s:g} s"))
                 if self._connection is None:
                     await self._drop()
-            case Duty.MEASURE if self._measuring is None:
-                self._measuring = asyncio.create_task(self._measure(), name="cloud-measure")
+            case Duty.MEASURE:
+                self._measuring.begin()
         if self._connection is not None:
             self._replacement.renew_if_old(self._connection, time.monotonic())
 
@@ -200,12 +201,16 @@ class CloudLink:
         self._profiled(profile)
         self._open_streams()
         for _ in range(_WARM_PINGS):
-            if not await self._ping():
+            if not await self._measuring.ping():
                 break
-        await self._measure()
+        await self._measuring.measure()
         if self._connection is not None:
             self.last_error = None
             log.info("cloud connected", load_factor=round(profile.load_factor, 2), **self._named)
+
+    def profiled_again(self, profile: CloudProfile) -> None:
+        """A replica sent its profile while the connection was open."""
+        self._profiled(profile, again=True)
 
     def _profiled(self, profile: CloudProfile, *, again: bool = False) -> None:
         if self._connection is None or profile.replica == self._connection.replica:
@@ -222,10 +227,7 @@ class CloudLink:
 
     async def _drop(self) -> None:
         """Gives up a connection from which nothing arrives, and the measurement on it."""
-        measuring, self._measuring = self._measuring, None
-        if measuring is not None:
-            measuring.cancel()
-            await asyncio.gather(measuring, return_exceptions=True)
+        await self._measuring.stopped()
         await self._cloud.drop()
 
     def _lost(self, error: CloudError) -> None:
@@ -241,56 +243,6 @@ class CloudLink:
             self._flow.largest_refused(time.monotonic())
         self._listener.finish_here(self._flow.connection_lost(str(error), retry_after_s, time.monotonic()))
 
-    # --- measuring ----------------------------------------------------------------------------------------------
-
-    async def _measure(self) -> None:
-        """Pings and probes if they are due; a failure ends the connection."""
-        if self._flow.ping_due(time.monotonic()):
-            await self._ping()
-        if self._flow.profile_due(time.monotonic()):
-            with contextlib.suppress(CloudError):  # another replica may have answered; its stream tells of a loss
-                self._profiled(await self._cloud.profile(self._config.call_timeout_s), again=True)
-        size = self._flow.probe_due(time.monotonic())
-        if size is not None:
-            await self._probe(size)
-        size = self._flow.down_probe_due(time.monotonic())
-        if size is not None:
-            await self._probe(size, down=True)
-
-    async def _ping(self) -> bool:
-        """Measures the round trip; returns whether there was an answer."""
-        try:
-            seconds = await self._cloud.ping(self._config.ping_timeout_s)
-        except CloudSilentError:
-            return False  # it may wait behind an upload on a slow link; only missing heartbeats are a loss
-        except CloudError as error:
-            self._failed(error)
-            return False
-        self._flow.pinged(seconds, time.monotonic())
-        return True
-
-    async def _probe(self, size: int, *, down: bool = False) -> None:
-        async with self._turns.turn():
-            await self._probe_now(size, down=down)
-
-    async def _probe_now(self, size: int, *, down: bool) -> None:
-        if self._connection is None:
-            return
-        call: Callable[[int, float], Awaitable[ProbeReading | None]] = self._cloud.probe_down
-        if not down:
-            call = self._cloud.probe
-            self._metrics.sent("probe", size)
-        probe = self._flow.probe_begun(size, time.monotonic(), down=down)
-        try:
-            reading = await call(size, self._config.call_timeout_s)
-        except CloudSilentError:
-            self._flow.probe_timed_out(probe, self._config.call_timeout_s, time.monotonic())
-        except CloudError as error:
-            self._failed(error)
-        else:
-            if reading is not None:
-                self._flow.probe_read(probe, reading.received_bytes, reading.received_s, time.monotonic())
-
     # --- streams ------------------------------------------------------------------------------------------------
 
     def told(self, connection: Connection, event: StreamEvent, *, pulse: bool) -> None:
@@ -298,7 +250,7 @@ class CloudLink:
         now_s = time.monotonic()
         if connection is self._connection:
             if (connection.pulse_tells or not pulse) and self._flow.heard(now_s):
-                self._stop_measuring()
+                self._measuring.stop()
             self._flow.answers_from(connection.replica, now_s)
         match event:
             case Beat() if connection is self._connection:
@@ -324,14 +276,14 @@ class CloudLink:
             return
         tries = leads_elsewhere(error) and not self._flow.others_answer()  # else frames would wait for an attempt
         if tries and self._replacement.begin_at_once(connection, error, time.monotonic()):
-            self._stop_measuring()
+            self._measuring.stop()
             self._flow.interrupted()
         else:
             self._lost(error)
 
     def replaced(self, fresh: Connection, reason: str) -> None:
         """Another connection is in use from now on."""
-        self._stop_measuring()
+        self._measuring.stop()
         self._connection, self._cloud = fresh, fresh.cloud
         self._count_stream(reason)
         now_s = time.monotonic()
@@ -363,7 +315,7 @@ class CloudLink:
         if order is not None:
             self._listener.finish_here(order)
 
-    def _failed(self, error: CloudError) -> None:
+    def failed(self, error: CloudError) -> None:
         """A measurement failed: so did the connection."""
         connection = self._connection
         if connection is None:
@@ -379,7 +331,7 @@ class CloudLink:
             for frame_id in tuple(connection.on_way):
                 del connection.on_way[frame_id]
                 self.given_up(frame_id, str(error))
-        self._failed(error)
+        self.failed(error)
 
     def _open_streams(self) -> None:
         self._close_streams()
@@ -395,11 +347,6 @@ class CloudLink:
         if self._connection is not None:
             self._connection.end()
             self._connection = None
-
-    def _stop_measuring(self) -> None:
-        if self._measuring is not None:
-            self._measuring.cancel()
-            self._measuring = None
 
     def _count_stream(self, reason: str) -> None:
         self.stream += 1

@@ -89,6 +89,33 @@ async def handed_over(run, random_inputs, wait_until, frames=3):
     return first, [frame.frame_id for frame in run.sent(first)]
 
 
+async def test_frames_of_a_lost_cloud_wait_for_no_other_connection_to_it_if_another_cloud_answers(
+    running, random_inputs, wait_until
+):
+    async with running() as run:
+        first, frames = await handed_over(run, random_inputs, wait_until)
+        run.clouds[first].others = True
+        run.clouds[first].streams[-1].give(CloudUnreachableError("killed"))
+        await wait_until(lambda: len(run.sent(1 - first)) >= len(frames))
+        assert "another" not in {name for name, _ in run.clouds[first].calls}
+        assert len(run.sent(first)) == len(frames), "none was sent there again"
+
+
+async def test_frames_are_sent_again_to_the_only_cloud_that_is_left(running, random_inputs, wait_until):
+    async with running() as run:
+        first, frames = await handed_over(run, random_inputs, wait_until)
+        other = 1 - first
+        run.clouds[other].error = CloudUnreachableError("killed")
+        run.clouds[other].streams[-1].give(CloudUnreachableError("killed"))
+        await wait_until(lambda: not run.controller.others_answer(first))
+        run.clouds[first].others = True
+        broken = run.clouds[first].streams[-1]
+        broken.give(CloudUnreachableError("reset"))
+        await wait_until(lambda: run.clouds[first].streams[-1] is not broken)
+        run.clouds[first].streams[-1].beat()
+        await wait_until(lambda: [frame.frame_id for frame in run.sent(first)].count(frames[0]) == 2)
+
+
 @pytest.mark.parametrize("seed", range(2))
 async def test_frames_in_flight_at_a_lost_cloud_are_answered_by_the_other(running, random_inputs, wait_until, seed):
     async with running(seed=seed) as run:
