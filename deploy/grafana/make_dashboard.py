@@ -16,7 +16,7 @@ from pathlib import Path
 from decision_rows import decisions, overview, stages
 from expressions import EDGE
 from panels import Json, annotation, placed, row, variable
-from traffic_rows import clouds, frames, network, processes
+from traffic_rows import clouds, frames, network, processes, servers
 
 TARGET = Path(__file__).parent / "dashboards" / "split_decisions.json"
 
@@ -33,6 +33,8 @@ def dashboard() -> Json:
         *network(),
         row("Frames"),
         *frames(),
+        row("Servers of an edge"),
+        *servers(),
         row("Cloud"),
         *clouds(),
         row("Processes"),

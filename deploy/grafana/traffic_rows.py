@@ -81,6 +81,39 @@ def frames() -> list[Json]:
     ]
 
 
+def servers() -> list[Json]:
+    """Which of several clouds, and of the replicas behind an address, answer the edges."""
+    return [
+        lines(
+            "Frames by cloud",
+            "By the cloud that answered, where an edge has several.",
+            "cps",
+            query(
+                f"sum by ({BY_EDGE}, cloud) (rate(dads_cloud_frames_total{{{EDGE}}}[$__rate_interval]))",
+                "{{instance}} {{cloud}}",
+            ),
+            stacked=True,
+        ),
+        lines(
+            "Cloud in use",
+            "1 for the cloud in use, and for those that frames can be sent to.",
+            "short",
+            query(f"dads_cloud_in_use{{{EDGE}}}", "{{instance}} {{cloud}} in use"),
+            query(f"dads_cloud_usable{{{EDGE}}}", "{{instance}} {{cloud}} usable"),
+        ),
+        lines(
+            "Changes of server",
+            "Changes of the cloud in use, streams that another replaced, and the replicas heard lately.",
+            "short",
+            query(f"increase(dads_cloud_changes_total{{{EDGE}}}[$__rate_interval])", "{{instance}} clouds"),
+            query(
+                f"increase(dads_stream_renewals_total{{{EDGE}}}[$__rate_interval])", "{{instance}} streams, {{reason}}"
+            ),
+            query(f"dads_cloud_replicas{{{EDGE}}}", "{{instance}} replicas"),
+        ),
+    ]
+
+
 def clouds() -> list[Json]:
     """The clouds' calls, stages and load."""
     return [
