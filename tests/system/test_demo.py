@@ -12,6 +12,7 @@ from dads_process import DadsProcess
 pytest.importorskip("efficientnet_lite_pytorch", reason="the demo's model and clip are in the demo extra")
 
 REPORT = {
+    "clouds",
     "model",
     "digest",
     "engine",
