@@ -65,7 +65,9 @@ def exported():
 
     edge = EdgeMetrics("zoo:net", LayerGraph((Layer("x", (), 4), Layer("y", ("x",), 4)), ("y",)))
     edge.started(AgentConfig(), cloud=None, digest="abc", torch_version="2.13.0")
-    cloud = CloudMetrics(tails_in_flight=lambda: 0, load_factor=lambda: 1, decoders=lambda: 0, shared_addresses=lambda: 0)
+    cloud = CloudMetrics(
+        tails_in_flight=lambda: 0, load_factor=lambda: 1, decoders=lambda: 0, shared_addresses=lambda: 0
+    )
     served = SimpleNamespace(name="zoo:net", digest="abc", torch_version="2.13.0", engine=SimpleNamespace(name="onnx"))
     cloud.started(CloudConfig(), [served])
     return {"dads-edge": _families(edge.registry), "dads-cloud": _families(cloud.registry)}

@@ -85,7 +85,9 @@ def used_edge():
 
 
 def used_cloud():
-    metrics = CloudMetrics(tails_in_flight=lambda: 0, load_factor=lambda: 1, decoders=lambda: 0, shared_addresses=lambda: 0)
+    metrics = CloudMetrics(
+        tails_in_flight=lambda: 0, load_factor=lambda: 1, decoders=lambda: 0, shared_addresses=lambda: 0
+    )
     served = SimpleNamespace(name="zoo:net", digest="abc", torch_version="2.13.0", engine=SimpleNamespace(name="onnx"))
     metrics.started(CloudConfig(), [served])
     metrics.called("RunTail", "OK", 0.1)
