@@ -50,7 +50,8 @@ class JpegStream:
         self._held += data
         found = []
         while (end := self._end()) is not None:
-            found.append(bytes(self._held[:end]))
+            if end >= len(_START):  # else another begins right behind the first two bytes
+                found.append(bytes(self._held[:end]))
             del self._held[:end]
             self._at, self._in_scan = 0, False
         if len(self._held) > self._most_bytes:

@@ -2,7 +2,7 @@ import io
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -80,6 +80,7 @@ def test_what_is_no_picture_is_not_kept() -> None:
 
 
 @given(st.binary(max_size=300), st.integers(0, 300))
+@example(b"\xd8\xff\x00", 0)
 def test_any_bytes_do_no_harm(data: bytes, cut: int) -> None:
     stream = JpegStream()
     for piece in (b"\xff\xd8\xff", data[:cut], data[cut:]):
