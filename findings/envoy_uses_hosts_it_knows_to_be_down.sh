@@ -131,5 +131,5 @@ print(f'Python {platform.python_version()}, Envoy {importlib.metadata.version(\"
 read -r first second seconds < <("$folder/venv/bin/python" "$folder/hosts.py" default)
 echo "default: of 30 connections the first to fail got $first, the second $second, for $seconds s"
 read -r first_0 second_0 _ < <("$folder/venv/bin/python" "$folder/hosts.py" 0s)
-echo "0s:      of 30 connections the first host to fail got $first_0, the second $second_0"
+echo "0s:      of 30 connections the first to fail got $first_0, the second $second_0"
 [ "$second" -gt 5 ] && [ "$first" -eq 0 ] && [ "$first_0" -eq 0 ] && [ "$second_0" -eq 0 ]
