@@ -29,7 +29,10 @@ class Places:
         """Have `given` called when it is this one's turn, and the place is taken."""
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         turn.add_done_callback(lambda _: given())
-        self._waiting.append(turn)
+        if self.take_at_once():  # all who waited gave up: nobody would give this one back
+            turn.set_result(None)
+        else:
+            self._waiting.append(turn)
 
     @property
     def awaited(self) -> bool:

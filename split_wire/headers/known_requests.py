@@ -93,7 +93,9 @@ def _data_of(message: bytes, start: int, stop: int) -> tuple[int, int]:
     Whether what comes before is valid is left to protobuf, which reads it.
     """
     at, furthest = start, min(stop, start + LONGEST_BYTES)
-    while at < furthest:
+    for _ in range(_MOST_FIELDS):  # so that all headers have fewer fields than a message may have
+        if at >= furthest:
+            break
         tag = message[at]
         if tag == _DATA:
             length, content = _varint(message, at + 1)

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from split_wire import Encoding, encode_tensor, frames, split_pb2
 from split_wire.frames import TailRequest, TimedRequest, read_stream_request, write_stream_request, write_timed_request
 from split_wire.headers.known_requests import read_known
+from split_wire.wire import length_delimited
 
 TENSOR = st.builds(
     lambda name, index, size, encoding: encode_tensor(
@@ -96,3 +97,11 @@ def test_a_header_without_an_end_takes_few_steps():
     size = len(request)
     prefix = bytes([size & 0x7F | 0x80, size >> 7 & 0x7F | 0x80, size >> 14 & 0x7F | 0x80, size >> 21])
     assert read_known(b"\x0a" + prefix + request) is None
+
+
+def test_more_fields_than_a_message_may_have_are_left_to_the_general_reader():
+    padded = split_pb2.Tensor(name="x").SerializeToString() + b"\x28\x01" * 500 + b"\x32\x00"
+    parsed = b"\x0a\x01m\x12\x01d\x18\x01" + b"".join(length_delimited(4, len(padded)) + padded for _ in range(40))
+    message = length_delimited(1, len(parsed)) + parsed
+    assert "more than 16384 fields" in generally(message).reason
+    assert read_known(message) is None
