@@ -370,6 +370,11 @@ class Flow:
         """Bytes of a probe to send now, or None."""
         return None if self._clogged else self._controller.probe_due(now_s)
 
+    @property
+    def is_clogged(self) -> bool:
+        """Whether the socket may hold data of a cancelled stream: then a probe that was due is void."""
+        return self._clogged
+
     def down_probe_due(self, now_s: float) -> int | None:
         """Bytes of a probe of the downlink to ask for now, or None."""
         return None if self._clogged else self._controller.down_probe_due(now_s)
