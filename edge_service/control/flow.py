@@ -235,6 +235,7 @@ class Flow:
         if self._in_flight.pop(frame_id, None) is None:
             return None
         self._upload_lost(frame_id, now_s)
+        self._downloads.answered(frame_id, now_s)  # its answer had begun, on an old connection that broke
         return FinishHere((frame_id,), reason)
 
     def deadline_passed(self, frame_id: int, now_s: float) -> FinishHere | None:
