@@ -279,6 +279,8 @@ class Flow:
         Raises:
             PartitionError: The profile does not fit the graph.
         """
+        if again and self._heard_s is None:
+            return  # the connection is lost: its load would close the breaker, and nobody would connect again
         self._controller.observe(CloudProfiled(cloud_s, decode_s, takes_packets, replica, again), now_s)
         self._controller.observe(CloudLoadReported(load_factor, replica), now_s)
         if not again:
