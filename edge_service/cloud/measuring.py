@@ -113,7 +113,7 @@ class Measuring:
     async def _probe(self, size: int, *, down: bool = False) -> None:
         async with self._turns.turn():
             calls = self._link.calls
-            if calls is not None:
+            if calls is not None and not self._flow.is_clogged:  # the turn may have come late
                 await self._probe_now(calls, size, down=down)
 
     async def _probe_now(self, calls: Cloud, size: int, *, down: bool) -> None:

@@ -80,6 +80,7 @@ class Replacement:
         self._old: Connection | None = None  # what is to be replaced
         self._candidate: Connection | None = None
         self._leaving: set[Connection] = set()
+        self._given_up = 0  # how often all frames were
         self._closing: set[asyncio.Task[None]] = set()
 
     def opened(self, now_s: float) -> None:
@@ -128,7 +129,8 @@ class Replacement:
             await asyncio.wait({self._task}, timeout=patience_s)
 
     def forget_frames(self) -> None:
-        """All frames are given up: nothing is awaited on old connections."""
+        """All frames are given up: nothing is awaited on old connections, nor sent again."""
+        self._given_up += 1
         for connection in tuple(self._leaving):
             self._leave(connection)
 
@@ -221,9 +223,11 @@ class Replacement:
         return fresh
 
     async def _repeat(self, old: Connection) -> None:
-        on_way = dict(old.on_way)
+        on_way, given_up = dict(old.on_way), self._given_up
         self._leave(old)
         for frame_id, sent in on_way.items():
+            if self._given_up != given_up:
+                return
             left_s = sent.due_s - time.monotonic()
             if not (_may_repeat(sent) and left_s > 0.0 and await self._link.repeat(sent.frame, left_s)):
                 self._link.given_up(frame_id, str(old.broken))

@@ -235,6 +235,7 @@ class Flow:
         if self._in_flight.pop(frame_id, None) is None:
             return None
         self._upload_lost(frame_id, now_s)
+        self._downloads.answered(frame_id, now_s)  # its answer had begun, on an old connection that broke
         return FinishHere((frame_id,), reason)
 
     def deadline_passed(self, frame_id: int, now_s: float) -> FinishHere | None:
@@ -278,6 +279,8 @@ class Flow:
         Raises:
             PartitionError: The profile does not fit the graph.
         """
+        if again and self._heard_s is None:
+            return  # the connection is lost: its load would close the breaker, and nobody would connect again
         self._controller.observe(CloudProfiled(cloud_s, decode_s, takes_packets, replica, again), now_s)
         self._controller.observe(CloudLoadReported(load_factor, replica), now_s)
         if not again:
@@ -369,6 +372,11 @@ class Flow:
     def probe_due(self, now_s: float) -> int | None:
         """Bytes of a probe to send now, or None."""
         return None if self._clogged else self._controller.probe_due(now_s)
+
+    @property
+    def is_clogged(self) -> bool:
+        """Whether the socket may hold data of a cancelled stream: then a probe that was due is void."""
+        return self._clogged
 
     def down_probe_due(self, now_s: float) -> int | None:
         """Bytes of a probe of the downlink to ask for now, or None."""

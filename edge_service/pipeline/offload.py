@@ -190,6 +190,10 @@ class Offload:
             except NotEncodedError as error:
                 self._listener.given_back(job, str(error), elsewhere=False)
                 return
+            except Exception as error:  # noqa: BLE001 # any error of the model costs this frame, not those behind it
+                log.exception("head failed", frame=job.frame_id)
+                self._listener.given_back(job, f"the head failed: {error}", elsewhere=False)
+                return
         started.frame = sent
         self._queue(job, started, sent, time.monotonic())
 

@@ -11,6 +11,7 @@ import pytest
 from edge_service import AgentConfig, CloudUnreachableError, WrongTwinError
 from edge_service.cloud.link import CloudLink
 from edge_service.cloud.seam import Announcement, CloudProfile, Refusal
+from edge_service.cloud.uplink_turns import UplinkTurns
 from edge_service.compute import EdgeCompute
 from edge_service.control import (
     BreakerConfig,
@@ -98,7 +99,7 @@ class WatchedFlow(Flow):
 class Shell:
     """A link and what it told."""
 
-    def __init__(self, cloud, controller, model, **settings):
+    def __init__(self, cloud, controller, model, turns=None, **settings):
         self.answers = []
         self.losses = []
         self.metrics = EdgeMetrics(model.name, model.graph)
@@ -106,7 +107,7 @@ class Shell:
         raw = WireCosts((), frozenset(), Encoding.RAW)
         self.flow = WatchedFlow(controller, silence_s=config.silence_s, heartbeat_s=HEARTBEAT_INTERVAL_S)
         parts = Parts(model, controller, EdgeCompute(), raw, config, self.metrics)
-        self.link = CloudLink(parts, cloud, self.flow, self)
+        self.link = CloudLink(parts, cloud, self.flow, self, turns=turns)
 
     def answered(self, answer):
         self.answers.append(answer)
@@ -130,8 +131,8 @@ def linked(cloud, wishes, two_by_two):
     """A running link."""
 
     @contextlib.asynccontextmanager
-    async def running(controller=wishes, *, start=True, **settings):
-        shell = Shell(cloud, controller, two_by_two, **settings)
+    async def running(controller=wishes, *, start=True, turns=None, **settings):
+        shell = Shell(cloud, controller, two_by_two, turns, **settings)
         try:
             if start:
                 await shell.link.start()
@@ -228,6 +229,21 @@ async def test_a_probe_waits_until_what_a_renewed_stream_left_on_the_link_is_gon
         pings, probes = cloud.count("ping"), cloud.count("probe")
         await wait_until(lambda: cloud.count("probe") > probes + 1)
         assert cloud.count("ping") <= pings + 1, "once is enough"
+
+
+async def test_a_probe_whose_turn_comes_after_a_renewal_is_not_sent(linked, cloud, wishes, two_by_two, wait_until):
+    frames = 0
+    turns = UplinkTurns(lambda: frames > 0, longest_wait_s=60.0)
+    async with linked(turns=turns) as shell:
+        probes, frames = cloud.count("probe"), 1
+        wishes.probe_bytes = 1000
+        await wait_until(turns._taken.locked)
+        cloud.ping_error = CloudSilentError("behind the old upload")
+        shell.link.renew()
+        frames = 0
+        turns.made_room()
+        await wait_until(lambda: not turns._taken.locked())
+        assert cloud.count("probe") == probes
 
 
 async def test_events_of_the_stream_reach_who_wants_them(linked, cloud, wishes, two_by_two, wait_until):

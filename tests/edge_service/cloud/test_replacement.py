@@ -282,6 +282,29 @@ async def test_what_is_given_up_at_a_deadline_is_awaited_on_no_old_connection(ed
         assert made.renewals("late") == 1
 
 
+async def test_what_is_given_up_at_a_deadline_is_not_sent_again(edge, cloud, wait_until):
+    async with edge() as made:
+        for frame_id in range(2):
+            await made.send(frame_id)
+        cloud.streams[0].give(RESET)
+        await wait_until(lambda: len(cloud.streams) == 2)
+        new, clogged, taken = cloud.streams[1], asyncio.Event(), asyncio.Event()
+
+        async def send(frame, timeout_s):
+            clogged.set()
+            await taken.wait()
+            raise CloudUnreachableError("cancelled")
+
+        new.send = send
+        new.give(Beat(1.0, "B"))
+        await clogged.wait()
+        repeating = made.link._replacement._task
+        made.link.renew()
+        taken.set()
+        await asyncio.wait({repeating})
+        assert not cloud.streams[2].sent
+
+
 async def test_closing_in_the_middle_of_a_replacement_ends_everything(edge, cloud, wait_until):
     before = asyncio.all_tasks()
     async with edge() as made:

@@ -330,6 +330,20 @@ class TestReplicas:
         flow.answers_from("B", 1.0)
         assert heard.of(ReplicaAnswers), "the question did not say who answers frames"
 
+    def test_a_profile_that_comes_after_a_loss_does_not_end_the_attempts(self):
+        flow = Flow(Controller(GRAPH, EDGE_S), silence_s=SILENCE_S, heartbeat_s=HEARTBEAT_S)
+        flow.profiled(CLOUD_S, {}, 1.0, 0.0)
+        flow.opened(0.0)
+        flow.connection_lost("gone", None, 1.0)
+        flow.profiled(CLOUD_S, {}, 1.0, 3.0, replica="B", again=True)
+        assert flow.duty(3.1) is Duty.CONNECT
+
+    def test_an_answer_that_broke_off_with_its_old_connection_hides_no_silence(self, flow):
+        hand_over(flow, 0, 1.0)
+        flow.announced(0, 500_000, 0.01, 1.2)
+        assert flow.not_sent(0, "the old connection broke", 1.3) is not None
+        assert flow.duty(1.3 + 2 * SILENCE_S) is Duty.GIVE_UP
+
     def test_frames_outlive_a_connection_that_is_replaced_and_measure_nothing(self, flow, heard):
         hand_over(flow, 0, 1.0)
         flow.interrupted()

@@ -190,6 +190,21 @@ async def test_a_frame_is_tried_once_at_each_cloud_and_then_finished_here(runnin
         run.check_right()
 
 
+async def test_a_picture_that_cannot_be_prepared_for_another_cloud_fails_its_frame_and_no_other(
+    running, random_inputs, wait_until
+):
+    async with running() as run:
+        first, _ = await handed_over(run, random_inputs, wait_until, frames=1)
+        offloads = run.pipeline._offload._offloads
+        started = offloads[first]._in_flight[0].started
+        started.values = None  # as for a frame that was sent as packets
+        offloads[1 - first].speaks_like = lambda other: False
+        offloads[first]._in_flight[0].inputs = ("no", "pictures")
+        run.clouds[first].streams[-1].give(Refusal(0, CloudRefusedError("bye", reason="DRAINING", retry_after_s=5.0)))
+        await wait_until(lambda: run.results)
+        assert run.outcomes() == {0: (Outcome.FAILED, None)}
+
+
 async def test_past_its_deadline_a_frame_goes_nowhere_else(running, random_inputs, wait_until):
     hasty = ControllerConfig(deadline_margin_s=0.05, longest_deadline_s=0.06)
     async with running(config=hasty) as run:
