@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import time
 from pathlib import Path
@@ -53,9 +54,9 @@ def test_the_demo_adapts_compares_and_verifies_every_result(tmp_path):
     assert "the uplink is now 100 kbit/s" in text
     assert "the edge is slowed down 16 times" in text
     assert "Every one of the" in text
-    assert "Against edge-only: mean latency" in text
+    assert re.search("Against edge-only: .*mean latency", text), text  # it may be the same
     assert "The edge computed in ONNX Runtime, so edge-only is what runs without a cloud" in text
-    assert "Against cloud-only: mean latency" in text
+    assert re.search("Against cloud-only: .*mean latency", text), text  # it may be the same
     assert not any("Traceback" in line for line in demo.errors)
 
 
