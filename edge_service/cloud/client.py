@@ -56,12 +56,9 @@ from split_wire.errors import AccessError
 from split_wire.frames import TailRequest, write_stream_request
 from split_wire.packets import PacketsToSend, packets_tensor
 from split_wire.probe_timer import ProbeTimer, chunk_bytes
-from split_wire.transport import EDGE_KEY, edge_name, stream_tails
+from split_wire.transport import EDGE_KEY, LONGEST_BEAT_KEY, edge_name, stream_tails
 
 __all__ = ["GrpcCloud"]
-
-LONGEST_BEAT_KEY = "dads-longest-beat-s"
-"""Metadata of a stream; see "Heartbeats" in `protos/split.proto`."""
 
 OPTIONS = (
     ("grpc.max_send_message_length", limits.MAX_MESSAGE_BYTES),

@@ -54,9 +54,9 @@ def test_the_demo_adapts_compares_and_verifies_every_result(tmp_path):
     assert "the uplink is now 100 kbit/s" in text
     assert "the edge is slowed down 16 times" in text
     assert "Every one of the" in text
-    assert re.search("Against edge-only: .*mean latency", text), text  # it may be the same
+    assert re.search("Against edge-only: (the same )?mean latency", text), text
     assert "The edge computed in ONNX Runtime, so edge-only is what runs without a cloud" in text
-    assert re.search("Against cloud-only: .*mean latency", text), text  # it may be the same
+    assert re.search("Against cloud-only: (the same )?mean latency", text), text
     assert not any("Traceback" in line for line in demo.errors)
 
 

@@ -64,5 +64,5 @@ def test_frames_may_be_sent_as_jpeg(live):
         run = EdgeRun(MODEL, live.address, splits=(inputs,), frames=2, input_encoding=form)
         frames = live.run(run)
         assert [frame.outcome for frame in frames] == ["offloaded"] * 2
-        bits[form] = frames[-1].predicted["transfer"] * frames[-1].uplink_bps
-    assert bits["jpeg"] < bits["raw"]
+        bits[form] = min(frame.predicted["transfer"] * frame.uplink_bps for frame in frames)
+    assert bits["jpeg"] < bits["raw"] / 2
