@@ -56,8 +56,10 @@ def test_edges_keep_their_replica_until_it_dies_and_then_use_the_others(replicas
     assert Counter(first) == {"a": 2, "b": 2, "c": 2}
     assert [stub.RunTail(ASK, **LIMIT).replica for stub in stubs] == first
     started[0].end()
+    proxy.reaches("membership_healthy", 2)
+    until(lambda: sorted(new_edges(proxy, channel, 4)) == ["b", "b", "c", "c"])
     after = [answered_by(stub) for stub in stubs]
-    assert set(after) == {"b", "c"}
+    assert Counter(after) == {"b": 3, "c": 3}
     assert all(late == early for early, late in zip(first, after, strict=True) if early != "a")
 
 
